@@ -1,0 +1,73 @@
+# `make demo` and `make test` need Python 3.11, make and the package registries; they set up the rest in .venv.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test coverage lint format types wheel-test bench-objects ci changelog lock clean
+
+PYTHON ?=
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+READY := .venv/.ready
+PEER := build/bench/peer
+COMPUTE := apps/compute/juno apps/compute/kilo
+PYPROJECT := $(CURDIR)/pyproject.toml
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make .venv from the locked requirements (PYTHON=… names the interpreter)
+	@:
+
+$(READY): requirements/dev.txt pyproject.toml .ci/setup
+	@PYTHON="$(PYTHON)" .ci/setup
+	@touch $@
+
+demo: $(READY) ## upgrade a miniature cloud from juno to kilo under load (BREAK=wrongpin|kill|lose|stale makes it fail)
+	cd apps/compute && python -m demo
+
+test: $(READY) ## pass all tests: the framework's, then those of each release of apps/compute on its own
+	python -m pytest
+	@set -e; for tree in $(COMPUTE); do (set -x; cd $$tree && python -m pytest); done
+
+coverage: $(READY) ## pass the framework's tests and report branch coverage
+	python -m pytest --cov --cov-report=term-missing:skip-covered
+
+lint: $(READY) ## check style, formatting and the import contracts
+	ruff check .
+	ruff format --check .
+	lint-imports --no-logo
+
+format: $(READY) ## mend what ruff can mend
+	ruff check --fix-only .
+	ruff format .
+
+types: $(READY) ## check types with mypy --strict and pyright
+	mypy
+	@set -e; for tree in $(COMPUTE); do (set -x; cd $$tree && mypy --config-file $(PYPROJECT) -p compute); done
+	cd apps/compute && mypy --config-file $(PYPROJECT) -p demo
+	pyright
+
+wheel-test: $(READY) ## build the wheel and test it in a fresh environment, away from the sources
+	.ci/wheel-test
+
+bench-objects: $(READY) $(PEER)/.ready ## measure objects beside oslo.versionedobjects and bare Structs, into build/bench
+	python -m benchmarks.objects --incumbent $(PEER)/bin/python
+
+$(PEER)/.ready: requirements/peer.txt
+	python -m venv --clear $(PEER)
+	$(PEER)/bin/python -m pip install --quiet --require-hashes --no-deps -r $<
+	@touch $@
+
+ci: ## do what CI does
+	.ci/run
+
+changelog: $(READY) ## move the fragments of changelog.d into CHANGELOG.md (VERSION=… names the release)
+	towncrier build --yes --version $(VERSION)
+
+lock: $(READY) ## write the locked, hashed requirements anew from pyproject.toml and requirements/*.in
+	.ci/lock
+
+clean: ## remove everything that was set up or built
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
