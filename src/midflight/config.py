@@ -1,0 +1,100 @@
+"""The configuration file of a process: TOML, read once, every mistake in it named with its place."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import msgspec
+
+from midflight.errors import ConfigError
+
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
+KNOWN_TABLES = ("midflight", "upgrade_levels", "app")
+_PLACES = {"levels": "[upgrade_levels]", "app": "[app]"}
+"""The entries that are tables of their own."""
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What one process is told. Durations are in seconds."""
+
+    project: str
+    """Where the Project is: ``package.module:attribute``."""
+    broker: str
+    """``nats://host:port``, or ``memory:NAME`` inside one process."""
+    database: str | None = None
+    """For services that open the database, and ``midflight db``; the environment's MIDFLIGHT_DATABASE goes first."""
+    state: str = "state"
+    """A folder for what this host keeps between two runs; relative to the file."""
+    beat_seconds: Seconds = 10.0
+    drain_seconds: Seconds = 20.0
+    call_seconds: Seconds = 5.0
+    levels: dict[str, str] = {}
+    """Local pins by topic, which win over the fleet's: a release, a version, or ``auto``."""
+    app: dict[str, Any] = {}
+    """The application's own settings."""
+    path: str = ""
+
+    @property
+    def state_dir(self) -> Path:
+        """The state folder, made if it is missing. Raises ConfigError where it cannot be made."""
+        folder = Path(self.path).parent / self.state
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as wrong:
+            reason = f"the folder {folder} cannot be made: {wrong.strerror}"
+            raise ConfigError(path=self.path, where="[midflight] state", reason=reason) from None
+        return folder
+
+    @classmethod
+    def load(cls, path: Path, environment: Mapping[str, str] = os.environ) -> Self:
+        """Read a file. Raises ConfigError that names file, place and reason."""
+        tables = _tables(path)
+        for table in tables:
+            if table not in KNOWN_TABLES:
+                reason = f"unknown table; known are {', '.join(KNOWN_TABLES)}"
+                raise ConfigError(path=str(path), where=f"[{table}]", reason=reason)
+        own = tables.get("midflight", {})
+        _check_own(path, own)
+        given = {**own, "levels": tables.get("upgrade_levels", {}), "app": tables.get("app", {})}
+        if url := environment.get("MIDFLIGHT_DATABASE"):
+            given["database"] = url
+        try:
+            return msgspec.convert({**given, "path": str(path.absolute())}, cls)
+        except msgspec.ValidationError as wrong:
+            reason, _, place = str(wrong).partition(" - at `$.")
+            raise ConfigError(path=str(path), where=_where(place.rstrip("`")), reason=reason) from None
+
+
+def _check_own(path: Path, own: Any) -> None:
+    """What the other tables and the file itself say may not stand in [midflight], where it would have no effect."""
+    if not isinstance(own, dict):
+        reason = f"Expected a table, got `{type(own).__name__}`"
+        raise ConfigError(path=str(path), where="[midflight]", reason=reason)
+    for name in ("path", *_PLACES):
+        if name in own:
+            hint = f": it is the table {_PLACES[name]}" if name in _PLACES else ""
+            raise ConfigError(path=str(path), where="[midflight]", reason=f"unknown field `{name}`{hint}")
+
+
+def _where(place: str) -> str:
+    return _PLACES.get(place.partition("[")[0], f"[midflight] {place}".rstrip())
+
+
+def _tables(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except OSError as wrong:
+        reason = f"{wrong.strerror}: give --config FILE, set MIDFLIGHT_CONFIG, or work where midflight.toml is"
+        raise ConfigError(path=str(path), where="file", reason=reason) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as wrong:
+        raise ConfigError(path=str(path), where="syntax", reason=str(wrong)) from None
+
+
+def public_url(url: str) -> str:
+    """The same without user and password, for logs and errors."""
+    return re.sub("//[^/@]*@", "//", url)

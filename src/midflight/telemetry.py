@@ -1,0 +1,46 @@
+"""What a process tells about itself: stable log events, and counters.
+
+Events have dotted names that never change their meaning (``rpc.version_rejected``) and key-value facts. They go
+to standard error, one JSON object a line, or as coloured text on a terminal.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections import Counter
+from typing import Any
+
+import structlog
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("midflight")
+
+_counters: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter()
+
+
+def configure(*, level: str = "info", **facts: str) -> None:
+    """Set up logging of this process, once, at its start; ``facts`` are bound to every event of it."""
+    terminal = sys.stderr.isatty()
+    render: Any = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer(default=str)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            render,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    structlog.contextvars.bind_contextvars(**facts)
+
+
+def count(name: str, amount: int = 1, **labels: str) -> None:
+    """Add to a counter, kept apart by its labels."""
+    _counters[name, tuple(sorted(labels.items()))] += amount
+
+
+def counted() -> list[dict[str, Any]]:
+    """All counters of this process: ``[{"name": …, "value": …, label: …}]``."""
+    return [{"name": name, "value": value, **dict(labels)} for (name, labels), value in sorted(_counters.items())]

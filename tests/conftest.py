@@ -1,0 +1,19 @@
+"""What tests of every package may use."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from midflight.transports.embedded import EmbeddedBroker
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]:
+    """A running NATS broker that all tests share; each takes a project name of its own, so they do not meet."""
+    broker = EmbeddedBroker(tmp_path_factory.mktemp("broker"))
+    asyncio.run(broker.start())
+    yield broker
+    asyncio.run(broker.stop())
