@@ -1,0 +1,1 @@
+"""What travels: versioned objects that serialise themselves, track their changes and know how to grow older."""

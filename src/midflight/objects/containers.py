@@ -1,0 +1,133 @@
+"""The kinds of containers: lists, sets, frozensets, tuples and dicts, of any kinds, in one another."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from midflight.objects.coercion import Refused
+from midflight.objects.leaves import Kind
+from midflight.versions import Manifest
+
+
+class ListOf(Kind):
+    """A list, set, frozenset or tuple of one kind."""
+
+    def __init__(self, container: type, item: Kind) -> None:
+        self.container, self.item = container, item
+        self.wire_type = types.GenericAlias(container, (item.wire_type, ...) if container is tuple else item.wire_type)
+        self.name = f"{container.__name__}[{item.name}{', ...' if container is tuple else ''}]"
+        self.mutable = container in (list, set) or item.mutable
+        self.objects, self.plain = item.objects, item.plain
+
+    def convert(self, value: Any) -> Any:
+        if isinstance(value, str | bytes | Mapping) or not hasattr(value, "__iter__"):
+            raise Refused(value, self.name)
+        return self.container(_each(value, self.item.convert))
+
+    def build(self, wire: Any, path: str, sender: Manifest | None) -> Any:
+        if not isinstance(wire, list | tuple | set | frozenset):
+            raise Refused(wire, self.name).at(path)
+        return self.container(self.item.build(item, f"{path}[{at}]", sender) for at, item in enumerate(wire))
+
+    def snapshot(self, value: Any) -> Any:
+        return [self.item.snapshot(item) for item in value] if self.item.mutable else self.container(value)
+
+    def differs(self, value: Any, snapshot: Any) -> bool:
+        if not self.item.mutable:
+            return bool(value != snapshot)
+        return len(value) != len(snapshot) or any(map(self.item.differs, value, snapshot))
+
+    def inside(self, value: Any) -> Iterator[Any]:
+        for item in value if self.objects else ():
+            yield from self.item.inside(item)
+
+
+def _each(values: Iterable[Any], convert: Callable[[Any], Any]) -> list[Any]:
+    """All of them converted. Raises Refused that names the place of the wrong one."""
+    done: list[Any] = []
+    try:
+        for value in values:
+            done.append(convert(value))  # noqa: PERF401  # how many are done is the place in the error
+    except Refused as refused:
+        raise refused.under(f"[{len(done)}]") from None
+    return done
+
+
+class TupleOf(Kind):
+    """A tuple of a fixed length, each place with a kind of its own."""
+
+    def __init__(self, items: tuple[Kind, ...]) -> None:
+        self.items, self.wire_type = items, types.GenericAlias(tuple, tuple(item.wire_type for item in items))
+        self.name = f"tuple[{', '.join(item.name for item in items)}]"
+        self.mutable = any(item.mutable for item in items)
+        self.objects = tuple(found for item in items for found in item.objects)
+        self.plain = all(item.plain for item in items)
+
+    def convert(self, value: Any) -> Any:
+        if not isinstance(value, list | tuple) or len(value) != len(self.items):
+            raise Refused(value, self.name)
+        converts = iter(self.items)
+        return tuple(_each(value, lambda part: next(converts).convert(part)))
+
+    def build(self, wire: Any, path: str, sender: Manifest | None) -> Any:
+        if not isinstance(wire, list | tuple) or len(wire) != len(self.items):
+            raise Refused(wire, self.name).at(path)
+        return tuple(
+            item.build(part, f"{path}[{at}]", sender)
+            for at, (item, part) in enumerate(zip(self.items, wire, strict=True))
+        )
+
+    def snapshot(self, value: Any) -> Any:
+        return tuple(item.snapshot(part) for item, part in zip(self.items, value, strict=True))
+
+    def differs(self, value: Any, snapshot: Any) -> bool:
+        return any(item.differs(a, b) for item, a, b in zip(self.items, value, snapshot, strict=True))
+
+    def inside(self, value: Any) -> Iterator[Any]:
+        for item, part in zip(self.items, value, strict=True):
+            yield from item.inside(part)
+
+
+class DictOf(Kind):
+    """A dict from one leaf kind to any kind."""
+
+    mutable = True
+
+    def __init__(self, key: Kind, value: Kind) -> None:
+        self.key, self.value, self.objects = key, value, value.objects
+        self.plain = key.plain and value.plain
+        self.wire_type = types.GenericAlias(dict, (key.wire_type, value.wire_type))
+        self.name = f"dict[{key.name}, {value.name}]"
+
+    def convert(self, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            raise Refused(value, self.name)
+        return dict(self._pair(key, item) for key, item in value.items())
+
+    def _pair(self, key: Any, item: Any) -> tuple[Any, Any]:
+        try:
+            return self.key.convert(key), self.value.convert(item)
+        except Refused as refused:
+            raise refused.under(f"[{key!r}]") from None
+
+    def build(self, wire: Any, path: str, sender: Manifest | None) -> Any:
+        if not isinstance(wire, Mapping):
+            raise Refused(wire, self.name).at(path)
+        return {
+            self.key.coerce(key, f"{path}[{key!r}]"): self.value.build(item, f"{path}[{key!r}]", sender)
+            for key, item in wire.items()
+        }
+
+    def snapshot(self, value: Any) -> Any:
+        return {k: self.value.snapshot(v) for k, v in value.items()} if self.value.mutable else dict(value)
+
+    def differs(self, value: Any, snapshot: Any) -> bool:
+        if not self.value.mutable:
+            return bool(value != snapshot)
+        return value.keys() != snapshot.keys() or any(self.value.differs(v, snapshot[k]) for k, v in value.items())
+
+    def inside(self, value: Any) -> Iterator[Any]:
+        for item in value.values() if self.objects else ():
+            yield from self.value.inside(item)

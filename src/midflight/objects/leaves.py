@@ -1,0 +1,229 @@
+"""What a kind is, and the kinds without parts, or round one other kind.
+
+A *kind* is a type, compiled once from an annotation. It coerces values, knows the type by which msgspec decodes it
+natively and how to read the wire form of another version, and can keep and compare a snapshot of what may change in
+place.
+"""
+
+from __future__ import annotations
+
+import base64
+import enum
+import uuid
+from collections.abc import Callable, Iterator, Sized
+from datetime import datetime
+from decimal import Decimal
+from functools import cached_property
+from typing import Annotated, Any, get_args, get_origin
+
+import msgspec
+
+from midflight.objects.coercion import Refused, by_codec, from_text, hooked, to_enum
+from midflight.objects.types import Codec
+from midflight.versions import Manifest
+
+
+class Kind:
+    """A compiled type. ``name`` is how it reads; ``wire_type`` is what msgspec decodes it as."""
+
+    name: str
+    wire_type: Any
+    mutable = False
+    """Whether a value of it can change without an assignment, so that changes must be looked for."""
+    objects: tuple[Any, ...] = ()
+    """The classes of versioned objects directly inside."""
+    plain = True
+    """Whether msgspec's encoder says it as it should be said; else objects that hold it are taken apart first."""
+
+    def convert(self, value: Any) -> Any:
+        """The value as this type. Raises Refused."""
+        raise NotImplementedError
+
+    def coerce(self, value: Any, path: str) -> Any:
+        """The value as this type. Raises InvalidValue that names ``path`` and the step inside it."""
+        try:
+            return self.convert(value)
+        except Refused as refused:
+            raise refused.at(path) from None
+
+    def build(self, wire: Any, path: str, sender: Manifest | None) -> Any:
+        """Read a decoded wire form of any version; the slow road, when the native decoder refused it."""
+        return self.coerce(wire, path)
+
+    def snapshot(self, value: Any) -> Any:
+        """A copy to compare with later; only of mutable kinds."""
+        return value
+
+    def differs(self, value: Any, snapshot: Any) -> bool:
+        """Whether a mutable value has changed since its snapshot."""
+        return bool(value != snapshot)
+
+    def inside(self, value: Any) -> Iterator[Any]:
+        """The versioned objects directly inside a value."""
+        return iter(())
+
+    @cached_property
+    def decoder(self) -> msgspec.msgpack.Decoder[Any]:
+        """Decodes this kind natively, in the versions of this process."""
+        return msgspec.msgpack.Decoder(self.wire_type, dec_hook=from_text)
+
+    def __repr__(self) -> str:
+        return f"<Kind {self.name}>"
+
+
+class Leaf(Kind):
+    """A type without parts."""
+
+    def __init__(self, type_: Any, convert: Callable[[Any], Any], name: str, wire_type: Any = None) -> None:
+        self.name, self.wire_type = name, type_ if wire_type is None else wire_type
+        self.convert = convert  # type: ignore[method-assign, assignment]  # one call less on the hottest path
+
+
+class Binary(Leaf):
+    """Bytes; in JSON, which has none, they are Base64 text. Text that is assigned is not taken for that."""
+
+    def build(self, wire: Any, path: str, sender: Manifest | None) -> Any:
+        if not isinstance(wire, str):
+            return self.coerce(wire, path)
+        try:
+            return base64.b64decode(wire, validate=True)
+        except ValueError:
+            raise Refused(wire, "bytes, or their Base64 text").at(path) from None
+
+
+class Growing(Leaf):
+    """An Enum that may have grown where a value comes from: what we do not know yet is read as its fallback.
+
+    An assignment is no such place: a member that does not exist is refused there.
+    """
+
+    def __init__(self, fallback: enum.Enum) -> None:
+        type_ = type(fallback)
+        super().__init__(type_, to_enum(type_), type_.__name__)
+        self.fallback, self._values = fallback, tuple({type(member.value) for member in type_})
+
+    def build(self, wire: Any, path: str, sender: Manifest | None) -> Any:
+        try:
+            return self.convert(wire)
+        except Refused as refused:
+            if isinstance(wire, self._values):
+                return self.fallback
+            raise refused.at(path) from None
+
+
+class Own(Kind):
+    """A type of the project's own, with its Codec. ``plain`` where msgspec asks us how to say it."""
+
+    def __init__(self, type_: type, codec: Codec) -> None:
+        self.name = type_.__name__
+        self.convert, self._read = by_codec(codec, self.name)  # type: ignore[method-assign, assignment]  # as in Leaf
+        self.wire_type: Any = hooked(self.name, self._read, (type_,))
+        self.plain = isinstance(msgspec.inspect.type_info(type_), msgspec.inspect.CustomType)
+
+    def build(self, wire: Any, path: str, sender: Manifest | None) -> Any:
+        try:
+            return self._read(wire)
+        except Refused as refused:
+            raise refused.at(path) from None
+
+
+class Unopened(Kind):
+    """Bytes in a message that are passed on as they came: a msgspec.Raw."""
+
+    name = "Raw"
+    wire_type = msgspec.Raw
+
+    def convert(self, value: Any) -> Any:
+        if isinstance(value, msgspec.Raw):
+            return value
+        raise Refused(value, self.name)
+
+    def build(self, wire: Any, path: str, sender: Manifest | None) -> Any:
+        return msgspec.Raw(msgspec.msgpack.encode(wire))
+
+
+class _Round(Kind):
+    """A kind round one other, which does the work."""
+
+    def __init__(self, base: Kind) -> None:
+        self.base = base
+        self.mutable, self.objects, self.plain = base.mutable, base.objects, base.plain
+
+
+class Constrained(_Round):
+    """A kind with msgspec's Meta on it: bounds, lengths, patterns."""
+
+    def __init__(self, base: Kind, metas: tuple[Any, ...]) -> None:
+        super().__init__(base)
+        self.metas, self.name = metas, f"{base.name} {metas}"
+        self.wire_type = Annotated[(_without_clash(base.wire_type, metas), *metas)]
+
+    def convert(self, value: Any) -> Any:
+        return self._checked(self.base.convert(value))
+
+    def build(self, wire: Any, path: str, sender: Manifest | None) -> Any:
+        try:
+            return self._checked(self.base.build(wire, path, sender))
+        except Refused as refused:
+            raise refused.at(path) from None
+
+    def _checked(self, value: Any) -> Any:
+        if isinstance(value, list | tuple | set | frozenset | dict):
+            self._check_length(value)
+            return value
+        try:
+            return msgspec.convert(value, self.wire_type, builtin_types=(bytes, datetime, uuid.UUID, Decimal))
+        except msgspec.ValidationError as wrong:
+            raise Refused(value, str(wrong)) from None
+
+    def _check_length(self, value: Sized) -> None:
+        for meta in self.metas:
+            least, most = getattr(meta, "min_length", None), getattr(meta, "max_length", None)
+            if least is not None and len(value) < least:
+                raise Refused(value, f"at least {least} elements")
+            if most is not None and len(value) > most:
+                raise Refused(value, f"at most {most} elements")
+
+    def snapshot(self, value: Any) -> Any:
+        return self.base.snapshot(value)
+
+    def differs(self, value: Any, snapshot: Any) -> bool:
+        return self.base.differs(value, snapshot)
+
+    def inside(self, value: Any) -> Iterator[Any]:
+        return self.base.inside(value)
+
+
+def _without_clash(wire_type: Any, metas: tuple[Any, ...]) -> Any:
+    """msgspec refuses two Metas that set the same; ours on times and floats give way to the user's."""
+    if get_origin(wire_type) is not Annotated:
+        return wire_type
+    plain, *ours = get_args(wire_type)
+    clash = any(getattr(mine, name) is not None and getattr(theirs, name, None) is not None
+                for mine in ours for theirs in metas for name in ("ge", "gt", "le", "lt", "tz"))  # fmt: skip
+    return plain if clash else wire_type
+
+
+class Optional(_Round):
+    """A kind or None."""
+
+    def __init__(self, base: Kind) -> None:
+        super().__init__(base)
+        self.wire_type, self.name = base.wire_type | None, f"{base.name} | None"
+
+    def convert(self, value: Any) -> Any:
+        return None if value is None else self.base.convert(value)
+
+    def build(self, wire: Any, path: str, sender: Manifest | None) -> Any:
+        return None if wire is None else self.base.build(wire, path, sender)
+
+    def snapshot(self, value: Any) -> Any:
+        return None if value is None else self.base.snapshot(value)
+
+    def differs(self, value: Any, snapshot: Any) -> bool:
+        if value is None or snapshot is None:
+            return value is not snapshot
+        return self.base.differs(value, snapshot)
+
+    def inside(self, value: Any) -> Iterator[Any]:
+        return iter(()) if value is None else self.base.inside(value)

@@ -1,0 +1,160 @@
+"""Remotables: methods whose body runs where the database is."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import types
+import typing
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from midflight.context import Context
+from midflight.errors import NoContext, UnknownRemotable
+from midflight.objects.kinds import Kind, kind_of
+from midflight.objects.shape import object_kind
+
+T = TypeVar("T")
+R = TypeVar("R")
+P = ParamSpec("P")
+
+
+class Remotable:
+    """One remotable method as its class declares it."""
+
+    def __init__(self, function: Callable[..., Coroutine[Any, Any, Any]]) -> None:
+        self.function, self.name = function, function.__name__
+        self.signature = inspect.signature(function)
+        names = list(self.signature.parameters)
+        self.is_static = names[0] == "context"
+        self.is_class_method = names[0] == "cls" or self.is_static
+        """Whether it is called without an object."""
+        self.owner: Any = None
+        """The class that declares it, once that is made."""
+        self.takes_context = "context" in names
+        self._kinds: dict[type, tuple[dict[str, Kind], Kind]] = {}
+
+    def kinds(self, owner: type) -> dict[str, Kind]:
+        """The kinds of its parameters but the target and the context. Raises ProjectError."""
+        return self._compiled(owner)[0]
+
+    def result_kind(self, owner: type) -> Kind:
+        """The kind of what it returns."""
+        return self._compiled(owner)[1]
+
+    def _compiled(self, owner: type) -> tuple[dict[str, Kind], Kind]:
+        if owner not in self._kinds:
+            where = f"{owner.__name__}.{self.name}"
+            names = {"Self": owner, owner.__name__: owner}
+            hints = typing.get_type_hints(self.function, localns=names, include_extras=True)
+            kinds = {
+                name: kind_of(_with_self(hints.get(name, Any), owner), object_kind, f"{where}({name})")
+                for name in list(self.signature.parameters)[1:]
+                if name != "context"
+            }
+            result = kind_of(_with_self(hints.get("return"), owner), object_kind, f"{where}, its result")
+            self._kinds[owner] = kinds, result
+        return self._kinds[owner]
+
+    def bind(self, owner: type, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments by name, coerced, without target and context. Raises TypeError as a call would."""
+        skip = (None, None) if self.is_class_method and self.takes_context and not self.is_static else (None,)
+        given = dict(self.signature.bind(*skip, *args, **kwargs).arguments)
+        kinds = self.kinds(owner)
+        return {
+            name: kinds[name].coerce(value, f"{owner.__name__}.{self.name}({name})")
+            for name, value in given.items()
+            if name in kinds
+        }
+
+    async def run_here(self, target: Any, context: Context, arguments: Mapping[str, Any]) -> Any:
+        """Run the body in this process, which has the database. The context is the target's for as long as it runs."""
+        extra = {"context": context} if self.takes_context else {}
+        if self.is_static:
+            return await self.function(context, **arguments)
+        if self.is_class_method:
+            return await self.function(target, **extra, **arguments)
+        before = target.__dict__.get("_context")
+        target.__dict__["_context"] = context
+        try:
+            return await self.function(target, **extra, **arguments)
+        finally:
+            if before is not None:
+                target.__dict__["_context"] = before
+
+
+def remotable(
+    method: Callable[Concatenate[T, P], Coroutine[Any, Any, R]],
+) -> Callable[Concatenate[T, P], Coroutine[Any, Any, R]]:
+    """Mark an async method whose body runs where the database is: here, or on a conductor.
+
+    A class method takes ``(cls, context, …)``, a static method ``(context, …)``. An instance method uses the object's
+    own context; a keyword ``context=`` at the call overrides it once. Arguments and results are typed by the
+    annotations, and coerced. After a remote run the target has the changes that the body made to it.
+    """
+    spec = Remotable(method)
+
+    @functools.wraps(method)
+    async def run(target: T, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        owner, context, rest, named = _split(spec, target, args, dict(kwargs))
+        arguments = spec.bind(owner, rest, named)
+        if context.database is not None:
+            result = await spec.run_here(target, context, arguments)
+        elif context.conductor is not None:
+            result = await context.conductor.run(owner if spec.is_static else target, spec.name, context, arguments)
+        else:
+            raise NoContext(object=owner.__shape__.name)
+        return typing.cast(R, result)
+
+    run.__remotable__ = spec  # type: ignore[attr-defined]  # found by remotables_of
+    return run
+
+
+def _split(
+    spec: Remotable, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Any, Context, tuple[Any, ...], dict[str, Any]]:
+    """Who owns the method, and the context apart from the other arguments."""
+    if spec.is_static:
+        if not isinstance(target, Context):
+            raise TypeError(f"{spec.owner.__shape__.name}.{spec.name} takes a Context first; received {target!r}")
+        return spec.owner, target, args, kwargs
+    given = kwargs.pop("context", None)
+    if not spec.is_class_method:
+        owner = target.__shape__.cls
+        return owner, given if given is not None else target.context, args, kwargs
+    if given is None and args:
+        given, args = args[0], args[1:]
+    if not isinstance(given, Context):
+        raise TypeError(f"{target.__shape__.name}.{spec.name} takes a Context first; received {given!r}")
+    return target.__shape__.cls, given, args, kwargs
+
+
+def _with_self(annotation: Any, owner: type) -> Any:
+    """Put the class where its method says Self, inside containers too."""
+    if annotation is typing.Self:
+        return owner
+    args = typing.get_args(annotation)
+    if typing.Self not in args:
+        return annotation
+    origin: Any = typing.get_origin(annotation)
+    if origin is types.UnionType:
+        origin = typing.Union
+    return origin[tuple(_with_self(arg, owner) for arg in args)]
+
+
+def remotables_of(cls: type) -> dict[str, Remotable]:
+    """The declared remotables of a class, by name."""
+    found = {name: _unwrapped(inspect.getattr_static(cls, name)) for name in dir(cls) if not name.startswith("__")}
+    return {name: function.__remotable__ for name, function in found.items() if hasattr(function, "__remotable__")}
+
+
+def remotable_of(cls: Any, name: str, release: str = "unreleased") -> Remotable:
+    """One declared remotable. Raises UnknownRemotable for anything else, so that nothing else can be reached."""
+    found = remotables_of(cls).get(name)
+    if found is None:
+        raise UnknownRemotable(object=cls.__shape__.name, method=name, release=release)
+    return found
+
+
+def _unwrapped(member: Any) -> Any:
+    return member.__func__ if isinstance(member, classmethod | staticmethod) else member

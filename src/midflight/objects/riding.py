@@ -1,0 +1,53 @@
+"""What an object carries without knowing it: fields of another version, which ride along to whoever does know them.
+
+They travel beside the object's own fields under the key ``+``: ``{"$": "1.2", "speed": 9, "~": ["speed"]}``, which says
+the version that has them and which of them were changed. They are no fields here: never in a row, never in changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from midflight.objects.coercion import Refused
+from midflight.objects.rewrites import CHANGED, TAG
+from midflight.versions import Version
+
+RIDING = "+"
+"""The key of what rides along."""
+
+Riding = dict[str, Any]
+
+
+def packed(version: Version, fields: Mapping[str, Any], changed: set[str]) -> Riding | msgspec.UnsetType:
+    """These fields of that version; UNSET for none."""
+    if not fields:
+        return msgspec.UNSET
+    marks = sorted(changed & fields.keys())
+    return {TAG: str(version), **fields, **({CHANGED: marks} if marks else {})}
+
+
+def unpacked(riding: Any) -> tuple[Version | None, dict[str, Any], set[str]]:
+    """The inverse of packed; nothing for an object with which nothing rides. Raises Refused for another form."""
+    if riding is None or riding is msgspec.UNSET:
+        return None, {}, set()
+    try:
+        fields: dict[str, Any] = dict(riding)
+        version, changed = Version.parse(fields.pop(TAG)), set(fields.pop(CHANGED, ()))
+    except (TypeError, ValueError, KeyError, AttributeError):
+        raise Refused(riding, "fields that ride along, with their version") from None
+    return version, fields, changed
+
+
+def changed_unseen(obj: Any) -> str:
+    """The name of a changed field that rides along, or an empty text. To save the object would lose that change."""
+    riding = obj._riding
+    return "" if riding is msgspec.UNSET else ", ".join(map(str, riding.get(CHANGED) or ()))
+
+
+def forget_changes(obj: Any) -> None:
+    """Count what rides along as saved."""
+    if obj._riding is not msgspec.UNSET:
+        obj._riding.pop(CHANGED, None)

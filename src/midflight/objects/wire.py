@@ -1,0 +1,146 @@
+"""Bytes and plain forms of objects, in any version that a peer asks for.
+
+Between peers of one version an object is coded natively. Where a manifest asks for older versions, the object is taken
+apart, fields that are too new are left out, and named backports rewrite the rest. What comes from an older peer is
+brought forward; what comes from a newer one is read by skipping, where its sender's manifest says that this is sound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from midflight.errors import MalformedMessage, UnknownField
+from midflight.objects import tracking
+from midflight.objects.base import VersionedObject
+from midflight.objects.coercion import to_text
+from midflight.objects.kinds import Kind
+from midflight.objects.lowering import REPLY, Lowering, to_json
+from midflight.objects.riding import forget_changes
+from midflight.objects.rows import from_row, to_row
+from midflight.objects.shape import kind_of_class
+from midflight.objects.types import CODECS, codec_of
+from midflight.versions import Manifest
+
+__all__ = [
+    "REPLY", "apply", "clone", "decode", "decode_fields", "encode", "from_json", "from_row", "to_json", "to_row",
+]  # fmt: skip
+
+V = TypeVar("V", bound=VersionedObject)
+
+_encode = msgspec.msgpack.Encoder(enc_hook=to_text).encode
+_generic = msgspec.msgpack.Decoder(dict[Any, Any] | list[Any] | Any)
+_fields = msgspec.msgpack.Decoder(dict[str, msgspec.Raw])
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError)
+
+
+def encode(value: Any, manifest: Manifest | None = None, *, where: str = "sender", peer: str = "") -> bytes:
+    """Bytes for a peer with this manifest; without one, in our own versions.
+
+    ``value`` is any nesting of objects, dicts, lists, sets, tuples and plain values. Raises CannotBackport, and
+    PinnedOut for a changed field that the peer cannot take, except in a reply. Every backport is counted with
+    ``where`` it was made and the ``peer``.
+    """
+    if _native(value, manifest):
+        return _encode(value)
+    return _encode(Lowering(manifest, where, peer).lower(value))
+
+
+def _native(value: Any, manifest: Manifest | None) -> bool:
+    """Whether every object inside is complete and understood as it is; notes changes made in place on the way."""
+    if isinstance(value, VersionedObject):
+        tracking.fold(value)
+        return _complete(value) and (manifest is None or value.__shape__.same_under(manifest))
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list | tuple | set | frozenset):
+        return not CODECS or codec_of(type(value)) is None
+    return min([_native(item, manifest) for item in value], default=True)  # no short cut: all of them are folded
+
+
+def _complete(obj: VersionedObject) -> bool:
+    shape = obj.__shape__
+    return type(obj) is shape.native and all(
+        _complete(inner) for name, kind in shape.holders for inner in kind.inside(getattr(obj, name))
+    )
+
+
+def decode(
+    data: bytes | msgspec.Raw, kind: Kind, *, context: Any = None, sender: Manifest | None = None, path: str = ""
+) -> Any:
+    """The value of this kind in these bytes, whatever version its objects were sent in.
+
+    ``sender`` is the manifest of who sent it, which says what may be read by skipping. Raises InvalidValue with the
+    ``path`` to the wrong part, NotReadable, or MalformedMessage for bytes that are no MessagePack.
+    """
+    try:
+        value = kind.decoder.decode(data)
+    except (*_UNREADABLE, ValueError):
+        value = kind.build(_tree(data, path), path, sender)
+    tracking.settle(value, kind, context)
+    return value
+
+
+def _tree(data: bytes | msgspec.Raw, path: str) -> Any:
+    try:
+        return _generic.decode(data)
+    except _UNREADABLE as wrong:
+        raise MalformedMessage(sender="a peer", reason=f"{path or 'its body'}: {_said(wrong)}") from None
+
+
+def _said(wrong: Exception) -> str:
+    return str(wrong) or type(wrong).__name__
+
+
+def decode_fields(
+    data: bytes | msgspec.Raw,
+    kinds: Mapping[str, Kind],
+    *,
+    context: Any = None,
+    sender: Manifest | None = None,
+    path: str = "",
+) -> dict[str, Any]:
+    """A map of named values, each of its kind; names that the sender left out are left out.
+
+    Raises UnknownField for a name that has no kind, and what decode raises.
+    """
+    try:
+        raw = _fields.decode(data)
+    except (*_UNREADABLE, ValueError) as wrong:
+        raise MalformedMessage(sender="a peer", reason=f"{path}: {_said(wrong)}") from None
+    for name in raw:
+        if name not in kinds:
+            raise UnknownField(object=path, field=name, known=", ".join(kinds) or "none")
+    return {
+        name: decode(part, kinds[name], context=context, sender=sender, path=f"{path}({name})" if path else name)
+        for name, part in raw.items()
+    }
+
+
+def from_json(wire: Mapping[str, Any], cls: type[V], *, context: Any = None) -> V:
+    """The inverse of to_json, from any version up to our own; the object is clean. Raises InvalidValue, NotReadable."""
+    kind = kind_of_class(cls)
+    obj: V = kind.build(wire, cls.__shape__.name, None)
+    tracking.settle(obj, kind, context)
+    return obj
+
+
+def apply(target: VersionedObject, fresh: VersionedObject) -> None:
+    """Give ``target`` everything that ``fresh``, another object of its class, holds, with its state of changes."""
+    for name in fresh.__shape__.fields:
+        if fresh.is_set(name):
+            tracking.assign(target, name, getattr(fresh, name))
+    tracking.assign(target, "_changed", fresh._changed)
+    if fresh._riding is not msgspec.UNSET:
+        tracking.assign(target, "_riding", fresh._riding)
+    forget_changes(target)
+    tracking.settle_object(target, target.__dict__.get("_context"))
+
+
+def clone(obj: V) -> V:
+    """A copy that shares nothing with the original, with its context and its changes."""
+    kind = kind_of_class(obj.__shape__.cls)
+    copy: V = decode(encode(obj), kind, context=obj.__dict__.get("_context"))
+    return copy

@@ -1,0 +1,125 @@
+"""Remotables: the same call, here or at a conductor."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from midflight.context import Context
+from midflight.errors import InvalidValue, NoContext, NoDatabaseHere, UnknownRemotable
+from midflight.objects import wire
+from midflight.objects.base import VersionedObject
+from midflight.objects.remote import remotable, remotable_of, remotables_of
+from tests.objects.sample import Disk, Instance
+
+
+class Rows:
+    """A database port that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.writes: list[Any] = []
+
+    async def read(self, work: Any, /, *args: Any) -> Any:
+        return {"uuid": args[0]}
+
+    async def write(self, work: Any, /, *args: Any) -> Any:
+        self.writes.append(work)
+
+
+class FarConductor:
+    """A conductor port that runs the body elsewhere and sends the target's state back."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.here = Context(database=rows)
+        self.runs: list[str] = []
+
+    async def run(self, target: Any, method: str, context: Context, arguments: Mapping[str, Any]) -> Any:
+        self.runs.append(method)
+        there: Any = target if isinstance(target, type) else wire.clone(target)
+        result = await remotable_of(target.__shape__.cls, method).run_here(there, self.here, arguments)
+        if there is not target:
+            wire.apply(target, there)
+        return result
+
+
+async def test_with_a_database_the_body_runs_here() -> None:
+    """The context that it was got with is the one that it is saved with."""
+    rows = Rows()
+    instance = await Instance.get(Context(database=rows), str(UUID(int=7)))  # type: ignore[arg-type]  # coerced
+    instance.reset_changes()
+    instance.memory_mb = 9
+    assert await instance.save() == 1
+    assert rows.writes == [{"memory_mb": 9}]
+    assert instance.changes() == {}
+
+
+async def test_without_one_it_runs_at_the_conductor_and_the_changes_come_back() -> None:
+    """The same instance is clean afterwards."""
+    rows = Rows()
+    conductor = FarConductor(rows)
+    instance = Instance(uuid=UUID(int=7), context=Context(conductor=conductor))
+    instance.reset_changes()
+    instance.tags.append("x")
+    assert await instance.save() == 1
+    assert (rows.writes, conductor.runs, instance.changes()) == ([{"tags": ["x"]}], ["save"], {})
+
+
+async def test_a_context_at_the_call_goes_before_the_sticky_one() -> None:
+    """For that one call."""
+    first, second = Rows(), Rows()
+    sticky = Context(database=first)
+    instance = Instance(uuid=UUID(int=7), context=sticky)
+    await instance.save(context=Context(database=second))  # type: ignore[call-arg]  # taken by every remotable
+    assert (first.writes, len(second.writes), instance.context) == ([], 1, sticky)
+
+
+class Almanac(VersionedObject, version="1.0"):
+    year: int
+
+    @staticmethod
+    @remotable
+    async def days(context: Context, year: int) -> int:
+        await context.db.write(year)
+        return 366 if year % 4 == 0 else 365
+
+
+async def test_a_static_remotable_needs_neither_object_nor_class() -> None:
+    """Here and at the conductor; its arguments are coerced, and its first is a Context."""
+    rows = Rows()
+    conductor = FarConductor(rows)
+    assert await Almanac.days(Context(database=rows), "2028") == 366  # type: ignore[arg-type]  # coerced
+    assert await Almanac.days(Context(conductor=conductor), year=2027) == 365
+    assert (rows.writes, conductor.runs) == ([2028, 2027], ["days"])
+    with pytest.raises(TypeError, match="Almanac.days takes a Context first; received 2028"):
+        await Almanac.days(2028, 1)  # type: ignore[arg-type]
+
+
+async def test_a_lazy_field_is_loaded_by_its_method() -> None:
+    """It is clean afterwards, and the other fields are untouched."""
+    instance = Instance(uuid=UUID(int=7), context=Context(database=Rows()))
+    instance.reset_changes()
+    await instance.load("disks")
+    assert (instance.disks, instance.changes()) == ([Disk(gigabytes=7)], {})
+
+
+async def test_arguments_are_coerced_and_refused_by_name() -> None:
+    """The same way here and remotely."""
+    with pytest.raises(InvalidValue, match=r"Instance.get\(uuid\): received 'x'"):
+        await Instance.get(Context(database=Rows()), "x")  # type: ignore[arg-type]
+
+
+async def test_without_database_and_conductor_it_says_what_is_missing() -> None:
+    """Neither is a programming error that shows as None somewhere."""
+    with pytest.raises(NoContext):
+        await Instance(uuid=UUID(int=7)).save()
+    with pytest.raises(NoDatabaseHere, match="Service none has no database"):
+        _ = Context().db
+
+
+def test_only_declared_remotables_can_be_reached() -> None:
+    """Plain methods, attributes and dunders are not."""
+    assert set(remotables_of(Instance)) == {"get", "save", "load_disks"}
+    for name in ("local", "changes", "__init__", "uuid", "nothing"):
+        with pytest.raises(UnknownRemotable, match=f"Instance.{name} is no remotable here, in release juno"):
+            remotable_of(Instance, name, "juno")

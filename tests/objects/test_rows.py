@@ -1,0 +1,102 @@
+"""Rows become objects, and objects rows."""
+
+import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from enum import Enum
+from ipaddress import IPv4Address
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from midflight.errors import InvalidValue, NotReadable, PinnedOut, UnknownField
+from midflight.objects.base import VersionedObject
+from midflight.objects.fields import field
+from midflight.objects.registry import Registry
+from midflight.objects.wire import from_row, to_row
+from midflight.versions import Manifest, Version
+
+
+class Mode(Enum):
+    FAST = "fast"
+
+
+class Part(VersionedObject, version="1.1"):
+    size: int
+    note: str = field(default="", since="1.1")
+
+
+class Thing(VersionedObject, version="1.0"):
+    uuid: UUID = field(read_only=True)
+    mode: Mode = field(default=Mode.FAST, column="mode_name")
+    flags: set[str] = field(
+        default_factory=set,
+        column="flag_text",
+        from_column=lambda text: text.split(),
+        to_column=lambda v: " ".join(sorted(v)),
+    )
+    address: IPv4Address | None = None
+    price: Decimal = Decimal(0)
+    day: date | None = None
+    made_at: datetime | None = None
+    raw: bytes = b""
+    main: Part | None = None
+    parts: list[Part] = field(default_factory=list)
+    limits: dict[int, list[int]] = field(default_factory=dict)
+
+
+Registry([Part, Thing])
+ROW: dict[str, Any] = {
+    "uuid": str(UUID(int=1)), "mode_name": "fast", "flag_text": "a b", "address": "10.0.0.1", "price": Decimal("1.10"),
+    "day": date(2026, 1, 2), "made_at": datetime(2026, 1, 2, 3, 4, tzinfo=UTC), "raw": b"\x00",
+    "main": {"$": "Part:1.1", "size": 1, "note": ""}, "parts": [{"$": "Part:1.1", "size": 2, "note": "x"}],
+    "limits": {"1": [2]},
+}  # fmt: skip
+
+
+def test_a_row_becomes_an_object_and_the_object_the_same_row() -> None:
+    """Names and converters of columns, objects and containers in JSON columns, each type as columns take it."""
+    thing = from_row(Thing, ROW)
+    assert (thing.changes(), thing.mode, thing.flags) == ({}, Mode.FAST, {"a", "b"})
+    assert (thing.main, thing.parts, thing.limits) == (Part(size=1), [Part(size=2, note="x")], {1: [2]})
+    assert to_row(thing) == ROW
+    json.dumps(to_row(thing)["limits"])
+
+
+def test_only_what_has_changed_becomes_columns() -> None:
+    """Also what changed deep inside."""
+    thing = from_row(Thing, ROW)
+    assert to_row(thing, only_changes=True) == {}
+    thing.parts[0].size = 3
+    thing.flags.add("c")
+    changed = {"flag_text": "a b c", "parts": [{"$": "Part:1.1", "size": 3, "note": "x"}]}
+    assert to_row(thing, only_changes=True) == changed
+
+
+def test_objects_at_rest_are_of_the_store_floor() -> None:
+    """The floor's readers find their own version; what they cannot take is refused where it was changed."""
+    floor = Manifest({"Part": Version(1, 0), "Thing": Version(1, 0)})
+    thing = from_row(Thing, ROW)
+    assert to_row(thing, manifest=floor)["parts"] == [{"$": "Part:1.0", "size": 2}]
+    thing.parts[0].note = "new"
+    with pytest.raises(PinnedOut, match="Part.note = 'new' needs Part 1.1"):
+        to_row(thing, manifest=floor)
+
+
+def test_older_objects_at_rest_are_brought_forward_and_newer_ones_refused() -> None:
+    """With the path to them."""
+    assert from_row(Thing, {"main": {"$": "Part:1.0", "size": 1}}).main == Part(size=1)
+    with pytest.raises(NotReadable, match=r"Thing.parts\[0\]: received Part 1.2, understand up to 1.1"):
+        from_row(Thing, {"parts": [{"$": "Part:1.2", "size": 1}]})
+    with pytest.raises(InvalidValue, match=r"Thing.main.size: received 'x'"):
+        from_row(Thing, {"main": {"$": "Part:1.1", "size": "x"}})
+
+
+def test_more_than_the_row_has_is_given_by_name() -> None:
+    """It is clean too; a name that is no field is refused; what has no column stays unset."""
+    thing = from_row(Thing, {"mode_name": "fast", "other": 1}, parts=[Part(size=1)])
+    assert (thing.changes(), thing.parts[0].changes(), thing.is_set("uuid")) == ({}, {}, False)
+    assert list(to_row(thing)) == ["mode_name", "parts"]
+    with pytest.raises(UnknownField, match="Thing has no field 'part'"):
+        from_row(Thing, {}, part=1)

@@ -1,0 +1,109 @@
+"""Changes are seen wherever they are made."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from midflight.objects import wire
+from midflight.objects.registry import Registry
+from tests.objects.sample import Disk, Instance, InstanceList
+
+REGISTRY = Registry([Instance, Disk, InstanceList])
+
+
+def clean() -> Instance:
+    """An instance with something in every container, and no changes."""
+    instance = Instance(
+        uuid=UUID(int=7), tags=["a"], labels={"x": [1]}, disks=[Disk(gigabytes=1)], boot=Disk(gigabytes=2),
+        spares={"s": Disk(gigabytes=3)},
+    )  # fmt: skip
+    instance.reset_changes()
+    return instance
+
+
+def test_a_new_object_is_all_change_and_a_reset_one_none() -> None:
+    """Everything that construction set counts as changed."""
+    instance = Instance(uuid=UUID(int=7))
+    assert "memory_mb" in instance.changes()
+    instance.reset_changes()
+    assert instance.changes() == {}
+
+
+def test_an_assignment_is_a_change_even_of_the_same_value() -> None:
+    """Who assigns a value wants it saved."""
+    instance = clean()
+    instance.memory_mb = instance.memory_mb
+    assert instance.changes() == {"memory_mb": 512}
+
+
+def test_changes_in_place_are_seen_at_any_depth() -> None:
+    """Lists, dicts, lists in dicts, nested objects, objects in lists and in dicts."""
+    acts: list[tuple[Callable[[Instance], Any], str]] = [
+        (lambda i: i.tags.append("b"), "tags"),
+        (lambda i: i.labels.update(y=[]), "labels"),
+        (lambda i: i.labels["x"].append(2), "labels"),
+        (lambda i: setattr(i.boot, "gigabytes", 9), "boot"),
+        (lambda i: setattr(i.disks[0], "gigabytes", 9), "disks"),
+        (lambda i: i.disks.append(Disk(gigabytes=1)), "disks"),
+        (lambda i: i.disks.pop(), "disks"),
+        (lambda i: setattr(i.spares["s"], "encrypted", True), "spares"),
+        (lambda i: i.spares.clear(), "spares"),
+    ]
+    for change, name in acts:
+        instance = clean()
+        change(instance)
+        assert list(instance.changes()) == [name]
+        instance.reset_changes()
+        assert instance.changes() == {}
+
+
+def test_changes_travel() -> None:
+    """A receiver sees the same changes, in nested objects too, and what it changes itself."""
+    instance = clean()
+    instance.tags.append("b")
+    instance.disks[0].gigabytes = 5
+    received = wire.decode(wire.encode(instance), REGISTRY.kind(Instance))
+    assert received == instance
+    assert list(received.changes()) == ["tags", "disks"]
+    assert received.disks[0].changes() == {"gigabytes": 5}
+    received.labels["x"].append(2)
+    assert list(received.changes()) == ["tags", "labels", "disks"]
+
+
+def test_a_loaded_field_is_clean() -> None:
+    """Changes to it afterwards are seen."""
+    instance = clean()
+    copy = wire.clone(instance)
+    assert copy.changes() == {}
+    copy.disks[0].encrypted = True
+    assert list(copy.changes()) == ["disks"]
+    assert instance.changes() == {}
+
+
+@given(st.lists(st.sampled_from(["append", "pop", "assign", "nested", "reset", "travel"]), max_size=12))
+def test_whatever_is_done_changes_name_exactly_the_fields_that_differ(acts: list[str]) -> None:
+    """Against a model: a copy of the content at the last reset."""
+    instance, touched = clean(), set[str]()
+    before = wire.to_json(instance)
+    for act in acts:
+        if act == "append":
+            instance.tags.append("t")
+        elif act == "pop" and instance.disks:
+            instance.disks.pop()
+        elif act == "assign":
+            instance.memory_mb = 7
+            touched.add("memory_mb")
+        elif act == "nested" and instance.boot:
+            instance.boot.gigabytes += 1
+            touched.add("boot")
+        elif act == "reset":
+            instance.reset_changes()
+            before, touched = wire.to_json(instance), set()
+        elif act == "travel":
+            touched |= set(instance.changes())
+            instance = wire.decode(wire.encode(instance), REGISTRY.kind(Instance))
+    now = wire.to_json(instance)
+    assert set(instance.changes()) == touched | {name for name in now if now[name] != before.get(name)}
