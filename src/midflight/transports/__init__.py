@@ -1,0 +1,35 @@
+"""How bytes move: one port (``base``), one file per broker, and the embedded broker."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from midflight.config import public_url
+from midflight.errors import ConfigError
+from midflight.transports.base import Transport
+from midflight.transports.memory import MemoryTransport, bus_named
+from midflight.transports.nats import NatsTransport
+
+
+def connect(url: str, *, name: str, project: str) -> Transport:
+    """A transport for this URL, not yet opened: ``memory:NAME``, a bus that this process shares by name, or
+    ``nats://HOST:PORT`` (``tls://…``; several, with commas between them, for a cluster).
+
+    ``name`` is what the broker shows of this member; fleets of different projects do not meet. Raises ConfigError.
+    """
+    scheme, _, rest = url.partition(":")
+    if scheme == "memory" and rest:
+        return MemoryTransport(bus_named(rest, project))
+    if scheme in ("nats", "tls") and rest.startswith("//") and all(map(_names_a_host, url.split(","))):
+        return NatsTransport(url, name=name, project=project)
+    reason = f"received {public_url(url)!r}, expected nats://HOST:PORT, or memory:NAME within one process"
+    raise ConfigError(path="configuration", where="[midflight] broker", reason=reason)
+
+
+def _names_a_host(server: str) -> bool:
+    """Whether one server of a URL has a host, and a port that can be one."""
+    try:
+        parts = urlsplit(server if "//" in server else f"//{server}")
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

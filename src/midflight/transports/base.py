@@ -1,0 +1,148 @@
+"""The port: how bytes move between the members of a fleet. Adapters live one per file beside it.
+
+A transport carries bytes and knows nothing of objects or versions. It offers three kinds of delivery (call, cast,
+fanout) to three kinds of address: any member of a topic, one host of a topic, all members of a topic.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+from midflight.errors import InvalidValue, MidflightError
+
+_NAME = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def check_name(what: str, name: str) -> None:
+    """Raises InvalidValue for a name that could be mistaken for more than one word of a broker's address."""
+    if not _NAME.fullmatch(name):
+        raise InvalidValue(path=what, received=repr(name), expected="letters, digits, '-' and '_'")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A topic, or one host of it. Both are made of letters, digits, ``-`` and ``_``."""
+
+    topic: str
+    host: str | None = None
+
+    def __post_init__(self) -> None:
+        check_name("address topic", self.topic)
+        if self.host is not None:
+            check_name("address host", self.host)
+
+    def __str__(self) -> str:
+        return f"{self.topic}@{self.host}" if self.host else self.topic
+
+
+class NobodyListens(MidflightError):
+    """Nobody listens at {address}."""
+
+    address: str
+
+
+class NoAnswer(MidflightError):
+    """No answer from {address} within {seconds} s."""
+
+    address: str
+    seconds: float
+
+
+class Redeliver(Exception):
+    """Raised by a cast handler: give this message back to the broker, to be delivered again after ``delay`` seconds."""
+
+    def __init__(self, delay: float) -> None:
+        super().__init__(f"again in {delay} s")
+        self.delay = delay
+
+
+@dataclass(frozen=True, slots=True)
+class CastDelivery:
+    """One delivery of a cast. ``attempt`` counts from 1."""
+
+    body: bytes
+    message_id: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedMessage:
+    """A cast that no one here could serve, kept with its facts."""
+
+    address: Address
+    body: bytes
+    message_id: str
+    facts: dict[str, str]
+
+
+CallHandler = Callable[[bytes], Awaitable[bytes]]
+CastHandler = Callable[[CastDelivery], Awaitable[None]]
+FanoutHandler = Callable[[bytes], Awaitable[None]]
+
+
+class Listener(Protocol):
+    """Takes work for one topic and host. Handlers of one listener run side by side, each in a task of its own."""
+
+    async def drain(self, timeout: float) -> None:
+        """Take no new work, let what is in hand finish for up to ``timeout`` seconds and send its answers; then cancel
+        what is left and give its casts back to the broker. Calling it twice does no harm."""
+        ...
+
+
+class Transport(Protocol):
+    """One member's connection to the broker. Every method but open may be called from any task of the loop."""
+
+    @property
+    def max_body(self) -> int:
+        """The largest body that may be sent, in bytes; a larger one raises MessageTooLarge before anything is sent."""
+        ...
+
+    async def open(self) -> Self:
+        """Connect. Raises BrokerUnreachable when nobody answers; afterwards a connection that breaks mends itself."""
+        ...
+
+    async def close(self) -> None:
+        """Flush what was sent and leave. Listeners are drained before, by their owner."""
+        ...
+
+    async def call(self, address: Address, body: bytes, timeout: float) -> bytes:
+        """Send and wait for the one answer, at most ``timeout`` seconds.
+
+        Raises NobodyListens (certainly not executed) or NoAnswer (perhaps executed). Never blocks for longer.
+        """
+        ...
+
+    async def cast(self, address: Address, body: bytes, message_id: str) -> None:
+        """Hand a durable message to the broker; returns when the broker has it.
+
+        It waits there until a listener of the address has run it, also one that starts later. The same ``message_id``
+        sent again within two minutes is stored once. Raises NoAnswer when the broker does not confirm within 5 s.
+        """
+        ...
+
+    async def fanout(self, topic: str, body: bytes) -> None:
+        """Tell everyone who listens to the topic now; best effort."""
+        ...
+
+    async def listen(
+        self, address: Address, on_call: CallHandler, on_cast: CastHandler, on_fanout: FanoutHandler, *, limit: int = 64
+    ) -> Listener:
+        """Take work as ``address.host`` of ``address.topic``: what is sent to the topic (shared with the other hosts of
+        it), to this host, and to all. Returns when the broker knows; at most ``limit`` casts run at once.
+
+        What ``on_call`` returns is the answer. A cast is acknowledged when ``on_cast`` has returned, not before;
+        when it raises Redeliver, or the process dies, the message comes again, with a higher attempt; any
+        other exception of a handler is a bug: it is logged, and a cast comes again after a second.
+        """
+        ...
+
+    async def park(self, message: ParkedMessage) -> None:
+        """Keep a cast that cannot be served, durably, until somebody decides."""
+        ...
+
+    async def parked(self) -> list[ParkedMessage]:
+        """All parked messages, oldest first."""
+        ...

@@ -1,0 +1,231 @@
+"""Messages that never leave the process: for tests, and for a fleet in one process.
+
+A bus is a broker by name, shared by the transports of one process. It keeps every promise of the port but one: what it
+holds dies with the process. Bodies always go through bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Self
+
+from midflight.errors import MessageTooLarge
+from midflight.transports.base import (
+    Address,
+    CallHandler,
+    CastDelivery,
+    CastHandler,
+    FanoutHandler,
+    NoAnswer,
+    NobodyListens,
+    ParkedMessage,
+)
+from midflight.transports.handlers import Handlers
+from midflight.transports.hands import Hands
+
+MAX_BODY = 1_040_384
+"""Bytes: what the NATS adapter takes by default, so that tests in memory meet the same limit."""
+
+ACK_SECONDS = 30.0
+DUPLICATE_SECONDS = 120.0
+
+
+class MemoryBus:
+    """What a broker knows: who listens, which casts wait, the message ids of late, parked messages."""
+
+    def __init__(self) -> None:
+        self.listeners: list[MemoryListener] = []
+        self.parked: dict[str, ParkedMessage] = {}
+        self._casts: dict[Address, deque[CastDelivery]] = {}
+        self._ids: dict[str, float] = {}
+
+    def one_at(self, address: Address) -> MemoryListener | None:
+        """Somebody who takes calls to this address."""
+        return _any_of([listener for listener in self.listeners if address in listener.addresses])
+
+    def put(self, address: Address, cast: CastDelivery) -> None:
+        """Keep a cast until a listener has run it; a new one whose id was seen in the last two minutes is let go."""
+        if cast.attempt > 1 or self._is_new(cast.message_id):
+            self._casts.setdefault(address, deque()).append(cast)
+            self.deliver([address])
+
+    def deliver(self, addresses: Iterable[Address]) -> None:
+        """Hand out waiting casts to the listeners that have room."""
+        for address in addresses:
+            waiting = self._casts.get(address, ())
+            while waiting and (listener := self._one_with_room(address)):
+                listener.run(address, waiting.popleft())
+
+    def _one_with_room(self, address: Address) -> MemoryListener | None:
+        return _any_of([who for who in self.listeners if address in who.addresses and who.has_room])
+
+    def _is_new(self, message_id: str) -> bool:
+        now = time.monotonic()
+        while self._ids and now - next(iter(self._ids.values())) > DUPLICATE_SECONDS:
+            del self._ids[next(iter(self._ids))]
+        if message_id in self._ids:
+            return False
+        self._ids[message_id] = now
+        return True
+
+
+_buses: dict[tuple[str, str], MemoryBus] = {}
+
+
+def bus_named(name: str, project: str) -> MemoryBus:
+    """The bus that all transports of this project share by this name, as long as the process lives."""
+    return _buses.setdefault((name, project), MemoryBus())
+
+
+class MemoryListener:
+    """Takes work from a bus, for one topic and host. Made by ``MemoryTransport.listen``."""
+
+    def __init__(self, bus: MemoryBus, handlers: Handlers, *, limit: int, ack_wait: float) -> None:
+        address = handlers.address
+        self.addresses = {Address(address.topic), address}
+        self._bus, self._handlers, self._limit, self._ack_wait = bus, handlers, limit, ack_wait
+        self._hands = Hands()
+        self._casts_in_hand = 0
+        self._comes_again_after = 0.0
+
+    @property
+    def topic(self) -> str:
+        """The topic of its address."""
+        return self._handlers.address.topic
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more cast may be in hand."""
+        return self._casts_in_hand < self._limit
+
+    def join(self) -> None:
+        """Take work from now on, beginning with the casts that waited."""
+        self._bus.listeners.append(self)
+        self._bus.deliver(self.addresses)
+
+    def answer(self, body: bytes, answer: asyncio.Future[bytes]) -> None:
+        """Take a call; its answer stays out when the handler fails."""
+        self._hands.take(self._answer(body, answer))
+
+    async def _answer(self, body: bytes, answer: asyncio.Future[bytes]) -> None:
+        result = await self._handlers.answer(body, MAX_BODY)
+        if result is not None and not answer.done():
+            answer.set_result(_through_bytes(result))
+
+    def tell(self, body: bytes) -> None:
+        """Take a fanout."""
+        self._hands.take(self._handlers.tell(body))
+
+    def run(self, address: Address, cast: CastDelivery) -> None:
+        """Take a cast; it goes back to the bus unless it is done with."""
+        self._casts_in_hand += 1
+        task = self._hands.take(self._handlers.run(cast))
+        task.add_done_callback(partial(self._ran, address, replace(cast, attempt=cast.attempt + 1)))
+
+    def _ran(self, address: Address, again: CastDelivery, task: asyncio.Task[float | None]) -> None:
+        self._casts_in_hand -= 1
+        delay = self._comes_again_after if task.cancelled() else task.result()
+        if delay is not None:
+            asyncio.get_running_loop().call_later(delay, self._bus.put, address, again)
+        self._bus.deliver(self.addresses)
+
+    async def drain(self, timeout: float) -> None:
+        """See ``Listener.drain``."""
+        self._leave()
+        await self._hands.finish(timeout)
+        await self._hands.drop()
+
+    async def abandon(self) -> None:
+        """Stop as if the process had been killed: what was in hand comes again when its acknowledgement is overdue."""
+        self._comes_again_after = self._ack_wait
+        await self.drain(0)
+
+    def _leave(self) -> None:
+        if self in self._bus.listeners:
+            self._bus.listeners.remove(self)
+
+
+class MemoryTransport:
+    """A transport over a bus of this process. The casts of an abandoned listener come again after ``ack_wait`` s."""
+
+    def __init__(self, bus: MemoryBus, *, ack_wait: float = ACK_SECONDS) -> None:
+        self._bus, self._ack_wait = bus, ack_wait
+        self._listeners: list[MemoryListener] = []
+
+    @property
+    def max_body(self) -> int:
+        """See ``Transport.max_body``."""
+        return MAX_BODY
+
+    async def open(self) -> Self:
+        """Nothing to connect to: it is here."""
+        return self
+
+    async def close(self) -> None:
+        """Leave the bus. A listener that was not drained is abandoned."""
+        await asyncio.gather(*(listener.abandon() for listener in self._listeners))
+        self._listeners.clear()
+
+    async def call(self, address: Address, body: bytes, timeout: float) -> bytes:
+        """See ``Transport.call``."""
+        body = self._checked(f"call to {address}", body)
+        listener = self._bus.one_at(address)
+        if listener is None:
+            raise NobodyListens(address=str(address))
+        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        listener.answer(body, answer)
+        try:
+            async with asyncio.timeout(timeout):
+                return await answer
+        except TimeoutError:
+            raise NoAnswer(address=str(address), seconds=timeout) from None
+
+    async def cast(self, address: Address, body: bytes, message_id: str) -> None:
+        """See ``Transport.cast``."""
+        self._bus.put(address, CastDelivery(self._checked(f"cast to {address}", body), message_id, attempt=1))
+
+    async def fanout(self, topic: str, body: bytes) -> None:
+        """See ``Transport.fanout``."""
+        body = self._checked(f"fanout to {topic}", body)
+        for listener in self._bus.listeners:
+            if listener.topic == topic:
+                listener.tell(body)
+
+    async def listen(
+        self, address: Address, on_call: CallHandler, on_cast: CastHandler, on_fanout: FanoutHandler, *, limit: int = 64
+    ) -> MemoryListener:
+        """See ``Transport.listen``."""
+        handlers = Handlers(address, on_call, on_cast, on_fanout)
+        listener = MemoryListener(self._bus, handlers, limit=limit, ack_wait=self._ack_wait)
+        listener.join()
+        self._listeners.append(listener)
+        return listener
+
+    async def park(self, message: ParkedMessage) -> None:
+        """See ``Transport.park``."""
+        kept = replace(message, body=_through_bytes(message.body), facts=dict(message.facts))
+        self._bus.parked.setdefault(message.message_id, kept)
+
+    async def parked(self) -> list[ParkedMessage]:
+        """See ``Transport.parked``."""
+        return list(self._bus.parked.values())
+
+    def _checked(self, what: str, body: bytes) -> bytes:
+        if len(body) > MAX_BODY:
+            raise MessageTooLarge(what=what, size=len(body), limit=MAX_BODY)
+        return _through_bytes(body)
+
+
+def _any_of(candidates: Sequence[MemoryListener]) -> MemoryListener | None:
+    return random.choice(candidates) if candidates else None
+
+
+def _through_bytes(body: bytes) -> bytes:
+    """Exactly bytes, as a wire would make of them; TypeError for what is no buffer."""
+    return memoryview(body).tobytes()

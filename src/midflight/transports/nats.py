@@ -1,0 +1,237 @@
+"""Messages through a NATS broker.
+
+Calls and fanouts are plain messages: a topic is shared through a queue group, and the broker itself says at once when
+nobody subscribes. Casts are stored in a work queue of JetStream until somebody has acknowledged them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Self
+
+import msgspec
+from nats.aio.msg import Msg
+
+from midflight.errors import BrokerUnreachable, MessageTooLarge
+from midflight.telemetry import log
+from midflight.transports.base import (
+    Address,
+    CallHandler,
+    CastHandler,
+    FanoutHandler,
+    NoAnswer,
+    NobodyListens,
+    ParkedMessage,
+)
+from midflight.transports.handlers import Handlers
+from midflight.transports.hands import Hands
+from midflight.transports.nats_connection import CONNECT_SECONDS, Connection, Interest, NotTaken
+from midflight.transports.nats_consumer import Consumer
+from midflight.transports.nats_store import Refused, Store, message_id_of, sequence_of, subject_of
+from midflight.transports.nats_subjects import WORKERS, Subjects, address_in
+
+ACK_SECONDS = 30.0
+CAST_SECONDS = 5.0
+REPLY_SECONDS = 5.0
+"""How long an answer waits for a connection through which it can go."""
+
+HEADROOM = 8192
+"""Bytes that are kept free in each message: for headers, and for the facts of a parked one."""
+
+
+class NatsListener:
+    """Takes work for one topic and host. Made by ``NatsTransport.listen``."""
+
+    def __init__(
+        self, connection: Connection, store: Store, handlers: Handlers, *, limit: int, ack_wait: float
+    ) -> None:
+        self._connection, self._subjects, self._handlers = connection, store.subjects, handlers
+        self._hands = Hands()
+        self._consumer = Consumer(connection, store, handlers.run, self._hands, limit=limit, ack_wait=ack_wait)
+        self._interests: list[Interest] = []
+        self._draining: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Take work from now on."""
+        address = self._handlers.address
+        shared, own = Address(address.topic), [address] if address.host else []
+        await self._consumer.start([shared, *own])
+        subscribe, subjects = self._connection.subscribe, self._subjects
+        self._interests.append(await subscribe(subjects.call(shared), self._called, WORKERS))
+        self._interests.extend([await subscribe(subjects.call(address), self._called) for address in own])
+        self._interests.append(await subscribe(subjects.fanout(address.topic), self._told))
+        if not await self._connection.flush():
+            raise TimeoutError
+
+    async def drain(self, timeout: float) -> None:
+        """See ``Listener.drain``."""
+        if self._draining is None:
+            self._draining = asyncio.create_task(self._drain(timeout))
+        await asyncio.shield(self._draining)
+
+    async def _drain(self, timeout: float) -> None:
+        # 1. The broker sends nothing more here, and what it had sent is in hand.
+        await asyncio.gather(self._connection.withdraw(*self._interests), self._consumer.stop())
+        # 2. What is in hand is finished, and its answers are sent; the rest is cancelled and its casts go back.
+        await self._hands.finish(timeout)
+        await self._hands.drop()
+        # 3. The broker has confirmed all of it.
+        await self._consumer.settle()
+        await self._connection.flush()
+
+    async def abandon(self) -> None:
+        """Stop as if the process had been killed, unless it is drained."""
+        if self._draining is None:
+            await self._consumer.abandon()
+            await self._hands.drop()
+
+    async def _called(self, message: Msg) -> None:
+        self._hands.take(self._answer(message))
+
+    async def _told(self, message: Msg) -> None:
+        self._hands.take(self._handlers.tell(message.data))
+
+    async def _answer(self, message: Msg) -> None:
+        answer = await self._handlers.answer(message.data, room_for_body(self._connection))
+        if answer is None or not message.reply:
+            return
+        try:
+            deadline = asyncio.get_running_loop().time() + REPLY_SECONDS
+            await self._connection.publish(message.reply, answer, deadline=deadline)
+        except (NotTaken, TimeoutError) as error:
+            reason = str(error) or "no answer"
+            log.error("transport.answer_lost", address=str(self._handlers.address), reason=reason)
+
+
+def room_for_body(connection: Connection) -> int:
+    """The largest body that this broker takes, in bytes: its own limit less the room for headers."""
+    return connection.max_payload - HEADROOM
+
+
+class NatsTransport:
+    """A transport over NATS. ``name`` is shown by the broker and begins our inbox; after ``ack_wait`` seconds without a
+    sign of life the cast of a vanished listener comes again."""
+
+    def __init__(self, url: str, *, name: str, project: str, ack_wait: float = ACK_SECONDS) -> None:
+        self._connection = Connection(url, name)
+        self._subjects = Subjects(project)
+        self._store = Store(self._connection, self._subjects)
+        self._ack_wait = ack_wait
+        self._listeners: list[NatsListener] = []
+
+    @property
+    def max_body(self) -> int:
+        """See ``Transport.max_body``."""
+        return room_for_body(self._connection)
+
+    async def open(self) -> Self:
+        """See ``Transport.open``: at most 3 s for the connection, and as much until the broker's store answers."""
+        await self._connection.open()
+        try:
+            await self._wait_for_store()
+        except BaseException:
+            await self._connection.close()
+            raise
+        return self
+
+    async def _wait_for_store(self) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + CONNECT_SECONDS
+        while True:
+            try:
+                return await self._store.declare()
+            except (Refused, NotTaken, TimeoutError) as error:
+                if isinstance(error, Refused) or loop.time() > deadline:
+                    raise self._unreachable(error) from None
+            await asyncio.sleep(0.1)
+
+    def _unreachable(self, error: Exception) -> BrokerUnreachable:
+        missing = "it has no JetStream, where casts are kept: start nats-server with --jetstream"
+        reason = missing if isinstance(error, NotTaken) else str(error) or "its JetStream does not answer"
+        return BrokerUnreachable(url=self._connection.url, reason=reason)
+
+    async def close(self) -> None:
+        """See ``Transport.close``. Listeners that were not drained are abandoned: their casts come again later."""
+        await asyncio.gather(*(listener.abandon() for listener in self._listeners))
+        await self._connection.close()
+
+    async def call(self, address: Address, body: bytes, timeout: float) -> bytes:
+        """See ``Transport.call``."""
+        self._check_size(f"call to {address}", body)
+        try:
+            return (await self._connection.request(self._subjects.call(address), body, timeout)).data
+        except NotTaken:
+            raise NobodyListens(address=str(address)) from None
+        except TimeoutError:
+            raise NoAnswer(address=str(address), seconds=timeout) from None
+
+    async def cast(self, address: Address, body: bytes, message_id: str) -> None:
+        """See ``Transport.cast``."""
+        self._check_size(f"cast to {address}", body)
+        await self._put(self._subjects.cast(address), address, body, message_id)
+
+    async def fanout(self, topic: str, body: bytes) -> None:
+        """See ``Transport.fanout``."""
+        self._check_size(f"fanout to {topic}", body)
+        try:
+            deadline = asyncio.get_running_loop().time() + REPLY_SECONDS
+            await self._connection.publish(self._subjects.fanout(topic), body, deadline=deadline)
+        except (NotTaken, TimeoutError) as error:
+            log.warning("transport.fanout_lost", topic=topic, reason=str(error) or "no answer")
+
+    async def listen(
+        self, address: Address, on_call: CallHandler, on_cast: CastHandler, on_fanout: FanoutHandler, *, limit: int = 64
+    ) -> NatsListener:
+        """See ``Transport.listen``. Raises BrokerUnreachable when the broker is away."""
+        handlers = Handlers(address, on_call, on_cast, on_fanout)
+        listener = NatsListener(self._connection, self._store, handlers, limit=limit, ack_wait=self._ack_wait)
+        try:
+            await listener.start()
+        except (Refused, NotTaken, TimeoutError) as error:
+            await listener.drain(timeout=0)
+            raise self._unreachable(error) from None
+        self._listeners.append(listener)
+        return listener
+
+    async def park(self, message: ParkedMessage) -> None:
+        """See ``Transport.park``. Raises NoAnswer as ``cast`` does; facts that are too long are cut."""
+        room = self._connection.max_payload - HEADROOM // 2 - len(message.body)
+        body = msgspec.msgpack.encode((_cut(message.facts, room), message.body))
+        await self._put(self._subjects.park(message.address), message.address, body, message.message_id)
+
+    async def parked(self) -> list[ParkedMessage]:
+        """See ``Transport.parked``. Raises BrokerUnreachable when the broker is away."""
+        messages: list[Msg] = []
+        try:
+            while message := await self._store.next_parked(sequence_of(messages[-1]) + 1 if messages else 1):
+                messages.append(message)
+        except (NotTaken, TimeoutError) as error:
+            raise self._unreachable(error) from None
+        return [_unpacked(message) for message in messages]
+
+    async def _put(self, subject: str, address: Address, body: bytes, message_id: str) -> None:
+        try:
+            await self._store.put(subject, body, message_id, CAST_SECONDS)
+        except TimeoutError:
+            raise NoAnswer(address=str(address), seconds=CAST_SECONDS) from None
+
+    def _check_size(self, what: str, body: bytes) -> None:
+        if len(body) > self.max_body:
+            raise MessageTooLarge(what=what, size=len(body), limit=self.max_body)
+
+
+def _unpacked(message: Msg) -> ParkedMessage:
+    try:
+        facts, body = msgspec.msgpack.decode(message.data, type=tuple[dict[str, str], bytes])
+    except msgspec.DecodeError as error:
+        facts, body = {"unreadable": f"parked by another version of midflight: {error}"}, message.data
+    return ParkedMessage(address_in(subject_of(message)), body, message_id_of(message), facts)
+
+
+def _cut(facts: dict[str, str], room: int) -> dict[str, str]:
+    """The same facts, each cut to the greatest of some lengths with which all of them fit into this many bytes."""
+    for length in (10_000, 2_000, 500, 100):
+        cut = {name: fact[:length] for name, fact in facts.items()}
+        if len(msgspec.msgpack.encode(cut)) <= room:
+            return cut
+    return {}

@@ -1,0 +1,254 @@
+"""Casts as they come to one listener: pulled, run, acknowledged.
+
+One long poll is kept open at the broker for the topic and one for the host, each for as many casts as there is room in
+hand; so an idle listener gets a cast as soon as it is stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+
+import msgspec
+from nats.aio.msg import Msg
+
+from midflight.telemetry import log
+from midflight.transports.base import Address, CastDelivery
+from midflight.transports.hands import Hands
+from midflight.transports.nats_connection import Connection, Interest, NotTaken, status_of
+from midflight.transports.nats_store import API, Refused, Store, message_id_of, nanoseconds
+
+POLL_SECONDS = 10
+"""How long one poll stays open. The broker then ends it with a word; where it forgot the poll, we notice soon after."""
+
+PAUSE_SECONDS = 0.2
+SETTLE_SECONDS = 2.0
+
+REMEMBERED = 1000
+"""So many casts that are done with are known by their place in the stream, in case the broker asks for one again."""
+
+ACK = b"+ACK"
+IN_PROGRESS = b"+WPI"
+
+EXPIRED = "408"
+"""The status by which the broker ends a poll whose time is over."""
+
+Run = Callable[[CastDelivery], Awaitable[float | None]]
+
+
+@dataclass
+class Poll:
+    """The poll that is open for one address: its number, and how many casts it may still bring."""
+
+    address: Address
+    number: int = 0
+    expected: int = 0
+    failed: bool = False
+
+    @property
+    def name(self) -> str:
+        """By which the broker knows who pulls: shared by all who listen to the address."""
+        return str(self.address)
+
+
+class Consumer:
+    """Pulls the casts to some addresses. ``run`` returns None when a cast is done with, else the seconds after which it
+    has to come again; at most ``limit`` run at once."""
+
+    def __init__(
+        self, connection: Connection, store: Store, run: Run, hands: Hands, *, limit: int, ack_wait: float
+    ) -> None:
+        self._connection, self._store, self._run, self._hands = connection, store, run, hands
+        self._limit, self._ack_wait = limit, ack_wait
+        self._inbox = connection.new_inbox()
+        self._polls: dict[str, Poll] = {}
+        self._in_hand: dict[int, Msg] = {}
+        self._done: dict[tuple[int, str], None] = {}
+        self._waiting: dict[int, asyncio.Task[float | None]] = {}
+        self._turns = asyncio.Semaphore(limit)
+        self._settling = Hands()
+        self._tasks = Hands()
+        self._look = asyncio.Event()
+        self._interest: Interest | None = None
+        self._withdrawn = asyncio.Event()
+        self._stopping = self._abandoned = False
+
+    async def start(self, addresses: Iterable[Address]) -> None:
+        """Take casts from now on, beginning with those that waited. Raises Refused, NotTaken or TimeoutError."""
+        self._polls = {str(address): Poll(address) for address in addresses}
+        await asyncio.gather(*map(self._declare, self._polls.values()))
+        self._interest = await self._connection.subscribe(f"{self._inbox}.*", self._arrived)
+        self._connection.on_mended.add(self._all_forgotten)
+        self._tasks.take(self._pull())
+        self._tasks.take(self._report_progress())
+
+    async def stop(self) -> None:
+        """Take nothing new. What was on its way here, or was not begun, goes back at once."""
+        self._stopping = True
+        self._look.set()
+        self._connection.on_mended.discard(self._all_forgotten)
+        if self._interest:
+            await self._connection.withdraw(self._interest)
+        self._withdrawn.set()
+        for task in self._waiting.values():
+            task.cancel()
+
+    async def settle(self) -> None:
+        """Wait until the broker knows what became of all that was in hand."""
+        await self._settling.finish(SETTLE_SECONDS)
+        await self._tasks.drop()
+
+    async def abandon(self) -> None:
+        """Say nothing more to the broker, as if the process had been killed."""
+        self._abandoned = True
+        self._connection.on_mended.discard(self._all_forgotten)
+        await self._tasks.drop()
+        await self._settling.drop()
+
+    # Pulling
+
+    async def _declare(self, poll: Poll) -> None:
+        await self._store.declare_consumer(poll.name, self._store.subjects.cast(poll.address), self._ack_wait)
+
+    async def _pull(self) -> None:
+        while not self._stopping:
+            self._look.clear()
+            for poll in self._polls.values():
+                await self._keep_open(poll)
+            await self._until_something_changes()
+
+    async def _keep_open(self, poll: Poll) -> None:
+        try:
+            if poll.failed:
+                await self._mend(poll)
+            if not poll.expected and len(self._in_hand) < self._limit:
+                await self._open(poll, self._limit - len(self._in_hand))
+        except (NotTaken, Refused, TimeoutError) as error:
+            if not poll.failed:
+                log.warning("transport.poll_failed", address=poll.name, reason=str(error) or "no answer")
+            self._ended(poll, failed=True)
+
+    async def _mend(self, poll: Poll) -> None:
+        """The broker is busy with itself, or does not know our consumer."""
+        await asyncio.sleep(PAUSE_SECONDS)
+        await self._store.declare()
+        await self._declare(poll)
+        poll.failed = False
+
+    async def _open(self, poll: Poll, room: int) -> None:
+        poll.number, poll.expected = poll.number + 1, room
+        await self._connection.publish(
+            f"{API}.CONSUMER.MSG.NEXT.{self._store.subjects.casts}.{poll.name}",
+            msgspec.json.encode({"batch": room, "expires": nanoseconds(POLL_SECONDS)}),
+            deadline=asyncio.get_running_loop().time() + POLL_SECONDS,
+            reply=self._reply_to(poll),
+        )
+
+    async def _until_something_changes(self) -> None:
+        try:
+            async with asyncio.timeout(POLL_SECONDS + 1):
+                await self._look.wait()
+        except TimeoutError:
+            self._all_forgotten()
+
+    def _all_forgotten(self) -> None:
+        """The broker knows nothing of our polls any more."""
+        for poll in self._polls.values():
+            self._ended(poll)
+
+    def _ended(self, poll: Poll, *, failed: bool = False) -> None:
+        poll.expected, poll.failed = 0, poll.failed or failed
+        self._look.set()
+
+    async def _arrived(self, message: Msg) -> None:
+        if status := status_of(message):
+            self._told(message.subject, failed=status != EXPIRED)
+        else:
+            self._take(message)
+
+    def _told(self, subject: str, *, failed: bool) -> None:
+        """The broker says that a poll has ended; of those before the last one of an address that is no news."""
+        for poll in self._polls.values():
+            if subject == self._reply_to(poll):
+                self._ended(poll, failed=failed)
+
+    def _reply_to(self, poll: Poll) -> str:
+        return f"{self._inbox}.{poll.name}-{poll.number}"
+
+    # Running
+
+    def _take(self, message: Msg) -> None:
+        """Start it, but where our word that it is in progress, or done, did not reach a broker that was killed."""
+        poll, sequence = self._polls[message.metadata.consumer], message.metadata.sequence.stream
+        poll.expected = max(0, poll.expected - 1)
+        if not poll.expected:
+            self._look.set()
+        if (sequence, message_id_of(message)) in self._done:
+            self._settling.take(self._settle(message, ACK))
+        elif sequence not in self._in_hand:
+            self._start(sequence, message)
+
+    def _start(self, sequence: int, message: Msg) -> None:
+        self._in_hand[sequence] = message
+        task = self._hands.take(self._in_turn(sequence, message))
+        self._waiting[sequence] = task
+        task.add_done_callback(partial(self._ran, sequence))
+
+    async def _in_turn(self, sequence: int, message: Msg) -> float | None:
+        async with self._turns:
+            if self._stopping:
+                return 0.0
+            del self._waiting[sequence]
+            return await self._run(_delivery(message))
+
+    def _ran(self, sequence: int, task: asyncio.Task[float | None]) -> None:
+        self._waiting.pop(sequence, None)
+        message, word = self._in_hand.pop(sequence), _word(task)
+        if word == ACK:
+            self._remember(sequence, message)
+        if not self._abandoned:
+            self._settling.take(self._settle(message, word))
+        self._look.set()
+
+    def _remember(self, sequence: int, message: Msg) -> None:
+        self._done[sequence, message_id_of(message)] = None
+        if len(self._done) > REMEMBERED:
+            del self._done[next(iter(self._done))]
+
+    async def _settle(self, message: Msg, word: bytes) -> None:
+        """Say what became of it until the broker has confirmed that, or has given the message to somebody else."""
+        if self._stopping and word != ACK:
+            await self._withdrawn.wait()  # else what we give back might come straight back to us
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._ack_wait
+        while loop.time() < deadline:
+            try:
+                await self._connection.request(message.reply, word, SETTLE_SECONDS)
+            except (NotTaken, TimeoutError):
+                await asyncio.sleep(PAUSE_SECONDS)
+            else:
+                return
+
+    async def _report_progress(self) -> None:
+        while True:
+            await asyncio.sleep(self._ack_wait / 3)
+            deadline = asyncio.get_running_loop().time() + self._ack_wait
+            for message in [*self._in_hand.values()]:
+                try:
+                    await self._connection.publish(message.reply, IN_PROGRESS, deadline=deadline)
+                except (NotTaken, TimeoutError):
+                    break  # The broker is away; it is told when it is back, or sends the message to somebody else.
+
+
+def _delivery(message: Msg) -> CastDelivery:
+    return CastDelivery(message.data, message_id_of(message), attempt=message.metadata.num_delivered)
+
+
+def _word(task: asyncio.Task[float | None]) -> bytes:
+    """What the broker is told: done, or that it has to send the message again."""
+    delay = 0.0 if task.cancelled() else task.result()
+    if delay is None:
+        return ACK
+    return b"-NAK " + msgspec.json.encode({"delay": nanoseconds(max(delay, 0.0))}) if delay > 0 else b"-NAK"

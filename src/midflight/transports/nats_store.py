@@ -1,0 +1,154 @@
+"""What the broker keeps: casts until they have been run, and parked messages until somebody decides.
+
+This is JetStream, spoken to by its JSON interface through our own inbox, so that every answer has a deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from nats.aio.msg import Msg
+
+from midflight.telemetry import log
+from midflight.transports.nats_connection import Connection, NotTaken, status_of
+from midflight.transports.nats_subjects import Subjects
+
+API = "$JS.API"
+API_SECONDS = 5.0
+
+DUPLICATE_SECONDS = 120
+FORGET_SECONDS = 7 * 24 * 3600
+"""A consumer that nobody pulls from is forgotten after a week; the casts for it are not."""
+
+TRY_SECONDS = 1.0
+PAUSE_SECONDS = 0.1
+
+MESSAGE_ID = "Nats-Msg-Id"
+SEQUENCE = "Nats-Sequence"
+SUBJECT = "Nats-Subject"
+
+OTHER_CONFIGURATION = 10058
+"""JetStream's code for a stream that was made with other words before: by another version of us, or by hand."""
+
+
+class Refused(Exception):
+    """JetStream answered, and said no."""
+
+    def __init__(self, error: Mapping[str, Any]) -> None:
+        super().__init__(error.get("description", "no reason given"))
+        self.code = error.get("err_code", 0)
+
+
+class Store:
+    """The streams of one project, and what may be asked of them."""
+
+    def __init__(self, connection: Connection, subjects: Subjects) -> None:
+        self._connection, self.subjects = connection, subjects
+
+    async def declare(self) -> None:
+        """See that both streams are there; any number of processes may do so at once. Raises Refused, TimeoutError, or
+        NotTaken where the broker has no JetStream, or not yet."""
+        await asyncio.gather(
+            self._declare(self.subjects.casts, "workqueue"),
+            self._declare(self.subjects.parked, "limits"),
+        )
+
+    async def _declare(self, stream: str, retention: str) -> None:
+        try:
+            await self.ask(
+                f"STREAM.CREATE.{stream}",
+                name=stream,
+                subjects=[self.subjects.of_streams()[stream]],
+                retention=retention,
+                storage="file",
+                allow_direct=True,
+                duplicate_window=nanoseconds(DUPLICATE_SECONDS),
+            )
+        except Refused as refused:
+            if refused.code != OTHER_CONFIGURATION:
+                raise
+
+    async def declare_consumer(self, name: str, subject: str, ack_wait: float) -> None:
+        """See that the casts to this subject can be pulled by this name. Errors as of ``declare``."""
+        config = {
+            "name": name,
+            "durable_name": name,
+            "filter_subject": subject,
+            "ack_policy": "explicit",
+            "ack_wait": nanoseconds(ack_wait),
+            "max_ack_pending": -1,
+            "inactive_threshold": nanoseconds(FORGET_SECONDS),
+        }
+        stream = self.subjects.casts
+        await self.ask(f"CONSUMER.CREATE.{stream}.{name}.{subject}", stream_name=stream, config=config)
+
+    async def put(self, subject: str, body: bytes, message_id: str, timeout: float) -> None:
+        """Have a message stored, once by its id however often it is sent. Raises TimeoutError if nobody confirms."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
+        while (left := deadline - loop.time()) > 0:
+            if await self._stored(subject, body, message_id, min(left, TRY_SECONDS)):
+                return
+            await asyncio.sleep(PAUSE_SECONDS)
+        raise TimeoutError
+
+    async def _stored(self, subject: str, body: bytes, message_id: str, timeout: float) -> bool:
+        try:
+            _answered(await self._connection.request(subject, body, timeout, {MESSAGE_ID: message_id}))
+        except TimeoutError:
+            return False
+        except NotTaken:
+            await self._declare_again()
+            return False
+        except Refused as refused:
+            log.warning("transport.cast_refused", subject=subject, message_id=message_id, reason=str(refused))
+            return False
+        return True
+
+    async def _declare_again(self) -> None:
+        """The streams are gone, or are not there yet: the broker has just started, perhaps with an empty store."""
+        try:
+            await self.declare()
+        except (Refused, NotTaken, TimeoutError) as error:
+            log.warning("transport.store_missing", broker=self._connection.url, reason=str(error))
+
+    async def next_parked(self, sequence: int) -> Msg | None:
+        """The oldest parked message of at least this sequence number."""
+        body = msgspec.json.encode({"seq": sequence, "next_by_subj": self.subjects.of_streams()[self.subjects.parked]})
+        message = await self._connection.request(f"{API}.DIRECT.GET.{self.subjects.parked}", body, API_SECONDS)
+        return None if status_of(message) else message
+
+    async def ask(self, what: str, **request: Any) -> Any:
+        """One request of JetStream's own. Raises Refused, NotTaken or TimeoutError."""
+        body = msgspec.json.encode(request)
+        return _answered(await self._connection.request(f"{API}.{what}", body, API_SECONDS))
+
+
+def nanoseconds(seconds: float) -> int:
+    """As JetStream counts time."""
+    return int(seconds * 1_000_000_000)
+
+
+def message_id_of(message: Msg) -> str:
+    """The id by which a message was put here; empty for one that somebody else has put."""
+    return (message.headers or {}).get(MESSAGE_ID, "")
+
+
+def sequence_of(stored: Msg) -> int:
+    """The place of a stored message in its stream."""
+    return int((stored.headers or {})[SEQUENCE])
+
+
+def subject_of(stored: Msg) -> str:
+    """The subject to which a stored message was put."""
+    return (stored.headers or {})[SUBJECT]
+
+
+def _answered(message: Msg) -> Any:
+    answer = msgspec.json.decode(message.data)
+    if error := answer.get("error"):
+        raise Refused(error)
+    return answer

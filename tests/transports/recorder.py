@@ -1,0 +1,76 @@
+"""Handlers that remember, and ways to wait for what they saw."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from midflight.transports.base import Address, CastDelivery, Listener, Transport
+
+PATIENCE = 10.0
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Wait until the condition holds; fails loudly when it never does."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await asyncio.sleep(0.002)
+
+
+class Recorder:
+    """A listener's three handlers. Calls are answered by ``name:body``."""
+
+    def __init__(self, name: str = "one") -> None:
+        self.name = name.encode()
+        self.calls: list[bytes] = []
+        self.casts: list[CastDelivery] = []
+        self.fanouts: list[bytes] = []
+        self.cancelled = 0
+
+    async def on_call(self, body: bytes) -> bytes:
+        self.calls.append(body)
+        return self.name + b":" + body
+
+    async def on_cast(self, delivery: CastDelivery) -> None:
+        self.casts.append(delivery)
+
+    async def on_fanout(self, body: bytes) -> None:
+        self.fanouts.append(body)
+
+    async def listen(self, transport: Transport, topic: str, host: str | None = None, *, limit: int = 64) -> Listener:
+        """Take work by these handlers."""
+        return await transport.listen(Address(topic, host), self.on_call, self.on_cast, self.on_fanout, limit=limit)
+
+    @property
+    def bodies(self) -> list[bytes]:
+        """The bodies of the casts, in the order in which they were run."""
+        return [delivery.body for delivery in self.casts]
+
+
+class Gated(Recorder):
+    """Handlers that hold everything until ``gate`` is set, and count how much they hold."""
+
+    def __init__(self, name: str = "gated") -> None:
+        super().__init__(name)
+        self.gate = asyncio.Event()
+        self.running = self.most = self.finished = 0
+
+    async def on_call(self, body: bytes) -> bytes:
+        await self._held()
+        return await super().on_call(body)
+
+    async def on_cast(self, delivery: CastDelivery) -> None:
+        await super().on_cast(delivery)
+        await self._held()
+
+    async def _held(self) -> None:
+        self.running += 1
+        self.most = max(self.most, self.running)
+        try:
+            await self.gate.wait()
+            self.finished += 1
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        finally:
+            self.running -= 1

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import pytest
+
+from midflight.errors import ConfigError
+from midflight.transports import connect
+from midflight.transports.base import Address, NobodyListens, Transport
+from midflight.transports.embedded import EmbeddedBroker
+from tests.transports.recorder import Recorder
+
+
+async def reaches(caller: Transport, listener: Transport) -> bool:
+    """Whether what one transport sends is heard by the other."""
+    await Recorder().listen(listener, "compute", "host1")
+    try:
+        return await caller.call(Address("compute", "host1"), b"hello", timeout=5) == b"one:hello"
+    except NobodyListens:
+        return False
+
+
+async def test_memory_is_shared_by_name_and_project() -> None:
+    """Two memory URLs meet in one process where name and project are the same, and nowhere else."""
+    listener = await connect("memory:here", name="agent", project="cloud").open()
+    assert await reaches(await connect("memory:here", name="api", project="cloud").open(), listener)
+    assert not await reaches(await connect("memory:there", name="api", project="cloud").open(), listener)
+    assert not await reaches(await connect("memory:here", name="api", project="house").open(), listener)
+    await listener.close()
+
+
+async def test_nats_by_url(broker: EmbeddedBroker) -> None:
+    """A nats URL is a connection to that broker, under a name of any form."""
+    agent = await connect(broker.url, name="compute@host 1.example", project="by-url").open()
+    api = await connect(broker.url, name="api", project="by-url").open()
+    assert await reaches(api, agent)
+    await agent.close()
+    await api.close()
+
+
+NO_HOSTS = "nats://", "nats://host:port", "nats://host:99999", "nats://host:4222,nats://:4222"
+
+
+@pytest.mark.parametrize(
+    "url", ["", "nats", "nats:4222", "memory:", "amqp://127.0.0.1", "redis://user:secret@host", *NO_HOSTS]
+)
+def test_other_urls_are_refused(url: str) -> None:
+    """A URL of no known form is a mistake in the configuration, told with the forms that there are."""
+    with pytest.raises(
+        ConfigError, match=r"\[midflight\] broker: received .*, expected nats://HOST:PORT, or memory:NAME"
+    ) as e:
+        connect(url, name="agent", project="cloud")
+    assert "secret" not in str(e.value)

@@ -1,0 +1,440 @@
+"""What every transport promises. Each claim is made of the memory bus and of a real NATS broker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from midflight.errors import MessageTooLarge
+from midflight.transports.base import (
+    Address,
+    CastDelivery,
+    NoAnswer,
+    NobodyListens,
+    ParkedMessage,
+    Redeliver,
+    Transport,
+)
+from tests.transports.conftest import ACK_WAIT, Fleet
+from tests.transports.recorder import Gated, Recorder, eventually
+
+COMPUTE = Address("compute")
+HOST1 = Address("compute", "host1")
+HOST2 = Address("compute", "host2")
+
+
+async def test_call_is_answered(fleet: Fleet[Transport]) -> None:
+    """A call to a topic comes back with what the handler returned, byte for byte."""
+    await Recorder().listen(await fleet.join(), "compute", "host1")
+    caller = await fleet.join()
+    assert await caller.call(COMPUTE, b"\x00\xff\r\n", timeout=5) == b"one:\x00\xff\r\n"
+    assert await caller.call(COMPUTE, b"", timeout=5) == b"one:"
+
+
+async def test_member_may_call_itself(fleet: Fleet[Transport]) -> None:
+    """A member that listens can call its own address."""
+    member = await fleet.join()
+    await Recorder().listen(member, "compute", "host1")
+    assert await member.call(HOST1, b"hello", timeout=5) == b"one:hello"
+
+
+async def test_calls_run_side_by_side(fleet: Fleet[Transport]) -> None:
+    """Ten calls at once to one listener are in hand at once."""
+    agent = Gated()
+    await agent.listen(await fleet.join(), "compute", "host1")
+    caller = await fleet.join()
+    calls = [asyncio.create_task(caller.call(HOST1, b"%d" % number, timeout=5)) for number in range(10)]
+    await eventually(lambda: agent.running == 10)
+    agent.gate.set()
+    assert sorted(await asyncio.gather(*calls)) == [b"gated:%d" % number for number in range(10)]
+    assert agent.most == 10
+
+
+async def test_topic_is_shared(fleet: Fleet[Transport]) -> None:
+    """Calls and casts to a topic go to one of its listeners each, and all of them get some."""
+    workers = [Recorder(), Recorder()]
+    for number, worker in enumerate(workers):
+        await worker.listen(await fleet.join(), "compute", f"host{number}")
+    caller = await fleet.join()
+    for number in range(40):
+        await caller.call(COMPUTE, b"%d" % number, timeout=5)
+        await caller.cast(COMPUTE, b"%d" % number, f"cast-{number}")
+    await eventually(lambda: sum(len(worker.casts) for worker in workers) == 40)
+    assert sorted(workers[0].calls + workers[1].calls) == sorted(b"%d" % number for number in range(40))
+    assert sorted(workers[0].bodies + workers[1].bodies) == sorted(b"%d" % number for number in range(40))
+    assert all(worker.calls and worker.casts for worker in workers)
+
+
+async def test_one_host(fleet: Fleet[Transport]) -> None:
+    """Calls and casts to a host go to that host alone."""
+    first, second = Recorder("first"), Recorder("second")
+    await first.listen(await fleet.join(), "compute", "host1")
+    await second.listen(await fleet.join(), "compute", "host2")
+    caller = await fleet.join()
+    for number in range(5):
+        assert await caller.call(HOST2, b"hello", timeout=5) == b"second:hello"
+        await caller.cast(HOST2, b"hello", f"cast-{number}")
+    await eventually(lambda: len(second.casts) == 5)
+    assert (first.calls, first.casts) == ([], [])
+
+
+async def test_listener_without_a_host(fleet: Fleet[Transport]) -> None:
+    """A listener may take only what is sent to its topic and to all."""
+    worker, caller = Recorder(), await fleet.join()
+    await worker.listen(await fleet.join(), "scheduler")
+    assert await caller.call(Address("scheduler"), b"hello", timeout=5) == b"one:hello"
+    await caller.cast(Address("scheduler"), b"cast", "cast-1")
+    await caller.fanout("scheduler", b"all")
+    await eventually(lambda: worker.bodies == [b"cast"] and worker.fanouts == [b"all"])
+
+
+async def test_fanout(fleet: Fleet[Transport]) -> None:
+    """A fanout reaches everyone who listens to the topic, once, and nobody else."""
+    agents, scheduler = [Recorder() for _ in range(3)], Recorder()
+    for number, agent in enumerate(agents):
+        await agent.listen(await fleet.join(), "compute", f"host{number}")
+    await scheduler.listen(await fleet.join(), "scheduler", "host1")
+    caller = await fleet.join()
+    await caller.fanout("compute", b"all")
+    await caller.fanout("scheduler", b"other")
+    await eventually(lambda: scheduler.fanouts == [b"other"])
+    await eventually(lambda: all(agent.fanouts for agent in agents))
+    assert [agent.fanouts for agent in agents] == [[b"all"]] * 3
+    assert [agent.calls + agent.bodies for agent in agents] == [[]] * 3
+    await caller.fanout("nobody", b"lost")
+
+
+async def test_nobody_listens(fleet: Fleet[Transport]) -> None:
+    """A call that nobody can take fails at once: nobody is at the topic, or not this host, or no longer."""
+    agent, caller = Recorder(), await fleet.join()
+    with pytest.raises(NobodyListens, match=r"^Nobody listens at compute\.$"):
+        await caller.call(COMPUTE, b"hello", timeout=3600)
+    listener = await agent.listen(await fleet.join(), "compute", "host1")
+    with pytest.raises(NobodyListens, match=r"^Nobody listens at compute@host2\.$"):
+        await caller.call(HOST2, b"hello", timeout=3600)
+    await listener.drain(timeout=1)
+    for address in (COMPUTE, HOST1):
+        with pytest.raises(NobodyListens):
+            await caller.call(address, b"hello", timeout=3600)
+    assert agent.calls == []
+
+
+async def test_no_answer(fleet: Fleet[Transport]) -> None:
+    """A call whose handler takes too long ends at its timeout, and the late answer disturbs no later call."""
+    agent, caller = Gated(), await fleet.join()
+    await agent.listen(await fleet.join(), "compute", "host1")
+    with pytest.raises(NoAnswer, match=r"^No answer from compute@host1 within 0\.2 s\.$"):
+        await caller.call(HOST1, b"slow", timeout=0.2)
+    agent.gate.set()
+    assert await caller.call(HOST1, b"quick", timeout=5) == b"gated:quick"
+    assert agent.calls == [b"slow", b"quick"]
+
+
+async def test_cast_waits_for_a_listener(fleet: Fleet[Transport]) -> None:
+    """Casts to a topic and to a host wait for a listener that starts later, and come in their order."""
+    caller, agent, other = await fleet.join(), Recorder(), Recorder()
+    for number in range(3):
+        await caller.cast(COMPUTE, b"topic %d" % number, f"topic-{number}")
+        await caller.cast(HOST1, b"host %d" % number, f"host-{number}")
+    await other.listen(await fleet.join(), "scheduler", "host1")
+    await agent.listen(await fleet.join(), "compute", "host1")
+    await eventually(lambda: len(agent.casts) == 6)
+    assert [body for body in agent.bodies if body.startswith(b"topic")] == [b"topic 0", b"topic 1", b"topic 2"]
+    assert [body for body in agent.bodies if body.startswith(b"host")] == [b"host 0", b"host 1", b"host 2"]
+    assert {delivery.attempt for delivery in agent.casts} == {1}
+    assert {delivery.message_id for delivery in agent.casts} >= {"topic-0", "host-2"}
+    assert other.casts == []
+
+
+async def test_cast_outlives_its_sender(fleet: Fleet[Transport]) -> None:
+    """A cast that was handed over is run although its sender has left."""
+    caller, agent = await fleet.join(), Recorder()
+    await caller.cast(HOST1, b"last words", "cast-1")
+    await caller.close()
+    await agent.listen(await fleet.join(), "compute", "host1")
+    await eventually(lambda: agent.bodies == [b"last words"])
+
+
+async def test_casts_run_side_by_side_within_the_limit(fleet: Fleet[Transport]) -> None:
+    """As many casts as the limit says run at once, topic and host together, and not one more."""
+    agent, caller = Gated(), await fleet.join()
+    await agent.listen(await fleet.join(), "compute", "host1", limit=3)
+    for number in range(10):
+        await caller.cast(COMPUTE if number % 2 else HOST1, b"%d" % number, f"cast-{number}")
+    await eventually(lambda: agent.running == 3)
+    await asyncio.sleep(0.1)
+    assert agent.running == 3
+    agent.gate.set()
+    await eventually(lambda: agent.finished == 10)
+    assert agent.most == 3
+    assert Counter(agent.bodies) == Counter(b"%d" % number for number in range(10))
+
+
+async def test_killed_listener(fleet: Fleet[Transport]) -> None:
+    """The cast that a killed listener had in hand is run by another one, as the second attempt."""
+    agent, next_agent, doomed, caller = Gated(), Recorder(), await fleet.join(), await fleet.join()
+    await agent.listen(doomed, "compute", "host1")
+    await caller.cast(HOST1, b"precious", "cast-1")
+    await eventually(lambda: agent.running == 1)
+    await doomed.close()
+    assert (agent.cancelled, agent.finished) == (1, 0)
+    await next_agent.listen(await fleet.join(), "compute", "host1")
+    await eventually(lambda: len(next_agent.casts) == 1)
+    assert next_agent.casts == [CastDelivery(b"precious", "cast-1", attempt=2)]
+
+
+async def test_acknowledged_cast_never_comes_again(fleet: Fleet[Transport]) -> None:
+    """A cast that has run stays done when its listener is killed afterwards."""
+    agent, next_agent, doomed, caller = Recorder(), Recorder(), await fleet.join(), await fleet.join()
+    listener = await agent.listen(doomed, "compute", "host1")
+    await caller.cast(HOST1, b"first", "cast-1")
+    await eventually(lambda: len(agent.casts) == 1)
+    await listener.drain(timeout=5)
+    await doomed.close()
+    await next_agent.listen(await fleet.join(), "compute", "host1")
+    await asyncio.sleep(1.2 * ACK_WAIT)
+    await caller.cast(HOST1, b"second", "cast-2")
+    await eventually(lambda: len(next_agent.casts) == 1)
+    assert next_agent.bodies == [b"second"]
+
+
+async def test_long_cast_is_not_taken_for_dead(fleet: Fleet[Transport]) -> None:
+    """A handler that runs for longer than a killed one would be waited for keeps its cast to itself."""
+    agent, other, caller = Gated(), Recorder(), await fleet.join()
+    await agent.listen(await fleet.join(), "compute", "host1")
+    await caller.cast(COMPUTE, b"long", "cast-1")
+    await eventually(lambda: agent.running == 1)
+    await other.listen(await fleet.join(), "compute", "host2")
+    await asyncio.sleep(1.5 * ACK_WAIT)
+    agent.gate.set()
+    await eventually(lambda: agent.finished == 1)
+    await asyncio.sleep(1.2 * ACK_WAIT)
+    assert (len(agent.casts), other.casts) == (1, [])
+
+
+async def test_redeliver(fleet: Fleet[Transport]) -> None:
+    """A cast whose handler raises Redeliver comes again, with a higher attempt, and lets others pass meanwhile."""
+
+    class Busy(Recorder):
+        async def on_cast(self, delivery: CastDelivery) -> None:
+            await super().on_cast(delivery)
+            if delivery.body == b"again" and delivery.attempt < 3:
+                raise Redeliver(0.1)
+
+    agent, caller = Busy(), await fleet.join()
+    await agent.listen(await fleet.join(), "compute", "host1", limit=1)
+    await caller.cast(HOST1, b"again", "cast-1")
+    await caller.cast(HOST1, b"other", "cast-2")
+    await eventually(lambda: len(agent.casts) == 4)
+    assert [(delivery.body, delivery.attempt) for delivery in agent.casts] == [
+        (b"again", 1),
+        (b"other", 1),
+        (b"again", 2),
+        (b"again", 3),
+    ]
+
+
+async def test_duplicate_cast(fleet: Fleet[Transport]) -> None:
+    """A message id that was handed over before is not run again, whether the first is still waiting or was run."""
+    agent, caller, other = Recorder(), await fleet.join(), await fleet.join()
+    await caller.cast(HOST1, b"once", "cast-1")
+    await other.cast(HOST1, b"once", "cast-1")
+    await agent.listen(await fleet.join(), "compute", "host1")
+    await eventually(lambda: len(agent.casts) == 1)
+    await caller.cast(HOST1, b"once", "cast-1")
+    await caller.cast(HOST1, b"next", "cast-2")
+    await eventually(lambda: len(agent.casts) == 2)
+    assert agent.bodies == [b"once", b"next"]
+
+
+async def test_failing_handlers(fleet: Fleet[Transport]) -> None:
+    """Handlers that raise, whatever it is, do not end the listener; a failed cast comes again."""
+
+    class Clumsy(Recorder):
+        async def on_call(self, body: bytes) -> bytes:
+            if body == b"break":
+                raise KeyError(body)
+            return await super().on_call(body)
+
+        async def on_cast(self, delivery: CastDelivery) -> None:
+            await super().on_cast(delivery)
+            if delivery.attempt == 1:
+                raise RecursionError
+
+        async def on_fanout(self, body: bytes) -> None:
+            await super().on_fanout(body)
+            raise ZeroDivisionError
+
+    agent, caller = Clumsy(), await fleet.join()
+    await agent.listen(await fleet.join(), "compute", "host1")
+    await caller.fanout("compute", b"all")
+    await caller.cast(HOST1, b"cast", "cast-1")
+    with pytest.raises(NoAnswer):
+        await caller.call(HOST1, b"break", timeout=0.2)
+    await eventually(lambda: len(agent.fanouts) == 1 and len(agent.casts) == 2)
+    assert [delivery.attempt for delivery in agent.casts] == [1, 2]
+    assert await caller.call(HOST1, b"hello", timeout=5) == b"one:hello"
+
+
+async def test_drain_finishes_what_is_in_hand(fleet: Fleet[Transport]) -> None:
+    """A drained listener answers the calls it has, acknowledges the casts it has, and takes no new ones."""
+    agent, caller = Gated(), await fleet.join()
+    listener = await agent.listen(await fleet.join(), "compute", "host1", limit=1)
+    call = asyncio.create_task(caller.call(HOST1, b"call", timeout=10))
+    await caller.cast(HOST1, b"in hand", "cast-1")
+    await eventually(lambda: agent.running == 2)
+    await caller.cast(HOST1, b"not begun", "cast-2")
+    draining = asyncio.create_task(listener.drain(timeout=10))
+    await asyncio.sleep(0.1)
+    with pytest.raises(NobodyListens):
+        await caller.call(HOST1, b"late", timeout=5)
+    assert not draining.done()
+    agent.gate.set()
+    await draining
+    await listener.drain(timeout=10)
+    assert (await call, agent.bodies) == (b"gated:call", [b"in hand"])
+    next_agent = Recorder()
+    await next_agent.listen(await fleet.join(), "compute", "host1")
+    await eventually(lambda: next_agent.bodies == [b"not begun"])
+
+
+async def test_drain_gives_back_what_takes_too_long(fleet: Fleet[Transport]) -> None:
+    """When the bound of a drain is over, what is left is cancelled, and its casts are run by somebody else at once."""
+    agent, next_agent, caller = Gated(), Recorder(), await fleet.join()
+    listener = await agent.listen(await fleet.join(), "compute", "host1")
+    await next_agent.listen(await fleet.join(), "compute", "host2")
+    for number in range(10):
+        await caller.cast(HOST1 if number == 0 else COMPUTE, b"%d" % number, f"cast-{number}")
+    call = asyncio.create_task(caller.call(HOST1, b"call", timeout=1))
+    await eventually(lambda: len(agent.casts) + len(next_agent.casts) == 10 and agent.running == len(agent.casts) + 1)
+    held = len(agent.casts)
+    await listener.drain(timeout=0.05)
+    assert agent.cancelled == held + 1
+    await eventually(lambda: len(next_agent.casts) == 9)
+    assert {delivery.attempt for delivery in next_agent.casts} <= {1, 2}
+    with pytest.raises(NoAnswer):
+        await call
+
+
+def at_least(counts: Counter[bytes], total: int) -> bool:
+    """Whether so many were counted."""
+    return sum(counts.values()) >= total
+
+
+async def test_drain_under_load_loses_nothing(fleet: Fleet[Transport]) -> None:
+    """While twenty callers call and cast without a pause, one of two listeners is drained and replaced, three times:
+    each call is answered once, each cast is run once."""
+    handled: Counter[bytes] = Counter()
+
+    class Worker(Recorder):
+        async def on_call(self, body: bytes) -> bytes:
+            await asyncio.sleep(0.005)
+            handled[body] += 1
+            return b"answer to " + body
+
+        async def on_cast(self, delivery: CastDelivery) -> None:
+            await asyncio.sleep(0.005)
+            handled[delivery.body] += 1
+
+    answered, handed_over, stop = Counter[bytes](), Counter[bytes](), asyncio.Event()
+
+    async def load(name: int, member: Transport) -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            call, cast = b"call %d.%d" % (name, number), b"cast %d.%d" % (name, number)
+            assert await member.call(COMPUTE, call, timeout=10) == b"answer to " + call
+            answered[call] += 1
+            await member.cast(COMPUTE, cast, cast.decode().replace(" ", "-"))
+            handed_over[cast] += 1
+
+    patient = partial(fleet.join, ack_wait=60)  # so that a busy machine makes nobody look dead
+    members, stays, leaves = [await patient(), await patient()], await patient(), await patient()
+    await Worker().listen(stays, "compute", "host1")
+    listener = await Worker().listen(leaves, "compute", "host2")
+    callers = [asyncio.create_task(load(number, members[number % 2])) for number in range(20)]
+    for _ in range(3):
+        await eventually(partial(at_least, answered, sum(answered.values()) + 100))
+        await listener.drain(timeout=10)
+        await leaves.close()
+        leaves = await patient()
+        listener = await Worker().listen(leaves, "compute", "host2")
+    stop.set()
+    await asyncio.gather(*callers)
+    await eventually(partial(at_least, handled, sum(answered.values()) + sum(handed_over.values())))
+    assert handled == answered + handed_over
+    assert set(handled.values()) == {1}
+
+
+async def test_too_large(fleet: Fleet[Transport]) -> None:
+    """The largest body passes every way; one byte more is refused before it is sent, with its size and the limit."""
+    agent, caller = Recorder(), await fleet.join()
+    await agent.listen(await fleet.join(), "compute", "host1")
+    largest = b"x" * caller.max_body
+    assert caller.max_body > 1_000_000
+    assert await caller.call(HOST1, largest[:-4], timeout=10) == b"one:" + largest[:-4]
+    await caller.cast(HOST1, largest, "cast-1")
+    await caller.fanout("compute", largest)
+    await eventually(lambda: agent.bodies == [largest] and agent.fanouts == [largest])
+    with pytest.raises(MessageTooLarge, match=f"^call to compute@host1 is {len(largest) + 1} bytes"):
+        await caller.call(HOST1, largest + b"x", timeout=10)
+    with pytest.raises(MessageTooLarge, match="^cast to compute@host1 is"):
+        await caller.cast(HOST1, largest + b"x", "cast-2")
+    with pytest.raises(MessageTooLarge, match="^fanout to compute is"):
+        await caller.fanout("compute", largest + b"x")
+    assert (len(agent.calls), len(agent.casts), len(agent.fanouts)) == (1, 1, 1)
+
+
+async def test_too_large_an_answer(fleet: Fleet[Transport]) -> None:
+    """An answer that is too large is not sent, and its listener goes on."""
+    agent, caller = Recorder(), await fleet.join()
+    await agent.listen(await fleet.join(), "compute", "host1")
+    with pytest.raises(NoAnswer):
+        await caller.call(HOST1, b"x" * caller.max_body, timeout=0.5)
+    assert await caller.call(HOST1, b"small", timeout=5) == b"one:small"
+
+
+async def test_parked(fleet: Fleet[Transport]) -> None:
+    """Parked messages are kept, with their facts, for every member to see, oldest first; the same one is kept once."""
+    receiver, operator = await fleet.join(), await fleet.join()
+    assert await operator.parked() == []
+    first = ParkedMessage(HOST1, b"\x00\xff", "cast-1", {"sender": "api@host1 (kilo)", "reason": "line\r\nbreak …"})
+    second = ParkedMessage(COMPUTE, b"", "cast-2", {})
+    for message in (first, second, first):
+        await receiver.park(message)
+    await receiver.close()
+    assert await operator.parked() == [first, second]
+
+
+async def test_close_is_harmless(fleet: Fleet[Transport], member: Callable[..., Transport]) -> None:
+    """A transport may be closed before it was opened, and twice."""
+    await member().close()
+    opened = await fleet.join()
+    await opened.close()
+    await opened.close()
+
+
+async def test_parked_facts_never_make_a_message_too_large(fleet: Fleet[Transport]) -> None:
+    """The largest message can be parked with facts of any length; they may be cut, but are there."""
+    member = await fleet.join()
+    message = ParkedMessage(HOST1, b"x" * member.max_body, "cast-1", {"error": "…" * 100_000, "sender": "api"})
+    await member.park(message)
+    [kept] = await member.parked()
+    assert (kept.body, kept.facts["sender"]) == (message.body, "api")
+    assert message.facts["error"].startswith(kept.facts["error"])
+    assert kept.facts["error"]
+
+
+async def test_handlers_see_nothing_of_the_sender(fleet: Fleet[Transport]) -> None:
+    """What goes to a handler is a copy: it shares no buffer with what was sent."""
+    agent, caller = Recorder(), await fleet.join()
+    await agent.listen(await fleet.join(), "compute", "host1")
+    body = bytearray(b"before")
+    await caller.cast(HOST1, body, "cast-1")  # type: ignore[arg-type]  # what if somebody does it all the same
+    body[:] = b"after!"
+    await eventually(lambda: agent.bodies == [b"before"])
+    assert type(agent.bodies[0]) is bytes
