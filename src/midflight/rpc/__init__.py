@@ -1,0 +1,1 @@
+"""Who calls whom: interfaces, clients, and the servers that serve several versions of one interface at once."""

@@ -1,0 +1,125 @@
+"""One call, from its first sending to its one outcome: answered, NotDelivered or Unknown."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from midflight.errors import InvalidValue, MalformedMessage, MessageTooLarge, NotDelivered, Unknown
+from midflight.rpc import messages
+from midflight.rpc.messages import Reply, Request
+from midflight.transports.base import Address, NoAnswer, NobodyListens, Transport
+
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
+"""Seconds between tries while nobody listens: doubled each time, and never more than half of what is left."""
+
+
+@dataclass(slots=True)
+class Call:
+    """``deadline`` is in time.monotonic() seconds. ``manifest_text`` is sent only when the callee asks for it."""
+
+    transport: Transport
+    address: Address
+    request: Request
+    what: str
+    deadline: float
+    idempotent: bool
+    manifest_text: dict[str, list[str]]
+    _sent: bool = False
+    _turn: Address | None = None
+    """The one member of the topic to send to next."""
+
+    async def reply(self) -> Reply:
+        """The callee's reply, before the deadline.
+
+        Raises NotDelivered when it certainly did not run, Unknown when it may have, MessageTooLarge before anything is
+        sent, MalformedMessage for an answer that is none of ours.
+        """
+        if self._left() <= 0:
+            raise NotDelivered(what=self.what, reason="its deadline had passed before it was sent")
+        try:
+            async with asyncio.timeout(self._left()):
+                return await self._answered()
+        except (NotDelivered, Unknown):
+            raise
+        except TimeoutError:
+            raise self._late() from None
+
+    def _left(self) -> float:
+        return self.deadline - time.monotonic()
+
+    def _late(self) -> NotDelivered | Unknown:
+        if self._sent:
+            return Unknown(what=self.what, reason=f"no answer from {self.address} before its deadline")
+        return NotDelivered(what=self.what, reason=f"nobody listened at {self.address} before its deadline")
+
+    async def _answered(self) -> Reply:
+        reply = messages.decode_reply(await self._delivered())
+        if reply.status != "need_manifest":
+            return reply
+        self._sent, self.request.manifest_text = False, self.manifest_text
+        self._turn = None if self.address.host else self._member(reply)
+        reply = messages.decode_reply(await self._delivered())
+        if reply.status == "need_manifest":
+            raise MalformedMessage(sender=str(reply.sender), reason="it got our manifest, and asked for it again")
+        return reply
+
+    def _member(self, reply: Reply) -> Address | None:
+        """Where the very member listens that asked, so that it learns our manifest and need not ask again."""
+        try:
+            return Address(self.address.topic, reply.sender.host)
+        except InvalidValue:  # its host has a name that is no address
+            return None
+
+    async def _delivered(self) -> bytes:
+        """Send until somebody listens."""
+        pause = _SHORTEST_PAUSE
+        while True:
+            try:
+                return await (self._asked_twice() if self.idempotent else self._asked())
+            except NobodyListens:
+                self._sent = False
+            except NoAnswer:
+                raise self._late() from None
+            if self._turn is not None:  # it has left: any other will do
+                self._turn = None
+                continue
+            pause = min(pause, self._left() / 2)
+            if pause < _SHORTEST_PAUSE:  # a last try could be cut off on its way, and would have to be called Unknown
+                raise self._late()
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def _asked(self) -> bytes:
+        self.request.ttl = left = max(self._left(), 0.001)
+        body = messages.encode(self.request)
+        if len(body) > self.transport.max_body:
+            raise MessageTooLarge(what=self.what, size=len(body), limit=self.transport.max_body)
+        self._sent = True
+        return await self.transport.call(self._turn or self.address, body, left)
+
+    async def _asked_twice(self) -> bytes:
+        """Ask again when half of the time has gone by, and take the first answer. Only for idempotent endpoints."""
+        first = asyncio.ensure_future(self._asked())
+        asked = [first]
+        try:
+            await asyncio.wait(asked, timeout=self._left() / 2)
+            if first.done() and not isinstance(first.exception(), NoAnswer):
+                return first.result()
+            asked.append(asyncio.ensure_future(self._asked()))
+            return await self._first_of(asked)
+        finally:
+            for task in asked:
+                task.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
+
+    async def _first_of(self, asked: Iterable[asyncio.Future[bytes]]) -> bytes:
+        for answer in asyncio.as_completed(asked):
+            try:
+                return await answer
+            except (NoAnswer, NobodyListens):
+                continue  # the other one may still be answered
+        self._sent = True  # the first may have run
+        raise NoAnswer(address=str(self.address), seconds=self._left())

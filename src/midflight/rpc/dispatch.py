@@ -1,0 +1,289 @@
+"""Dispatch: from the bytes of a request to the method that serves it, and back.
+
+Nothing that a peer sends can make these handlers raise: what cannot be served is refused with a typed error (calls),
+kept with its facts (casts) or passed over (fanouts), and counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from midflight import telemetry
+from midflight.context import Caller, Context
+from midflight.errors import (
+    MalformedMessage,
+    MessageTooLarge,
+    MidflightError,
+    NotDelivered,
+    NotReadable,
+    ProjectError,
+    VersionRejected,
+)
+from midflight.objects import wire
+from midflight.rpc import messages
+from midflight.rpc.faults import Faults, text_of
+from midflight.rpc.forms import Form
+from midflight.rpc.interface import Contract, InterfaceSpec
+from midflight.rpc.manifests import ManifestStore, NeedManifest
+from midflight.rpc.messages import Fault, Reply, Request, Sender
+from midflight.rpc.parked import OnRejected, Parking, tell_nobody
+from midflight.rpc.rejected import facts_of, log_rejected
+from midflight.transports.base import Address, CastDelivery, Redeliver, Transport
+from midflight.versions import Version
+
+MakeContext = Callable[[Mapping[str, str], str, Caller], Context]
+"""Makes the context of one piece of work from the values and the request id that came with it, and who sent it."""
+
+MOST_ATTEMPTS = 10
+"""A cast whose handler failed this often is parked."""
+_LONGEST_PAUSE = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One request that may be run."""
+
+    request: Request
+    caller: Caller
+    form: Form
+    run: Callable[..., Awaitable[Any]]
+    context: Context
+    arguments: dict[str, Any]
+
+
+class Dispatcher:
+    """Serves the interfaces whose implementations were added, in every version that they understand."""
+
+    def __init__(
+        self,
+        contract: Contract,
+        identity: Caller,
+        transport: Transport,
+        make_context: MakeContext,
+        *,
+        errors: Iterable[type[Exception]] = (),
+        manifests: ManifestStore | None = None,
+        on_rejected: OnRejected = tell_nobody,
+    ) -> None:
+        self._contract, self._identity, self._transport = contract, identity, transport
+        self._make_context, self._faults = make_context, Faults(errors)
+        self._manifests = manifests or ManifestStore(contract.manifest)
+        self._parking = Parking(transport, identity, on_rejected)
+        self._sender = Sender.of(identity, identity.pin_epoch)
+        self._serving: dict[str, tuple[InterfaceSpec, Any]] = {}
+
+    def add(self, implementation: object) -> None:
+        """Serve the interfaces of the contract that this object derives from.
+
+        Raises ProjectError when there is none, or when one of them is served already.
+        """
+        found = [spec for spec in self._contract.interfaces.values() if spec.cls in type(implementation).__mro__]
+        where = type(implementation).__qualname__
+        if not found:
+            raise ProjectError(where=where, reason="derives from no interface of the project: Project(interfaces=…)")
+        for spec in found:
+            if spec.topic in self._serving:
+                raise ProjectError(where=where, reason=f"another object serves {spec.topic} here already")
+            self._serving[spec.topic] = spec, implementation
+
+    def serves(self, topic: str) -> bool:
+        """Whether an implementation of this topic was added."""
+        return topic in self._serving
+
+    async def on_call(self, body: bytes) -> bytes:
+        """Serve a call; the bytes of its answer, or of why there is none."""
+        request: Request | None = None
+        try:
+            request = messages.decode_request(body)
+            work = self._prepare(request)
+        except NeedManifest:
+            return self._encoded("need_manifest")
+        except Exception as error:  # noqa: BLE001  # a message must never kill the server
+            return self._refuse(request, error)
+        return await self._answer(work)
+
+    async def on_cast(self, delivery: CastDelivery, address: Address) -> None:
+        """Serve a cast that came to ``address``, or park it. Raises Redeliver for one that shall come again."""
+        request: Request | None = None
+        try:
+            request = messages.decode_request(delivery.body)
+            work = self._prepare(request)
+        except NeedManifest:
+            lost = MalformedMessage(sender=_who(request), reason="a cast must bring its sender's manifest")
+            await self._park(delivery, address, request, lost)
+        except Exception as error:  # noqa: BLE001  # as above
+            await self._park(delivery, address, request, error)
+        else:
+            await self._effect(delivery, address, work)
+
+    async def on_fanout(self, body: bytes) -> None:
+        """Serve a fanout if it is meant for us; what cannot be served is counted and passed over."""
+        request: Request | None = None
+        try:
+            request = messages.decode_request(body)
+            if request.audience and self._contract.manifest.digest not in request.audience:
+                return
+            work = self._prepare(request)
+        except Exception as error:  # noqa: BLE001  # as above
+            self._note_refusal(request, error)
+            return
+        try:
+            await work.run(work.context, **work.arguments)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # nor must its handler
+            _leave_if_stopped(error)
+            self._note_failure(work, error)
+
+    # From a request to work, in order: who sends, which method in which version, its arguments.
+
+    def _prepare(self, request: Request) -> _Work:
+        """Raises NeedManifest, and the error of whatever cannot be served; nothing of it has run then."""
+        began = time.monotonic()
+        caller = request.sender.caller(self._manifests.of(request))
+        form, implementation = self._find(request, caller)
+        context = self._context(request, caller, began)
+        arguments = form.hear(self._read(request, form, context, caller))
+        if context.deadline is not None and time.monotonic() >= context.deadline:
+            raise NotDelivered(what=form.what, reason="its caller had stopped waiting before it could begin")
+        return _Work(request, caller, form, getattr(implementation, form.spec.method), context, arguments)
+
+    def _find(self, request: Request, caller: Caller) -> tuple[Form, Any]:
+        if request.interface not in self._serving:
+            raise _malformed(caller, f"no interface {request.interface!r} here; served: {', '.join(self._serving)}")
+        interface, implementation = self._serving[request.interface]
+        try:
+            version = Version.parse(request.version)
+        except ValueError as wrong:
+            raise _malformed(caller, str(wrong)) from None
+        if not interface.understands(version):
+            raise self._rejected(request, caller, interface)
+        form = interface.forms[version.major].get(request.method)
+        if form is None:
+            known = ", ".join(interface.forms[version.major])
+            reason = f"{request.interface} {version} has no endpoint {request.method!r}; it has {known}"
+            raise _malformed(caller, reason)
+        if version < form.since:
+            raise self._rejected(request, caller, interface)
+        return form, implementation
+
+    def _rejected(self, request: Request, caller: Caller, interface: InterfaceSpec) -> VersionRejected:
+        return VersionRejected(
+            interface=request.interface, method=request.what, requested=request.version,
+            understood=interface.understood, sender=str(caller), callee=str(self._identity), pin_epoch=caller.pin_epoch,
+        )  # fmt: skip
+
+    def _context(self, request: Request, caller: Caller, began: float) -> Context:
+        context = self._make_context(request.values, request.request_id, caller)
+        return context if request.ttl is None else replace(context, deadline=began + request.ttl)
+
+    def _read(self, request: Request, form: Form, context: Context, caller: Caller) -> dict[str, Any]:
+        try:
+            return wire.decode_fields(
+                request.arguments, form.kinds, context=context, sender=caller.manifest, path=form.what
+            )
+        except MalformedMessage as wrong:
+            raise _malformed(caller, wrong.reason) from None
+        except NotReadable as newer:
+            raise VersionRejected(
+                interface=newer.object, method=newer.path, requested=newer.received, understood=newer.understood,
+                sender=str(caller), callee=str(self._identity), pin_epoch=caller.pin_epoch,
+            ) from None  # fmt: skip
+
+    # From work to its effect.
+
+    async def _answer(self, work: _Work) -> bytes:
+        try:
+            result = work.form.reply(await work.run(work.context, **work.arguments))
+            raw = wire.encode(result, work.caller.manifest, where=wire.REPLY, peer=_place(work.caller))
+            return self._bounded(self._encoded("ok", msgspec.Raw(raw)), work.form.what)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # nor must its handler
+            _leave_if_stopped(error)
+            self._note_failure(work, error)
+            return self._failed("failed", self._faults.fault(error), work.form.what)
+
+    async def _effect(self, delivery: CastDelivery, address: Address, work: _Work) -> None:
+        try:
+            await work.run(work.context, **work.arguments)
+        except (Exception, asyncio.CancelledError) as error:  # nor must its handler
+            _leave_if_stopped(error)
+            self._note_failure(work, error)
+            if delivery.attempt < MOST_ATTEMPTS:
+                raise Redeliver(min(0.1 * 2**delivery.attempt, _LONGEST_PAUSE)) from error
+            await self._parking.park(delivery, address, work.request, error)
+
+    async def _park(
+        self, delivery: CastDelivery, address: Address, request: Request | None, error: BaseException
+    ) -> None:
+        self._note_refusal(request, error)
+        await self._parking.park(delivery, address, request, error)
+
+    # Answers.
+
+    def _refuse(self, request: Request | None, error: Exception) -> bytes:
+        self._note_refusal(request, error)
+        what = request.what if request else "a message"
+        return self._failed("refused", self._faults.fault(error, ran=False), what)
+
+    def _failed(self, status: str, fault: Fault, what: str) -> bytes:
+        """An answer that surely fits: where the error is itself too large, one that says so."""
+        try:
+            return self._bounded(self._encoded(status, fault=fault), what)
+        except MessageTooLarge as error:
+            return self._encoded(status, fault=self._faults.fault(error))
+
+    def _encoded(self, status: str, result: msgspec.Raw | None = None, fault: Fault | None = None) -> bytes:
+        reply = Reply(protocol=messages.PROTOCOL, sender=self._sender, status=status, fault=fault)
+        if result is not None:
+            reply.result = result
+        return messages.encode(reply)
+
+    def _bounded(self, body: bytes, what: str) -> bytes:
+        if len(body) > self._transport.max_body:
+            raise MessageTooLarge(what=f"the answer of {what}", size=len(body), limit=self._transport.max_body)
+        return body
+
+    # What is told about it.
+
+    def _note_refusal(self, request: Request | None, error: BaseException) -> None:
+        telemetry.count("rpc.refused", kind=type(error).__name__)
+        if isinstance(error, VersionRejected) and request is not None:
+            sender = request.sender.caller()
+            telemetry.count("rpc.rejected", sender=_place(sender), method=error.method)
+            log_rejected(facts_of(error, sender, self._identity), "receiver")
+        elif isinstance(error, MidflightError | NeedManifest):
+            facts = {"error": type(error).__name__, "reason": text_of(error)}
+            telemetry.log.warning("rpc.refused", sender=_who(request), **facts)
+        else:
+            telemetry.log.error("rpc.not_prepared", sender=_who(request), exc_info=error)
+
+    def _note_failure(self, work: _Work, error: BaseException) -> None:
+        """The traceback stays here, for errors of which the caller learns only the text."""
+        facts = {"method": work.form.what, "sender": str(work.caller), "request_id": work.context.request_id}
+        if self._faults.crosses(error):
+            telemetry.log.info("rpc.handler_raised", error=type(error).__name__, reason=text_of(error), **facts)
+        else:
+            telemetry.log.error("rpc.handler_failed", exc_info=error, **facts)
+
+
+def _malformed(caller: Caller, reason: str) -> MalformedMessage:
+    return MalformedMessage(sender=str(caller), reason=reason)
+
+
+def _who(request: Request | None) -> str:
+    return str(request.sender) if request else "an unknown sender"
+
+
+def _place(caller: Caller) -> str:
+    return f"{caller.service}@{caller.host}"
+
+
+def _leave_if_stopped(error: BaseException) -> None:
+    """Let a cancellation of this very task pass; one that a handler brought upon itself is an error like others."""
+    task = asyncio.current_task()
+    if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+        raise error

@@ -1,0 +1,1 @@
+"""Calls, casts and fanouts between two releases, juno and kilo, of one project."""
