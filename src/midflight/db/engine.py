@@ -1,0 +1,121 @@
+"""The database of a process: work on its rows, one transaction at a time, in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Concatenate, ParamSpec, Self, TypeVar
+
+from sqlalchemy import URL, Connection, Engine, inspect, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from midflight.db import forms, sqlite, tables
+from midflight.db.forms import Form
+from midflight.errors import DatabaseUnreachable, NoDatabaseUrl
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def parse(url: str) -> URL:
+    """Read ``sqlite:///PATH``. Raises NoDatabaseUrl for anything that midflight cannot open."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        shown = re.sub(r":[^:/@]*@", ":***@", url)
+        raise NoDatabaseUrl(url=repr(shown), reason="this is no database URL; expected sqlite:///PATH") from None
+    if parsed.drivername not in ("sqlite", "sqlite+pysqlite"):
+        reason = f"the scheme {parsed.drivername!r} is unknown; expected sqlite:///PATH"
+        raise NoDatabaseUrl(url=parsed.render_as_string(), reason=reason)
+    return parsed
+
+
+@contextmanager
+def transaction(engine: Engine, *, writes: bool) -> Iterator[Connection]:
+    """One transaction: committed at the end of the block, rolled back by any exception.
+
+    Raises DatabaseBusy if another process holds the write lock for too long, and DatabaseUnreachable for a file that
+    cannot be opened or is no database; other errors of the driver pass through.
+    """
+    try:
+        with engine.connect().execution_options(writes=writes) as connection, connection.begin():
+            yield connection
+    except DBAPIError as wrong:
+        ours = sqlite.translate(engine.url, wrong)
+        if ours is None:
+            raise
+        raise ours from wrong
+
+
+class Database:
+    """One process's way to the rows.
+
+    ``await database.write(work, …)`` runs the plain function ``work(connection, …)`` in the database's own thread, in
+    one transaction that is committed when it returns and rolled back when it raises; what it raises is raised here.
+    ``read`` does the same on one snapshot, and refuses to write. Work is done in the order in which it was given, one
+    at a time. A caller that is cancelled does not stop work that has begun: it commits or rolls back as if
+    somebody still waited; work that has not begun is dropped.
+
+    Both raise DatabaseBusy when another process keeps the database locked, with nothing written.
+    """
+
+    def __init__(self, url: str, engine: Engine) -> None:
+        self.url = url
+        self.forms: dict[str, Form] = {}
+        """The write form of each data migration, as this process obeys it now; a missing one is at its default."""
+        self._engine = engine
+        self._closed = False
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="database")
+
+    @classmethod
+    async def open(cls, url: str) -> Self:
+        """Open a database, creating an empty one if there is none yet. Raises DatabaseUnreachable with the reason."""
+        database = cls(url, sqlite.create(parse(url)))
+        try:
+            database.forms.update(await database.read(_persisted_forms))
+        except BaseException:
+            await database.close()
+            raise
+        return database
+
+    def form(self, name: str) -> Form:
+        """How a data migration's field is to be kept by this process, now."""
+        return self.forms.get(name, forms.DEFAULT)
+
+    async def read(self, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run work that only reads, on one snapshot."""
+        return await self._run(False, lambda connection: work(connection, *args, **kwargs))
+
+    async def write(self, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run work that writes, in one transaction."""
+        return await self._run(True, lambda connection: work(connection, *args, **kwargs))
+
+    async def close(self) -> None:
+        """Finish the work that was given, and close. May be called again."""
+        if not self._closed:
+            self._closed = True
+            self._worker.submit(self._engine.dispose)
+        await asyncio.to_thread(self._worker.shutdown)
+
+    async def _run(self, writes: bool, work: Callable[[Connection], T]) -> T:
+        if self._closed:
+            raise DatabaseUnreachable(url=self._engine.url.render_as_string(), reason="it was closed by this process")
+        within = contextvars.copy_context()
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._worker, lambda: within.run(self._transact, writes, work))
+
+    def _transact(self, writes: bool, work: Callable[[Connection], T]) -> T:
+        try:
+            with transaction(self._engine, writes=writes) as connection:
+                return work(connection)
+        except StopIteration as stop:
+            # A future cannot carry it: whoever awaits would wait for ever.
+            raise RuntimeError("work on the database raised StopIteration") from stop
+
+
+def _persisted_forms(connection: Connection) -> dict[str, Form]:
+    return forms.current(connection) if inspect(connection).has_table(tables.forms.name) else {}

@@ -1,0 +1,113 @@
+"""Write forms: one truth table, for each data migration, of who writes what and which form is read.
+
+    form              writes old  writes new  reads  the truth is
+    old               yes         no          old    old
+    both, read old    yes         yes         old    old
+    both, read new    yes         yes         new    old
+    new               no          yes         new    new
+
+The legal arrows lead downwards one by one, and from ``both, read new`` back to ``both, read old``, since the old form
+is still written there. Into ``both, read new`` a caller goes only with no old writer left and both forms proven equal;
+``new`` is the one-way door. Each arrow is an epoch of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from sqlalchemy import Connection, insert, select, update
+
+from midflight.db import journal
+from midflight.db.clock import now
+from midflight.db.epoch import current_epoch, next_epoch
+from midflight.db.tables import forms
+from midflight.errors import StepBlocked
+
+
+class Form(StrEnum):
+    """How a field that moves is kept."""
+
+    OLD = "old"
+    BOTH_READ_OLD = "both, read old"
+    BOTH_READ_NEW = "both, read new"
+    NEW = "new"
+
+    @property
+    def writes_old(self) -> bool:
+        """A save writes the old form. As long as anybody does, it is the truth."""
+        return self is not Form.NEW
+
+    @property
+    def writes_new(self) -> bool:
+        """A save writes the new form, derived from the old one until that is no longer written."""
+        return self is not Form.OLD
+
+    @property
+    def reads_new(self) -> bool:
+        """A load reads the new form."""
+        return self in (Form.BOTH_READ_NEW, Form.NEW)
+
+    @property
+    def arrows(self) -> tuple[Form, ...]:
+        """The forms to which this one may be advanced."""
+        return _ARROWS[self]
+
+
+DEFAULT = Form.BOTH_READ_OLD
+"""The form where nothing else has been written down: safe in every direction."""
+
+_ARROWS = {
+    Form.OLD: (Form.BOTH_READ_OLD,),
+    Form.BOTH_READ_OLD: (Form.BOTH_READ_NEW,),
+    Form.BOTH_READ_NEW: (Form.NEW, Form.BOTH_READ_OLD),
+    Form.NEW: (),
+}
+
+
+def current(connection: Connection) -> dict[str, Form]:
+    """The form of each data migration that has one written down."""
+    return {name: Form(form) for name, form in connection.execute(select(forms.c.name, forms.c.form))}
+
+
+def current_of(connection: Connection, name: str) -> Form:
+    """The form of one data migration, as this transaction sees it."""
+    found = connection.execute(select(forms.c.form).where(forms.c.name == name)).scalar_one_or_none()
+    return Form(found) if found is not None else DEFAULT
+
+
+def ensure(connection: Connection, names: Iterable[str]) -> list[str]:
+    """Write down the default form for those that have none, and return their names. No epoch begins by it."""
+    known = current(connection)
+    added = [name for name in dict.fromkeys(names) if name not in known]
+    for name in added:
+        _add(connection, name, current_epoch(connection))
+    return added
+
+
+def advance(connection: Connection, name: str, to: Form) -> int:
+    """Move one arrow on and return the new epoch. Raises StepBlocked for an arrow that the truth table does not have.
+
+    Whether everybody is ready for it is for the caller to know; see ``migrations.proof.advance`` for the rows' part.
+    """
+    form = current_of(connection, name)
+    if to not in form.arrows:
+        raise StepBlocked(step=f"Advancing {name} from '{form}' to '{to}'", reason=_why(form, to))
+    ensure(connection, [name])
+    epoch = next_epoch(connection)
+    changed = update(forms).where(forms.c.name == name)
+    connection.execute(changed.values(form=to.value, epoch=epoch, set_at=now()))
+    journal.write(connection, "form.advanced", name=name, old=form.value, new=to.value, epoch=epoch)
+    return epoch
+
+
+def _add(connection: Connection, name: str, epoch: int) -> None:
+    connection.execute(insert(forms).values(name=name, form=DEFAULT.value, epoch=epoch, set_at=now()))
+
+
+def _why(form: Form, to: Form) -> str:
+    if form is to:
+        return "it is there already"
+    if form is Form.NEW:
+        return "the old form is no longer written; there is no way back from 'new'"
+    return "from there the way leads to " + " or ".join(f"'{arrow}'" for arrow in form.arrows) + " only"
