@@ -1,0 +1,1 @@
+"""How rows catch up: online data migrations, swept in chunks, proven by content."""

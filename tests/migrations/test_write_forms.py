@@ -1,0 +1,166 @@
+"""The truth table of the write forms, against a model: old and new writers, sweeps, proofs and arrows in any order."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from sqlalchemy import Connection, insert, make_url, select, text, update
+
+from midflight.db import forms, sqlite
+from midflight.db.engine import transaction
+from midflight.db.epoch import current_epoch
+from midflight.db.forms import Form
+from midflight.errors import StepBlocked
+from midflight.migrations import proof as proofs
+from midflight.migrations.proof import prove
+from midflight.migrations.runner import sweep
+from tests.migrations.cloud import boot, create, instances, migrate_flavor_data, resize, settle
+
+NAME = "migrate_flavor_data"
+numbers, rams = st.integers(1, 4), st.integers(1, 4)
+
+
+def read_old(connection: Connection, number: int) -> int:
+    query = text("SELECT value FROM system_metadata WHERE key = 'ram' AND instance = :number")
+    return int(connection.execute(query, {"number": number}).scalar_one())
+
+
+def read_new(connection: Connection, number: int) -> int:
+    flavor = connection.execute(select(instances.c.flavor).where(instances.c.id == number)).scalar_one()
+    return int(flavor["ram"])
+
+
+class Fleet(RuleBasedStateMachine):
+    """Four instances. ``acknowledged`` is what the last writer of each was told to have been saved."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stack = ExitStack()
+        engine = sqlite.create(make_url("sqlite://"))
+        self.stack.callback(engine.dispose)
+        self.connection = self.stack.enter_context(transaction(engine, writes=True))
+        create(self.connection)
+        self.acknowledged: dict[int, int] = {}
+        self.old_writers = True
+
+    def teardown(self) -> None:
+        self.stack.close()
+
+    @property
+    def form(self) -> Form:
+        return forms.current_of(self.connection, NAME)
+
+    @initialize(rams=st.lists(rams, min_size=4, max_size=4))
+    def juno(self, rams: list[int]) -> None:
+        for number, ram in enumerate(rams, 1):
+            boot(self.connection, number, ram)
+            self.acknowledged[number] = ram
+
+    @precondition(lambda self: self.old_writers)
+    @rule(number=numbers, ram=rams)
+    def old_writer_saves(self, number: int, ram: int) -> None:
+        resize(self.connection, number, ram)
+        self.acknowledged[number] = ram
+
+    @rule(number=numbers, ram=rams)
+    def new_writer_saves(self, number: int, ram: int) -> None:
+        if self.form.writes_old:
+            resize(self.connection, number, ram)
+        if not self.form.writes_old:
+            new_form = {"name": "m1", "ram": ram}
+            self.connection.execute(update(instances).where(instances.c.id == number).values(flavor=new_form))
+        migrate_flavor_data.apply(self.connection, number)
+        self.acknowledged[number] = ram
+
+    @rule(number=numbers, task_state=st.sampled_from([None, "resizing"]))
+    def transition(self, number: int, task_state: str | None) -> None:
+        settle(self.connection, number, task_state=task_state)
+
+    @rule(limit=st.integers(1, 5))
+    def sweeper_runs(self, limit: int) -> None:
+        progress = sweep(self.connection, migrate_flavor_data, limit)
+        assert progress.exit_code != 0 or self.form is Form.NEW or self.everything_agrees()
+
+    @precondition(lambda self: self.form is not Form.NEW)
+    @rule()
+    def proof_is_made(self) -> None:
+        proof = prove(self.connection, migrate_flavor_data)
+        assert not proof.proven or self.everything_agrees()
+
+    @rule()
+    def last_old_writer_stops(self) -> None:
+        self.old_writers = False
+
+    @precondition(lambda self: self.form is not Form.NEW)
+    @rule()
+    def old_writer_starts(self) -> None:
+        """A member of the old release comes back: readers go back to the old form before it writes."""
+        if self.form is Form.BOTH_READ_NEW:
+            proofs.advance(self.connection, migrate_flavor_data, Form.BOTH_READ_OLD)
+        self.old_writers = True
+
+    @precondition(lambda self: self.form is not Form.NEW)
+    @rule()
+    def operator_goes_one_step_on(self) -> None:
+        """The last old writer goes, all rows settle and are swept; then the next arrow is open."""
+        self.old_writers = False
+        settle(self.connection, *self.acknowledged)
+        assert sweep(self.connection, migrate_flavor_data, 10).exit_code == 0
+        proofs.advance(self.connection, migrate_flavor_data, self.form.arrows[0])
+
+    @rule(to=st.sampled_from(Form))
+    def somebody_advances(self, to: Form) -> None:
+        if to.reads_new and self.old_writers:
+            return  # the gate in front of this arrow: no old writer is left
+        before, epoch = self.form, current_epoch(self.connection)
+        try:
+            assert proofs.advance(self.connection, migrate_flavor_data, to) == epoch + 1
+            assert to in before.arrows
+        except StepBlocked:
+            assert (self.form, current_epoch(self.connection)) == (before, epoch)
+
+    @invariant()
+    def readers_get_the_last_acknowledged_write(self) -> None:
+        read = read_new if self.form.reads_new else read_old
+        assert {number: read(self.connection, number) for number in self.acknowledged} == self.acknowledged
+
+    @invariant()
+    def the_truth_is_never_behind(self) -> None:
+        if self.form.writes_old:
+            assert {n: read_old(self.connection, n) for n in self.acknowledged} == self.acknowledged
+
+    def everything_agrees(self) -> bool:
+        return all(read_new(self.connection, n) == read_old(self.connection, n) for n in self.acknowledged)
+
+
+TestFleet = Fleet.TestCase
+TestFleet.settings = settings(
+    max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+
+
+def test_the_model_can_fail() -> None:
+    """With the read side wrongly on new while an old writer writes, the model sees the lost update."""
+    fleet = Fleet()
+    fleet.juno([1, 1, 1, 1])
+    sweep(fleet.connection, migrate_flavor_data, 10)
+    forms.advance(fleet.connection, NAME, Form.BOTH_READ_NEW)
+    fleet.old_writer_saves(1, 4)
+    with pytest.raises(AssertionError):
+        fleet.readers_get_the_last_acknowledged_write()
+    fleet.teardown()
+
+
+def test_inserted_later() -> None:
+    """A row that is created by the old release after the proof is found by the next one."""
+    fleet = Fleet()
+    fleet.juno([1, 1, 1, 1])
+    sweep(fleet.connection, migrate_flavor_data, 10)
+    assert prove(fleet.connection, migrate_flavor_data).proven
+    fleet.connection.execute(insert(instances).values(id=5))
+    assert prove(fleet.connection, migrate_flavor_data).disagreeing == [5]
+    fleet.teardown()
