@@ -1,0 +1,97 @@
+"""All facts of the fleet, gathered in one transaction: what gates decide on, and operators read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from midflight.conductor import members, pins
+from midflight.conductor.interface import Fleet, JournalEntry, MigrationState
+from midflight.db import forms, journal, tables
+from midflight.db.epoch import current_epoch
+from midflight.db.forms import Form
+from midflight.migrations import state
+from midflight.migrations.online import DataMigration
+from midflight.migrations.state import Standing
+
+REJECTED = "rpc.version_rejected"
+"""The journal's kind of entry for a message that its receiver could not serve."""
+REJECTIONS_WINDOW = timedelta(hours=1)
+MOST_REJECTIONS = 100
+"""The latest of them; a storm must not make the facts larger than a message may be, just when they are needed."""
+
+
+def gather(
+    connection: Connection, migrations: Iterable[DataMigration], releases: list[str], taken_by: str, at: datetime
+) -> Fleet:
+    """One frozen picture. ``migrations`` and ``releases`` are those that the gathering conductor's code knows."""
+    schema = _last(connection, tables.schema)
+    floor = _last(connection, tables.floor)
+    return Fleet(
+        taken_at=at,
+        taken_by=taken_by,
+        epoch=current_epoch(connection),
+        releases=releases,
+        members=members.everyone(connection, at),
+        pins={pin.topic: pin.release for pin in pins.current(connection)},
+        forms={name: form.value for name, form in forms.current(connection).items()},
+        migrations=_migrations(connection, migrations, at),
+        schema_release=schema.release if schema else None,
+        schema_digest=schema.digest if schema else None,
+        schema_at=schema.at if schema else None,
+        store_floor=floor.store_floor if floor else None,
+        rejections=entries(connection, at, since=at - REJECTIONS_WINDOW, kind=REJECTED, latest=MOST_REJECTIONS),
+    )
+
+
+def entries(
+    connection: Connection,
+    at: datetime,
+    *,
+    since: datetime | None = None,
+    kind: str | None = None,
+    latest: int | None = None,
+) -> list[JournalEntry]:
+    """What the journal says, oldest first, with ages; with ``latest``, no more than so many of the last."""
+    return [
+        JournalEntry(at=entry.at, kind=entry.kind, facts=entry.facts, age=_age(entry.at, at))
+        for entry in journal.read(connection, since=since, kind=kind, latest=latest)
+    ]
+
+
+def _last(connection: Connection, table: Any) -> Row[Any] | None:
+    return connection.execute(select(table).order_by(table.c.id.desc()).limit(1)).one_or_none()
+
+
+def _age(then: datetime, at: datetime) -> float:
+    return max(0.0, (at - then).total_seconds())
+
+
+def _migrations(connection: Connection, known: Iterable[DataMigration], at: datetime) -> list[MigrationState]:
+    standings, written = state.read_all(connection), forms.current(connection)
+    return [
+        _migration(each, standings.get(each.name, Standing(each.name)), written.get(each.name, forms.DEFAULT), at)
+        for each in known
+    ]
+
+
+def _migration(migration: DataMigration, standing: Standing, form: Form, at: datetime) -> MigrationState:
+    proven_at = standing.proven_at
+    return MigrationState(
+        name=migration.name,
+        release=migration.release,
+        table=migration.table,
+        form=form.value,
+        state=standing.state.value,
+        matched=standing.matched,
+        completed=standing.completed,
+        deferred=sum(standing.deferred.values()),
+        deferred_by=dict(standing.deferred),
+        failed=standing.failed,
+        proven=standing.state is state.State.PROVEN,
+        proven_at=proven_at,
+        proven_age=None if proven_at is None else _age(proven_at, at),
+    )

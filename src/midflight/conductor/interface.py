@@ -1,0 +1,268 @@
+"""What members and conductors say to each other: two interfaces, and the objects that travel on them.
+
+midflight eats what it cooks: these are versioned objects and interfaces like a project's own, and are upgraded by the
+same means. The hello by which a member joins never changes its form, so that the oldest member can still be told to
+upgrade.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+import msgspec
+
+from midflight.context import Context
+from midflight.objects.base import VersionedObject
+from midflight.objects.fields import field
+from midflight.rpc.interface import Interface, endpoint
+
+NOTHING = msgspec.Raw(b"\xc0")
+"""MessagePack's nil: where there is no object to send."""
+
+
+class State(StrEnum):
+    """What a conductor thinks of a member. It travels as text, so that a later word does no harm to an older reader."""
+
+    ACTIVE = "active"
+    DRAINING = "draining"
+    LOST = "lost"
+    RETIRED = "retired"
+
+
+class Member(VersionedObject, version="1.0"):
+    """One service process in the fleet: what it said of itself, and how a conductor sees it now."""
+
+    id: str = field(read_only=True)
+    service: str
+    host: str
+    release: str
+    manifest: str
+    """The digest of what it understands."""
+    topics: list[str] = field(default_factory=list)
+    """The topics on which it takes work."""
+    database: bool = False
+    """It opens the database itself."""
+    code: str = ""
+    """The folder of the project's package that it really runs."""
+    overrides: dict[str, str] = field(default_factory=dict)
+    """Topic → release, for the pins that its own configuration sets."""
+    beat_seconds: float = 10.0
+    state: str = State.ACTIVE.value
+    epoch: int = 0
+    """The last epoch of pins and forms that it has acknowledged."""
+    joined_at: datetime | None = None
+    seen_at: datetime | None = None
+    age: float = 0.0
+    """Seconds since its last beat, by the conductor's clock, when this object was made."""
+
+
+class FleetView(VersionedObject, version="1.0"):
+    """What every member must know of the others in order to speak to them. A later epoch replaces an earlier one."""
+
+    id: str
+    """Stands for the content: equal ids, equal views."""
+    epoch: int
+    at: datetime | None = None
+    """When it was so. Of two views of one epoch the later one holds."""
+    pins: dict[str, str] = field(default_factory=dict)
+    """Topic, or ``*`` → the release that the pin was set to."""
+    pinned: dict[str, str] = field(default_factory=dict)
+    """Topic, or ``*`` → the digest of the pin's manifest: it is obeyed also by who does not know the release's name."""
+    peers: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Topic → host → the digest of what the member there understands, for all that hold the floor down."""
+    away: dict[str, list[str]] = field(default_factory=dict)
+    """Topic → the hosts among the peers that should get no new work: lost or draining."""
+    manifests: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    """Digest → manifest, in its wire form, for every digest named above."""
+    forms: dict[str, str] = field(default_factory=dict)
+    """The write form of each data migration that is not at its default."""
+
+
+class MigrationState(VersionedObject, version="1.0"):
+    """How far an online data migration has come, by its last sweep and its last proof."""
+
+    name: str
+    release: str
+    table: str
+    state: str
+    form: str
+    matched: int = 0
+    completed: int = 0
+    deferred: int = 0
+    deferred_by: dict[str, int] = field(default_factory=dict)
+    """Reason → rows."""
+    failed: int = 0
+    proven: bool = False
+    proven_at: datetime | None = None
+    proven_age: float | None = None
+    """Seconds since the proof, when this object was made."""
+
+
+class SweepResult(VersionedObject, version="1.0"):
+    """What one chunk of a data migration did."""
+
+    name: str
+    line: str
+    """The result as an operator reads it: ``10 instances matched query, 10 completed``."""
+    exit_code: int
+    matched: int
+    completed: int
+    deferred: dict[str, int] = field(default_factory=dict)
+    """Reason → rows."""
+    failed: dict[str, str] = field(default_factory=dict)
+    """Key → error."""
+    more: bool = False
+    proven: bool = False
+
+
+class ProofResult(VersionedObject, version="1.0"):
+    """What a full scan found: rows whose stored new form does not say the same as the old one."""
+
+    name: str
+    checked: int
+    disagreeing: list[str] = field(default_factory=list)
+    proven: bool = False
+
+
+class JournalEntry(VersionedObject, version="1.0"):
+    """One act or event of the fleet, as it was written down."""
+
+    at: datetime
+    kind: str
+    facts: dict[str, Any] = field(default_factory=dict)
+    age: float = 0.0
+    """Seconds since then, when this object was made."""
+
+
+class Fleet(VersionedObject, version="1.0"):
+    """All facts of the fleet at one moment: what gates decide on. Ages are in seconds, at ``taken_at``."""
+
+    taken_at: datetime
+    taken_by: str
+    """The member that gathered it, with its release."""
+    epoch: int
+    releases: list[str] = field(default_factory=list)
+    """The frozen releases that the gathering conductor knows, oldest first."""
+    members: list[Member] = field(default_factory=list)
+    """Everyone but the retired."""
+    pins: dict[str, str] = field(default_factory=dict)
+    forms: dict[str, str] = field(default_factory=dict)
+    migrations: list[MigrationState] = field(default_factory=list)
+    schema_release: str | None = None
+    """The release whose code expanded the schema last."""
+    schema_digest: str | None = None
+    schema_at: datetime | None = None
+    store_floor: str | None = None
+    rejections: list[JournalEntry] = field(default_factory=list)
+    """The latest rejected versions of the last hour, newest last, each with its sender; a hundred at most."""
+
+
+class RunResult(VersionedObject, version="1.0"):
+    """What a remotable left behind, written in the caller's versions already."""
+
+    result: msgspec.Raw
+    target: msgspec.Raw
+    """The object as it is after the run; NOTHING for a class method."""
+
+
+class ConductorAPI(Interface, Protocol, topic="conductor", version="1.0"):
+    """What a conductor does for services without a database, and for the operator."""
+
+    @endpoint(since="1.0")
+    async def run(
+        self,
+        context: Context,
+        object: str,
+        version: str,
+        method: str,
+        target: msgspec.Raw,
+        arguments: msgspec.Raw,
+    ) -> RunResult:
+        """Run a remotable where the database is; ``target`` is NOTHING for a class method.
+
+        Raises what it raises, and UnknownObject and UnknownRemotable.
+        """
+        ...
+
+    @endpoint(since="1.0", idempotent=True)
+    async def hello(self, context: Context, member: Member, manifest: dict[str, list[str]]) -> FleetView:
+        """Join the fleet, or say again who one is. Raises OutsideWindow for a member that must not join."""
+        ...
+
+    @endpoint(since="1.0", idempotent=True)
+    async def beat(
+        self, context: Context, member: str, state: str, epoch: int, view: str, rejected: list[dict[str, str]]
+    ) -> FleetView | None:
+        """Say that one is alive and obeys ``epoch``; answers the view if it is not ``view``. Raises NotAMember."""
+        ...
+
+    @endpoint(since="1.0", idempotent=True)
+    async def leave(self, context: Context, member: str) -> None:
+        """Leave the fleet for good. A stranger's leave does nothing."""
+        ...
+
+    @endpoint(since="1.0", idempotent=True)
+    async def manifest(self, context: Context, digest: str) -> dict[str, list[str]] | None:
+        """The manifest of a member that has joined once, in its wire form."""
+        ...
+
+    @endpoint(since="1.0", idempotent=True)
+    async def fleet(self, context: Context) -> Fleet:
+        """All facts of the fleet, now."""
+        ...
+
+    @endpoint(since="1.0", idempotent=True)
+    async def journal(self, context: Context, since: datetime | None) -> list[JournalEntry]:
+        """What was done and what happened since then (or ever), oldest first."""
+        ...
+
+    @endpoint(since="1.0", idempotent=True)
+    async def set_pin(self, context: Context, topic: str, release: str) -> int:
+        """Pin a topic (``*``: all) to a release, or one interface to a bare number. Returns the epoch to wait for."""
+        ...
+
+    @endpoint(since="1.0", idempotent=True)
+    async def clear_pin(self, context: Context, topic: str) -> int:
+        """Take a pin away (``*``: the one for all topics). Returns the epoch to wait for."""
+        ...
+
+    @endpoint(since="1.0")
+    async def sweep(self, context: Context, name: str, limit: int) -> SweepResult:
+        """Migrate up to ``limit`` rows of one data migration."""
+        ...
+
+    @endpoint(since="1.0")
+    async def prove(self, context: Context, name: str) -> ProofResult:
+        """Compare both forms of every row of one data migration, and remember whether they agree."""
+        ...
+
+    @endpoint(since="1.0", idempotent=True)
+    async def advance_form(self, context: Context, name: str, to: str) -> int:
+        """Move the write form of a data migration by one arrow. Returns the epoch to wait for; waits for nothing."""
+        ...
+
+    @endpoint(since="1.0", idempotent=True)
+    async def raise_store_floor(self, context: Context, release: str) -> None:
+        """Let no release before this one open the database any more."""
+        ...
+
+    @endpoint(since="1.0", idempotent=True)
+    async def retire_member(self, context: Context, member: str) -> None:
+        """Take a dead member out of all counts. One that lives after all joins again at its next beat."""
+        ...
+
+
+class MemberAPI(Interface, Protocol, topic="member", version="1.0"):
+    """What every member listens to, at the host that is its id."""
+
+    @endpoint(since="1.0")
+    async def view_changed(self, context: Context, view: FleetView) -> None:
+        """Obey this view from now on, and acknowledge it by a beat."""
+        ...
+
+    @endpoint(since="1.0")
+    async def rejected(self, context: Context, facts: dict[str, str]) -> None:
+        """A cast that this member sent could not be served by its receiver."""
+        ...

@@ -1,0 +1,233 @@
+"""A process's place in the fleet: it says hello, beats, obeys the view that it is given, and takes its leave."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Protocol
+
+from midflight.conductor.floors import PinFloors, made_at
+from midflight.conductor.interface import FleetView, Member, MemberAPI, State
+from midflight.context import Context
+from midflight.errors import DatabaseBusy, MidflightError, NotAMember, NotDelivered, OutsideWindow, Unknown
+from midflight.objects import wire
+from midflight.objects.kinds import kind_of
+from midflight.objects.shape import object_kind
+from midflight.rpc.rejected import log_rejected
+from midflight.telemetry import log
+
+PATIENCE_SECONDS = 3.0
+"""How often a member that waits for a conductor says so."""
+RETRY_SECONDS = 0.25
+FAREWELL_SECONDS = 1.0
+"""The longest that a member in a hurry to stop waits for a conductor to hear of it."""
+MOST_TOLD = 100
+"""So many rejections fit into one beat; the next beat, which follows at once, tells the next of them."""
+MOST_KEPT = 1_000
+"""So many wait for a conductor; beyond it the oldest are forgotten, which each end has logged."""
+
+_LATER = (NotDelivered, Unknown, DatabaseBusy)
+"""Hello and beats may be said twice, so all of these mean: try again."""
+
+_VIEW = kind_of(FleetView, object_kind, "FleetView")
+
+
+class Registrar(Protocol):
+    """Who keeps the list of members: the conductor's server in this process, or the way to one."""
+
+    async def hello(self, context: Context, member: Member, manifest: dict[str, list[str]]) -> FleetView: ...
+
+    async def beat(
+        self, context: Context, member: str, state: str, epoch: int, view: str, rejected: list[dict[str, str]]
+    ) -> FleetView | None: ...
+
+    async def leave(self, context: Context, member: str) -> None: ...
+
+
+class ViewFile:
+    """The last view that this member acknowledged, for a start while no conductor answers."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self) -> FleetView | None:
+        """The kept view, or None where there is none that can be read."""
+        try:
+            view: FleetView = wire.decode(self._path.read_bytes(), _VIEW, path=str(self._path))
+        except FileNotFoundError:
+            return None
+        except (OSError, MidflightError) as wrong:
+            log.warning("member.view_unreadable", path=str(self._path), reason=str(wrong))
+            return None
+        return view
+
+    def write(self, view: FleetView) -> None:
+        """Keep a view; a kill in the middle leaves the one before."""
+        fresh = self._path.with_suffix(".new")
+        fresh.write_bytes(wire.encode(view))
+        fresh.replace(self._path)
+
+
+class Membership:
+    """One member's dealings with the conductors.
+
+    ``obey`` is awaited with each new view before it is acknowledged; ``on_beat`` is called at each beat.
+    """
+
+    def __init__(
+        self,
+        member: Member,
+        floors: PinFloors,
+        registrar: Registrar,
+        context: Context,
+        kept: ViewFile,
+        obey: Callable[[FleetView], Awaitable[None]],
+        on_beat: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._member, self.floors, self._registrar, self._context = member, floors, registrar, context
+        self._kept, self._obey, self._on_beat = kept, obey, on_beat
+        self._joined = False
+        self._rejected: deque[dict[str, str]] = deque(maxlen=MOST_KEPT)
+        self._beat_now = asyncio.Event()
+        self.refused = asyncio.Event()
+        """Set when the fleet will not have this member any more; ``refusal`` says why. Its service has to stop."""
+        self.refusal: OutsideWindow | None = None
+        self._turn = asyncio.Lock()
+
+    async def join(self) -> None:
+        """Say hello until a conductor answers. With a view from before, go on without: each beat is another try."""
+        if await self._hello():
+            return
+        kept = self._kept.read()
+        if kept is None:
+            await self._wait_for_a_conductor()
+            return
+        await self._take(kept)
+        log.warning("member.works_alone", epoch=kept.epoch, reason="no conductor answers; the last view holds")
+
+    async def _wait_for_a_conductor(self) -> None:
+        told, loop = -PATIENCE_SECONDS, asyncio.get_running_loop()
+        while not await self._hello():
+            if loop.time() - told >= PATIENCE_SECONDS:
+                log.warning("member.waits", reason="no conductor answers, and there is no view from before; trying on")
+                told = loop.time()
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def serve(self, topics: list[str]) -> None:
+        """Tell which topics this member is about to take work on."""
+        self._member.topics = topics
+        if self._joined:
+            await self._hello()
+
+    async def _hello(self) -> bool:
+        """Says whether a conductor answered."""
+        self._member.epoch = self.floors.epoch
+        try:
+            view = await self._registrar.hello(self._context, self._member, self.floors.own.to_wire())
+        except _LATER:
+            return False
+        self._joined = True
+        if made_at(view) >= made_at(self.floors.view):  # by time alone: the epochs of a restored database begin anew
+            await self._take(view)
+        self._beat_now.set()
+        return True
+
+    async def view_changed(self, view: FleetView) -> None:
+        """Obey a view that a conductor sends to all, and acknowledge it by a beat."""
+        if self.floors.precedes(view):
+            await self._take(view)
+        self._beat_now.set()
+
+    async def _take(self, view: FleetView) -> None:
+        """1. the write forms change, when what is being written is done 2. the floors change 3. the view is kept."""
+        async with self._turn:
+            before = self.floors.view
+            if view.id == before.id:
+                return
+            await self._obey(view)
+            self.floors.take(view)
+            self._kept.write(view)
+        if view.epoch != before.epoch:
+            log.info("member.obeys", epoch=view.epoch, pins=view.pins, forms=view.forms)
+
+    def note_rejected(self, facts: dict[str, str]) -> None:
+        """Report a rejected message with the next beat."""
+        self._rejected.append(facts)
+
+    async def beat_for_ever(self) -> None:
+        """Beat every ``beat_seconds``, and at once when there is something to acknowledge, until cancelled."""
+        while True:
+            await self._pause()
+            await self.beat()
+
+    async def _pause(self) -> None:
+        try:
+            async with asyncio.timeout(self._member.beat_seconds):
+                await self._beat_now.wait()
+        except TimeoutError:
+            pass  # nothing to acknowledge: it is time for an ordinary beat
+        self._beat_now.clear()
+
+    async def beat(self) -> None:
+        """One beat, or a hello for who is not known. Raises nothing: the next beat is the next chance."""
+        self._on_beat()
+        try:
+            await (self._beat() if self._joined else self._hello())
+        except NotAMember:
+            self._joined = False
+            self._beat_now.set()
+        except OutsideWindow as refused:
+            log.error("member.refused", reason=str(refused))
+            self.refusal = refused
+            self.refused.set()
+        except _LATER as wrong:
+            log.warning("member.beat_missed", reason=str(wrong))
+        except Exception:  # noqa: BLE001  # whatever a beat meets, the next one may go well
+            log.exception("member.beat_failed")
+
+    async def _beat(self) -> None:
+        told = [self._rejected.popleft() for _ in range(min(MOST_TOLD, len(self._rejected)))]
+        member, view = self._member, self.floors.view
+        try:
+            answer = await self._registrar.beat(self._context, member.id, member.state, view.epoch, view.id, told)
+        except BaseException:
+            self._rejected = deque([*told, *self._rejected][-MOST_KEPT:], maxlen=MOST_KEPT)
+            raise
+        if self._rejected:
+            self._beat_now.set()
+        if answer is not None:
+            await self.view_changed(answer)
+
+    async def drain(self) -> None:
+        """Announce that this member takes no new work."""
+        self._member.state = State.DRAINING.value
+        await self._in_a_hurry(self.beat())
+
+    async def leave(self) -> None:
+        """Take leave for good, if a conductor answers, and tell it of what was rejected meanwhile."""
+        if self._rejected:
+            await self._in_a_hurry(self.beat())
+        await self._in_a_hurry(self._registrar.leave(self._context, self._member.id))
+
+    async def _in_a_hurry(self, farewell: Awaitable[None]) -> None:
+        try:
+            async with asyncio.timeout(FAREWELL_SECONDS):
+                await farewell
+        except (TimeoutError, MidflightError) as wrong:  # it will be found lost, and superseded by its successor
+            log.warning("member.farewell_unheard", reason=str(wrong))
+
+
+class MemberServer(MemberAPI):
+    """Implements MemberAPI for one member."""
+
+    def __init__(self, membership: Membership) -> None:
+        self._membership = membership
+
+    async def view_changed(self, context: Context, view: FleetView) -> None:
+        await self._membership.view_changed(view)
+
+    async def rejected(self, context: Context, facts: dict[str, str]) -> None:
+        log_rejected(facts, side="sender")
+        self._membership.note_rejected(facts)

@@ -1,0 +1,238 @@
+"""What a conductor does when it is asked: remotables, the members' comings and goings, pins, forms and migrations.
+
+A service that opens the database itself asks this class in its own process; everybody else asks it over rpc.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from midflight.conductor import manifests, members, pins, store_floor
+from midflight.conductor.contract import contract_of, release_of
+from midflight.conductor.fleet import REJECTED, entries, gather
+from midflight.conductor.interface import (
+    NOTHING,
+    ConductorAPI,
+    Fleet,
+    FleetView,
+    JournalEntry,
+    Member,
+    MemberAPI,
+    ProofResult,
+    RunResult,
+    SweepResult,
+)
+from midflight.conductor.views import Views, covers
+from midflight.context import Context
+from midflight.db import journal
+from midflight.db.clock import now
+from midflight.db.engine import Database
+from midflight.db.forms import Form
+from midflight.errors import InvalidValue, MidflightError, UsageError
+from midflight.migrations import proof, runner
+from midflight.migrations.online import DataMigration
+from midflight.objects import wire
+from midflight.objects.remote import remotable_of
+from midflight.project import Project
+from midflight.rpc.client import Client
+from midflight.telemetry import log
+from midflight.versions import Manifest
+
+_remotable = functools.cache(remotable_of)
+"""A class is looked through once, not at each call; what is refused is not remembered."""
+
+
+class ConductorServer(ConductorAPI):
+    """Implements ConductorAPI on a database. ``member`` is who answers, for the record; ``clock`` tells the time."""
+
+    def __init__(
+        self, project: Project, database: Database, member: str = "", clock: Callable[[], datetime] = now
+    ) -> None:
+        self._project, self._database, self._member, self._clock = project, database, member, clock
+        self._release = release_of(project)
+        self._topics = sorted(contract_of(project).interfaces)
+        self._members = Client(MemberAPI)
+        self._views = Views(database, clock)
+
+    # Remotables
+
+    async def run(
+        self, context: Context, object: str, version: str, method: str, target: msgspec.Raw, arguments: msgspec.Raw
+    ) -> RunResult:
+        cls: Any = self._project.registry.get(object)
+        remotable = _remotable(cls, method, self._release)
+        sender = context.caller.manifest if context.caller else None
+        given = wire.decode_fields(
+            arguments, remotable.kinds(cls), context=context, sender=sender, path=f"{object}.{method}"
+        )
+        subject: Any = cls
+        if not remotable.is_class_method:
+            subject = wire.decode(target, self._project.registry.kind(cls), context=context, sender=sender, path=object)
+        result = await remotable.run_here(subject, context, given)
+        return RunResult(
+            result=_reply(result, context), target=NOTHING if remotable.is_class_method else _reply(subject, context)
+        )
+
+    # Members
+
+    async def hello(self, context: Context, member: Member, manifest: dict[str, list[str]]) -> FleetView:
+        understood = _manifest(manifest)
+        lower = await self._database.write(self._register, member, understood)
+        self._views.forget()
+        view = await self._views.current()
+        log.info("fleet.joined", member=member.id, release=member.release, topics=member.topics)
+        if lower:
+            await self._tell(context, view)
+        return view
+
+    def _register(self, connection: Connection, member: Member, manifest: Manifest) -> bool:
+        """Says whether somebody may believe, from what the service's members used to understand, that this one
+        understands more than it does: then all are told at once, and not at their next beats. Raises OutsideWindow for
+        one that opens the database and is below the store floor, though it was a member before."""
+        digest = manifests.keep(connection, manifest)
+        if digest != member.manifest:
+            raise InvalidValue(path="hello(member).manifest", received=member.manifest, expected=digest)
+        if member.database:
+            store_floor.admit(connection, member.service, member.release, self._project.releases)
+        before = manifests.find(connection, members.manifests_of(connection, member.service)).values()
+        members.register(connection, member, self._clock())
+        return bool(member.topics) and not all(covers(manifest, other) for other in before)
+
+    async def beat(
+        self, context: Context, member: str, state: str, epoch: int, view: str, rejected: list[dict[str, str]]
+    ) -> FleetView | None:
+        await self._database.write(self._acknowledge, member, state, epoch, rejected)
+        present = await self._views.current(epoch)
+        return present if present.id != view else None
+
+    def _acknowledge(
+        self, connection: Connection, member: str, state: str, epoch: int, rejected: list[dict[str, str]]
+    ) -> None:
+        members.acknowledge(connection, member, state, epoch, self._clock())
+        for facts in rejected:
+            journal.write(connection, REJECTED, **facts)
+
+    async def leave(self, context: Context, member: str) -> None:
+        if await self._database.write(members.retire, member):
+            log.info("fleet.left", member=member)
+        self._views.forget()
+
+    async def retire_member(self, context: Context, member: str) -> None:
+        if not await self._database.write(self._retire, member):
+            raise UsageError(reason=f"there is no member {member!r} to retire: see midflight fleet list")
+        self._views.forget()
+
+    def _retire(self, connection: Connection, member: str) -> bool:
+        retired = members.retire(connection, member)
+        if retired:
+            journal.write(connection, "member.retired", member=member)
+        return retired
+
+    async def manifest(self, context: Context, digest: str) -> dict[str, list[str]] | None:
+        found = await self._database.read(manifests.find, [digest])
+        return found[digest].to_wire() if digest in found else None
+
+    # What operators read
+
+    async def fleet(self, context: Context) -> Fleet:
+        releases = [release.name for release in self._project.releases]
+        by = f"{self._member} ({self._release})"
+        known = self._project.migrations.values()
+        return await self._database.read(gather, known, releases, by, self._clock())
+
+    async def journal(self, context: Context, since: datetime | None) -> list[JournalEntry]:
+        return await self._database.read(entries, self._clock(), since=since)
+
+    # What operators change
+
+    async def set_pin(self, context: Context, topic: str, release: str) -> int:
+        if topic not in (pins.EVERY_TOPIC, *self._topics):
+            known = ", ".join(self._topics)
+            raise UsageError(reason=f"received topic {topic!r}, expected {pins.EVERY_TOPIC!r} or one of {known}")
+        manifest = pins.pinned_manifest(topic, release, self._project.releases)
+        epoch = await self._database.write(pins.set_pin, topic, release, manifest)
+        return await self._changed(context, epoch)
+
+    async def clear_pin(self, context: Context, topic: str) -> int:
+        return await self._changed(context, await self._database.write(pins.clear_pin, topic))
+
+    async def advance_form(self, context: Context, name: str, to: str) -> int:
+        migration, form = self._migration(name), _form(to)
+        return await self._changed(context, await self._database.write(self._advance, migration, form))
+
+    def _advance(self, connection: Connection, migration: DataMigration, form: Form) -> int:
+        """Who does not know the new form must not open the database once it is written alone."""
+        epoch = proof.advance(connection, migration, form)
+        if form is Form.NEW:
+            store_floor.raise_to(connection, migration.release, self._project.releases)
+        return epoch
+
+    async def raise_store_floor(self, context: Context, release: str) -> None:
+        if release not in (known := [each.name for each in self._project.releases]):
+            raise UsageError(reason=f"received release {release!r}, expected one of {', '.join(known) or 'none yet'}")
+        await self._database.write(store_floor.raise_to, release, self._project.releases)
+
+    async def _changed(self, context: Context, epoch: int) -> int:
+        self._views.forget()
+        await self._tell(context, await self._views.current(epoch))
+        return epoch
+
+    async def _tell(self, context: Context, view: FleetView) -> None:
+        try:
+            await self._members.fanout(MemberAPI.view_changed, context, view)
+        except MidflightError as wrong:  # the change is made, and everybody learns of it at the next beat
+            log.warning("fleet.not_told", epoch=view.epoch, reason=str(wrong))
+
+    # Data migrations
+
+    async def sweep(self, context: Context, name: str, limit: int) -> SweepResult:
+        progress = await self._database.write(runner.sweep, self._migration(name), limit)
+        return SweepResult(
+            name=name,
+            line=str(progress),
+            exit_code=progress.exit_code,
+            matched=progress.matched,
+            completed=progress.completed,
+            deferred=dict(progress.deferred),
+            failed=dict(progress.failed),
+            more=progress.more,
+            proven=progress.proven,
+        )
+
+    async def prove(self, context: Context, name: str) -> ProofResult:
+        found = await self._database.write(proof.prove, self._migration(name))
+        disagreeing = [str(key) for key in found.disagreeing]
+        return ProofResult(name=name, checked=found.checked, disagreeing=disagreeing, proven=found.proven)
+
+    def _migration(self, name: str) -> DataMigration:
+        if name not in (known := self._project.migrations):
+            names = ", ".join(known) or "none"
+            raise UsageError(reason=f"release {self._release} has no data migration {name!r}; it has {names}")
+        return self._project.migration(name)
+
+
+def _reply(value: Any, context: Context) -> msgspec.Raw:
+    """In the caller's own versions at once, so that nothing needs a second trip."""
+    manifest = context.caller.manifest if context.caller else None
+    return msgspec.Raw(wire.encode(value, manifest, where=wire.REPLY, peer=str(context.caller or "")))
+
+
+def _manifest(given: dict[str, list[str]]) -> Manifest:
+    try:
+        return Manifest.from_wire(given)
+    except (ValueError, IndexError) as wrong:
+        raise InvalidValue(path="hello(manifest)", received=repr(given)[:200], expected=str(wrong)) from None
+
+
+def _form(name: str) -> Form:
+    try:
+        return Form(name)
+    except ValueError:
+        expected = ", ".join(repr(form.value) for form in Form)
+        raise UsageError(reason=f"received write form {name!r}, expected one of {expected}") from None

@@ -1,0 +1,69 @@
+"""The store floor: the oldest release that must still read what is written. Who opens the database may not be older."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, delete, insert, select
+
+from midflight.conductor import members
+from midflight.db import journal
+from midflight.db.clock import now
+from midflight.db.tables import floor
+from midflight.errors import OutsideWindow, StepBlocked
+from midflight.versions import Release
+
+_ROW = 1
+
+
+def raise_to(connection: Connection, release: str, known: Sequence[Release]) -> None:
+    """Let nobody older than a release open the database any more. A floor that is as high already stays.
+
+    Raises StepBlocked for a release that is not frozen, and while somebody older is a member with the database open.
+    """
+    sequence = _sequences(known).get(release)
+    if sequence is None:
+        reason = (
+            f"the conductor's copy of the project has no frozen release {release!r}: freeze it, and deploy it there"
+        )
+        raise StepBlocked(step=f"Raising the store floor to {release}", reason=reason)
+    if sequence <= _present(connection)[1]:
+        return
+    _refuse_older(connection, release, sequence, known)
+    connection.execute(delete(floor))
+    connection.execute(insert(floor).values(id=_ROW, store_floor=release, sequence=sequence))
+    journal.write(connection, "store_floor.raised", release=release)
+
+
+def admit(connection: Connection, service: str, release: str, known: Sequence[Release]) -> None:
+    """Raises OutsideWindow for code that is too old to read what is written.
+
+    Code that was never frozen counts as newer than every release that lies beside it.
+    """
+    name, lowest = _present(connection)
+    if _sequence_of(release, known) < lowest:
+        reason = f"rows are written that only {name} and later can read; start it with the code of such a release"
+        raise OutsideWindow(service=service, release=release, reason=reason)
+
+
+def _refuse_older(connection: Connection, release: str, sequence: int, known: Sequence[Release]) -> None:
+    everyone = members.everyone(connection, now())
+    older = [each for each in everyone if each.database and _sequence_of(each.release, known) < sequence]
+    if older:
+        who = ", ".join(f"{each.service}@{each.host} ({each.release}, {each.state})" for each in older)
+        reason = f"the database is still open to {who}: deploy {release} there, or retire who is gone"
+        raise StepBlocked(step=f"Raising the store floor to {release}", reason=reason)
+
+
+def _sequence_of(release: str, known: Sequence[Release]) -> int:
+    sequences = _sequences(known)
+    return sequences.get(release, max(sequences.values(), default=0))
+
+
+def _present(connection: Connection) -> tuple[str, int]:
+    found = connection.execute(select(floor.c.store_floor, floor.c.sequence)).one_or_none()
+    return (found.store_floor, found.sequence) if found else ("", 0)
+
+
+def _sequences(known: Sequence[Release]) -> dict[str, int]:
+    return {release.name: release.sequence for release in known}

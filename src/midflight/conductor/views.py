@@ -1,0 +1,112 @@
+"""The view of the fleet that every member is given, made from the rows."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from midflight.conductor import manifests, members, pins
+from midflight.conductor.interface import FleetView, Member, MemberAPI, State
+from midflight.conductor.pins import Pin
+from midflight.db import forms
+from midflight.db.engine import Database
+from midflight.db.epoch import current_epoch
+from midflight.versions import Manifest
+
+FRESH_SECONDS = 1.0
+"""For so long a conductor answers from the same view, unless it knows of a change: beats are cheap in a large fleet."""
+
+
+def view_of(
+    present: Sequence[Member], known: Mapping[str, Manifest], pinned: Sequence[Pin], written: Mapping[str, str],
+    epoch: int, at: datetime,
+) -> FleetView:  # fmt: skip
+    """The view of these members, pins and write forms. ``known`` has the manifest of every digest that they name."""
+    table = dict(known)
+    peers = _peers(present, table)
+    named = {pin.manifest for pin in pinned}.union(*(hosts.values() for hosts in peers.values()))
+    content: dict[str, Any] = {
+        "epoch": epoch,
+        "pins": {pin.topic: pin.release for pin in pinned},
+        "pinned": {pin.topic: pin.manifest for pin in pinned},
+        "peers": peers,
+        "away": _away(present),
+        "manifests": {digest: table[digest].to_wire() for digest in sorted(named)},
+        "forms": dict(sorted(written.items())),
+    }
+    digest = hashlib.sha256(msgspec.msgpack.encode(content)).hexdigest()[:16]
+    return FleetView(id=digest, at=at, **content)
+
+
+def _peers(present: Iterable[Member], table: dict[str, Manifest]) -> dict[str, dict[str, str]]:
+    """Topic → host → digest. Where two members share a host, what both understand; it is added to the ``table``."""
+    found: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for member in present:
+        for topic in member.topics:
+            found[topic][member.host].add(member.manifest)
+    peers = {
+        topic: {host: _shared(digests, table) for host, digests in sorted(hosts.items())}
+        for topic, hosts in sorted(found.items())
+    }
+    return peers | {MemberAPI.topic: _one_of_each(present)}
+
+
+def _shared(digests: set[str], table: dict[str, Manifest]) -> str:
+    lowest = Manifest.lowest([table[digest] for digest in sorted(digests)])
+    return table.setdefault(lowest.digest, lowest).digest
+
+
+def _one_of_each(present: Iterable[Member]) -> dict[str, str]:
+    """For the topic on which everybody listens, one member for each distinct manifest says it all."""
+    return {member: digest for digest, member in sorted({m.manifest: m.id for m in present}.items())}
+
+
+def _away(present: Sequence[Member]) -> dict[str, list[str]]:
+    here = {(topic, m.host) for m in present if m.state == State.ACTIVE for topic in m.topics}
+    away: dict[str, set[str]] = defaultdict(set)
+    for member in present:
+        for topic in member.topics:
+            if (topic, member.host) not in here:
+                away[topic].add(member.host)
+    return {topic: sorted(hosts) for topic, hosts in sorted(away.items())}
+
+
+def load_view(connection: Connection, at: datetime) -> FleetView:
+    """The view at this moment."""
+    present, pinned = members.everyone(connection, at), pins.current(connection)
+    known = manifests.find(connection, [m.manifest for m in present] + [pin.manifest for pin in pinned])
+    written = {name: form.value for name, form in forms.current(connection).items()}
+    return view_of(present, known, pinned, written, current_epoch(connection), at)
+
+
+class Views:
+    """The present view, read again when it is a second old or known to be out of date."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database, self._clock = database, clock
+        self._view: FleetView | None = None
+        self._read_at = 0.0
+
+    async def current(self, epoch: int = 0) -> FleetView:
+        """The view; never one from before ``epoch``, which the caller knows to exist."""
+        view = self._view
+        if view is None or view.epoch < epoch or time.monotonic() - self._read_at > FRESH_SECONDS:
+            self._read_at = time.monotonic()
+            view = self._view = await self._database.read(load_view, self._clock())
+        return view
+
+    def forget(self) -> None:
+        """Something has changed: read again at the next question."""
+        self._view = None
+
+
+def covers(manifest: Manifest, other: Manifest) -> bool:
+    """Whether who understands ``manifest`` understands all that is said under ``other``."""
+    return all(name in manifest and manifest[name] >= version for name, version in other.items())

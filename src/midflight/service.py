@@ -1,0 +1,351 @@
+"""A service process from its start to its end: join, serve, beat, drain, leave."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Mapping, MutableMapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from midflight import telemetry
+from midflight.conductor import pins, store_floor
+from midflight.conductor.client import RemoteConductor, RemoteRegistrar
+from midflight.conductor.contract import contract_of, release_of
+from midflight.conductor.floors import PinFloors
+from midflight.conductor.interface import FleetView, Member, MemberAPI
+from midflight.conductor.membership import MemberServer, Membership, ViewFile
+from midflight.conductor.rejections import ReportingMessenger, SenderTeller
+from midflight.conductor.server import ConductorServer
+from midflight.config import Config, public_url
+from midflight.context import Caller, Context
+from midflight.db.engine import Database
+from midflight.db.forms import Form
+from midflight.db.schema import SchemaRunner
+from midflight.errors import ConfigError, DatabaseForbidden, ProjectError, SchemaTooOld, UsageError
+from midflight.project import CONDUCTOR, Project, Runtime, Service
+from midflight.rpc.client import Messenger
+from midflight.rpc.dispatch import Dispatcher
+from midflight.rpc.server import Server
+from midflight.telemetry import log
+from midflight.transports import connect
+from midflight.transports.base import Address
+from midflight.versions import Manifest
+
+_HOST, _ODD = re.compile(r"[A-Za-z0-9_-]+"), re.compile(r"[^A-Za-z0-9_-]")
+_FIRST_PASSED = 3
+"""The file descriptor of the first socket that a supervisor passes."""
+
+
+async def run_service(project: Project, config: Config, service: str, host: str) -> int:
+    """Run one service until SIGTERM or SIGINT, which drain it; a second signal ends the process at once. Returns 0.
+
+    Raises the error of what keeps it from starting; the error knows its exit code.
+    """
+    telemetry.configure(level=os.environ.get("MIDFLIGHT_LOG", "info"), service=service, host=host)
+    with _Signals() as told:
+        try:
+            sockets = passed_sockets(os.environ)
+            async with RunningService.running(project, config, service, host, sockets=sockets) as running:
+                told.is_ready()
+                notify("READY=1")
+                await _first_of(told.stop, running.membership.refused)
+                notify("STOPPING=1")
+        except asyncio.CancelledError:
+            if not told.stop.is_set():
+                raise
+            return 0
+    if running.membership.refusal is not None:
+        raise running.membership.refusal
+    return 0
+
+
+async def _first_of(*events: asyncio.Event) -> None:
+    waiting = {asyncio.create_task(event.wait()) for event in events}
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()
+
+
+class _Signals:
+    """What SIGTERM and SIGINT mean: a start is given up, a running service is told to stop. The second one kills."""
+
+    def __init__(self) -> None:
+        self.stop = asyncio.Event()
+        self._starting = asyncio.current_task()
+
+    def __enter__(self) -> Self:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._told)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().remove_signal_handler(number)
+
+    def is_ready(self) -> None:
+        """From now on, a signal drains."""
+        self._starting = None
+
+    def _told(self) -> None:
+        self.__exit__()
+        self.stop.set()
+        if self._starting is not None:
+            self._starting.cancel()
+
+
+def _known_service(project: Project, name: str) -> str:
+    """The name, if the project has such a service. Raises ProjectError that lists what there is."""
+    if name not in (CONDUCTOR, *project.services):
+        names = ", ".join((CONDUCTOR, *project.services))
+        raise ProjectError(where=f"project {project.name}", reason=f"has no service {name!r}; it has {names}")
+    return name
+
+
+class RunningService:
+    """One service, running in this process; a process may run several of them.
+
+    Each step of the start pushes what undoes it; stopping is the same list backwards: it announces that it drains,
+    takes no new work and finishes what is in hand, lets the application stop, leaves the fleet, closes what it opened.
+    """
+
+    def __init__(
+        self, project: Project, config: Config, service: str, host: str, sockets: Sequence[socket.socket] = ()
+    ) -> None:
+        self.project, self.config, self.host, self.sockets = project, config, _host(host), tuple(sockets)
+        self.service = _known_service(project, service)
+        self.release, self.contract = release_of(project), contract_of(project)
+        self.id = f"{_ODD.sub('_', service)}-{host}-{secrets.token_hex(4)}"
+        """Its address among the members, so of letters that every transport takes."""
+        self.identity = Caller(service, host, self.release, self.id, 0, self.contract.manifest)
+        self.floors = PinFloors(self.contract.manifest, _overrides(project, config, sorted(self.contract.interfaces)))
+        self.transport = connect(config.broker, name=self.id, project=project.name)
+        self.database: Database | None = None
+        self._counted: list[dict[str, Any]] = []
+
+    @classmethod
+    @asynccontextmanager
+    async def running(
+        cls, project: Project, config: Config, service: str, host: str, *, sockets: Sequence[socket.socket] = ()
+    ) -> AsyncIterator[Self]:
+        """Start a service, and stop it at the end of the block."""
+        running = cls(project, config, service, host, sockets)
+        async with AsyncExitStack() as stack:
+            await running._start(stack)
+            yield running
+
+    @property
+    def opens_database(self) -> bool:
+        """Whether it is declared with a database."""
+        return self.service == CONDUCTOR or self.project.service(self.service).database
+
+    def context(self, values: Mapping[str, str] | None = None, **more: Any) -> Context:
+        """A context for work in this process."""
+        return Context(
+            values=dict(values or {}), service=self.service, conductor=self._conductor, messenger=self._messenger,
+            database=self.database, **more,
+        )  # fmt: skip
+
+    # The start, in order.
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        self._announce(stack)
+        await self._connect(stack)
+        await self._open_database(stack)
+        self._prepare_to_speak()
+        await self._listen_as_member(stack)
+        await self._join(stack)
+        implementations = await stack.enter_async_context(self._application())
+        await self._take_work(stack, implementations)
+        log.info("service.ready", member=self.id, release=self.release, epoch=self.floors.epoch)
+
+    def _announce(self, stack: AsyncExitStack) -> None:
+        facts = {"service": self.service, "host": self.host, "member": self.id}
+        log.info("service.starting", **facts, release=self.release, code=self.code)
+        for topic, release in self.config.levels.items():
+            log.warning("pin.overridden", topic=topic, release=release, by=self.config.path)
+        stack.callback(log.info, "service.stopped", member=self.id)
+        for passed in self.sockets:
+            stack.callback(passed.close)
+
+    @property
+    def code(self) -> str:
+        """The folder of the project's code that this process really runs."""
+        module = sys.modules.get(self.config.project.partition(":")[0])
+        file = getattr(module, "__file__", None)
+        return str(Path(file).absolute().parent) if file else ""
+
+    async def _connect(self, stack: AsyncExitStack) -> None:
+        await self.transport.open()
+        stack.push_async_callback(self.transport.close)
+        stack.callback(self._log_counters)
+
+    async def _open_database(self, stack: AsyncExitStack) -> None:
+        """Raises DatabaseForbidden, ConfigError, SchemaTooOld, OutsideWindow and what opening it raises."""
+        url = self.config.database
+        if not self.opens_database:
+            if url is not None:
+                raise DatabaseForbidden(service=self.service, url=public_url(url))
+            return
+        if url is None:
+            reason = f"is missing, and {self.service} opens the database: set it, or MIDFLIGHT_DATABASE"
+            raise ConfigError(path=self.config.path, where="[midflight] database", reason=reason)
+        await self._check_schema(url)
+        self.database = await Database.open(url)
+        stack.push_async_callback(self.database.close)
+        await self.database.read(store_floor.admit, self.service, self.release, self.project.releases)
+
+    async def _check_schema(self, url: str) -> None:
+        runner = SchemaRunner(url, self.project.schema, self.project.tables, self.release)
+        if missing := await asyncio.to_thread(runner.missing):
+            raise SchemaTooOld(missing=", ".join(missing), release=self.release)
+
+    def _prepare_to_speak(self) -> None:
+        """From here on there are contexts: a remotable runs here if the database is here, else on a conductor."""
+        self.server = ConductorServer(self.project, self.database, self.id) if self.database else None
+        self._conductor = None if self.database else RemoteConductor(self.floors)
+        self._messenger = ReportingMessenger(
+            Messenger(
+                self.contract, self.transport, self.identity, self.floors,
+                errors=self.project.errors, call_seconds=self.config.call_seconds,
+            ),
+            self.identity,
+            lambda facts: self.membership.note_rejected(facts),
+        )  # fmt: skip
+        self.membership = Membership(
+            self._member(), self.floors, self.server or RemoteRegistrar(self.config.call_seconds), self.context(),
+            ViewFile(self._view_file), self._obey, self._log_counters,
+        )  # fmt: skip
+
+    @property
+    def _view_file(self) -> Path:
+        """One for each service and host, since they may share a folder."""
+        return self.config.state_dir / f"{self.service}-{self.host}.view.msgpack"
+
+    def _member(self) -> Member:
+        return Member(
+            id=self.id, service=self.service, host=self.host, release=self.release,
+            manifest=self.contract.manifest.digest, database=self.opens_database, code=self.code,
+            overrides=dict(self.config.levels), beat_seconds=self.config.beat_seconds,
+        )  # fmt: skip
+
+    async def _obey(self, view: FleetView) -> None:
+        """Change the write forms in the database's own queue: a transaction sees those before, or those after."""
+        if self.database is not None:
+            written = {name: Form(form) for name, form in view.forms.items()}
+            await self.database.read(lambda _: setattr(self.database, "forms", written))
+
+    async def _listen_as_member(self, stack: AsyncExitStack) -> None:
+        self._dispatcher = Dispatcher(
+            self.contract, self.identity, self.transport, self._context_of_work,
+            errors=self.project.errors, on_rejected=SenderTeller(self.context),
+        )  # fmt: skip
+        self._dispatcher.add(MemberServer(self.membership))
+        listening = Server(self.transport, self._dispatcher)
+        await listening.serve(Address(MemberAPI.topic, self.id))
+        stack.push_async_callback(listening.drain, self.config.drain_seconds)
+
+    def _context_of_work(self, values: Mapping[str, str], request_id: str, caller: Caller) -> Context:
+        return self.context(values, request_id=request_id, caller=caller)
+
+    async def _join(self, stack: AsyncExitStack) -> None:
+        stack.push_async_callback(self.membership.leave)  # a start that is given up may have been heard already
+        await self.membership.join()
+        beating = asyncio.create_task(self.membership.beat_for_ever(), name=f"beats of {self.id}")
+        stack.push_async_callback(_ended, beating)
+
+    def _application(self) -> AbstractAsyncContextManager[Sequence[object]]:
+        runtime = Runtime(
+            service=self.service, host=self.host, state=self.config.state_dir, settings=self.config.app,
+            sockets=self.sockets, new_context=self.context, active_hosts=self.floors.hosts, database=self.database,
+        )  # fmt: skip
+        return self._declared().run(runtime)
+
+    def _declared(self) -> Service:
+        if self.service != CONDUCTOR:
+            return self.project.service(self.service)
+        return Service(CONDUCTOR, lambda _: _served(self.server), database=True)
+
+    async def _take_work(self, stack: AsyncExitStack, implementations: Sequence[object]) -> None:
+        """Others must know what we understand before the first of them can reach us."""
+        for implementation in implementations:
+            self._dispatcher.add(implementation)
+        topics = [t for t in self.contract.interfaces if t != MemberAPI.topic and self._dispatcher.serves(t)]
+        await self.membership.serve(topics)
+        working = Server(self.transport, self._dispatcher)
+        stack.push_async_callback(working.drain, self.config.drain_seconds)
+        for topic in topics:
+            await working.serve(Address(topic, self.host))
+        stack.push_async_callback(self._begin_to_drain)
+
+    async def _begin_to_drain(self) -> None:
+        log.info("service.draining", member=self.id, seconds=self.config.drain_seconds)
+        await self.membership.drain()
+
+    def _log_counters(self) -> None:
+        counted = telemetry.counted()
+        if counted != self._counted:
+            self._counted = counted
+            log.info("telemetry.counters", member=self.id, counters=counted)
+
+
+@asynccontextmanager
+async def _served(*implementations: object) -> AsyncIterator[Sequence[object]]:
+    yield implementations
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait({task})
+
+
+def _host(host: str) -> str:
+    if not _HOST.fullmatch(host):
+        raise UsageError(reason=f"received host {host!r}, expected letters, digits, - and _: give another with --host")
+    return host
+
+
+def _overrides(project: Project, config: Config, topics: Sequence[str]) -> dict[str, Manifest | None]:
+    """The pins of the member's own configuration. Raises ConfigError."""
+    return {topic: _override(topic, release, project, config, topics) for topic, release in config.levels.items()}
+
+
+def _override(topic: str, release: str, project: Project, config: Config, topics: Sequence[str]) -> Manifest | None:
+    where = f"[upgrade_levels] {topic}"
+    if topic not in (pins.EVERY_TOPIC, *topics):
+        raise ConfigError(path=config.path, where=where, reason=f"no such topic; expected one of {', '.join(topics)}")
+    if release == pins.AUTO:
+        return None
+    try:
+        return pins.pinned_manifest(topic, release, project.releases)
+    except UsageError as wrong:
+        raise ConfigError(path=config.path, where=where, reason=wrong.reason) from None
+
+
+def passed_sockets(environment: MutableMapping[str, str]) -> list[socket.socket]:
+    """The listening sockets that a supervisor passed to this process (LISTEN_FDS), taken out of the environment, so
+    that no child takes them for its own. LISTEN_PID may be absent, where the supervisor could not know it."""
+    count, pid = environment.pop("LISTEN_FDS", "0"), environment.pop("LISTEN_PID", str(os.getpid()))
+    if not count.isdecimal() or pid != str(os.getpid()):
+        return []
+    passed = [socket.socket(fileno=number) for number in range(_FIRST_PASSED, _FIRST_PASSED + int(count))]
+    for each in passed:
+        each.set_inheritable(False)
+    return passed
+
+
+def notify(state: str) -> None:
+    """Tell systemd how this process stands, if systemd wants to know: sd_notify(3)."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if address:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as systemd:
+            systemd.connect("\0" + address[1:] if address.startswith("@") else address)
+            systemd.sendall(state.encode())

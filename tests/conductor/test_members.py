@@ -1,0 +1,168 @@
+"""Members come, beat, fall silent and leave, by the conductor's clock."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from midflight.conductor.contract import contract_of
+from midflight.conductor.interface import FleetView, Member
+from midflight.conductor.server import ConductorServer
+from midflight.context import Context
+from midflight.db.engine import Database
+from midflight.db.tables import members
+from midflight.errors import InvalidValue, NotAMember, UsageError
+from midflight.versions import Manifest
+from tests.conductor import juno, kilo
+from tests.conductor.world import World
+
+JUNO, KILO = (contract_of(release.project()).manifest for release in (juno, kilo))
+HERE = Context()
+
+
+class Registry:
+    """A conductor's server with a clock that is moved by hand."""
+
+    def __init__(self, world: World, database: Database) -> None:
+        self.now = datetime(2025, 1, 1, tzinfo=UTC)
+        self.database = database
+        self.server = ConductorServer(world.project(), database, clock=lambda: self.now)
+
+    async def hello(self, name: str, manifest: Manifest = JUNO, **said: Any) -> FleetView:
+        service, host, _ = name.split("-")
+        member = Member(id=name, service=service, host=host, release="juno", manifest=manifest.digest, **said)
+        return await self.server.hello(HERE, member, manifest.to_wire())
+
+    async def beat(self, name: str, view: str = "", state: str = "active", epoch: int = 0) -> FleetView | None:
+        return await self.server.beat(HERE, name, state, epoch, view, [])
+
+    def pass_(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+        self.server = ConductorServer(self.server._project, self.database, clock=lambda: self.now)
+
+    async def states(self) -> dict[str, str]:
+        return {member.id: member.state for member in (await self.server.fleet(HERE)).members}
+
+
+@pytest.fixture
+async def registry(world: World) -> AsyncIterator[Registry]:
+    database = await Database.open(world.database)
+    yield Registry(world, database)
+    await database.close()
+
+
+async def test_hello_and_leave(registry: Registry) -> None:
+    """A member is there from its hello to its leave, and what it said of itself can be read."""
+    view = await registry.hello("agent-h1-0", topics=["compute"], overrides={"compute": "juno"}, code="/code")
+    assert view.peers["compute"] == {"h1": JUNO.digest}
+    (member,) = (await registry.server.fleet(HERE)).members
+    assert (member.id, member.overrides, member.code, member.state) == (
+        "agent-h1-0",
+        {"compute": "juno"},
+        "/code",
+        "active",
+    )
+    await registry.server.leave(HERE, "agent-h1-0")
+    await registry.server.leave(HERE, "agent-h1-0")
+    assert await registry.states() == {}
+
+
+async def test_lost_after_three_missed_beats(registry: Registry) -> None:
+    """A member is lost when it has missed three of its own beats, and active again at the next one; its age is told."""
+    await registry.hello("agent-h1-0", beat_seconds=10, topics=["compute"])
+    await registry.hello("agent-h2-0", beat_seconds=1)
+    registry.pass_(29)
+    assert await registry.states() == {"agent-h1-0": "active", "agent-h2-0": "lost"}
+    registry.pass_(2)
+    fleet = await registry.server.fleet(HERE)
+    assert {member.id: (member.state, member.age) for member in fleet.members} == {
+        "agent-h1-0": ("lost", 31.0), "agent-h2-0": ("lost", 31.0),
+    }  # fmt: skip
+    view = await registry.beat("agent-h1-0")
+    assert await registry.states() == {"agent-h1-0": "active", "agent-h2-0": "lost"}
+    assert view is not None
+    assert view.away == {}
+
+
+async def test_a_lost_member_holds_the_floor(registry: Registry) -> None:
+    """Who is lost may come back: it counts for the floor, and gets no new work."""
+    await registry.hello("agent-h1-0", beat_seconds=1, topics=["compute"])
+    registry.pass_(10)
+    view = await registry.hello("agent-h2-0", KILO, topics=["compute"])
+    assert view.peers["compute"] == {"h1": JUNO.digest, "h2": KILO.digest}
+    assert view.away == {"compute": ["h1"]}
+
+
+async def test_a_killed_member_has_a_successor(registry: Registry) -> None:
+    """A lost member whose service and host have a later one is gone: nothing stale holds the floor."""
+    await registry.hello("agent-h1-0", beat_seconds=1, topics=["compute"])
+    registry.pass_(1)
+    view = await registry.hello("agent-h1-1", KILO, topics=["compute"])
+    assert view.peers["compute"]["h1"] not in (KILO.digest,)  # both may still live: what both understand
+    registry.pass_(5)
+    await registry.beat("agent-h1-1")
+    assert await registry.states() == {"agent-h1-1": "active"}
+    again = await registry.hello("agent-h1-1", KILO, topics=["compute"])
+    assert again.peers["compute"] == {"h1": KILO.digest}
+
+
+async def test_no_crash_leaves_a_row_for_ever(registry: Registry) -> None:
+    """Who was killed is forgotten when its successor takes work, however often that happens."""
+    for life in range(5):
+        await registry.hello(f"agent-h1-{life}", beat_seconds=1)
+        await registry.hello(f"agent-h1-{life}", beat_seconds=1, topics=["compute"])
+        registry.pass_(10)
+    rows = await registry.database.read(lambda connection: connection.execute(select(members.c.id)).scalars().all())
+    assert rows == ["agent-h1-4"]
+
+
+async def test_retire(registry: Registry) -> None:
+    """A retired member counts for nothing, and joins again if it lives; there is no retiring a stranger."""
+    await registry.hello("agent-h1-0", topics=["compute"])
+    await registry.server.retire_member(HERE, "agent-h1-0")
+    assert await registry.states() == {}
+    with pytest.raises(NotAMember, match="agent-h1-0"):
+        await registry.beat("agent-h1-0")
+    with pytest.raises(UsageError, match="agent-h1-0"):
+        await registry.server.retire_member(HERE, "agent-h1-0")
+    view = await registry.hello("agent-h1-0", topics=["compute"])
+    assert "h1" in view.peers["compute"]
+    assert [entry.kind for entry in await registry.server.journal(HERE, None)].count("member.retired") == 1
+
+
+async def test_a_beat_answers_only_what_is_new(registry: Registry) -> None:
+    """A beat is answered by a view where the member has another one, and by nothing where it has the same."""
+    view = await registry.hello("agent-h1-0", topics=["compute"])
+    assert await registry.beat("agent-h1-0", view.id) is None
+    registry.pass_(1)
+    await registry.hello("agent-h2-0", topics=["compute"])
+    changed = await registry.beat("agent-h1-0", view.id)
+    assert changed is not None
+    assert sorted(changed.peers["compute"]) == ["h1", "h2"]
+
+
+async def test_draining(registry: Registry) -> None:
+    """A draining member says so by its beat, and gets no new work."""
+    await registry.hello("agent-h1-0", topics=["compute"])
+    view = await registry.beat("agent-h1-0", state="draining")
+    registry.pass_(0)
+    view = await registry.beat("agent-h1-0", state="draining")
+    assert await registry.states() == {"agent-h1-0": "draining"}
+    assert view is not None
+    assert view.away == {"compute": ["h1"]}
+
+
+async def test_manifests_by_digest(registry: Registry) -> None:
+    """What a member understands can be asked for by its digest, and a hello that contradicts itself is refused."""
+    await registry.hello("agent-h1-0")
+    assert await registry.server.manifest(HERE, JUNO.digest) == JUNO.to_wire()
+    assert await registry.server.manifest(HERE, "0" * 16) is None
+    member = Member(id="x-h1-0", service="x", host="h1", release="juno", manifest=KILO.digest)
+    with pytest.raises(InvalidValue, match=JUNO.digest):
+        await registry.server.hello(HERE, member, JUNO.to_wire())
+    with pytest.raises(InvalidValue, match="hello"):
+        await registry.server.hello(HERE, member, {"compute": ["three"]})

@@ -1,0 +1,241 @@
+"""A member's life in the fleet, with real services."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from midflight.conductor.interface import ConductorAPI
+from midflight.errors import ConfigError, NotDelivered, PinnedOut, UsageError, VersionRejected
+from midflight.rpc.client import Client
+from midflight.service import RunningService
+from midflight.versions import Version
+from tests.conductor import juno, kilo
+from tests.conductor.world import CONDUCTOR, World, eventually, fleet, member
+
+COMPUTE = Client(kilo.ComputeAPI)
+
+
+async def all_obey(asked: Any, epoch: int) -> bool:
+    return all(each.epoch == epoch for each in (await fleet(asked)).members)
+
+
+async def test_a_pin_reaches_everybody_live(world: World) -> None:
+    """A pin that one conductor sets is obeyed and acknowledged by every running member, another conductor included."""
+    async with AsyncExitStack() as stack:
+        start = stack.enter_async_context
+        patient: dict[str, Any] = {"release": kilo, "beat_seconds": 60.0}
+        first = await start(world.running("conductor", "c1", **patient))
+        members = [first] + [await start(world.running(*who, **patient)) for who in (
+            ("conductor", "c2"), ("api", "a1"), ("agent", "h1"), ("agent", "h2"))]  # fmt: skip
+        assert first.server is not None
+        machine = kilo.Machine(name="a")
+        agent = members[-1]
+        assert await COMPUTE.on("h1").call(kilo.ComputeAPI.look, agent.context(), machine, loud=True) == "H1"
+        epoch = await first.server.set_pin(first.context(), "*", "juno")
+        await eventually(lambda: all_obey(agent, epoch))
+        assert {each.floors.manifest_for("compute")["Machine"] for each in members} == {Version(1, 0)}
+        with pytest.raises(PinnedOut, match=r"loud=True.* compute 3.36.* compute 3.35"):
+            await COMPUTE.on("h1").call(kilo.ComputeAPI.look, agent.context(), machine, loud=True)
+        assert await COMPUTE.on("h1").call(kilo.ComputeAPI.look, agent.context(), machine) == "h1"
+        cleared = await CONDUCTOR.call(ConductorAPI.clear_pin, agent.context(), "*")
+        await eventually(lambda: all_obey(agent, cleared))
+        assert cleared == epoch + 1
+        assert await COMPUTE.on("h1").call(kilo.ComputeAPI.look, agent.context(), machine, loud=True) == "H1"
+
+
+async def test_auto_floors(world: World) -> None:
+    """Without a pin each message leaves in what its receiver understands; the floor rises when the old one leaves."""
+    async with world.running("conductor", release=kilo), world.running("agent", "new", kilo):
+        async with world.running("agent", "old"), world.running("api", release=kilo) as api:
+            context, machine = api.context(), kilo.Machine(name="a")
+            assert api.floors.manifest_for("compute")["compute"] == Version(3, 35)
+            assert await COMPUTE.on("old").call(kilo.ComputeAPI.look, context, machine) == "old"
+            assert await COMPUTE.on("new").call(kilo.ComputeAPI.look, context, machine, loud=True) == "NEW"
+            assert await COMPUTE.call(kilo.ComputeAPI.look, context, machine) in ("old", "new")
+            with pytest.raises(PinnedOut, match="sing"):
+                await COMPUTE.call(kilo.ComputeAPI.sing, context)
+            assert await COMPUTE.on("new").call(kilo.ComputeAPI.sing, context) == "la"
+        async with world.running("api", release=kilo) as api:
+            await eventually(lambda: api.floors.manifest_for("compute")["compute"] == Version(3, 36))
+            assert api.floors.hosts("compute") == ["new"]
+            assert await COMPUTE.call(kilo.ComputeAPI.sing, api.context()) == "la"
+
+
+async def test_a_rollback_is_told_at_once(world: World) -> None:
+    """When a member comes back with an older release, the others learn of it before their next beats."""
+    async with world.running("conductor", release=kilo):
+        async with world.running("agent", "h1", kilo):
+            stack = AsyncExitStack()
+            api = await stack.enter_async_context(world.running("api", release=kilo, beat_seconds=60.0))
+            assert api.floors.manifest_for("compute", "h1")["compute"] == Version(3, 36)
+        async with stack, world.running("agent", "h1", juno):
+            await eventually(lambda: api.floors.manifest_for("compute", "h1")["compute"] == Version(3, 35))
+
+
+async def test_unknown_pins(world: World) -> None:
+    """A pin to a release or a topic that nobody knows is refused, with the known ones, and changes nothing."""
+    async with world.running("conductor") as conductor:
+        for topic, release, said in (("*", "lima", "juno, kilo"), ("network", "juno", "compute, conductor, member")):
+            with pytest.raises(UsageError, match=said):
+                await CONDUCTOR.call(ConductorAPI.set_pin, conductor.context(), topic, release)
+        assert (await fleet(conductor)).epoch == 0
+
+
+async def test_local_override(world: World) -> None:
+    """A pin in a member's configuration wins there, is logged as a warning, and can be seen in the fleet."""
+    own = world.running("api", release=kilo, levels={"compute": "juno"})
+    with capture_logs() as logs:
+        async with world.running("conductor", release=kilo) as conductor, own as api:
+            assert api.floors.manifest_for("compute")["compute"] == Version(3, 35)
+            assert api.floors.manifest_for("conductor")["Machine"] == Version(1, 1)
+            assert (await member(conductor, api)).overrides == {"compute": "juno"}
+    warned = [log for log in logs if log["event"] == "pin.overridden"]
+    assert [(log["topic"], log["release"], log["log_level"]) for log in warned] == [("compute", "juno", "warning")]
+
+
+@pytest.mark.parametrize(
+    ("topic", "release", "said"), [("compute", "lima", "juno, kilo"), ("nothing", "juno", "compute")]
+)
+async def test_wrong_override(world: World, topic: str, release: str, said: str) -> None:
+    """A configuration that pins what does not exist is refused, with its place and what there is."""
+    with pytest.raises(ConfigError, match=rf"midflight.toml: \[upgrade_levels\] {topic}: .*{said}"):
+        async with world.running("api", levels={topic: release}):
+            pass
+
+
+async def test_rejections_are_reported(world: World) -> None:
+    """A version that a receiver rejects is in the journal with its sender: of a call, and of a cast."""
+    sender = world.running("api", "a1", kilo, levels={"compute": "kilo"})
+    with capture_logs() as logs:
+        async with world.running("conductor", release=kilo), world.running("agent", "h1"), sender as api:
+            with pytest.raises(VersionRejected, match=r"api@a1 \(kilo\)"):
+                await COMPUTE.on("h1").call(kilo.ComputeAPI.sing, api.context())
+            await COMPUTE.on("h1").cast(kilo.ComputeAPI.sing, api.context())
+            found = await eventually(lambda: _rejections(api, 2))
+    for entry in found:
+        facts = {name: entry.facts[name] for name in ("sender", "sender_release", "receiver", "method", "requested")}
+        assert facts == {
+            "sender": "api@a1", "sender_release": "kilo", "receiver": "agent@h1", "method": "compute.sing",
+            "requested": "3.36",
+        }  # fmt: skip
+    sides = [log["side"] for log in logs if log["event"] == "rpc.version_rejected"]
+    assert (sides.count("sender"), sides.count("receiver")) == (2, 2)
+
+
+async def _rejections(asked: Any, number: int) -> Any:
+    found = (await fleet(asked)).rejections
+    return found if len(found) == number else None
+
+
+async def test_an_agent_waits_for_its_first_conductor(world: World) -> None:
+    """An agent that starts before any conductor says that it waits, and is ready as soon as one is there."""
+    stop, ready = asyncio.Event(), asyncio.Event()
+
+    async def agent() -> None:
+        async with world.running("agent"):
+            ready.set()
+            await stop.wait()
+
+    with capture_logs() as logs:
+        running = asyncio.create_task(agent())
+        await eventually(lambda: [log for log in logs if log["event"] == "member.waits"])
+        assert not ready.is_set()
+        async with world.running("conductor") as conductor:
+            await asyncio.wait_for(ready.wait(), 5)
+            assert (await member(conductor, "agent@h1")).topics == ["compute"]
+            stop.set()
+            await running
+
+
+async def test_an_agent_works_alone_under_its_last_view(world: World) -> None:
+    """An agent that knows a view from before starts without a conductor, obeys that view, and joins when one comes."""
+    async with world.running("conductor", release=kilo) as conductor, world.running("agent", release=kilo):
+        epoch = await CONDUCTOR.call(ConductorAPI.set_pin, conductor.context(), "*", "juno")
+        await eventually(lambda: all_obey(conductor, epoch))
+    async with world.running("agent", release=kilo, call_seconds=0.2) as agent:
+        assert agent.floors.epoch == epoch
+        assert agent.floors.manifest_for("compute")["Machine"] == Version(1, 0)
+        with pytest.raises(NotDelivered):
+            await fleet(agent)
+        async with world.running("conductor", release=kilo) as conductor:
+            await eventually(lambda: _topics(conductor, "agent"))
+
+
+async def _topics(asked: Any, service: str) -> list[str]:
+    return [topic for each in (await fleet(asked)).members if each.service == service for topic in each.topics]
+
+
+async def test_a_conductor_restarts(world: World) -> None:
+    """Work that begins while the only conductor is away is done when it is back; the agent is a member all along."""
+    world.add("a")
+    async with AsyncExitStack() as stack:
+        async with world.running("conductor"):
+            agent = await stack.enter_async_context(world.running("agent"))
+        asked = asyncio.create_task(juno.Machine.get(agent.context(), "a"))
+        async with world.running("conductor") as conductor:
+            assert (await asked).name == "a"
+            await eventually(lambda: _is_active(conductor, agent))
+            await agent.membership.leave()
+
+
+async def _is_active(asked: RunningService, of: RunningService) -> bool:
+    return (await member(asked, of)).state == "active"
+
+
+async def test_a_member_that_was_retired_joins_again(world: World) -> None:
+    """A retired member that lives says hello at its next beat."""
+    async with world.running("conductor") as conductor, world.running("agent") as agent:
+        assert conductor.server is not None
+        await conductor.server.retire_member(conductor.context(), agent.id)
+        await eventually(lambda: _topics(conductor, "agent"))
+
+
+async def test_a_beat_that_fails_is_not_the_last(world: World) -> None:
+    """Whatever a beat meets is logged, and the next one comes."""
+    with capture_logs() as logs:
+        async with world.running("conductor") as conductor, world.running("agent") as agent:
+            beat, failures = agent.membership._registrar.beat, [RuntimeError("odd"), NotDelivered(what="x", reason="y")]
+
+            async def failing(*arguments: Any) -> Any:
+                if failures:
+                    raise failures.pop()
+                return await beat(*arguments)
+
+            agent.membership._registrar.beat = failing  # type: ignore[assignment,method-assign]
+            await eventually(lambda: not failures)
+            before = (await member(conductor, agent)).seen_at
+            await eventually(lambda: _seen_since(conductor, agent, before))
+    events = [log["event"] for log in logs]
+    assert (events.count("member.beat_failed"), events.count("member.beat_missed")) == (1, 1)
+
+
+async def _seen_since(asked: RunningService, of: RunningService, before: Any) -> bool:
+    return bool((await member(asked, of)).seen_at != before)
+
+
+async def test_a_storm_of_rejections_silences_nobody(world: World) -> None:
+    """They are told in several beats, the latest of them, and the last ones on leaving; the fleet's facts still fit."""
+    facts = dict.fromkeys(("sender", "sender_release", "sender_member", "method", "understood"), "x" * 60)
+    async with world.running("conductor") as conductor:
+        async with world.running("agent", "h7", beat_seconds=60.0) as agent:
+            for number in range(5_000):
+                agent.membership.note_rejected(facts | {"requested": str(number)})
+            agent.membership._beat_now.set()
+            await eventually(lambda: _last_rejected(agent, "4999"))
+            assert "4950" in {entry.facts["requested"] for entry in (await fleet(agent)).rejections}
+            await agent.membership.drain()
+            agent.membership.note_rejected(facts | {"requested": "5000"})
+            await agent.membership.leave()
+        assert await _last_rejected(conductor, "5000")
+        journaled = await CONDUCTOR.call(ConductorAPI.journal, conductor.context(), None)
+        assert [entry.kind for entry in journaled].count("rpc.version_rejected") == 1_001
+
+
+async def _last_rejected(asked: RunningService, requested: str) -> bool:
+    rejections = (await fleet(asked)).rejections
+    return bool(rejections) and rejections[-1].facts["requested"] == requested

@@ -1,0 +1,175 @@
+"""What operators ask of a conductor: facts, data migrations, write forms, the store floor."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection
+
+from midflight.conductor.interface import ConductorAPI
+from midflight.db import journal
+from midflight.db.forms import Form
+from midflight.errors import NotDelivered, OutsideWindow, StepBlocked, UsageError
+from midflight.service import RunningService
+from tests.conductor import juno, kilo
+from tests.conductor.world import CONDUCTOR, World, eventually, fleet, member
+
+
+async def ask(endpoint: Any, through: RunningService, *arguments: Any) -> Any:
+    return await CONDUCTOR.call(endpoint, through.context(), *arguments)
+
+
+async def test_facts_of_the_fleet(world: World) -> None:
+    """The fleet's facts come in one picture, each with its age where it has one, and cross to an agent as they are."""
+    async with world.running("conductor", release=kilo) as conductor, world.running("agent", "h7") as agent:
+        epoch = await ask(ConductorAPI.set_pin, agent, "compute", "3.35")
+        facts = await fleet(agent)
+    who = {(m.service, m.host, m.release, m.state, m.database) for m in facts.members}
+    assert who == {("conductor", "h1", "kilo", "active", True), ("agent", "h7", "juno", "active", False)}
+    assert (facts.epoch, facts.pins, facts.releases) == (epoch, {"compute": "3.35"}, ["juno", "kilo"])
+    assert facts.taken_by == f"{conductor.id} (kilo)"
+    assert facts.schema_release == "juno"
+    assert all(0 <= m.age < 10 and m.code.endswith("conductor") for m in facts.members)
+    (state,) = facts.migrations
+    assert (state.name, state.release, state.table, state.form) == (
+        "names_become_notes",
+        "kilo",
+        "machines",
+        "both, read old",
+    )
+    assert (state.state, state.matched, state.proven, state.proven_age) == ("pending", 0, False, None)
+
+
+async def test_rejections_of_the_last_hour(world: World) -> None:
+    """Only rejections of the last hour are among the facts; the journal has them all."""
+    async with world.running("conductor") as conductor:
+        assert conductor.database is not None
+        await conductor.database.write(_reject)
+        clock = (await fleet(conductor)).taken_at
+        assert conductor.server is not None
+        conductor.server._clock = lambda: clock + timedelta(minutes=59)
+        (entry,) = (await fleet(conductor)).rejections
+        assert entry.facts == {"sender": "api@h1", "pin_epoch": "3"}
+        assert 59 * 60 <= entry.age < 60 * 60
+        conductor.server._clock = lambda: clock + timedelta(minutes=61)
+        assert (await fleet(conductor)).rejections == []
+        assert [e.kind for e in await ask(ConductorAPI.journal, conductor, None)].count("rpc.version_rejected") == 1
+        assert await ask(ConductorAPI.journal, conductor, clock + timedelta(minutes=1)) == []
+
+
+def _reject(connection: Connection) -> None:
+    journal.write(connection, "rpc.version_rejected", sender="api@h1", pin_epoch="3")
+
+
+async def test_a_data_migration_from_its_first_chunk_to_its_end(world: World) -> None:
+    """Rows are swept in chunks, proven, and their form goes arrow by arrow to the one-way door; each arrow is an epoch
+    that every service with the database obeys before it acknowledges."""
+    world.add("a", "b", "c")
+    async with world.running("conductor", release=kilo) as conductor, world.running("api", release=kilo) as api:
+        name = "names_become_notes"
+        with pytest.raises(StepBlocked, match="3 of 3 machines do not agree"):
+            await ask(ConductorAPI.advance_form, conductor, name, "both, read new")
+        lines = [(await ask(ConductorAPI.sweep, conductor, name, 2)).line for _ in range(2)]
+        assert lines == ["2 machines matched query, 2 completed", "1 machines matched query, 1 completed"]
+        proof = await ask(ConductorAPI.prove, conductor, name)
+        assert (proof.checked, proof.disagreeing, proof.proven) == (3, [], True)
+        assert api.database is not None
+        for form in (Form.BOTH_READ_NEW, Form.NEW):
+            epoch = await ask(ConductorAPI.advance_form, conductor, name, form.value)
+            await eventually(lambda epoch=epoch: _acknowledged(conductor, api, epoch))
+            assert api.database.form(name) is form
+        facts = await fleet(conductor)
+        assert (facts.migrations[0].proven, facts.migrations[0].completed, facts.forms) == (True, 3, {name: "new"})
+        assert facts.store_floor == "kilo"
+
+
+async def _acknowledged(asked: RunningService, of: RunningService, epoch: int) -> bool:
+    return (await member(asked, of)).epoch >= epoch
+
+
+async def test_deferred_rows(world: World) -> None:
+    """A chunk tells why rows are deferred, and so do the fleet's facts."""
+    world.add("a")
+    world.add("b", boots=-1)
+    async with world.running("conductor", release=kilo) as conductor:
+        result = await ask(ConductorAPI.sweep, conductor, "names_become_notes", 10)
+        assert (result.matched, result.completed, result.deferred, result.exit_code) == (2, 1, {"booting": 1}, 2)
+        proof = await ask(ConductorAPI.prove, conductor, "names_become_notes")
+        assert (proof.disagreeing, proof.proven) == (["b"], False)
+        (state,) = (await fleet(conductor)).migrations
+        assert (state.deferred, state.deferred_by, state.proven) == (1, {"booting": 1}, False)
+
+
+async def test_wrong_names(world: World) -> None:
+    """A data migration, form or release that does not exist is refused with what there is."""
+    async with world.running("conductor", release=kilo) as conductor:
+        for endpoint, arguments, said in (
+            (ConductorAPI.sweep, ("nothing", 1), "has no data migration 'nothing'; it has names_become_notes"),
+            (ConductorAPI.advance_form, ("names_become_notes", "newest"), "expected one of 'old', 'both, read old'"),
+            (ConductorAPI.raise_store_floor, ("lima",), "expected one of juno, kilo"),
+        ):
+            with pytest.raises(UsageError, match=said):
+                await ask(endpoint, conductor, *arguments)
+
+
+async def test_store_floor(world: World) -> None:
+    """Below the store floor nobody opens the database any more; the floor never comes down."""
+    async with world.running("conductor", release=kilo) as conductor:
+        await ask(ConductorAPI.raise_store_floor, conductor, "kilo")
+        await ask(ConductorAPI.raise_store_floor, conductor, "juno")
+        assert (await fleet(conductor)).store_floor == "kilo"
+        with pytest.raises(OutsideWindow, match="api of release juno .* only kilo and later") as refused:
+            async with world.running("api", release=juno):
+                pass
+        assert refused.value.exit_code == 78
+        async with world.running("api", release=kilo), world.running("agent", release=juno):
+            assert len((await fleet(conductor)).members) == 3
+
+
+async def test_a_sleeper_below_the_store_floor_is_sent_away(world: World) -> None:
+    """An opener that was retired while silent is not let in again when it wakes below the floor: it has to stop."""
+    async with world.running("conductor", release=kilo) as conductor, world.running("api", release=juno) as api:
+        world.forget_members("api")
+        await ask(ConductorAPI.raise_store_floor, conductor, "kilo")
+        async with asyncio.timeout(10):
+            await api.membership.refused.wait()
+        assert "only kilo and later can read" in str(api.membership.refusal)
+        assert {member.service for member in (await fleet(conductor)).members} == {"conductor"}
+
+
+async def test_the_old_form_stays_while_an_older_release_has_the_database(world: World) -> None:
+    """An api of juno acknowledges each form and writes the old one alone: neither the last arrow nor the floor moves
+    before it has left."""
+    name, reason = "names_become_notes", r"still open to api@h1 \(juno, active\): deploy kilo there"
+    async with world.running("conductor", release=kilo) as conductor:
+        await ask(ConductorAPI.advance_form, conductor, name, "both, read new")
+        async with world.running("api", release=juno):
+            with pytest.raises(StepBlocked, match=reason):
+                await ask(ConductorAPI.advance_form, conductor, name, "new")
+            with pytest.raises(StepBlocked, match=reason):
+                await ask(ConductorAPI.raise_store_floor, conductor, "kilo")
+            facts = await fleet(conductor)
+            assert (facts.forms, facts.store_floor) == ({name: "both, read new"}, None)
+        await ask(ConductorAPI.advance_form, conductor, name, "new")
+        assert (await fleet(conductor)).store_floor == "kilo"
+
+
+async def test_no_form_is_final_in_a_release_that_is_not_frozen(world: World) -> None:
+    """There would be no floor that keeps older releases out."""
+    (world.folder / "releases" / "kilo.toml").unlink()
+    async with world.running("conductor", release=kilo) as conductor:
+        await ask(ConductorAPI.advance_form, conductor, "names_become_notes", "both, read new")
+        with pytest.raises(StepBlocked, match="no frozen release 'kilo'"):
+            await ask(ConductorAPI.advance_form, conductor, "names_become_notes", "new")
+        assert (await fleet(conductor)).forms == {"names_become_notes": "both, read new"}
+
+
+async def test_only_conductors_answer(world: World) -> None:
+    """A service with the database keeps its own place in the fleet, but answers for nobody else."""
+    async with world.running("api") as api:
+        assert api.floors.view.id
+        with pytest.raises(NotDelivered):
+            await CONDUCTOR.within(0.2).call(ConductorAPI.fleet, api.context())

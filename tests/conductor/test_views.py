@@ -1,0 +1,73 @@
+"""The view that every member is given."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from midflight.conductor.interface import Member
+from midflight.conductor.pins import Pin
+from midflight.conductor.views import covers, view_of
+from midflight.versions import Manifest, Version
+
+NOW = datetime(2025, 1, 1, tzinfo=UTC)
+JUNO = Manifest({"compute": Version(3, 35), "Machine": Version(1, 0)})
+KILO = Manifest({"compute": Version(4, 0), "Machine": Version(1, 1)})
+SIDE = Manifest({"compute": Version(3, 36)})
+KNOWN = {each.digest: each for each in (JUNO, KILO, SIDE)}
+
+
+def member(host: str, manifest: Manifest, **said: Any) -> Member:
+    given = {"id": f"agent-{host}-{manifest.digest}", "service": "agent", "release": "some", "topics": ["compute"]}
+    return Member(host=host, manifest=manifest.digest, **{**given, **said})
+
+
+def view(*present: Member, pins: tuple[Pin, ...] = (), epoch: int = 1, at: datetime = NOW) -> Any:
+    return view_of(present, KNOWN, pins, {}, epoch, at)
+
+
+def test_every_digest_is_explained() -> None:
+    """A view has the manifest of every digest that it names, and no others."""
+    made = view(member("h1", JUNO), pins=(Pin("*", "kilo", KILO.digest),))
+    assert set(made.manifests) == {JUNO.digest, KILO.digest}
+    assert Manifest.from_wire(made.manifests[made.pinned["*"]]) == KILO
+    assert made.pins == {"*": "kilo"}
+
+
+def test_two_at_one_host() -> None:
+    """Where two members share a host, peers send what both understand."""
+    made = view(member("h1", KILO), member("h1", SIDE))
+    shared = Manifest.from_wire(made.manifests[made.peers["compute"]["h1"]])
+    assert dict(shared) == {"compute": Version(3, 36)}
+
+
+def test_everybody_in_one_line_for_each_kind() -> None:
+    """On the topic of all members, one of each kind stands for all."""
+    many = [member(f"h{number}", JUNO) for number in range(50)]
+    assert sorted(view(*many, member("new", KILO)).peers["member"].values()) == sorted([JUNO.digest, KILO.digest])
+
+
+def test_away() -> None:
+    """A host is away when nobody there is active."""
+    hosts = [
+        member("h1", JUNO, state="lost"),
+        member("h2", JUNO, state="draining"),
+        member("h2", KILO),
+        member("h3", JUNO),
+    ]
+    assert view(*hosts).away == {"compute": ["h1"]}
+
+
+def test_equal_ids_equal_views() -> None:
+    """Views are one by content: neither the order of members nor the time of looking makes another one."""
+    one, other = member("h1", JUNO), member("h2", KILO)
+    later = datetime(2026, 1, 1, tzinfo=UTC)
+    assert view(one, other).id == view(other, one, at=later).id
+    assert len({view(one).id, view(other).id, view(one, epoch=2).id}) == 3
+
+
+def test_covers() -> None:
+    """Who understands more covers who understands less, and not the other way round."""
+    assert covers(KILO, JUNO)
+    assert not covers(JUNO, KILO)
+    assert not covers(SIDE, JUNO)

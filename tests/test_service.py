@@ -1,0 +1,350 @@
+"""A service process from its start to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from midflight import telemetry
+from midflight.db.schema import SchemaRunner
+from midflight.errors import (
+    BrokerUnreachable,
+    ConfigError,
+    DatabaseForbidden,
+    MidflightError,
+    ProjectError,
+    SchemaTooOld,
+    UsageError,
+)
+from midflight.project import Project, Runtime, Service
+from midflight.rpc.client import Client
+from midflight.service import RunningService, passed_sockets
+from midflight.transports.embedded import EmbeddedBroker
+from tests.conductor import juno
+from tests.conductor.conftest import world
+from tests.conductor.tables import metadata
+from tests.conductor.world import World, eventually, fleet, member
+
+__all__ = ["world"]
+
+COMPUTE = Client(juno.ComputeAPI)
+
+
+def gates() -> dict[str, Any]:
+    return {"gates": {"entered": asyncio.Event(), "release": asyncio.Event()}}
+
+
+async def test_order_of_start_and_stop(world: World) -> None:
+    """A service says first that it starts, with the code that it really runs, and last that it stopped."""
+    telemetry.count("test.started")
+    with capture_logs() as logs:
+        async with world.running("conductor"):
+            pass
+    events = [log["event"] for log in logs if log["event"].startswith(("service.", "fleet."))]
+    assert events == [
+        "service.starting", "fleet.joined", "fleet.joined", "service.ready", "service.draining", "fleet.left",
+        "service.stopped",
+    ]  # fmt: skip
+    (starting,) = [log for log in logs if log["event"] == "service.starting"]
+    assert (starting["release"], starting["code"]) == ("juno", str(Path(juno.__file__).parent))
+    assert [log["event"] for log in logs].count("telemetry.counters") >= 1
+
+
+async def test_drain(world: World) -> None:
+    """A service that stops announces it, takes no new work, answers what is in hand, and leaves."""
+    stop = asyncio.Event()
+    work = gates()
+
+    async def agent() -> None:
+        async with world.running("agent", "h1", app=work):
+            await stop.wait()
+
+    async with world.running("conductor") as conductor, world.running("agent", "h2"):
+        running = asyncio.create_task(agent())
+        await eventually(lambda: _agents(conductor, 2))
+        answer = asyncio.create_task(COMPUTE.on("h1").call(juno.ComputeAPI.wait, conductor.context()))
+        await work["gates"]["entered"].wait()
+        stop.set()
+        await eventually(lambda: _state(conductor, "agent@h1", "draining"))
+        machine = juno.Machine(name="a")
+        assert {await COMPUTE.call(juno.ComputeAPI.look, conductor.context(), machine) for _ in range(4)} == {"h2"}
+        assert not answer.done()
+        work["gates"]["release"].set()
+        assert await answer == "done"
+        await running
+        assert [m.host for m in (await fleet(conductor)).members if m.service == "agent"] == ["h2"]
+
+
+async def _agents(asked: RunningService, number: int) -> bool:
+    return len([m for m in (await fleet(asked)).members if "compute" in m.topics]) == number
+
+
+async def _state(asked: RunningService, of: str, state: str) -> bool:
+    return (await member(asked, of)).state == state
+
+
+async def test_the_application_stops_after_its_last_answer(world: World) -> None:
+    """The service's own clean-up begins when the last accepted call was answered, and still has a fleet to talk to."""
+    order: list[str] = []
+
+    class Agent(juno.Agent):
+        async def wait(self, context: Any) -> str:
+            await super().wait(context)
+            order.append("answered")
+            return "done"
+
+    @asynccontextmanager
+    async def run(runtime: Runtime) -> AsyncIterator[Sequence[object]]:
+        yield [Agent(runtime)]
+        found = await juno.Machine.get(runtime.context(user="u1"), "a")
+        order.append(f"stopped, and read {found.name}")
+
+    work = gates()
+    world.add("a")
+    project = Project(
+        "shop", objects=[juno.Machine, juno.MachineList], interfaces=[juno.ComputeAPI], services=[Service("agent", run)]
+    )
+    async with world.running("conductor") as conductor:
+        async with RunningService.running(project, world.config("agent", app=work), "agent", "h1"):
+            answer = asyncio.create_task(COMPUTE.on("h1").call(juno.ComputeAPI.wait, conductor.context()))
+            await work["gates"]["entered"].wait()
+            asyncio.get_running_loop().call_later(0.1, work["gates"]["release"].set)
+        await answer
+    assert order == ["answered", "stopped, and read a"]
+
+
+async def test_an_endpoint_that_fails(world: World) -> None:
+    """An endpoint's failure is its caller's, and the service goes on."""
+    async with world.running("conductor") as conductor, world.running("agent", app={}):
+        for _ in range(2):
+            with pytest.raises(MidflightError, match="KeyError"):
+                await COMPUTE.on("h1").call(juno.ComputeAPI.wait, conductor.context())
+        assert await COMPUTE.call(juno.ComputeAPI.look, conductor.context(), juno.Machine(name="a")) == "h1"
+
+
+@pytest.mark.parametrize(
+    ("service", "config", "error", "code", "said"),
+    [
+        ("agent", {"database": "sqlite:///x.db"}, DatabaseForbidden, 64, "agent works without a database"),
+        ("agent", {"database": "postgresql://me:secret@h/x"}, DatabaseForbidden, 64, "was given postgresql://h/x:"),
+        ("api", {"database": None}, ConfigError, 64, "api opens the database"),
+        ("nothing", {}, ProjectError, 64, "no service 'nothing'; it has conductor, api, agent"),
+        ("api", {"broker": "carrier://pigeon"}, ConfigError, 64, "carrier://pigeon"),
+        ("agent", {"broker": "nats://127.0.0.1:1"}, BrokerUnreachable, 75, "127.0.0.1:1"),
+    ],
+)
+async def test_refused(
+    world: World, service: str, config: dict[str, Any], error: type[MidflightError], code: int, said: str
+) -> None:
+    """What keeps a service from starting is one clear error with its exit code."""
+    with pytest.raises(error, match=said) as refused:
+        async with world.running(service, **config):
+            pass
+    assert refused.value.exit_code == code
+
+
+async def test_schema_too_old(world: World, tmp_path: Path) -> None:
+    """A service does not start on a schema that lacks what it needs, says what that is, and makes no database."""
+    empty = tmp_path / "empty.db"
+    with pytest.raises(SchemaTooOld, match="table machines.* db expand") as refused:
+        async with world.running("conductor", database=f"sqlite:///{empty}"):
+            pass
+    assert refused.value.exit_code == 78
+    assert not empty.exists()
+
+
+async def test_wrong_host(world: World) -> None:
+    """A host that no address can carry is refused with the way out."""
+    with pytest.raises(UsageError, match="'h1.example.org'.*--host"):
+        async with world.running("conductor", "h1.example.org"):
+            pass
+
+
+async def test_a_start_that_fails_leaves_nothing(world: World) -> None:
+    """Whatever was started before a failure is stopped again: the fleet has no trace of it."""
+
+    @asynccontextmanager
+    async def run(runtime: Runtime) -> AsyncIterator[Sequence[object]]:
+        if runtime.host:
+            raise RuntimeError("no such disk")
+        yield []
+
+    project = Project("shop", interfaces=[juno.ComputeAPI], objects=[juno.Machine], services=[Service("agent", run)])
+    async with world.running("conductor") as conductor:
+        with pytest.raises(RuntimeError, match="no such disk"):
+            async with RunningService.running(project, world.config("agent"), "agent", "h1"):
+                pass
+        assert [m.service for m in (await fleet(conductor)).members] == ["conductor"]
+
+
+async def test_runtime(world: World) -> None:
+    """An application gets its settings, the folder of its host, contexts with values, and the hosts of a topic."""
+    seen: list[Runtime] = []
+
+    @asynccontextmanager
+    async def run(runtime: Runtime) -> AsyncIterator[Sequence[object]]:
+        seen.append(runtime)
+        yield []
+
+    project = Project(
+        "shop", interfaces=[juno.ComputeAPI], objects=[juno.Machine, juno.MachineList],
+        services=[Service("web", run, database=True)], tables=metadata,
+    )  # fmt: skip
+    web = RunningService.running(project, world.config("web", app={"port": 1}), "web", "w1")
+    async with world.running("conductor"), world.running("agent", "h5"), web:
+        (runtime,) = seen
+        assert (runtime.service, runtime.host, runtime.settings) == ("web", "w1", {"port": 1})
+        assert runtime.hosts("compute") == ["h5"]
+        assert runtime.state == world.folder / "state"
+        assert runtime.state.is_dir()
+        context = runtime.context(user="u1")
+        assert context.values == {"user": "u1"}
+        assert runtime.database is not None
+        assert context.database is runtime.database
+
+
+# Real processes.
+
+APP = """
+import asyncio
+from contextlib import asynccontextmanager
+from midflight.project import Project, Service
+
+@asynccontextmanager
+async def run(runtime):
+    names = [each.getsockname()[1] for each in runtime.sockets]
+    print("sockets", *names, flush=True)
+    yield []
+    if runtime.settings.get("stuck"):
+        print("stuck", flush=True)
+        await asyncio.sleep(60)
+
+project = Project("PROJECT", services=[Service("web", run), Service("home", run, database=True)])
+"""
+
+MAIN = """
+import asyncio, sys
+from pathlib import Path
+from midflight.config import Config
+from midflight.project import load_project
+from midflight.service import run_service
+
+config = Config.load(Path("midflight.toml"))
+sys.exit(asyncio.run(run_service(load_project(config.project), config, sys.argv[1], "h1")))
+"""
+
+
+class Process:
+    """A service in a process of its own; its events are lines of its standard error."""
+
+    def __init__(self, folder: Path, service: str, **options: Any) -> None:
+        command, piped = [sys.executable, "-c", MAIN, service], subprocess.PIPE
+        self.process = subprocess.Popen(command, cwd=folder, stdout=piped, stderr=piped, text=True, **options)
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+    def wait_for(self, word: str) -> str:
+        """The next line of the log that has a word in it."""
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            if word in line:
+                return str(line)
+        raise AssertionError(f"it ended without {word!r}")
+
+    def tell(self, number: int) -> None:
+        self.process.send_signal(number)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, broker: EmbeddedBroker) -> Path:
+    name = f"service-{tmp_path.name.replace('_', '-')}"
+    (tmp_path / "app.py").write_text(APP.replace("PROJECT", name))
+    (tmp_path / "midflight.toml").write_text(
+        f'[midflight]\nproject = "app:project"\nbroker = "{broker.url}"\ncall_seconds = 0.3\n[app]\nstuck = false\n'
+    )
+    return tmp_path
+
+
+def with_database(folder: Path, **app: bool) -> None:
+    """Let the services of this folder open a database that has a schema."""
+    url = f"sqlite:///{folder / 'app.db'}"
+    SchemaRunner(url, None, None, "first").expand()
+    text = (folder / "midflight.toml").read_text().replace("[app]", f'database = "{url}"\n[app]')
+    (folder / "midflight.toml").write_text(text.replace("false", str(app.get("stuck", False)).lower()))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_told_to_stop(folder: Path, number: int) -> None:
+    """SIGTERM and SIGINT drain a service, which ends with 0."""
+    with_database(folder)
+    with Process(folder, "home") as home:
+        assert str(folder) in home.wait_for("service.starting")
+        home.wait_for("service.ready")
+        home.tell(number)
+        home.wait_for("service.draining")
+        home.wait_for("service.stopped")
+        assert home.process.wait(10) == 0
+
+
+def test_told_twice(folder: Path) -> None:
+    """A second SIGTERM ends a process at once, whatever its application is doing."""
+    with_database(folder, stuck=True)
+    with Process(folder, "home") as home:
+        home.wait_for("service.ready")
+        home.tell(signal.SIGTERM)
+        assert home.process.stdout is not None
+        next(line for line in home.process.stdout if "stuck" in line)
+        home.tell(signal.SIGTERM)
+        assert home.process.wait(10) == -signal.SIGTERM
+
+
+def test_told_to_stop_while_it_starts(folder: Path) -> None:
+    """A service that still waits for its first conductor ends with 0 when it is told to."""
+    with Process(folder, "web") as web:
+        web.wait_for("member.waits")
+        web.tell(signal.SIGTERM)
+        assert web.process.wait(10) == 0
+
+
+def test_inherited_sockets_and_readiness(folder: Path) -> None:
+    """A service gets the listening sockets that its supervisor holds, and tells the supervisor how it stands."""
+    with_database(folder)
+    with socket.socket() as listening, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        systemd.bind(str(folder / "notify"))
+        systemd.settimeout(20)
+        environment = {**os.environ, "LISTEN_FDS": "1", "NOTIFY_SOCKET": str(folder / "notify")}
+        handle = listening.fileno()
+        passing: dict[str, Any] = {"env": environment, "close_fds": False, "preexec_fn": lambda: os.dup2(handle, 3)}
+        with Process(folder, "home", **passing) as home:
+            assert systemd.recv(100) == b"READY=1"
+            home.tell(signal.SIGTERM)
+            assert systemd.recv(100) == b"STOPPING=1"
+            assert home.process.wait(10) == 0
+            assert home.process.stdout is not None
+            assert f"sockets {listening.getsockname()[1]}\n" in home.process.stdout.readlines()
+
+
+def test_sockets_for_somebody_else() -> None:
+    """Sockets that were passed to another process are not taken, and the variables are not handed on to children."""
+    environment = {"LISTEN_FDS": "2", "LISTEN_PID": "1", "HOME": "/"}
+    assert passed_sockets(environment) == []
+    assert environment == {"HOME": "/"}
+    assert passed_sockets({}) == []
