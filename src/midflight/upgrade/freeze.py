@@ -1,0 +1,67 @@
+"""Freeze a release: write down, for people to review, all that a project's code can say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from midflight.conductor.contract import contract_of
+from midflight.errors import StepBlocked
+from midflight.objects.contract import Words
+from midflight.project import Project
+from midflight.upgrade.check import check
+from midflight.upgrade.frozen import path_of, read, render
+from midflight.upgrade.wording import contract_in_words, differences
+
+_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A frozen file, and whether it was written now or was there already with the same content."""
+
+    path: Path
+    sequence: int
+    written: bool
+
+
+def freeze(project: Project, name: str) -> Frozen:
+    """Freeze the project's code as release ``name``; done already with the same content, nothing happens.
+
+    Raises StepBlocked when the release is frozen with another content, or when `release check` finds something against
+    the releases in the skew window; UsageError for an impossible name; ProjectError without a folder for releases.
+    """
+    path = path_of(project, name)
+    content = contract_in_words(contract_of(project))
+    if path.exists():
+        return _same(path, name, content)
+    _nobody_breaks(project, name)
+    sequence = max((release.sequence for release in project.releases), default=0) + 1
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(render(name, sequence, content))
+    return Frozen(path, sequence, written=True)
+
+
+def _same(path: Path, name: str, content: Words) -> Frozen:
+    frozen = read(path)
+    if different := differences(_content(frozen), content):
+        reason = f"the code says something else than {path}: {_list(different)}. Freeze it under a new name"
+        raise StepBlocked(step=f"Freezing {name}", reason=reason)
+    return Frozen(path, frozen["sequence"], written=False)
+
+
+def _content(frozen: Words) -> Words:
+    return {kind: frozen.get(kind, {}) for kind in ("objects", "interfaces")}
+
+
+def _nobody_breaks(project: Project, name: str) -> None:
+    """midflight's own objects and interfaces are left out: their versions are not for a project to raise."""
+    found = [f"{finding.path}: {finding.change}, due {finding.due}" for finding in check(project, name).findings]
+    if found:
+        reason = f"peers in the skew window would break: {_list(found)}. `midflight release check` has the suggestions"
+        raise StepBlocked(step=f"Freezing {name}", reason=reason)
+
+
+def _list(lines: list[str]) -> str:
+    more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
+    return "; ".join([*lines[:_SHOWN], *more])

@@ -1,0 +1,108 @@
+"""An operator inside the fleet, for as long as one command runs: asks the conductors, and is no member."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from midflight.conductor.contract import contract_of, release_of
+from midflight.conductor.interface import ConductorAPI, Fleet, Member, ProofResult, SweepResult
+from midflight.config import Config
+from midflight.context import Caller, Context
+from midflight.errors import NoConductor, NotDelivered
+from midflight.project import Project
+from midflight.rpc.client import Client, Messenger, Unpinned
+from midflight.transports import connect
+from midflight.upgrade import roster
+
+R = TypeVar("R")
+Late = Callable[[Fleet, int], list[Member]]
+"""Who of a fleet is waited for, and has not acknowledged an epoch."""
+
+LOOK_SECONDS = 0.2
+"""How often an operator who waits looks again."""
+LONG_SECONDS = 600.0
+"""How long a chunk of rows, or a proof over all rows, may take to answer."""
+
+
+class Operator:
+    """Asks whatever conductor answers. Each method raises NoConductor when none does."""
+
+    def __init__(self, context: Context, project: str, broker: str) -> None:
+        self._context, self._project, self._broker = context, project, broker
+        self._conductor = Client(ConductorAPI)
+        self._patient = self._conductor.within(LONG_SECONDS)
+
+    async def fleet(self) -> Fleet:
+        """All facts of the fleet, now."""
+        return await self._asked(self._conductor.call(ConductorAPI.fleet, self._context))
+
+    async def set_pin(self, topic: str, release: str) -> int:
+        """Pin a topic, or ``*`` for all; the epoch to wait for."""
+        return await self._asked(self._conductor.call(ConductorAPI.set_pin, self._context, topic, release))
+
+    async def clear_pin(self, topic: str) -> int:
+        """Take the pin of a topic, or of ``*``, away; the epoch to wait for."""
+        return await self._asked(self._conductor.call(ConductorAPI.clear_pin, self._context, topic))
+
+    async def retire(self, member: str) -> None:
+        """Take a dead member out of all counts."""
+        await self._asked(self._conductor.call(ConductorAPI.retire_member, self._context, member))
+
+    async def sweep(self, name: str, limit: int) -> SweepResult:
+        """One chunk of a data migration."""
+        return await self._asked(self._patient.call(ConductorAPI.sweep, self._context, name, limit))
+
+    async def prove(self, name: str) -> ProofResult:
+        """Compare both forms of all rows of a data migration."""
+        return await self._asked(self._patient.call(ConductorAPI.prove, self._context, name))
+
+    async def advance_form(self, name: str, to: str) -> int:
+        """Move the write form of a data migration by one arrow; the epoch to wait for."""
+        return await self._asked(self._patient.call(ConductorAPI.advance_form, self._context, name, to))
+
+    async def raise_store_floor(self, release: str) -> None:
+        """Let no release before this one open the database again."""
+        await self._asked(self._conductor.call(ConductorAPI.raise_store_floor, self._context, release))
+
+    async def _asked(self, question: Awaitable[R]) -> R:
+        try:
+            return await question
+        except NotDelivered as wrong:
+            raise NoConductor(project=self._project, broker=self._broker, reason=wrong.reason) from None
+
+    async def wait_for(self, epoch: int, seconds: float, late: Late = roster.behind) -> list[Member]:
+        """Wait until an epoch is acknowledged. Returns those who have not acknowledged it in the end."""
+        until = time.monotonic() + seconds
+        while True:
+            missing = late(await self.fleet(), epoch)
+            if not missing or time.monotonic() >= until:
+                return missing
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+@asynccontextmanager
+async def operating(config: Config, project: Project) -> AsyncIterator[Operator]:
+    """Connect to the broker for one command. Raises BrokerUnreachable."""
+    contract, host = contract_of(project), socket.gethostname()
+    name = f"operator-{host}-{os.getpid()}"
+    identity = Caller("operator", host, release_of(project), name, 0, contract.manifest)
+    transport = connect(config.broker, name=name, project=project.name)
+    await transport.open()
+    try:
+        messenger = Messenger(
+            contract,
+            transport,
+            identity,
+            Unpinned(contract.manifest),
+            errors=project.errors,
+            call_seconds=config.call_seconds,
+        )
+        yield Operator(Context(service="operator", messenger=messenger), project.name, config.broker)
+    finally:
+        await transport.close()

@@ -1,0 +1,120 @@
+"""Ask a gate until it passes or the time is up; a soak must find the fleet clean in every look of a window."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from midflight.conductor.interface import Fleet
+from midflight.errors import NoConductor, Unknown
+from midflight.upgrade import gates
+from midflight.upgrade.aim import Aim
+from midflight.upgrade.plan import Step
+from midflight.upgrade.verdict import Status, Verdict, missing
+
+WINDOW = 10.0
+"""Seconds that a soak must be clean for, where the operator does not say."""
+SHORTEST_PAUSE = 0.2
+_LOOKS = 20
+"""How often the time that is left is looked at."""
+
+Look = Callable[[], Awaitable[Fleet]]
+
+
+async def watch(look: Look, aim: Aim, step: Step, *, wait: float | None, window: float | None) -> Verdict:
+    """The last verdict of a step's gate: the first that passes, or the one when ``wait`` seconds are over.
+
+    Without ``wait`` there is one look; a soak takes as long as its ``window``, which without is as long as ``wait``.
+    A look that finds no conductor is a missing fact. Raises NoConductor or Unknown when not one look found any.
+    """
+    soaks = step.gate is gates.soak
+    window = window or wait or WINDOW
+    judge: Judge = Soak(aim, window) if soaks else Asked(aim, step)
+    eyes = _Eyes(look, judge, step.name)
+    now = time.monotonic()
+    until = now + (max(wait or 0.0, window) if soaks else wait or 0.0)
+    verdict = await eyes.verdict(now)
+    while verdict.status is not Status.PASS and now < until and judge.earliest <= until and (wait or eyes.seen):
+        await asyncio.sleep(_pause(until - now))
+        now = time.monotonic()
+        verdict = await eyes.verdict(now)
+    if eyes.blinded_by is not None and not eyes.seen:
+        raise eyes.blinded_by
+    return verdict
+
+
+class _Eyes:
+    """Looks, and remembers whether there was ever anything to see."""
+
+    def __init__(self, look: Look, judge: Judge, step: str) -> None:
+        self._look, self._judge, self._step = look, judge, step
+        self.seen = False
+        self.blinded_by: NoConductor | Unknown | None = None
+
+    async def verdict(self, now: float) -> Verdict:
+        """That of one look; a look that fails is a missing fact."""
+        try:
+            fleet = await self._look()
+        except (NoConductor, Unknown) as wrong:
+            self.blinded_by = wrong
+            self._judge.missed(now)
+            return Verdict.of(self._step, [missing(f"the last look failed: {wrong}")])
+        self.seen = True
+        return self._judge.judge(fleet, now)
+
+
+def _pause(left: float) -> float:
+    """Shorter towards the end, so that the last look is not much later than it has to be."""
+    return min(max(left / _LOOKS, SHORTEST_PAUSE), 0.5)
+
+
+class Judge(Protocol):
+    """Turns looks into verdicts. ``earliest`` is when it could pass; all times are in seconds that never go back."""
+
+    @property
+    def earliest(self) -> float: ...
+    def judge(self, fleet: Fleet, now: float) -> Verdict: ...
+    def missed(self, now: float) -> None: ...
+
+
+class Asked:
+    """Any gate: each look is judged for itself."""
+
+    earliest = 0.0
+
+    def __init__(self, aim: Aim, step: Step) -> None:
+        self._aim, self._gate = aim, step.gate
+
+    def judge(self, fleet: Fleet, now: float) -> Verdict:
+        """The gate's verdict of one look."""
+        return self._gate(fleet, self._aim)
+
+    def missed(self, now: float) -> None:
+        """Nothing is remembered."""
+
+
+class Soak:
+    """Remembers since when a mixed fleet has been clean in every look."""
+
+    def __init__(self, aim: Aim, window: float) -> None:
+        self._aim, self._window = aim, window
+        self._clean_since: float | None = None
+        self.earliest = 0.0
+        """When a whole window can have been clean."""
+
+    def judge(self, fleet: Fleet, now: float) -> Verdict:
+        """The verdict of a look at ``now``."""
+        if self._verdict(fleet, self._window).status is Status.FAIL:
+            self.missed(now)
+        elif self._clean_since is None:
+            self._clean_since, self.earliest = now, now + self._window
+        return self._verdict(fleet, 0.0 if self._clean_since is None else now - self._clean_since)
+
+    def missed(self, now: float) -> None:
+        """This look was not clean, or nobody knows: the window begins anew with the next one."""
+        self._clean_since, self.earliest = None, now + SHORTEST_PAUSE + self._window
+
+    def _verdict(self, fleet: Fleet, clean_for: float) -> Verdict:
+        return gates.soak(fleet, self._aim, window=self._window, clean_for=clean_for)

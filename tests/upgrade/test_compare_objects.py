@@ -1,0 +1,63 @@
+"""One object then and now, as their frozen words say it."""
+
+from midflight.upgrade.compare_objects import object_findings
+from midflight.upgrade.finding import Finding
+from midflight.upgrade.reading import Thing, read_part
+from midflight.versions import Version
+
+
+def disk(version: str, **fields: str) -> Thing:
+    """An object with fields only."""
+    return Thing("Disk", Version.parse(version), {name: read_part(text) for name, text in fields.items()}, {}, {}, {})
+
+
+def found(old: Thing, new: Thing) -> list[tuple[str, str]]:
+    """Category and change of each finding."""
+    findings: list[Finding] = list(object_findings(old, new))
+    return [(finding.category.value, finding.change) for finding in findings]
+
+
+def test_a_tombstone_in_a_raised_version_passes() -> None:
+    """The older version still has the field, and is still sent it."""
+    assert found(disk("1.0", label="str"), disk("1.1", label="str, until 1.1")) == []
+
+
+def test_a_tombstone_without_a_new_version_is_found() -> None:
+    """Peers of this version have the field."""
+    (finding,) = found(disk("1.1", label="str"), disk("1.1", label="str, until 1.1"))
+    assert finding == ("wire", "said to exist from the start until 1.1")
+
+
+def test_a_tombstone_may_go_with_the_last_version_that_had_the_field() -> None:
+    """And not before."""
+    assert found(disk("1.1", label="str, until 1.1"), disk("1.2")) == []
+    assert found(disk("1.0", label="str"), disk("1.2")) == [("wire", "removed without a tombstone")]
+
+
+def test_the_name_of_a_removed_field_does_not_come_back() -> None:
+    """What is left at rest means the old one by it."""
+    (finding,) = found(disk("1.1", label="str, until 1.1"), disk("1.2", label="int, default 0, since 1.2"))
+    assert finding == ("store", "came back, though a field of this name was removed in 1.1")
+
+
+def test_what_is_only_for_people_needs_no_version() -> None:
+    """A field that becomes sensitive is masked; its bytes and its meaning stay."""
+    assert found(disk("1.0", label="str"), disk("1.0", label="str, sensitive")) == []
+
+
+def test_other_transitions_need_a_version() -> None:
+    """Code of one version relies on them."""
+    (finding,) = found(disk("1.0", power="P(a | b), moves {a to b}"), disk("1.0", power="P(a | b)"))
+    assert finding == ("code", "allows any transition")
+
+
+def test_lazy_is_seen_by_code() -> None:
+    """It reads without loading."""
+    (finding,) = found(disk("1.0", parts="list[str]"), disk("1.0", parts="list[str], lazy"))
+    assert finding == ("code", "became lazy")
+
+
+def test_a_default_where_there_was_none_needs_a_version() -> None:
+    """Code of the same version elsewhere demands the field."""
+    (finding,) = found(disk("1.0", size="int"), disk("1.0", size="int, default 1"))
+    assert finding == ("code", "got a default, 1")
