@@ -1,0 +1,72 @@
+"""Distributed services that are upgraded while they work.
+
+The names below are the whole of what an application needs; everything else is found where ARCHITECTURE.md says.
+"""
+
+from midflight.context import Caller, Context
+from midflight.db.forms import Form
+from midflight.errors import (
+    ConfigError,
+    Conflict,
+    InvalidValue,
+    MidflightError,
+    NotDelivered,
+    PinnedOut,
+    RemoteError,
+    Unknown,
+    VersionRejected,
+)
+from midflight.migrations.online import Deferred, Row, RowContext, data_migration
+from midflight.objects import types
+from midflight.objects.base import VersionedObject, Wire, backport, forwardport
+from midflight.objects.fields import field, lazy
+from midflight.objects.lists import ObjectList
+from midflight.objects.remote import remotable
+from midflight.objects.wire import clone, from_json, from_row, to_json, to_row
+from midflight.project import Project, Runtime, Service
+from midflight.rpc.client import Client
+from midflight.rpc.interface import Interface, endpoint, param
+from midflight.versions import Manifest, Release, Version
+
+__all__ = [
+    "Caller",
+    "Client",
+    "ConfigError",
+    "Conflict",
+    "Context",
+    "Deferred",
+    "Form",
+    "Interface",
+    "InvalidValue",
+    "Manifest",
+    "MidflightError",
+    "NotDelivered",
+    "ObjectList",
+    "PinnedOut",
+    "Project",
+    "Release",
+    "RemoteError",
+    "Row",
+    "RowContext",
+    "Runtime",
+    "Service",
+    "Unknown",
+    "Version",
+    "VersionRejected",
+    "VersionedObject",
+    "Wire",
+    "backport",
+    "clone",
+    "data_migration",
+    "endpoint",
+    "field",
+    "forwardport",
+    "from_json",
+    "from_row",
+    "lazy",
+    "param",
+    "remotable",
+    "to_json",
+    "to_row",
+    "types",
+]

@@ -1,0 +1,5 @@
+"""The fleet in a terminal: ``midflight run|db|data|pin|fleet|upgrade|release``."""
+
+from midflight.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,210 @@
+"""``midflight upgrade``: the way from one release to the next, step by step."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Any
+
+from cyclopts import App
+
+from midflight.cli.options import ConfigFile, Duration, Json, MaybeWait, Wait
+from midflight.cli.output import Output
+from midflight.cli.place import Place, open_place
+from midflight.conductor.interface import Fleet
+from midflight.errors import UsageError
+from midflight.upgrade import gates
+from midflight.upgrade import plan as planning
+from midflight.upgrade.aim import Aim
+from midflight.upgrade.finalize import finalize as go_through
+from midflight.upgrade.operator import operating
+from midflight.upgrade.verdict import Status, Verdict
+from midflight.upgrade.watch import watch
+
+app = App(name="upgrade", help="The way from one release to the next, step by step.")
+
+NEEDS_A_PERSON = 3
+MINUTE = Duration(60)
+
+
+@app.command
+async def plan(release: str, /, *, config: ConfigFile = None, json: Json = False) -> int:
+    """The steps to a release with their commands and ways back, and whether the upgrade may begin (step 0).
+
+    Parameters
+    ----------
+    release
+        The frozen release to upgrade to.
+    """
+    out, place = Output(json=json), open_place(config)
+    aim = Aim.of(place.project, release)
+    async with operating(place.config, place.project) as operator:
+        fleet = await operator.fleet()
+    verdict = gates.prepare(fleet, aim)
+    _print_steps(out, fleet, aim)
+    _print_verdict(out, verdict)
+    out.document({**_steps(fleet, aim), "verdict": verdict.to_wire()})
+    return verdict.status.exit_code
+
+
+@app.command
+async def status(*, to: str | None = None, config: ConfigFile = None, json: Json = False) -> int:
+    """Where the fleet is on its way, and what the gate of the next step says. Exits 0 when the upgrade is done.
+
+    Parameters
+    ----------
+    to
+        The release to upgrade to; else the newest that is frozen in this copy of the project.
+    """
+    out, place = Output(json=json), open_place(config)
+    aim = _aim(place, to)
+    async with operating(place.config, place.project) as operator:
+        fleet = await operator.fleet()
+    if aim.previous is None and all(aim.knows(member.release) for member in fleet.members):
+        out.mark("done", f"{aim.target} is the first release of project {place.project.name}: nothing to upgrade from")
+        out.document({**_steps(fleet, aim), "verdict": None})
+        return 0
+    now = planning.here(fleet, aim)
+    verdict = planning.STEPS[now].gate(fleet, aim) if now < len(planning.STEPS) else None
+    _print_steps(out, fleet, aim)
+    if verdict is None:
+        out.mark("done", f"the fleet is upgraded to {aim.target}")
+    else:
+        _print_verdict(out, verdict)
+    out.document({**_steps(fleet, aim), "verdict": verdict.to_wire() if verdict else None})
+    return 0 if verdict is None else verdict.status.exit_code or 1
+
+
+@app.command
+async def check(
+    step: str,
+    /,
+    *,
+    wait: MaybeWait = None,
+    window: MaybeWait = None,
+    to: str | None = None,
+    config: ConfigFile = None,
+    json: Json = False,
+) -> int:
+    """Ask the gate of one step: 0 pass, 1 warnings or more to do, 2 blocked, 4 a fact is missing.
+
+    Parameters
+    ----------
+    step
+        prepare, schema, pin, control, soak, roll, unpin, data or finalize; or its number.
+    wait
+        Ask again until it passes, for so long; like 30m.
+    window
+        soak: for how long every look must find the fleet clean; else as long as --wait, or 10s.
+    to
+        The release to upgrade to; else the newest that is frozen in this copy of the project.
+    """
+    out, place = Output(json=json), open_place(config)
+    chosen = planning.step(step)
+    if chosen is None:
+        names = ", ".join(each.name for each in planning.STEPS)
+        raise UsageError(reason=f"received step {step!r}, expected one of {names}")
+    aim = _aim(place, to)
+    async with operating(place.config, place.project) as operator:
+        verdict = await watch(operator.fleet, aim, chosen, wait=wait, window=window)
+    _print_verdict(out, verdict)
+    out.document(verdict.to_wire())
+    return verdict.status.exit_code
+
+
+@app.command
+async def finalize(
+    *,
+    yes: bool = False,
+    to: str | None = None,
+    wait: Wait = MINUTE,
+    config: ConfigFile = None,
+    json: Json = False,
+) -> int:
+    """Go through the one-way door: prove all data again, write new forms only, and raise the store floor.
+
+    What cannot be undone is said before it is asked for. Where it was stopped, it goes on when it is run again.
+
+    Parameters
+    ----------
+    yes
+        Do not ask. Without a terminal to ask on, this is needed.
+    to
+        The release to finalize; else the newest that is frozen in this copy of the project.
+    wait
+        How long to wait for each acknowledgement of all who open the database.
+    """
+    out, place = Output(json=json), open_place(config)
+    aim = _aim(place, to)
+    async with operating(place.config, place.project) as operator:
+        fleet = await operator.fleet()
+        verdict, doomed = gates.finalize(fleet, aim), gates.irreversible(fleet, aim)
+        if verdict.status.exit_code > 1:
+            return _blocked(out, verdict, doomed)
+        if not doomed:
+            return _finalized(out, verdict, doomed, f"nothing to do: {aim.target} is finalized")
+        if not yes and not await _confirmed(out, verdict, doomed):
+            return NEEDS_A_PERSON
+        await go_through(operator, aim, wait=wait, tell=lambda line: out.mark("done", line))
+    return _finalized(out, verdict, doomed, f"{aim.target} is finalized")
+
+
+def _blocked(out: Output, verdict: Verdict, doomed: list[str]) -> int:
+    _print_verdict(out, verdict)
+    out.document({"finalized": False, "irreversible": doomed, "verdict": verdict.to_wire()})
+    return verdict.status.exit_code
+
+
+def _finalized(out: Output, verdict: Verdict, doomed: list[str], line: str) -> int:
+    out.mark("done", line)
+    out.document({"finalized": True, "irreversible": doomed, "verdict": verdict.to_wire()})
+    return 0
+
+
+async def _confirmed(out: Output, verdict: Verdict, doomed: list[str]) -> bool:
+    """Say what cannot be undone, and ask; without a terminal nobody is there to answer."""
+    _print_verdict(out, verdict)
+    out.say("This cannot be undone:")
+    for line in doomed:
+        out.say(f"  {line}")
+    if out.json or not sys.stdin.isatty():
+        out.mark("fail", "there is no terminal to ask on: add --yes")
+        out.document({"finalized": False, "irreversible": doomed, "verdict": verdict.to_wire()})
+        return False
+    return (await asyncio.to_thread(input, "Finalize? Type yes: ")).strip() == "yes"
+
+
+def _aim(place: Place, to: str | None) -> Aim:
+    return Aim.latest(place.project) if to is None else Aim.of(place.project, to)
+
+
+def _steps(fleet: Fleet, aim: Aim) -> dict[str, Any]:
+    steps = [
+        {
+            "number": step.number,
+            "name": step.name,
+            "progress": progress.value,
+            "command": step.say(aim),
+            "way_back": step.say_back(aim),
+        }
+        for step, progress in planning.progress(fleet, aim)
+    ]
+    return {"target": aim.target, "previous": aim.previous, "steps": steps}
+
+
+def _print_steps(out: Output, fleet: Fleet, aim: Aim) -> None:
+    out.table(
+        ("", "step", "is", "command", "way back"),
+        [
+            (str(step.number), step.name, progress.value, step.say(aim), step.say_back(aim))
+            for step, progress in planning.progress(fleet, aim)
+        ],
+    )
+
+
+def _print_verdict(out: Output, verdict: Verdict) -> None:
+    out.mark(verdict.status.value, verdict.step)
+    for fact in verdict.because:
+        out.mark(fact.status.value, fact.words, indent=2)
+    for command in verdict.way_out if verdict.status is not Status.PASS else ():
+        out.say(f"  way out: {command}")

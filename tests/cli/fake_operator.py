@@ -1,0 +1,64 @@
+"""An operator without a fleet: it answers what a test gave it, and notes what it was asked to do."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from midflight.conductor.interface import Fleet, Member, ProofResult, SweepResult
+
+
+class FakeOperator:
+    """``late`` have not acknowledged anything; ``chunks`` are what the sweeps will say, one after the other."""
+
+    def __init__(self, fleet: Fleet, late: Iterable[Member] = (), chunks: Iterable[SweepResult] = ()) -> None:
+        self.acts: list[str] = []
+        self._fleet, self._late, self._chunks = fleet, list(late), list(chunks)
+
+    async def fleet(self) -> Fleet:
+        return self._fleet
+
+    async def set_pin(self, topic: str, release: str) -> int:
+        self.acts.append(f"pin {topic} {release}")
+        return 5
+
+    async def clear_pin(self, topic: str) -> int:
+        self.acts.append(f"clear {topic}")
+        return 5
+
+    async def retire(self, member: str) -> None:
+        self.acts.append(f"retire {member}")
+
+    async def sweep(self, name: str, limit: int) -> SweepResult:
+        self.acts.append(f"sweep {name} {limit}")
+        return self._chunks.pop(0)
+
+    async def prove(self, name: str) -> ProofResult:
+        self.acts.append(f"prove {name}")
+        return ProofResult(name=name, checked=14, proven=True)
+
+    async def advance_form(self, name: str, to: str) -> int:
+        self.acts.append(f"{name} to {to}")
+        return 6
+
+    async def raise_store_floor(self, release: str) -> None:
+        self.acts.append(f"floor {release}")
+
+    async def wait_for(self, epoch: int, seconds: float, late: Any = None) -> list[Member]:
+        self.acts.append(f"wait {epoch}")
+        return self._late
+
+
+def employ(monkeypatch: pytest.MonkeyPatch, operator: FakeOperator) -> FakeOperator:
+    """Let every command meet this operator."""
+
+    @asynccontextmanager
+    async def operating(*_: object) -> AsyncIterator[FakeOperator]:
+        yield operator
+
+    for noun in ("data", "fleet", "pin", "upgrade"):
+        monkeypatch.setattr(f"midflight.cli.{noun}.operating", operating)
+    return operator

@@ -1,0 +1,135 @@
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from midflight.cli import main
+from midflight.cli.app import NOUNS
+from tests.cli.street import COMMAND, Outcome, Shop
+
+Command = Callable[..., Outcome]
+
+
+def test_help_lists_every_noun_and_imports_none(midflight: Command) -> None:
+    """In the order of an operator's day; and it exits 0."""
+    outcome = midflight("--help")
+    listed = [line.split(":")[0].strip() for line in outcome.out.splitlines() if line.startswith("  ")]
+    assert (outcome.code, listed[: len(NOUNS)]) == (0, list(NOUNS))
+
+
+def test_every_noun_explains_itself(midflight: Command) -> None:
+    """Its commands are listed, with what they do."""
+    for noun in NOUNS:
+        outcome = midflight(noun, "--help")
+        assert outcome.code == 0
+        assert f"Usage: midflight {noun}" in outcome.out
+
+
+def test_the_version_is_the_packages(midflight: Command) -> None:
+    """As it was installed."""
+    assert midflight("--version").out.strip()[0].isdigit()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["flet"], 'Unknown command "flet". Did you mean "fleet"?'),
+        (["db", "expnd"], 'Unknown command "expnd". Did you mean "expand"? Available commands: expand'),
+        (["db", "expand", "--jason"], "Unknown option: --jason. Did you mean --json?"),
+        (["db", "expand", "now"], "received 'now', which is more than the command takes"),
+        (["run"], 'Command "run" parameter SERVICE requires an argument'),
+        (["data", "run", "-n", "ten"], 'Invalid value for -n: unable to convert "ten" into int'),
+        (["upgrade", "check", "soak", "--wait", "often"], "received 'often', expected a duration like 10s, 30m or 2h"),
+    ],
+)
+def test_wrong_usage_exits_64_and_says_what_was_meant(midflight: Command, arguments: list[str], said: str) -> None:
+    """In one line, without a traceback."""
+    outcome = midflight(*arguments)
+    assert (outcome.code, outcome.out, outcome.err.count("\n")) == (64, "", 1)
+    assert outcome.err.startswith("error: ")
+    assert said in outcome.err
+    assert outcome.err.endswith(". See --help.\n")
+
+
+def test_an_error_of_midflight_is_one_line_with_its_own_exit_code(midflight: Command, shop: Shop) -> None:
+    """Nobody listens on this broker."""
+    outcome = midflight("fleet", "list")
+    assert (outcome.code, outcome.out, outcome.err.count("\n")) == (75, "", 1)
+    assert outcome.err.startswith("error: No conductor of project shop answers at memory:nobody: ")
+    assert "midflight run conductor" in outcome.err
+
+
+def test_a_broker_that_is_not_there_exits_75(midflight: Command, tmp_path: Path, shop: Shop) -> None:
+    """For an operator's command and for a service; the port is one on which nothing listens."""
+    Shop(tmp_path, "nats://127.0.0.1:9").configure()
+    for command in (["fleet", "list"], ["run", "shop", "--host", "n1"]):
+        outcome = midflight(*command)
+        assert outcome.code == 75
+        assert outcome.err.splitlines()[-1].startswith("error: No broker answers at nats://127.0.0.1:9: ")
+
+
+def test_a_bug_exits_70_with_one_line_and_its_traceback_in_the_log(
+    midflight: Command, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log goes to standard error, one event a line."""
+
+    def broken(*_: object) -> None:
+        raise KeyError("lost")
+
+    monkeypatch.setattr("midflight.cli.release.release_of", broken)
+    outcome = midflight("release", "list")
+    logged, said = outcome.err.splitlines()
+    assert outcome.code == 70
+    assert '"event": "cli.crashed"' in logged
+    assert "Traceback (most recent call last)" in logged
+    assert said == "error: this is a bug in midflight or in the project: KeyError('lost'); the log has its traceback."
+
+
+def test_an_impossible_log_level_is_refused(midflight: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the possible ones are named."""
+    monkeypatch.setenv("MIDFLIGHT_LOG", "loud")
+    outcome = midflight("release", "list")
+    assert outcome.code == 64
+    assert "MIDFLIGHT_LOG=loud, expected one of debug, info" in outcome.err
+
+
+def test_an_interrupted_command_exits_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And says nothing."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cyclopts.App.__call__", interrupted)
+    assert main(["fleet", "list"]) == 130
+
+
+WAITING = """
+import time
+from midflight.cli import main, release
+release.release_of = lambda project: print("waiting", flush=True) or time.sleep(60)
+raise SystemExit(main(["release", "list"]))
+"""
+
+
+def test_control_c_ends_a_command_without_a_traceback(shop: Shop) -> None:
+    """As a shell expects it: 130, and nothing on standard error."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", WAITING], cwd=shop.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"waiting\n"
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (130, b"")
+
+
+def test_it_runs_as_a_module(shop: Shop) -> None:
+    """With the exit code of the command."""
+    environment = {**os.environ, "MIDFLIGHT_CONFIG": "nowhere.toml"}
+    done = subprocess.run([*COMMAND, "fleet", "list"], capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 64
+    assert done.stderr.startswith("error: nowhere.toml: ")

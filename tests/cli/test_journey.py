@@ -1,0 +1,109 @@
+"""A fleet is upgraded from juno to kilo, command by command, as an operator does it."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.cli.street import Outcome, Street
+
+
+def freeze_both(street: Street) -> None:
+    """juno is frozen in its own tree; kilo's has both files, as a repository would."""
+    assert street.midflight("juno", "release", "freeze", "juno").code == 0
+    frozen = street.folder / "kilo" / "releases"
+    frozen.mkdir()
+    (frozen / "juno.toml").write_text((street.folder / "juno" / "releases" / "juno.toml").read_text())
+    assert street.midflight("kilo", "release", "freeze", "kilo").code == 0
+
+
+def check(street: Street, step: str, *more: str) -> Outcome:
+    """Ask a gate from the tree of the new release."""
+    return street.midflight("kilo", "upgrade", "check", step, *more)
+
+
+def replace(street: Street, service: str, host: str) -> None:
+    """Deploy kilo to one member."""
+    assert street.stop(service, host) == 0
+    street.start("kilo", service, host)
+
+
+def test_a_fleet_goes_from_juno_to_kilo_by_commands(street: Street, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each gate says what its step lacks, and passes when the step is done; the rows are moved, and the door closes."""
+    freeze_both(street)
+    monkeypatch.setenv("MIDFLIGHT_DATABASE", street.url)
+    assert street.midflight("juno", "db", "expand").code == 0
+    for price in ["1.50"] * 12 + ["ask"] * 2:
+        street.rows("insert into items (price) values (?)", price)
+    street.start("juno", "conductor", "c1")
+    street.start("juno", "shop", "n1")
+
+    # 0 to 2: prepare, expand, pin
+    listed = wait_for_members(street, 2)
+    assert {(m["service"], m["release"], m["state"]) for m in listed} == {
+        ("conductor", "juno", "active"),
+        ("shop", "juno", "active"),
+    }
+    plan = street.midflight("kilo", "upgrade", "plan", "kilo")
+    assert plan.code == 0
+    assert "pass: juno → kilo is one release (2 juno)" in plan.out
+    assert check(street, "schema").code == 2
+    expanded = street.midflight("kilo", "db", "sync", "--json")
+    assert expanded.document == {"release": "kilo", "applied": ["0002"]}
+    assert check(street, "schema").code == 0
+    assert check(street, "pin").code == 1
+    pinned = street.midflight("juno", "pin", "set", "juno")
+    assert (pinned.code, pinned.out) == (0, "done: epoch 1 is acknowledged by all active members\n")
+    assert check(street, "pin").code == 0
+
+    # 3 to 5: control, soak, roll
+    blocked = check(street, "control")
+    assert blocked.code == 2
+    assert "fail: 1 of 1 control services left: conductor@c1 (juno)" in blocked.out
+    replace(street, "conductor", "c1")
+    assert check(street, "control", "--wait", "20s").code == 0
+    soaked = check(street, "soak", "--window", "0.5s", "--wait", "20s")
+    assert soaked.code == 0
+    assert "pass: running now: 1 juno, 1 kilo" in soaked.out
+    assert check(street, "roll").code == 1
+    assert street.midflight("kilo", "upgrade", "finalize", "--yes").code == 2
+    replace(street, "shop", "n1")
+    assert check(street, "roll", "--wait", "20s").code == 0
+
+    # 6 and 7: unpin, data
+    assert check(street, "unpin").code == 0
+    assert street.midflight("kilo", "pin", "clear").out == "done: epoch 2 is acknowledged by all active members\n"
+    chunk = street.midflight("kilo", "data", "run", "-n", "10")
+    assert (chunk.code, chunk.out) == (1, "10 items matched query, 10 completed\n")
+    rest = street.midflight("kilo", "data", "run")
+    assert (rest.code, rest.out) == (2, "4 items matched query, 2 completed (2 deferred: on request 2)\n")
+    assert check(street, "data").code == 1
+    street.rows("update items set price = '2.25' where price = 'ask'")
+    assert street.midflight("kilo", "data", "run", "prices_become_cents").code == 0
+    assert check(street, "data").code == 0
+    assert street.rows("select distinct price, cents from items order by cents") == [("1.50", 150), ("2.25", 225)]
+
+    # 8: finalize
+    asked = street.midflight("kilo", "upgrade", "finalize")
+    assert asked.code == 3
+    assert "This cannot be undone:\n  prices_become_cents: items is written in its new form only" in asked.out
+    done = street.midflight("kilo", "upgrade", "finalize", "--yes", "--json")
+    assert (done.code, done.document["finalized"]) == (0, True)
+    assert street.rows("select form from mf_forms") == [("new",)]
+    status = street.midflight("kilo", "upgrade", "status")
+    assert (status.code, status.out.splitlines()[-1]) == (0, "done: the fleet is upgraded to kilo")
+    too_old = street.run("juno", "conductor", "c2")
+    assert too_old.code == 78
+    assert "error: conductor of release juno may not join this fleet" in too_old.err
+
+
+def wait_for_members(street: Street, count: int) -> list[dict[str, str]]:
+    """The members, once there are so many."""
+    for _ in range(200):
+        listed = street.midflight("kilo", "fleet", "list", "--json")
+        if listed.code == 0 and len(listed.document["members"]) == count:
+            members: list[dict[str, str]] = listed.document["members"]
+            return members
+        time.sleep(0.1)
+    raise AssertionError(f"{count} members never came: {listed}")
