@@ -1,0 +1,163 @@
+"""Instances: the machines that somebody asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any, Self
+from uuid import UUID, uuid4
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from compute import rows, spread
+from compute.errors import NotFound
+from compute.objects.flavor import Flavor
+from compute.rows import Row
+from compute.states import PowerState, TaskState, VmState
+from compute.tables import columns, instances, now, security_group_instances, system_metadata
+from midflight import Conflict, Context, ObjectList, VersionedObject, field, from_row, remotable
+
+WHAT = "instance"
+Found = tuple[Row, Flavor]
+"""The row of an instance and what lies elsewhere."""
+
+
+class Instance(VersionedObject, version="1.16"):
+    """A machine that somebody asked for. ``request_id`` names the request whose task its ``task_state`` is."""
+
+    id: int | None = None
+    uuid: UUID = field(default_factory=uuid4, read_only=True)
+    user_id: str | None = None
+    project_id: str | None = None
+    display_name: str
+    host: str | None = None
+    vm_state: VmState = VmState.BUILDING
+    task_state: TaskState | None = None
+    request_id: str | None = None
+    power_state: PowerState = PowerState.NOSTATE
+    launch_index: int | None = None
+    scheduled_at: datetime | None = None
+    launched_at: datetime | None = None
+    terminated_at: datetime | None = None
+    locked: bool = False
+    access_ip_v4: IPv4Address | None = None
+    access_ip_v6: IPv6Address | None = None
+    reboots: int = 0
+    metadata: dict[str, str] = field(default_factory=dict)
+    flavor: Flavor
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+    @classmethod
+    @remotable
+    async def get(cls, context: Context, uuid: UUID) -> Instance:
+        """One instance. Raises NotFound."""
+        return _instance(await context.db.read(_find, uuid), context)
+
+    @remotable
+    async def create(self, security_groups: tuple[int, ...] = ()) -> None:
+        """Keep a new instance, in these security groups."""
+        self.created_at = now()
+        self.id = await self.context.db.write(_insert, self.uuid, self.changes(), security_groups)
+        self.reset_changes()
+
+    @remotable
+    async def save(self, expect: dict[str, str | None] | None = None) -> None:
+        """Keep what changed, and nothing else. Raises NotFound, and Conflict if the row has not the expected values."""
+        self.updated_at = now()
+        await self.context.db.write(_update, self.uuid, self.changes(), expect or {})
+        self.reset_changes()
+
+    @remotable
+    async def destroy(self, expect: dict[str, str | None] | None = None) -> None:
+        """Forget it, if its row has the expected values. Raises Conflict and NotFound."""
+        await self.context.db.write(_delete, self.uuid, expect or {})
+
+
+class InstanceList(ObjectList[Instance], version="1.0"):
+    """Instances, in the order in which they were made."""
+
+    @classmethod
+    @remotable
+    async def get_all(cls, context: Context) -> Self:
+        """The instances of all projects."""
+        return cls._of(await context.db.read(_fetch, {}), context)
+
+    @classmethod
+    @remotable
+    async def get_by_project(cls, context: Context, project_id: str) -> Self:
+        """The instances of one project."""
+        return cls._of(await context.db.read(_fetch, {"project_id": project_id}), context)
+
+    @classmethod
+    @remotable
+    async def get_by_host(cls, context: Context, host: str) -> Self:
+        """The instances on one host."""
+        return cls._of(await context.db.read(_fetch, {"host": host}), context)
+
+    @classmethod
+    @remotable
+    async def count_by_host(cls, context: Context) -> dict[str, int]:
+        """How many instances each host has; hosts without any are not named."""
+        counted: dict[str, int] = await context.db.read(_count)
+        return counted
+
+    @classmethod
+    def _of(cls, found: Iterable[Found], context: Context) -> Self:
+        return from_row(cls, {}, objects=[_instance(each, context) for each in found], context=context)
+
+
+def _instance(found: Found, context: Context) -> Instance:
+    row, flavor = found
+    return from_row(Instance, row, flavor=flavor, context=context)
+
+
+def _fetch(connection: Connection, by: Mapping[str, Any]) -> list[Found]:
+    found = rows.every(connection, instances, by)
+    flavors = spread.gather(connection, by)
+    return [(row, flavors[row["uuid"]]) for row in found]
+
+
+def _find(connection: Connection, uuid: UUID) -> Found:
+    if found := _fetch(connection, {"uuid": str(uuid)}):
+        return found[0]
+    raise NotFound(WHAT, str(uuid))
+
+
+def _insert(connection: Connection, uuid: UUID, values: dict[str, Any], groups: Iterable[int]) -> int:
+    flavor = values.pop("flavor")
+    id = rows.add(connection, instances, WHAT, str(uuid), values)
+    spread.scatter(connection, str(uuid), flavor)
+    for group in groups:
+        connection.execute(insert(security_group_instances).values(security_group_id=group, instance_uuid=str(uuid)))
+    return id
+
+
+def _update(connection: Connection, uuid: UUID, changes: dict[str, Any], expect: Mapping[str, str | None]) -> None:
+    _check(connection, uuid, expect)
+    flavor = changes.pop("flavor", None)
+    connection.execute(update(instances).filter_by(uuid=str(uuid)).values(columns(changes)))
+    if flavor is not None:
+        spread.scatter(connection, str(uuid), flavor)
+
+
+def _delete(connection: Connection, uuid: UUID, expect: Mapping[str, str | None]) -> None:
+    _check(connection, uuid, expect)
+    for table in (security_group_instances, system_metadata):
+        connection.execute(delete(table).filter_by(instance_uuid=str(uuid)))
+    connection.execute(delete(instances).filter_by(uuid=str(uuid)))
+
+
+def _check(connection: Connection, uuid: UUID, expect: Mapping[str, str | None]) -> Row:
+    """The compare of a compare-and-swap: the transaction, which writes, keeps others out until its end."""
+    row = rows.one(connection, instances, WHAT, {"uuid": str(uuid)})
+    for name, expected in expect.items():
+        if row[name] != expected:
+            raise Conflict(object="Instance", field=name, actual=str(row[name]), expected=str(expected))
+    return row
+
+
+def _count(connection: Connection) -> dict[str, int]:
+    counted = select(instances.c.host, func.count()).where(instances.c.host.is_not(None)).group_by(instances.c.host)
+    return {host: count for host, count in connection.execute(counted)}  # noqa: C416  # a Row is no pair to a checker

@@ -1,0 +1,69 @@
+"""What the services do for each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from compute.objects.flavor import Flavor
+from compute.objects.instance import Instance
+from midflight import Context, Interface, endpoint, param
+
+
+class ComputeAPI(Interface, Protocol, topic="compute", version="4.0", serves=("3.35",)):
+    """What the agent of a host does with the machines there.
+
+    All but ``receive`` are casts: they finish a task that the sender has begun in the instance's row, and do nothing
+    if the row says that it is finished, so that a message that comes twice has its effect once.
+    """
+
+    @endpoint(since="3.0")
+    async def build_and_run_instance(self, context: Context, instance: Instance, flavor: Flavor) -> None:
+        """Start a machine of this size."""
+        ...
+
+    @build_and_run_instance.adapt(before="4.0", was="build_instance")
+    @staticmethod
+    def flavor_was_an_id(instance: Instance, flavor_id: int) -> Mapping[str, Any]:
+        """The flavor itself was in the instance all the time."""
+        return {"instance": instance, "flavor": instance.flavor}
+
+    @build_and_run_instance.revert(before="4.0")
+    @staticmethod
+    def flavor_by_its_id(instance: Instance, flavor: Flavor) -> Mapping[str, Any]:
+        """An older agent looks it up."""
+        return {"instance": instance, "flavor_id": flavor.id}
+
+    @endpoint(since="3.0")
+    async def reboot(self, context: Context, instance: Instance, hard: bool = param(False, since="4.0")) -> None:
+        """Reboot the machine, whose process goes on; a hard reboot gives it a new one."""
+        ...
+
+    @endpoint(since="3.0")
+    async def resize(self, context: Context, instance: Instance, flavor: Flavor) -> None:
+        """Give the machine another size, whose process goes on."""
+        ...
+
+    @endpoint(since="3.0")
+    async def live_migrate(self, context: Context, instance: Instance, destination: str) -> None:
+        """Hand the running machine over to another host's agent."""
+        ...
+
+    @endpoint(since="3.35", idempotent=True)
+    async def receive(self, context: Context, instance: Instance, pid: int | None, count_file: str) -> None:
+        """Own a running machine from now on. Called by the agent that owned it. Raises MachineFailed."""
+        ...
+
+    @endpoint(since="3.0")
+    async def terminate(self, context: Context, instance: Instance) -> None:
+        """End the machine, and forget the instance."""
+        ...
+
+
+class SchedulerAPI(Interface, Protocol, topic="scheduler", version="2.0"):
+    """Who decides where."""
+
+    @endpoint(since="2.0", idempotent=True)
+    async def select_host(self, context: Context, instance: Instance) -> str:
+        """The best host for an instance, other than the one where it is. Raises NoHost."""
+        ...
