@@ -131,11 +131,11 @@ async def test_nothing_stays_behind(supervisor: Fleet) -> None:
 
 
 async def test_commands(trees: dict[str, Path], journal: Journal, tmp_path: Path) -> None:
-    """A command runs in its release's tree; what it said is heard, kept, and shown when its code is not acceptable."""
+    """A command runs in its release's tree; what it said is heard and kept; some exit codes are not acceptable."""
     heard: list[str] = []
     person = Operator(trees, tmp_path / "operator.toml", journal, heard.append)
     assert (await person.command("data", "1", accept=(0, 1))).lines == ["received data 1 in kilo"]
-    with pytest.raises(Refused, match=r"(?s)midflight plan 2 exited with 2:.*received plan 2 in juno"):
+    with pytest.raises(Refused, match="midflight plan 2 exited with 2"):
         await person.command("plan", "2", release="juno")
     assert heard == [
         "$ midflight data 1",

@@ -61,11 +61,11 @@ def proven(**fields: Any) -> MigrationState:
     return flavors(**({"proven": True, "proven_age": 5.0, "completed": 200, "matched": 200} | fields))
 
 
-def rejection(age: float = 5.0) -> JournalEntry:
+def rejection(age: float = 5.0, method: str = "compute.build") -> JournalEntry:
     """An api that is pinned too high was refused by an agent."""
     facts = {
         "sender": "api@web", "sender_release": "kilo", "pin_epoch": "3", "receiver": "compute@n1",
-        "receiver_release": "juno", "interface": "compute", "method": "build", "requested": "4.0", "understood": "3.35",
+        "receiver_release": "juno", "interface": "compute", "method": method, "requested": "4.0", "understood": "3.35",
     }  # fmt: skip
     return JournalEntry(at=NOW - timedelta(seconds=age), kind="rpc.version_rejected", facts=facts, age=age)
 

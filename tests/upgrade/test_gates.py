@@ -215,7 +215,18 @@ def test_soak_names_the_sender_of_a_rejected_version() -> None:
     """With its release and pin epoch, the receiver, the method and both versions."""
     verdict = gates.soak(cloud("kilo", "juno", rejections=[rejection()]), KILO, window=10, clean_for=0)
     assert words(verdict, Status.FAIL) == [
-        "5 s ago compute@n1 (juno) rejected what api@web (kilo, pin epoch 3) sent: compute.build 4.0, understood 3.35"
+        "compute@n1 (juno) rejected a message of api@web (kilo, pin epoch 3), 5 s ago: "
+        "compute.build in 4.0, understood 3.35"
+    ]
+
+
+def test_soak_counts_what_one_sender_got_back_from_one_receiver() -> None:
+    """A storm of rejections is one line for each pair, with the methods and the latest time."""
+    storm = [rejection(7), rejection(4), rejection(6, "compute.reboot")]
+    verdict = gates.soak(cloud("kilo", "juno", rejections=storm), KILO, window=10, clean_for=0)
+    assert words(verdict, Status.FAIL) == [
+        "compute@n1 (juno) rejected 3 messages of api@web (kilo, pin epoch 3), the last 4 s ago: "
+        "compute.build, compute.reboot in 4.0, understood 3.35"
     ]
 
 

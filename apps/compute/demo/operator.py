@@ -16,7 +16,7 @@ COMMAND_WITHIN = 90.0
 
 
 class Refused(Exception):
-    """A command of midflight said no, or failed; the message holds the command, its exit code and all that it said."""
+    """A command of midflight said no, or failed; the message holds its exit code, and its words were said already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Operator:
             lines=outcome.lines,
         )
         if outcome.code not in accept:
-            raise Refused(f"midflight {' '.join(words)} exited with {outcome.code}:\n" + "\n".join(outcome.lines))
+            raise Refused(f"midflight {' '.join(words)} exited with {outcome.code}")
         return outcome
 
     async def _run(self, words: tuple[str, ...], release: str) -> Outcome:

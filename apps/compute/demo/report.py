@@ -18,14 +18,21 @@ NOT_ZEROS = ("migrated", "deferred")
 
 
 def wrong(report: dict[str, Any], least_requests: int) -> list[str]:
-    """Every figure that is not as promised, in words; empty when the upgrade was one that nobody noticed."""
-    return [*_wrong_figures(report, least_requests), *_wrong_facts(report)]
+    """Every figure that is not as promised, in words; empty when the upgrade was one that nobody noticed.
+
+    Of a road that ended early nobody expects what lies behind its end.
+    """
+    behind = [f"the road ended early: {report['stopped']}"] if report["stopped"] else _unreached(report, least_requests)
+    return [*_not_zero(report), *_wrong_processes(report), *behind]
 
 
-def _wrong_figures(report: dict[str, Any], least_requests: int) -> Iterator[str]:
+def _not_zero(report: dict[str, Any]) -> Iterator[str]:
     for name in ZEROS:
         if report[name] != 0:
             yield f"{name} is {report[name]}, not 0"
+
+
+def _unreached(report: dict[str, Any], least_requests: int) -> Iterator[str]:
     for name in NOT_ZEROS:
         if report[name] == 0:
             yield f"{name} is 0"
@@ -37,22 +44,20 @@ def _wrong_figures(report: dict[str, Any], least_requests: int) -> Iterator[str]
     for op, share in report["mix"].items():
         if share < LEAST_SHARE:
             yield f"{op} is {share} % of the requests, less than {LEAST_SHARE:.0f} %"
+    for name, path in report["releases"].items():
+        if path[-1]["release"] != "kilo":
+            yield f"{name} ended as {path[-1]['release']}, not kilo"
+    if report["rows_disagree"]:
+        yield report["rows_disagree"]
 
 
-def _wrong_facts(report: dict[str, Any]) -> Iterator[str]:
-    if report["stopped"]:
-        yield f"the road ended early: {report['stopped']}"
+def _wrong_processes(report: dict[str, Any]) -> Iterator[str]:
     for restart in report["restarts"]:
         if restart["writes_meanwhile"] == 0:
             yield f"no write was in flight while {restart['member']} ({restart['release']}) was stopped"
     for process in report["disagreeing"]:
         should, ran = f"{process['release']} in {process['tree']}", f"{process['said']} from {process['code']}"
         yield f"{process['name']} should be {should}, and ran {ran}"
-    for name, path in report["releases"].items():
-        if path[-1]["release"] != "kilo":
-            yield f"{name} ended as {path[-1]['release']}, not kilo"
-    if (disagreement := report["rows_disagree"]) and not report["stopped"]:
-        yield disagreement
 
 
 def write(report: dict[str, Any], path: Path) -> None:

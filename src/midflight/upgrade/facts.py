@@ -165,9 +165,12 @@ def watched(fleet: Fleet, aim: Aim) -> Iterator[Fact]:
 
 
 def rejections(fleet: Fleet, window: float) -> Iterator[Fact]:
-    """Each version that was rejected in the last ``window`` seconds, by its sender and pin epoch."""
+    """Who had versions rejected in the last ``window`` seconds, by whom, and under which pin epoch."""
     recent = [entry for entry in fleet.rejections if entry.age <= window]
-    yield from map(_rejection, recent)
+    alike: dict[str, list[JournalEntry]] = defaultdict(list)
+    for entry in recent:
+        alike[_told("{sender} {pin_epoch} {receiver} {requested} {understood}", entry)].append(entry)
+    yield from map(_rejected, alike.values())
     if not recent:
         yield good(f"no version was rejected in the last {ago(window)}")
 
@@ -180,14 +183,22 @@ def clean(clean_for: float, window: float) -> Fact:
     return missing(words, f"midflight upgrade check soak --window {window:.0f}s --wait {10 * window:.0f}s")
 
 
-def _rejection(entry: JournalEntry) -> Fact:
-    known = {"sender": "somebody", "sender_release": "release unknown", "pin_epoch": "unknown"}
-    facts = defaultdict(lambda: "?", known | entry.facts)
-    sender = "{sender} ({sender_release}, pin epoch {pin_epoch})".format_map(facts)
-    receiver = "{receiver} ({receiver_release})".format_map(facts)
-    versions = "{interface}.{method} {requested}, understood {understood}".format_map(facts)
-    words = f"{ago(entry.age)} ago {receiver} rejected what {sender} sent: {versions}"
+def _rejected(entries: list[JournalEntry]) -> Fact:
+    """What one receiver rejected of one sender, in one line."""
+    latest = min(entries, key=lambda entry: entry.age)
+    methods = ", ".join(sorted({_told("{method}", entry) for entry in entries}))
+    sender = _told("{sender} ({sender_release}, pin epoch {pin_epoch})", latest)
+    number, last = ("a message", "") if len(entries) == 1 else (f"{len(entries)} messages", "the last ")
+    receiver = _told("{receiver} ({receiver_release})", latest)
+    versions = f"{methods} in {_told('{requested}, understood {understood}', latest)}"
+    words = f"{receiver} rejected {number} of {sender}, {last}{ago(latest.age)} ago: {versions}"
     return bad(words, "midflight pin show, and mend the pin of the sender")
+
+
+def _told(template: str, entry: JournalEntry) -> str:
+    """The facts of a rejection put into words; an old member may not have told all of them."""
+    known = {"sender": "somebody", "sender_release": "release unknown", "pin_epoch": "unknown"}
+    return template.format_map(defaultdict(lambda: "?", known | entry.facts))
 
 
 def kept_pins(fleet: Fleet, aim: Aim) -> Iterator[Fact]:
