@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from datetime import datetime
 from enum import Enum
-from functools import partial
 from ipaddress import IPv4Address, IPv6Address
+from typing import Any
 from uuid import UUID
 
 from benchmarks.objects import payload
-from midflight import Manifest, ObjectList, Version, VersionedObject, clone, field, from_row
+from midflight import Manifest, ObjectList, Version, VersionedObject, clone, field, from_row, from_rows
 from midflight.objects import wire
 from midflight.objects.registry import Registry
 
@@ -98,36 +98,43 @@ _LEVELS = {"Instance": "1.4", "Flavor": "1.1", "SecurityGroup": "1.1", "Security
 OLDER = Manifest({name: Version.parse(version) for name, version in _LEVELS.items()})
 
 
-def loaded(at: int = 1) -> Instance:
+def loaded(row: dict[str, Any]) -> Instance:
     """A clean instance with all that belongs to it."""
-    row = payload.instance(at)
-    groups = SecurityGroupList(objects=[from_row(SecurityGroup, group) for group in row.pop("security_groups")])
-    return from_row(Instance, row | {"flavor": from_row(Flavor, row["flavor"]), "security_groups": groups})
+    groups = from_rows(SecurityGroupList, row["security_groups"])
+    return from_row(Instance, row, flavor=from_row(Flavor, row["flavor"]), security_groups=groups)
 
 
 def figures() -> dict[str, Callable[[], object]]:
     """What is timed, by name."""
-    one, many = loaded(), InstanceList(objects=[loaded(at) for at in range(1000)])
+    row, received = payload.instance(), objects(1)[0]
+    one, many = loaded(row), InstanceList(objects=[loaded(payload.instance(at)) for at in range(1000)])
     many.reset_changes()
-    one_kind, many_kind, other = KIND(Instance), KIND(InstanceList), loaded()
+    one_kind, many_kind, other = KIND(Instance), KIND(InstanceList), loaded(row)
     assigned = {**payload.ASSIGNED, "flavor": from_row(Flavor, payload.flavor())}
+    looked_at = objects(1)[0]
+    assert all([looked_at.metadata, looked_at.tags, looked_at.security_groups.objects])
     return {
         "round_trip": lambda: wire.decode(wire.encode(one), one_kind),
         "list_1000": lambda: wire.decode(wire.encode(many), many_kind),
-        "read": lambda: one.memory_mb,
-        "from_row": loaded,
-        "what_changed": one.changes,
+        "read": payload.repeated("one.memory_mb", one=one),
+        "from_row": lambda: loaded(row),
+        "what_changed": received.changes,
+        "what_changed_looked_at": looked_at.changes,
         "clone": lambda: clone(one),
         "backport": lambda: wire.encode(one, OLDER),
-        **{f"assign_{name}": partial(setattr, other, name, value) for name, value in assigned.items()},
+        **{
+            f"assign_{name}": payload.repeated(f"other.{name} = value", other=other, value=value)
+            for name, value in assigned.items()
+        },
     }
 
 
 def wire_bytes() -> int:
     """Bytes of one Instance."""
-    return len(wire.encode(loaded()))
+    return len(wire.encode(loaded(payload.instance())))
 
 
-def objects(count: int) -> list[object]:
-    """Many instances, to weigh."""
-    return [loaded(at) for at in range(count)]
+def objects(count: int) -> list[Any]:
+    """Many instances, as they came over the wire."""
+    kind, sent = KIND(Instance), [wire.encode(loaded(payload.instance(at))) for at in range(count)]
+    return [wire.decode(data, kind) for data in sent]

@@ -5,6 +5,7 @@ The names below are the whole of what an application needs; everything else is f
 
 from midflight.context import Caller, Context
 from midflight.db.forms import Form
+from midflight.db.rows import update_row
 from midflight.errors import (
     ConfigError,
     Conflict,
@@ -22,7 +23,7 @@ from midflight.objects.base import VersionedObject, Wire, backport, forwardport
 from midflight.objects.fields import field, lazy
 from midflight.objects.lists import ObjectList
 from midflight.objects.remote import remotable
-from midflight.objects.wire import clone, from_json, from_row, to_json, to_row
+from midflight.objects.wire import check_expected, clone, from_json, from_row, from_rows, to_json, to_row
 from midflight.project import Project, Runtime, Service
 from midflight.rpc.client import Client
 from midflight.rpc.interface import Interface, endpoint, param
@@ -56,6 +57,7 @@ __all__ = [
     "VersionedObject",
     "Wire",
     "backport",
+    "check_expected",
     "clone",
     "data_migration",
     "endpoint",
@@ -63,10 +65,12 @@ __all__ = [
     "forwardport",
     "from_json",
     "from_row",
+    "from_rows",
     "lazy",
     "param",
     "remotable",
     "to_json",
     "to_row",
     "types",
+    "update_row",
 ]

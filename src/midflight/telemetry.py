@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -39,6 +40,16 @@ def configure(*, level: str = "info", **facts: str) -> None:
 def count(name: str, amount: int = 1, **labels: str) -> None:
     """Add to a counter, kept apart by its labels."""
     _counters[name, tuple(sorted(labels.items()))] += amount
+
+
+def counter(name: str, **labels: str) -> Callable[[int], None]:
+    """One counter, to be kept where it is added to often."""
+    key = name, tuple(sorted(labels.items()))
+
+    def add(amount: int) -> None:
+        _counters[key] += amount
+
+    return add
 
 
 def counted() -> list[dict[str, Any]]:

@@ -133,7 +133,7 @@ async def test_a_request_is_served_by_its_endpoint() -> None:
         ),
         (
             {"given": {"text": [1]}},
-            "compute.echo(text): received [1] (list), expected str.",
+            "compute.echo(text): received list of 1, expected str.",
         ),
         (
             {"given": {}},

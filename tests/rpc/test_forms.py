@@ -150,5 +150,5 @@ def test_a_pin_above_our_own_version_is_our_own() -> None:
 
 def test_what_a_revert_returns_is_checked_too() -> None:
     """A step back that makes a value of a wrong kind is told by the argument's place."""
-    with pytest.raises(InvalidValue, match=r"paint\.cover\(colour\): received \['red'\] \(list\), expected str"):
+    with pytest.raises(InvalidValue, match=r"paint\.cover\(colour\): received list of 1, expected str"):
         said("2.5", wall="w", coats=[["red"]])

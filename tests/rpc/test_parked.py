@@ -74,7 +74,7 @@ async def test_a_cast_with_a_wrong_argument_is_parked_with_its_senders_name(flee
     wrong = api.transport.told[0].replace(good.arguments, b"\x81\xa4what\x90")
     await api.transport.cast(Address("compute"), wrong, "wrong-1")
     (parked,) = await _parked(agent)
-    assert parked.facts["reason"] == "compute.work(what): received [] (list), expected str."
+    assert parked.facts["reason"] == "compute.work(what): received list of 0, expected str."
     assert (parked.facts["sender"], parked.facts["receiver"]) == ("api@a1", "compute@h1")
     assert (parked.facts["method"], parked.facts["requested"]) == ("compute.work", "3.35")
     assert agent.told == []

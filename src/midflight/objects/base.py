@@ -17,10 +17,13 @@ import msgspec
 from midflight.context import Context
 from midflight.errors import FieldNotLoaded, MissingField, NoContext, ProjectError, UnknownField
 from midflight.objects import tracking
+from midflight.objects.coercion import Refused
 from midflight.objects.fields import MISSING, Field, declared, field
+from midflight.objects.marks import NEW, field_of
 from midflight.objects.rewrites import CHANGED, TAG
 from midflight.objects.riding import RIDING, Riding
 from midflight.objects.shape import Shape, restore
+from midflight.objects.slots import assign
 from midflight.versions import Version
 
 Wire = dict[str, Any]
@@ -46,6 +49,7 @@ class _ObjectMeta(msgspec.StructMeta):
         )
         cls.__shape__ = Shape(cls, name, number, fields)
         cls.__shape__.partial = _twin(mcs, cls, cls.__shape__)
+        type.__setattr__(cls, "__setattr__", _assignment(cls.__shape__))
         for member in namespace.values():
             if spec := getattr(getattr(member, "__func__", member), "__remotable__", None):
                 spec.owner = cls  # static remotables are not told by Python
@@ -54,7 +58,7 @@ class _ObjectMeta(msgspec.StructMeta):
     def __init__(cls, *args: Any, **config: Any) -> None:
         type.__init__(cls, *args)
 
-    def __call__(cls: Any, *, context: Context | None = None, **given: Any) -> Any:
+    def __call__(cls: Any, /, *, context: Context | None = None, **given: Any) -> Any:
         return _constructed(cls.__shape__.resolve(), context, given)
 
 
@@ -110,9 +114,11 @@ def _twin(mcs: type, cls: type, shape: Shape) -> type:
     """The subclass for objects with unset fields."""
 
     def drop_unset(self: Any) -> None:
-        for name in shape.fields:
-            if getattr(self, name) is msgspec.UNSET:
+        for name, slot in shape.slots.items():
+            if slot.get(self) is msgspec.UNSET:
                 msgspec.Struct.__delattr__(self, name)
+                if self._changed is not msgspec.UNSET:
+                    self._changed.difference_update([mark for mark in self._changed if field_of(mark) == name])
 
     def refuse(self: Any, name: str) -> Any:
         if name in shape.fields:
@@ -133,15 +139,51 @@ def _constructed(shape: Shape, context: Context | None, given: dict[str, Any]) -
         if name not in shape.fields:
             raise UnknownField(object=shape.name, field=name, known=", ".join(shape.fields))
     values = {
-        name: spec.coerce(given[name], spec.where) if name in given else spec.make_default()
+        name: spec.coerce(given[name] if name in given else spec.make_default(), spec.where)
         for name, spec in shape.fields.items()
         if name in given or spec.has_default
     }
     if missing := [name for name, spec in shape.fields.items() if name not in values and not spec.lazy]:
         raise MissingField(object=shape.name, fields=", ".join(missing))
-    obj = restore(shape, values, set(values))
-    tracking.settle_object(obj, context)
+    obj = restore(shape, values, {*values, NEW})
+    tracking.adopt_object(obj, context)
     return obj
+
+
+def _assignment(shape: Shape) -> Callable[[Any, str, Any], None]:
+    """How fields of one class are assigned: coerced, guarded, noted."""
+    fields, assign_, unset = shape.fields, assign, msgspec.UNSET
+
+    def __setattr__(self: Any, name: str, value: Any) -> None:
+        spec = fields.get(name)
+        if spec is None:
+            _set_other(self, name, value)
+            return
+        if type(value) is not spec.exact:
+            try:
+                value = spec.kind.convert(value)
+            except Refused:
+                value = spec.coerce(value, spec.where)  # raises the error in full
+        if spec.guarded:
+            spec.guard(self, value)
+        assign_(self, name, value)
+        if spec.kind.objects and self._context is not None:
+            tracking.adopt(value, spec.kind, self._context)
+        changed = self._changed
+        if changed is unset:
+            assign_(self, "_changed", {name})
+        else:
+            changed.add(name)
+
+    return __setattr__
+
+
+def _set_other(obj: Any, name: str, value: Any) -> None:
+    """Properties of the class may be set; nothing else is there."""
+    if not isinstance(inspect.getattr_static(type(obj), name, None), property):
+        known = ", ".join(obj.__shape__.fields)
+        raise UnknownField(object=obj.__shape__.name, field=name, known=known)
+    assign(obj, name, value)
 
 
 if TYPE_CHECKING:  # a checker sees an ordinary class with the constructor that its fields describe
@@ -151,6 +193,8 @@ if TYPE_CHECKING:  # a checker sees an ordinary class with the constructor that 
         __shape__: ClassVar[Shape]
         _changed: set[str] | msgspec.UnsetType
         _riding: Riding | msgspec.UnsetType
+        _context: ClassVar[Context | None]
+        _snapshots: ClassVar[dict[str, Any] | None]
 
         def __init_subclass__(cls, *, version: str = ...) -> None: ...
 else:
@@ -161,6 +205,9 @@ else:
     ):  # fmt: skip
         _changed: set[str] | msgspec.UnsetType = msgspec.UNSET
         _riding: Riding | msgspec.UnsetType = msgspec.UNSET
+        # Beside the fields, in the __dict__ that only those objects have that need one.
+        _context = None
+        _snapshots = None
 
 
 class VersionedObject(_Record):
@@ -170,30 +217,11 @@ class VersionedObject(_Record):
     as changed; an object that was loaded is clean.
     """
 
-    if not TYPE_CHECKING:  # or checkers would take any name for a field
-
-        def __setattr__(self, name: str, value: Any) -> None:
-            spec = self.__shape__.fields.get(name)
-            if spec is None:
-                self._set_other(name, value)
-                return
-            value = spec.coerce(value, spec.where)
-            if spec.guarded:
-                spec.guard(self, value)
-            tracking.assign(self, name, value)
-            tracking.note(self, name)
-
-        def _set_other(self, name: str, value: Any) -> None:
-            if not isinstance(inspect.getattr_static(type(self), name, None), property):
-                known = ", ".join(self.__shape__.fields)
-                raise UnknownField(object=self.__shape__.name, field=name, known=known)
-            tracking.assign(self, name, value)
-
     @classmethod
     def unset(cls, context: Context | None = None) -> Self:
         """An object none of whose fields is set; assign them one by one."""
         obj: Self = restore(cls.__shape__.resolve(), {})
-        tracking.settle_object(obj, context)
+        tracking.adopt_object(obj, context)
         return obj
 
     if TYPE_CHECKING:
@@ -203,9 +231,9 @@ class VersionedObject(_Record):
         @property
         def context(self) -> Context:
             """The context that it was loaded or made with. Raises NoContext."""
-            if (found := self.__dict__.get("_context")) is None:
+            if self._context is None:
                 raise NoContext(object=self.__shape__.name)
-            return found
+            return self._context
 
     def is_set(self, name: str) -> bool:
         """Whether a field has a value. Raises UnknownField."""
@@ -213,7 +241,7 @@ class VersionedObject(_Record):
         if type(self) is self.__shape__.cls:
             return True
         try:
-            object.__getattribute__(self, name)  # past __getattr__, whose error costs more than the answer
+            self.__shape__.slots[name].get(self)
         except AttributeError:
             return False
         return True
@@ -224,9 +252,10 @@ class VersionedObject(_Record):
         Raises PinnedOut where a peer of another version changed a field that does not exist here: who saves these
         changes would acknowledge one that is lost.
         """
+        if self._riding is msgspec.UNSET and not tracking.is_dirty(self):
+            return {}
         changed = tracking.changed_names(self)
-        if changed or self._riding is not msgspec.UNSET:
-            tracking.refuse_loss(self, changed)
+        tracking.refuse_loss(self, changed)
         return {name: getattr(self, name) for name in self.__shape__.fields if name in changed}
 
     def reset_changes(self, *, deep: bool = True) -> None:
@@ -248,6 +277,23 @@ class VersionedObject(_Record):
         return _content(self) == _content(other)
 
     __hash__ = None  # type: ignore[assignment]  # equal by content, and content changes
+
+    def __copy__(self) -> Self:
+        """As clone: copies that share what can change would miss each other's changes."""
+        tracking.fold(self)
+        twin: Self = tracking.copied(self)
+        return twin
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self.__copy__()
+
+    if not TYPE_CHECKING:
+
+        def __delattr__(self, name: str) -> None:
+            raise TypeError(f"{self.__shape__.name}.{name} cannot be deleted: assign None, or a new object")
+
+        def __reduce__(self) -> Any:
+            raise TypeError(f"{self.__shape__.name} is never pickled: send it, or keep it as to_json(…)")
 
     def __repr__(self) -> str:
         fields = self.__shape__.fields

@@ -8,12 +8,14 @@ from __future__ import annotations
 import enum
 import ipaddress
 import math
+import socket
 import typing
 import uuid
 from abc import ABC
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from pathlib import Path, PurePath
 from typing import Any, ClassVar
 
@@ -26,6 +28,8 @@ _TRUE = {"true", "yes", "on", "1", "t", "y"}
 _FALSE = {"false", "no", "off", "0", "f", "n"}
 _INTEGERS = range(-(2**63), 2**64)
 """What MessagePack can carry."""
+_UNFIT = (TypeError, ValueError, AttributeError, InvalidOperation, OverflowError)
+"""What conversions raise for a value that does not fit."""
 
 
 class Refused(ValueError):
@@ -45,6 +49,9 @@ class Refused(ValueError):
 
 
 def _shown(value: object) -> str:
+    """The value, shortened; of containers only the size, since who knows what is inside may be sensitive."""
+    if isinstance(value, Mapping | list | tuple | set | frozenset):
+        return f"{type(value).__name__} of {len(value)}"
     text = repr(value)
     return f"{text if len(text) <= 80 else text[:77] + '…'} ({type(value).__name__})"
 
@@ -59,6 +66,8 @@ def _bool(value: Any) -> bool:
 
 
 def _int(value: Any) -> int:
+    if type(value) is int and -(2**63) <= value < 2**63:  # the rest is rare
+        return value
     if type(value) is not int:
         if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
             raise Refused(value, "int")
@@ -116,7 +125,10 @@ def _datetime(value: Any) -> datetime:
         return when
     if when.tzinfo is None or when.utcoffset() is None:
         raise Refused(value, "datetime with a time zone: a naive time says not when")
-    return when.astimezone(UTC)
+    try:
+        return when.astimezone(UTC)
+    except OverflowError:
+        raise Refused(value, "datetime whose UTC lies in the years 1 to 9999") from None
 
 
 def _parsed(type_: Any, parse: Callable[[Any], Any], expected: str) -> Callable[[Any], Any]:
@@ -125,7 +137,7 @@ def _parsed(type_: Any, parse: Callable[[Any], Any], expected: str) -> Callable[
             return value
         try:
             return parse(value)
-        except (TypeError, ValueError, AttributeError, InvalidOperation):
+        except _UNFIT:
             raise Refused(value, expected) from None
 
     return convert
@@ -137,10 +149,18 @@ def _written(parse: Callable[[Any], Any], expected: str) -> Callable[[Any], Any]
     def convert(value: Any) -> Any:
         try:
             return parse(value)
-        except (TypeError, ValueError, LookupError, AttributeError, InvalidOperation):
+        except (*_UNFIT, LookupError):
             raise Refused(value, expected) from None
 
     return convert
+
+
+def _uuid(value: Any) -> uuid.UUID:
+    """msgspec is quicker than UUID itself, and reads fewer spellings."""
+    try:
+        return msgspec.convert(value, uuid.UUID)
+    except msgspec.ValidationError:
+        return uuid.UUID(value)
 
 
 def _iso(type_: Any) -> Callable[[Any], Any]:
@@ -167,10 +187,6 @@ def _none(value: Any) -> None:
         raise Refused(value, "None")
 
 
-def _as_it_is(value: Any) -> Any:
-    return value
-
-
 Conversion = Callable[[Any], Any]
 """From any value to one of the type. Raises Refused."""
 
@@ -185,9 +201,8 @@ CONVERSIONS: dict[Any, Conversion] = {
     time: _parsed(time, _iso(time), "time or its ISO 8601 text"),
     timedelta: _parsed(timedelta, _duration, "timedelta, its ISO 8601 text or seconds"),
     Decimal: _written(_decimal, "Decimal that is a number"),
-    uuid.UUID: _parsed(uuid.UUID, uuid.UUID, "UUID"),
+    uuid.UUID: _parsed(uuid.UUID, _uuid, "UUID"),
     type(None): _none,
-    Any: _as_it_is,
 }
 _AS_TEXT = (
     ipaddress.IPv4Address, ipaddress.IPv6Address, ipaddress.IPv4Network, ipaddress.IPv6Network,
@@ -215,6 +230,26 @@ def hooked(name: str, read: Conversion, types_: tuple[type, ...]) -> type[Hooked
     return made
 
 
+class _AnyText(type):
+    """msgspec asks it whether what ``read`` returned is what was wanted."""
+
+    def __instancecheck__(cls, value: object) -> bool:
+        return True
+
+
+def late_type(name: str, read: Conversion) -> type:
+    """Stands in for a type in what msgspec decodes as, where ``read`` may return the text as it is."""
+    return _AnyText(name, (), {"read": staticmethod(read)})
+
+
+CHECKS: dict[Any, Callable[[str], object]] = {
+    ipaddress.IPv4Address: partial(socket.inet_pton, socket.AF_INET),
+    ipaddress.IPv6Address: partial(socket.inet_pton, socket.AF_INET6),
+}
+"""Types whose values cost far more to make than to check: functions that raise OSError or ValueError for wrong text.
+What they accept, the type accepts too; it may accept more."""
+
+
 def to_either(types_: tuple[Any, ...], name: str) -> Conversion:
     """The conversion of a union of types that are written so that no text fits two of them."""
     conversions = [CONVERSIONS[type_] for type_ in types_]
@@ -233,9 +268,10 @@ def to_either(types_: tuple[Any, ...], name: str) -> Conversion:
 def to_enum(type_: Any) -> Conversion:
     """The conversion of an Enum: from its members or their values, numbers also in their text."""
     texts = {str(member.value): member for member in type_ if isinstance(member.value, int)}
+    texts |= {member.value: member for member in type_ if type(member.value) is str}
 
     def parse(value: Any) -> Any:
-        return texts[value] if isinstance(value, str) and value in texts else type_(value)
+        return texts[value] if type(value) is str and value in texts else type_(value)
 
     return _parsed(type_, parse, f"one of {', '.join(repr(member.value) for member in type_)}")
 

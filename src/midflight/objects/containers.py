@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
+from operator import is_
 from typing import Any
 
 from midflight.objects.coercion import Refused
@@ -32,16 +34,28 @@ class ListOf(Kind):
         return self.container(self.item.build(item, f"{path}[{at}]", sender) for at, item in enumerate(wire))
 
     def snapshot(self, value: Any) -> Any:
+        if self.item.is_object:
+            return list(value)
         return [self.item.snapshot(item) for item in value] if self.item.mutable else self.container(value)
 
     def differs(self, value: Any, snapshot: Any) -> bool:
         if not self.item.mutable:
             return bool(value != snapshot)
+        if self.item.is_object:
+            return len(value) != len(snapshot) or not all(map(is_, value, snapshot))
         return len(value) != len(snapshot) or any(map(self.item.differs, value, snapshot))
 
-    def inside(self, value: Any) -> Iterator[Any]:
-        for item in value if self.objects else ():
-            yield from self.item.inside(item)
+    def copied(self, value: Any) -> Any:
+        return self.container(map(self.item.copied, value) if self.item.mutable else value)
+
+    def mapped(self, value: Any, change: Callable[[Any], Any]) -> Any:
+        return [self.item.mapped(item, change) for item in value] if self.objects else value
+
+    def inside(self, value: Any) -> Iterable[Any]:
+        if self.item.is_object:
+            items: Iterable[Any] = value
+            return items
+        return chain.from_iterable(map(self.item.inside, value)) if self.objects else ()
 
 
 def _each(values: Iterable[Any], convert: Callable[[Any], Any]) -> list[Any]:
@@ -85,9 +99,14 @@ class TupleOf(Kind):
     def differs(self, value: Any, snapshot: Any) -> bool:
         return any(item.differs(a, b) for item, a, b in zip(self.items, value, snapshot, strict=True))
 
-    def inside(self, value: Any) -> Iterator[Any]:
-        for item, part in zip(self.items, value, strict=True):
-            yield from item.inside(part)
+    def copied(self, value: Any) -> Any:
+        return tuple(item.copied(part) for item, part in zip(self.items, value, strict=True))
+
+    def mapped(self, value: Any, change: Callable[[Any], Any]) -> Any:
+        return [item.mapped(part, change) for item, part in zip(self.items, value, strict=True)]
+
+    def inside(self, value: Any) -> Iterable[Any]:
+        return chain.from_iterable(item.inside(part) for item, part in zip(self.items, value, strict=True))
 
 
 class DictOf(Kind):
@@ -116,7 +135,7 @@ class DictOf(Kind):
         if not isinstance(wire, Mapping):
             raise Refused(wire, self.name).at(path)
         return {
-            self.key.coerce(key, f"{path}[{key!r}]"): self.value.build(item, f"{path}[{key!r}]", sender)
+            self.key.build(key, f"{path}[{key!r}]", sender): self.value.build(item, f"{path}[{key!r}]", sender)
             for key, item in wire.items()
         }
 
@@ -128,6 +147,11 @@ class DictOf(Kind):
             return bool(value != snapshot)
         return value.keys() != snapshot.keys() or any(self.value.differs(v, snapshot[k]) for k, v in value.items())
 
-    def inside(self, value: Any) -> Iterator[Any]:
-        for item in value.values() if self.objects else ():
-            yield from self.value.inside(item)
+    def copied(self, value: Any) -> Any:
+        return {k: self.value.copied(v) for k, v in value.items()} if self.value.mutable else value.copy()
+
+    def mapped(self, value: Any, change: Callable[[Any], Any]) -> Any:
+        return {key: self.value.mapped(item, change) for key, item in value.items()} if self.objects else value
+
+    def inside(self, value: Any) -> Iterable[Any]:
+        return chain.from_iterable(map(self.value.inside, value.values())) if self.objects else ()

@@ -18,7 +18,7 @@ from midflight.objects.base import VersionedObject
 from midflight.objects.bodies import digest_of, keys_touched
 from midflight.objects.containers import DictOf, ListOf, TupleOf
 from midflight.objects.fields import MISSING, Field
-from midflight.objects.leaves import Constrained, Growing, Kind, Optional
+from midflight.objects.leaves import Constrained, Growing, Kind, Late, Optional
 from midflight.objects.remote import Remotable, remotables_of
 from midflight.objects.shape import Shape
 
@@ -111,6 +111,8 @@ def spell(kind: Kind) -> str:
     match kind:
         case Optional():
             return f"{spell(kind.base)} | None"
+        case Late():
+            return spell(kind.base)
         case ListOf():
             return f"{kind.container.__name__}[{spell(kind.item)}{', ...' if kind.container is tuple else ''}]"
         case TupleOf():

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypedDict, TypeVar, Unpack, overload
 
 from midflight.errors import InvalidValue, ProjectError, ReadOnlyField
-from midflight.objects.kinds import Growing, Kind
+from midflight.objects.kinds import Growing, Kind, exact, made
 from midflight.versions import Version
 
 T = TypeVar("T")
@@ -49,6 +49,8 @@ class Field:
     coerce: Callable[[Any, str], Any]
     """The kind's own, or one that keeps sensitive values out of its errors; so is ``build``."""
     build: Callable[..., Any]
+    exact: type | None
+    """The type of values that need no coercion; the others are looked at."""
 
     def __init__(
         self, *, default: Any = MISSING, factory: Any = MISSING, lazy: bool = False, **options: Unpack[Options]
@@ -71,7 +73,7 @@ class Field:
 
     def is_default(self, value: Any) -> bool:
         """Whether leaving the value out loses nothing."""
-        return value is None if not self.has_default else bool(value == self.make_default())
+        return value is None if not self.has_default else bool(value == made(self.kind, self.make_default()))
 
     def exists_in(self, version: Version) -> bool:
         """Whether an object of this version has the field."""
@@ -92,10 +94,23 @@ class Field:
         """Take its kind. Raises ProjectError for transitions between values that it cannot have."""
         self.kind, self.where, self.column = kind, where, self._column or self.name
         self.coerce, self.build = kind.coerce, kind.build
+        self.exact = exact(kind)
+        self._check_default()
         if self.sensitive:
             self.coerce, self.build = _silent(kind.coerce), _silent(kind.build)
         if self.transitions is not None:
             self.transitions = self._allowed(self.transitions)
+
+    def _check_default(self) -> None:
+        """A default is a value of the field, and shared by all objects. Raises ProjectError."""
+        if self.default is MISSING:
+            return
+        try:
+            self.default = self.kind.coerce(self.default, self.where)
+        except InvalidValue as wrong:
+            raise ProjectError(where=self.where, reason=f"its default does not fit: {wrong}") from None
+        if self.kind.mutable and self.default is not None:
+            raise ProjectError(where=self.where, reason="its default would be shared: give field(default_factory=…)")
 
     def _allowed(self, transitions: Mapping[Any, Collection[Any]]) -> dict[Any, tuple[Any, ...]]:
         try:
@@ -117,6 +132,8 @@ class Field:
         before = getattr(obj, self.name)
         allowed = (self.transitions or {}).get(before, ())
         if value != before and value not in allowed:
+            if self.sensitive:
+                raise InvalidValue(path=self.where, received=f"{MASK} (sensitive)", expected="an allowed transition")
             received = f"{_worded(before)} → {_worded(value)}"
             expected = f"{_worded(before)} → {' or '.join(map(_worded, allowed)) or 'nothing else: it is final'}"
             raise InvalidValue(path=self.where, received=received, expected=expected)

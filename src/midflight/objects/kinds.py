@@ -6,31 +6,36 @@ import enum
 import sys
 import types
 import typing
+import uuid
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from typing import Annotated, Any, Literal
 
 import msgspec
 
 from midflight.errors import ProjectError
-from midflight.objects.coercion import CONVERSIONS, hooked, to_either, to_enum, to_literal
+from midflight.objects.coercion import CHECKS, CONVERSIONS, hooked, to_either, to_enum, to_literal
 from midflight.objects.containers import DictOf, ListOf, TupleOf
-from midflight.objects.leaves import Binary, Constrained, Growing, Kind, Leaf, Optional, Own, Unopened
+from midflight.objects.leaves import Anything, Binary, Constrained, Growing, Kind, Late, Leaf, Optional, Own, Unopened
 from midflight.objects.types import Codec, learn_codec
 
 __all__ = [
-    "Binary", "Constrained", "DictOf", "Growing", "Kind", "Leaf", "ListOf", "Optional", "Own", "TupleOf", "Unopened",
-    "kind_of",
+    "Anything", "Binary", "Constrained", "DictOf", "Growing", "Kind", "Late", "Leaf", "ListOf", "Optional", "Own",
+    "TupleOf", "Unopened", "exact", "is_time", "kind_of", "late",
+    "made",
 ]  # fmt: skip
 
 _WIRE_TYPES = {
     datetime: Annotated[datetime, msgspec.Meta(tz=True)],
     # NaN is outside of any bounds; so are the infinities, which the slow road lets through
     float: Annotated[float, msgspec.Meta(ge=-sys.float_info.max, le=sys.float_info.max)],
+    Decimal: hooked("Decimal", CONVERSIONS[Decimal], (Decimal,)),  # msgspec's own lets NaN through
 }
 _LEAVES: dict[Any, Kind] = {
     msgspec.Raw: Unopened(),
+    Any: Anything(),
     **{
         type_: Leaf(type_, convert, getattr(type_, "__name__", str(type_)), _WIRE_TYPES.get(type_))
         for type_, convert in CONVERSIONS.items()
@@ -90,6 +95,37 @@ def _unchanging(kind: Kind, annotation: Any, where: str) -> Kind:
     if kind.mutable:
         raise ProjectError(where=where, reason=f"{annotation!r} would hold by its content what can change: {kind.name}")
     return kind
+
+
+def late(kind: Kind) -> Kind:
+    """The same for a field, which may keep text until somebody reads it."""
+    if isinstance(kind, Optional):
+        return Optional(late(kind.base))
+    check = CHECKS.get(kind.wire_type) if type(kind) is Leaf else None
+    return kind if check is None else Late(kind, check)
+
+
+def made(kind: Kind, value: Any) -> Any:
+    """What reading a field shows of a value that may still be text."""
+    inner = kind.base if isinstance(kind, Optional) else kind
+    return inner.made(value) if isinstance(inner, Late) and value is not None else value
+
+
+def is_time(kind: Kind) -> bool:
+    """Whether it is a datetime, or None."""
+    inner = kind.base if isinstance(kind, Optional) else kind
+    return inner is _LEAVES[datetime]
+
+
+_EXACT = (str, bool, bytes, uuid.UUID, date, time, timedelta)
+
+
+def exact(kind: Kind) -> type | None:
+    """The type whose values need no coercion to this kind; None where each value has to be looked at."""
+    inner = kind.base if isinstance(kind, Optional) else kind
+    if type(inner) not in (Leaf, Binary, Growing) or not isinstance(inner.wire_type, type):
+        return None
+    return inner.wire_type if inner.wire_type in _EXACT or issubclass(inner.wire_type, enum.Enum) else None
 
 
 _EITHER = ({IPv4Address, IPv6Address}, {IPv4Network, IPv6Network}, {IPv4Interface, IPv6Interface})

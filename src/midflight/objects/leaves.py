@@ -1,8 +1,8 @@
 """What a kind is, and the kinds without parts, or round one other kind.
 
 A *kind* is a type, compiled once from an annotation. It coerces values, knows the type by which msgspec decodes it
-natively and how to read the wire form of another version, and can keep and compare a snapshot of what may change in
-place.
+natively and how to read the wire form of another version, and can copy what may change in place, and keep and compare a
+snapshot of it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import enum
 import uuid
-from collections.abc import Callable, Iterator, Sized
+from collections.abc import Callable, Iterable, Mapping, Sized
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
@@ -18,7 +18,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
 
-from midflight.objects.coercion import Refused, by_codec, from_text, hooked, to_enum
+from midflight.objects.coercion import Refused, by_codec, from_text, hooked, late_type, to_enum
 from midflight.objects.types import Codec
 from midflight.versions import Manifest
 
@@ -32,6 +32,8 @@ class Kind:
     """Whether a value of it can change without an assignment, so that changes must be looked for."""
     objects: tuple[Any, ...] = ()
     """The classes of versioned objects directly inside."""
+    is_object = False
+    """Whether it is a versioned object itself, and nothing round it."""
     plain = True
     """Whether msgspec's encoder says it as it should be said; else objects that hold it are taken apart first."""
 
@@ -58,9 +60,17 @@ class Kind:
         """Whether a mutable value has changed since its snapshot."""
         return bool(value != snapshot)
 
-    def inside(self, value: Any) -> Iterator[Any]:
+    def copied(self, value: Any) -> Any:
+        """A copy that shares nothing that could change."""
+        return value
+
+    def mapped(self, value: Any, change: Callable[[Any], Any]) -> Any:
+        """The value with every versioned object inside changed to something else; sets and tuples become lists."""
+        return value
+
+    def inside(self, value: Any) -> Iterable[Any]:
         """The versioned objects directly inside a value."""
-        return iter(())
+        return ()
 
     @cached_property
     def decoder(self) -> msgspec.msgpack.Decoder[Any]:
@@ -127,6 +137,27 @@ class Own(Kind):
             raise refused.at(path) from None
 
 
+class Anything(Kind):
+    """Whatever is plain: None, truth values, numbers, text, bytes, times, and lists and dicts of these."""
+
+    name, wire_type, mutable = "Any", Any, True
+
+    def convert(self, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: self.convert(item) for key, item in value.items()}
+        if isinstance(value, list | tuple | set | frozenset):
+            return type(value)(map(self.convert, value))
+        if hasattr(type(value), "__shape__") or value != value:
+            raise Refused(value, "plain values; a versioned object travels in a field of its own type")
+        return value
+
+    def copied(self, value: Any) -> Any:
+        return self.convert(value)
+
+    def snapshot(self, value: Any) -> Any:
+        return self.convert(value)
+
+
 class Unopened(Kind):
     """Bytes in a message that are passed on as they came: a msgspec.Raw."""
 
@@ -148,6 +179,21 @@ class _Round(Kind):
     def __init__(self, base: Kind) -> None:
         self.base = base
         self.mutable, self.objects, self.plain = base.mutable, base.objects, base.plain
+
+    def snapshot(self, value: Any) -> Any:
+        return self.base.snapshot(value)
+
+    def differs(self, value: Any, snapshot: Any) -> bool:
+        return self.base.differs(value, snapshot)
+
+    def copied(self, value: Any) -> Any:
+        return self.base.copied(value)
+
+    def mapped(self, value: Any, change: Callable[[Any], Any]) -> Any:
+        return self.base.mapped(value, change)
+
+    def inside(self, value: Any) -> Iterable[Any]:
+        return self.base.inside(value)
 
 
 class Constrained(_Round):
@@ -184,15 +230,6 @@ class Constrained(_Round):
             if most is not None and len(value) > most:
                 raise Refused(value, f"at most {most} elements")
 
-    def snapshot(self, value: Any) -> Any:
-        return self.base.snapshot(value)
-
-    def differs(self, value: Any, snapshot: Any) -> bool:
-        return self.base.differs(value, snapshot)
-
-    def inside(self, value: Any) -> Iterator[Any]:
-        return self.base.inside(value)
-
 
 def _without_clash(wire_type: Any, metas: tuple[Any, ...]) -> Any:
     """msgspec refuses two Metas that set the same; ours on times and floats give way to the user's."""
@@ -204,15 +241,39 @@ def _without_clash(wire_type: Any, metas: tuple[Any, ...]) -> Any:
     return plain if clash else wire_type
 
 
+def _or_none(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: None if value is None else convert(value)
+
+
+class Late(_Round):
+    """A field's kind whose values are costly to make: they lie there as their text, checked, until one is read."""
+
+    def __init__(self, base: Kind, check: Callable[[str], object]) -> None:
+        super().__init__(base)
+        self.name, self._check = base.name, check
+        self.wire_type = late_type(base.name, self.convert)
+
+    def convert(self, value: Any) -> Any:
+        if type(value) is str:
+            try:
+                self._check(value)
+            except (OSError, ValueError):
+                return self.base.convert(value)  # text that the check does not know; or the error in our words
+            return value
+        return self.base.convert(value)
+
+    def made(self, value: Any) -> Any:
+        """The value, from its text where it is still that."""
+        return self.base.convert(value)
+
+
 class Optional(_Round):
     """A kind or None."""
 
     def __init__(self, base: Kind) -> None:
         super().__init__(base)
         self.wire_type, self.name = base.wire_type | None, f"{base.name} | None"
-
-    def convert(self, value: Any) -> Any:
-        return None if value is None else self.base.convert(value)
+        self.convert = _or_none(base.convert)  # type: ignore[method-assign, assignment]  # as in Leaf
 
     def build(self, wire: Any, path: str, sender: Manifest | None) -> Any:
         return None if wire is None else self.base.build(wire, path, sender)
@@ -225,5 +286,11 @@ class Optional(_Round):
             return value is not snapshot
         return self.base.differs(value, snapshot)
 
-    def inside(self, value: Any) -> Iterator[Any]:
-        return iter(()) if value is None else self.base.inside(value)
+    def copied(self, value: Any) -> Any:
+        return None if value is None else self.base.copied(value)
+
+    def mapped(self, value: Any, change: Callable[[Any], Any]) -> Any:
+        return None if value is None else self.base.mapped(value, change)
+
+    def inside(self, value: Any) -> Iterable[Any]:
+        return () if value is None else self.base.inside(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -13,6 +14,9 @@ from midflight.errors import PinnedOut
 from midflight.objects import tracking
 from midflight.objects.base import VersionedObject
 from midflight.objects.coercion import to_text
+from midflight.objects.kinds import Kind
+from midflight.objects.marks import INSIDE, NEW, field_of, of_fields
+from midflight.objects.older import Older, TakeApart
 from midflight.objects.rewrites import CHANGED, TAG
 from midflight.objects.riding import RIDING, Riding, packed, unpacked
 from midflight.objects.shape import Shape
@@ -25,12 +29,28 @@ STORE = "store"
 """Where an encoding is kept."""
 
 
+_encode = msgspec.msgpack.Encoder(enc_hook=to_text).encode
+
+
 class Lowering:
     """Takes objects apart for a peer; one per encoding."""
 
     def __init__(self, manifest: Manifest | None, where: str, peer: str, *, json: bool = False) -> None:
         self.manifest, self.where, self.peer = manifest, where, peer
         self.plain: tuple[type, ...] = () if json else (bytes, datetime, msgspec.Raw)
+
+    def older(self, value: Any) -> bytes | None:
+        """Its bytes in older versions, where these only leave fields out; None where there is more to be done."""
+        if self.manifest is None:
+            return None
+        older = Older(self.manifest, is_reply=self.where == REPLY)
+        try:
+            data = _encode(older.of(value))
+        except (TakeApart, AttributeError):  # or a field is unset
+            return None
+        for plan, number in older.made.items():
+            plan.count(number, self.where, self.peer)
+        return data
 
     def lower(self, value: Any) -> Any:
         """The plain form of any value."""
@@ -55,13 +75,14 @@ class Lowering:
             return value
         return msgspec.to_builtins(value, str_keys=False, enc_hook=to_text)
 
-    def _object(self, obj: VersionedObject) -> dict[str, Any]:
+    def _object(self, obj: VersionedObject, *, whole: bool = False) -> dict[str, Any]:
+        """``whole``: it is kept as a part of something that has changed, so what is left out of it gets lost."""
         shape = obj.__shape__.known_to(self.manifest)
         target = shape.version if self.manifest is None else shape.target(self.manifest, self.peer)
-        changed = tracking.changed_names(obj)
+        changes = _Changes(tracking.marks(obj), whole=whole or self.where == STORE)
         if shape is not obj.__shape__:
-            self._say_less(obj, shape, changed)
-        wire = self._fields_in(obj, shape, target, changed)
+            self._say_less(obj, shape, changes)
+        wire = self._fields_in(obj, shape, target, changes)
         for before, rewrite in shape.backports:
             if target < before:
                 rewrite(obj, wire)
@@ -74,7 +95,7 @@ class Lowering:
         tag = f"{shape.name}:{target}{'' if len(wire) == expected else '~'}"
         if self.where != STORE and obj._riding is not msgspec.UNSET:
             self._let_ride(obj._riding, wire, shape, target)
-        return {TAG: tag, **wire} | ({CHANGED: sorted(changed & wire.keys())} if changed else {})
+        return {TAG: tag, **wire} | changes.of(wire)
 
     def _let_ride(self, riding: Riding, wire: dict[str, Any], shape: Shape, target: Version) -> None:
         """What rides along goes where it belongs, if the peer still has a field that is gone here, or beside."""
@@ -86,35 +107,65 @@ class Lowering:
         if beside is not msgspec.UNSET:
             wire[RIDING] = beside
 
-    def _say_less(self, obj: VersionedObject, base: Shape, changed: set[str]) -> None:
+    def _say_less(self, obj: VersionedObject, base: Shape, changes: _Changes) -> None:
         """An object leaves as its base class, for who does not know its own."""
         own = obj.__shape__
-        for name in changed - base.fields.keys():
-            self._refuse_loss(obj, name, f"{own.name} {own.version}", f"{base.name}, not {own.name}")
+        for name in own.fields.keys() - base.fields.keys():
+            self._refuse_loss(obj, name, f"{own.name} {own.version}", f"{base.name}, not {own.name}", changes)
         telemetry.count(
             "objects.backport", object=own.name, from_version=str(own.version), to_version=base.name,
             where=self.where, peer=self.peer,
         )  # fmt: skip
 
-    def _fields_in(self, obj: VersionedObject, shape: Shape, target: Version, changed: set[str]) -> dict[str, Any]:
+    def _fields_in(self, obj: VersionedObject, shape: Shape, target: Version, changes: _Changes) -> dict[str, Any]:
         wire = {}
         for name, field in shape.fields.items():
             if not obj.is_set(name):
                 continue
             if field.exists_in(target):
-                wire[name] = self.lower(getattr(obj, name))
-            elif name in changed:
-                self._refuse_loss(obj, name, f"{shape.name} {field.since}", f"{shape.name} {target}")
+                wire[name] = self._part(getattr(obj, name), field.kind, whole=changes.replace(name))
+            else:
+                self._refuse_loss(obj, name, f"{shape.name} {field.since}", f"{shape.name} {target}", changes)
         for name, field in shape.tombstones.items():
             if field.exists_in(target) and field.has_default:
                 wire[name] = self.lower(field.make_default())
         return wire
 
-    def _refuse_loss(self, obj: VersionedObject, name: str, needs: str, pinned: str) -> None:
-        """A changed field is left out only where that loses nothing, or in a reply, which says what is."""
+    def _part(self, value: Any, kind: Kind, *, whole: bool) -> Any:
+        if whole and kind.objects:
+            value = kind.mapped(value, partial(self._object, whole=True))
+        return self.lower(value)
+
+    def _refuse_loss(self, obj: VersionedObject, name: str, needs: str, pinned: str, changes: _Changes) -> None:
+        """A field is left out only where that loses nothing, or in a reply, which says what is."""
+        if self.where == REPLY or not obj.is_set(name):
+            return
         field, value = obj.__shape__.fields[name], getattr(obj, name)
-        if self.where != REPLY and not field.is_default(value):
+        if changes.matter(name) and (changes.would_stay(name) or not field.is_default(value)):
             raise PinnedOut(what=f"{field.where} = {field.shown(value)}", needs=needs, pinned=pinned)
+
+
+class _Changes:
+    """What has changed in one object, and what that means for a field that a peer cannot take."""
+
+    def __init__(self, marks: set[str], *, whole: bool) -> None:
+        self._marks, self._whole = marks, whole
+
+    def matter(self, name: str) -> bool:
+        """Whether the peer is to keep this field."""
+        return self._whole or name in map(field_of, self._marks)
+
+    def replace(self, name: str) -> bool:
+        """Whether the peer is to keep what is in this field, and not only what has changed in the objects inside."""
+        return self._whole or any(field_of(mark) == name and not mark.endswith(INSIDE) for mark in self._marks)
+
+    def would_stay(self, name: str) -> bool:
+        """Whether what is kept already would stay as it was before the change; of a new object nothing is."""
+        return not self._whole and self.replace(name) and NEW not in self._marks
+
+    def of(self, wire: dict[str, Any]) -> dict[str, list[str]]:
+        """As they travel: those of fields that the peer can take."""
+        return {CHANGED: sorted(of_fields(self._marks, wire))} if self._marks else {}
 
 
 def to_json(obj: VersionedObject, manifest: Manifest | None = None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from midflight.context import Context
 from midflight.errors import NoContext, UnknownRemotable
 from midflight.objects.kinds import Kind, kind_of
 from midflight.objects.shape import object_kind
+from midflight.objects.slots import assign
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -74,13 +75,12 @@ class Remotable:
             return await self.function(context, **arguments)
         if self.is_class_method:
             return await self.function(target, **extra, **arguments)
-        before = target.__dict__.get("_context")
-        target.__dict__["_context"] = context
+        before = target._context
+        assign(target, "_context", context)
         try:
             return await self.function(target, **extra, **arguments)
         finally:
-            if before is not None:
-                target.__dict__["_context"] = before
+            assign(target, "_context", context if before is None else before)
 
 
 def remotable(

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
+from midflight.objects.marks import field_of
 from midflight.versions import Version
 
 TAG = "$"
@@ -42,7 +43,7 @@ def _step(rewrite: Callable[[dict[str, Any]], None], content: dict[str, Any]) ->
         return
     before = copy.deepcopy(content)
     rewrite(content)
-    taken = {name for name in before[CHANGED] if name in before and name not in content}
+    taken = {mark for mark in before[CHANGED] if field_of(mark) in before and field_of(mark) not in content}
     if taken:
         written = [name for name in content if name not in before or content[name] != before[name]]
         content[CHANGED] = sorted({*content[CHANGED], *written} - taken - {TAG, CHANGED})

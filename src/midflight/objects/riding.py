@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from midflight.objects.coercion import Refused
+from midflight.objects.marks import NEW, field_of, of_fields
 from midflight.objects.rewrites import CHANGED, TAG
 from midflight.versions import Version
 
@@ -25,7 +26,7 @@ def packed(version: Version, fields: Mapping[str, Any], changed: set[str]) -> Ri
     """These fields of that version; UNSET for none."""
     if not fields:
         return msgspec.UNSET
-    marks = sorted(changed & fields.keys())
+    marks = sorted(of_fields(changed, fields) - {NEW})
     return {TAG: str(version), **fields, **({CHANGED: marks} if marks else {})}
 
 
@@ -44,7 +45,7 @@ def unpacked(riding: Any) -> tuple[Version | None, dict[str, Any], set[str]]:
 def changed_unseen(obj: Any) -> str:
     """The name of a changed field that rides along, or an empty text. To save the object would lose that change."""
     riding = obj._riding
-    return "" if riding is msgspec.UNSET else ", ".join(map(str, riding.get(CHANGED) or ()))
+    return "" if riding is msgspec.UNSET else ", ".join(sorted({*map(field_of, riding.get(CHANGED) or ())}))
 
 
 def forget_changes(obj: Any) -> None:

@@ -1,62 +1,94 @@
 """What has changed in an object since it was loaded, to the last element of what it holds.
 
-Assignments are noted by name. What can change in place (lists, dicts, sets) is compared with a snapshot that is taken
-when an object becomes clean; nested objects keep their own account. Reading costs nothing.
+Assignments are noted. What can change in place (lists, dicts, sets) is compared with the snapshot that its first
+reading has left; nested objects keep their own account. How changes are noted, and travel: see ``marks``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
-from midflight.errors import PinnedOut
+from midflight.errors import PinnedOut, ReadOnlyField
 from midflight.objects.kinds import Kind
+from midflight.objects.marks import INSIDE, at, differing, field_of
 from midflight.objects.rewrites import TAG
 from midflight.objects.riding import changed_unseen, forget_changes
+from midflight.objects.slots import Slot, assign
 
-assign: Any = msgspec.Struct.__setattr__
-"""Set a field as it is: no coercion, no note of a change."""
-
-
-def settle(value: Any, kind: Kind, context: Any) -> None:
-    """Give every object inside ``value`` its context, and snapshots of what can change in place."""
-    for obj in kind.inside(value):
-        settle_object(obj, context)
+_shallow: Any = msgspec.Struct.__copy__  # type: ignore[attr-defined]  # it has one
 
 
-def settle_object(obj: Any, context: Any) -> None:
-    """The same for one object and all below it."""
-    shape = obj.__shape__
-    state = obj.__dict__
+def adopt(value: Any, kind: Kind, context: Any) -> None:
+    """Give every object inside ``value`` its context."""
     if context is not None:
-        state["_context"] = context
-    if shape.containers:
-        state["_snapshots"] = {n: kind.snapshot(getattr(obj, n)) for n, kind in shape.containers if obj.is_set(n)}
-    for name, kind in shape.holders:
-        if obj.is_set(name):
-            settle(getattr(obj, name), kind, context)
+        for obj in kind.inside(value):
+            adopt_object(obj, context)
 
 
-def note(obj: Any, name: str) -> None:
-    """Remember an assignment."""
-    if obj._changed is msgspec.UNSET:
-        assign(obj, "_changed", {name})
+def adopt_object(obj: Any, context: Any) -> None:
+    """The same for one object and all below it."""
+    if context is not None:
+        assign(obj, "_context", context)
+        for slot in obj.__shape__.holders:
+            for inner in _inside(obj, slot):
+                adopt_object(inner, context)
+
+
+def note(obj: Any, mark: str) -> None:
+    """Remember a change."""
+    changed = obj._changed
+    if changed is UNSET:
+        assign(obj, "_changed", {mark})
     else:
-        obj._changed.add(name)
+        changed.add(mark)
 
 
 def changed_names(obj: Any) -> set[str]:
-    """The fields whose content differs from what was loaded, assigned or changed in place."""
-    changed: set[str] = set() if obj._changed is msgspec.UNSET else set(obj._changed)
-    snapshots = obj.__dict__.get("_snapshots", {})
-    for name, kind in obj.__shape__.containers:
-        if name not in changed and name in snapshots and kind.differs(getattr(obj, name), snapshots[name]):
-            changed.add(name)
-    for name, kind in obj.__shape__.holders:
-        if name not in changed and obj.is_set(name) and any(map(changed_names, kind.inside(getattr(obj, name)))):
-            changed.add(name)
-    return changed
+    """The fields whose content differs from what was loaded: assigned, changed in place, or changed inside."""
+    return {field_of(mark) for mark in marks(obj)} - {""}
+
+
+def marks(obj: Any) -> set[str]:
+    """The same by their marks. Raises InvalidValue where something was put into a container that does not belong there,
+    and ReadOnlyField where the container is read-only."""
+    found: set[str] = set() if obj._changed is UNSET else set(obj._changed)
+    if obj._snapshots is not None:
+        found.update(_changed_in_place(obj, found))
+    for slot in obj.__shape__.holders:
+        if slot.name not in found and any(map(is_dirty, _within_reach(obj, slot, found))):
+            found.add(slot.name + INSIDE)
+    return found
+
+
+def is_dirty(obj: Any) -> bool:
+    """Whether anything has changed in it. Raises as ``marks``."""
+    if obj._changed is not UNSET or (obj._snapshots is not None and _changed_in_place(obj, ())):
+        return True
+    for slot in obj.__shape__.holders:
+        for inner in _within_reach(obj, slot, ()):
+            if is_dirty(inner) if inner.__shape__.deep else inner._changed is not UNSET:
+                return True
+    return False
+
+
+def fold(obj: Any) -> bool:
+    """Note what changed in place, in the object and all below it, so that it travels with it. Whether anything did."""
+    if obj._snapshots is not None:
+        for mark in _changed_in_place(obj, obj._changed or ()):
+            note(obj, mark)
+    for slot in obj.__shape__.holders:
+        dirty = False
+        for inner in _within_reach(obj, slot, obj._changed or ()):
+            # Most of what is nested has nothing that could change in place: its account says all, without a call.
+            if fold(inner) if inner.__shape__.deep else inner._changed is not UNSET:
+                dirty = True
+        if dirty and slot.name not in (obj._changed or ()):
+            note(obj, slot.name + INSIDE)
+    return obj._changed is not UNSET
 
 
 def refuse_loss(obj: Any, changed: set[str]) -> None:
@@ -67,45 +99,115 @@ def refuse_loss(obj: Any, changed: set[str]) -> None:
         raise PinnedOut(
             what=f"{shape.name}.{names}, which a peer changed,", needs=needs, pinned=f"{shape.name} {shape.version}"
         )
-    for name, kind in obj.__shape__.holders:
-        for inner in kind.inside(getattr(obj, name)) if name in changed else ():
+    for slot in obj.__shape__.holders:
+        for inner in _inside(obj, slot) if slot.name in changed else ():
             refuse_loss(inner, changed_names(inner))
-
-
-def fold(obj: Any) -> set[str]:
-    """Note what changed in place, in the object and all below it, so that it travels with it. Returns the names."""
-    for name, kind in obj.__shape__.holders:
-        if obj.is_set(name):
-            for inner in kind.inside(getattr(obj, name)):
-                fold(inner)
-    changed = changed_names(obj)
-    assign(obj, "_changed", changed or msgspec.UNSET)
-    return changed
 
 
 def take(obj: Any, name: str, value: Any) -> None:
     """Set a loaded value: coerced, clean, and under the object's context."""
-    spec = obj.__shape__.fields[name]
-    kind, value = spec.kind, spec.coerce(value, spec.where)
-    assign(obj, name, value)
-    if obj._changed is not msgspec.UNSET:
-        obj._changed.discard(name)
-    settle(value, kind, obj.__dict__.get("_context"))
-    for inner in kind.inside(value):
+    spec, slot = obj.__shape__.fields[name], obj.__shape__.slots[name]
+    slot.put(obj, spec.coerce(value, spec.where))
+    if obj._changed is not UNSET:
+        obj._changed.difference_update([mark for mark in obj._changed if field_of(mark) == name])
+    for inner in _inside(obj, slot):
+        adopt_object(inner, obj._context)
         forget(inner)
-    if kind.mutable:
-        obj.__dict__.setdefault("_snapshots", {})[name] = kind.snapshot(value)
+    watch(obj, [slot])
 
 
 def forget(obj: Any, *, deep: bool = True) -> None:
     """Make the object clean, and all below it where ``deep``."""
-    assign(obj, "_changed", msgspec.UNSET)
+    shape, assigned, read = obj.__shape__, obj._changed or (), obj._snapshots or ()
+    for slot in shape.holders if deep else ():
+        for inner in _inside(obj, slot):
+            forget(inner)
+    assign(obj, "_changed", UNSET)
     forget_changes(obj)
-    for name, kind in obj.__shape__.holders if deep else ():
-        if obj.is_set(name):
-            for inner in kind.inside(getattr(obj, name)):
-                forget(inner)
-    if obj.__shape__.containers:
-        obj.__dict__["_snapshots"] = {
-            name: kind.snapshot(getattr(obj, name)) for name, kind in obj.__shape__.containers if obj.is_set(name)
-        }
+    touched = {*map(field_of, assigned), *read} if assigned or read else ()
+    watch(obj, [slot for slot in shape.containers if slot.name in touched])
+
+
+def watch(obj: Any, slots: Iterable[Slot]) -> None:
+    """Take new snapshots of containers to which somebody else may hold a reference, or to the objects in them."""
+    for slot in slots:
+        if slot.is_container:
+            if obj._snapshots is None:
+                assign(obj, "_snapshots", {})
+            obj._snapshots[slot.name] = slot.kind.snapshot(slot.get(obj))
+
+
+def copied(obj: Any) -> Any:
+    """A copy that shares nothing with the original, with its context and its changes. What changed in place must be
+    folded before."""
+    shape = obj.__shape__
+    twin = _shallow(obj) if type(obj) is shape.cls else _partial_copy(obj)
+    if obj._changed is not UNSET:
+        assign(twin, "_changed", set(obj._changed))
+    if obj._riding is not UNSET:
+        assign(twin, "_riding", dict(obj._riding))
+    for slot in shape.deep:
+        try:
+            slot.put(twin, slot.kind.copied(slot.get(obj)))
+        except AttributeError:
+            continue  # it is unset
+    if obj._context is not None:
+        assign(twin, "_context", obj._context)
+    return twin
+
+
+def _partial_copy(obj: Any) -> Any:
+    shape = obj.__shape__
+    values = {name: slot.get(obj) for name, slot in shape.slots.items() if obj.is_set(name)}
+    return msgspec.StructMeta.__call__(shape.partial, **values)
+
+
+def _changed_in_place(obj: Any, known: Iterable[str]) -> list[str]:
+    """The marks of containers that differ from their snapshots, beside those that are known to have changed as a whole.
+    Their content is checked, for nobody did when it was put there. Raises InvalidValue and ReadOnlyField."""
+    slots = obj.__shape__.slots
+    found = [name for name, before in obj._snapshots.items() if slots[name].kind.differs(slots[name].get(obj), before)]
+    for name in found:
+        _check(obj, slots[name])
+    return [
+        at(name, path)
+        for name in found
+        if name not in known
+        for path in differing(slots[name].get(obj), obj._snapshots[name])
+    ]
+
+
+def _check(obj: Any, slot: Slot) -> None:
+    """Coerce what was put into a container, which stays the same one. Raises InvalidValue, and ReadOnlyField."""
+    field, value = obj.__shape__.fields[slot.name], slot.get(obj)
+    if field.read_only and slot.name not in (obj._changed or ()):
+        raise ReadOnlyField(object=obj.__shape__.name, field=slot.name)
+    fresh = field.coerce(value, field.where)
+    if fresh == value:
+        return
+    if isinstance(value, list):
+        value[:] = fresh
+    elif isinstance(value, dict | set):
+        value.clear()
+        value.update(fresh)
+    else:
+        slot.put(obj, fresh)
+
+
+def _inside(obj: Any, slot: Slot) -> Iterable[Any]:
+    """The versioned objects in a field; none where it is unset."""
+    try:
+        value = slot.get(obj)
+    except AttributeError:
+        return ()
+    if slot.is_object:
+        return () if value is None else (value,)
+    return slot.kind.inside(value)
+
+
+def _within_reach(obj: Any, slot: Slot, changed: Iterable[str]) -> Iterable[Any]:
+    """Those that may have changed: a container that was neither read nor assigned has kept them to itself."""
+    untouched = slot.is_container and (obj._snapshots is None or slot.name not in obj._snapshots)
+    if untouched and not (changed and slot.name in map(field_of, changed)):
+        return ()
+    return _inside(obj, slot)

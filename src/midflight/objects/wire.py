@@ -8,6 +8,7 @@ brought forward; what comes from a newer one is read by skipping, where its send
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from typing import Any, TypeVar
 
 import msgspec
@@ -18,14 +19,17 @@ from midflight.objects.base import VersionedObject
 from midflight.objects.coercion import to_text
 from midflight.objects.kinds import Kind
 from midflight.objects.lowering import REPLY, Lowering, to_json
+from midflight.objects.older import road_for
 from midflight.objects.riding import forget_changes
-from midflight.objects.rows import from_row, to_row
+from midflight.objects.rows import check_expected, from_row, from_rows, to_row
 from midflight.objects.shape import kind_of_class
+from midflight.objects.slots import assign
 from midflight.objects.types import CODECS, codec_of
 from midflight.versions import Manifest
 
 __all__ = [
-    "REPLY", "apply", "clone", "decode", "decode_fields", "encode", "from_json", "from_row", "to_json", "to_row",
+    "REPLY", "apply", "check_expected", "clone", "decode", "decode_fields", "encode", "from_json", "from_row",
+    "from_rows", "to_json", "to_row",
 ]  # fmt: skip
 
 V = TypeVar("V", bound=VersionedObject)
@@ -44,27 +48,25 @@ def encode(value: Any, manifest: Manifest | None = None, *, where: str = "sender
     ``where`` it was made and the ``peer``.
     """
     if _native(value, manifest):
-        return _encode(value)
-    return _encode(Lowering(manifest, where, peer).lower(value))
+        try:
+            return _encode(value)
+        except AttributeError:  # an unset field, somewhere inside
+            pass
+    lowering = Lowering(manifest, where, peer)
+    return lowering.older(value) or _encode(lowering.lower(value))
 
 
 def _native(value: Any, manifest: Manifest | None) -> bool:
-    """Whether every object inside is complete and understood as it is; notes changes made in place on the way."""
+    """Whether every object inside is understood as it is; notes changes made in place on the way."""
     if isinstance(value, VersionedObject):
         tracking.fold(value)
-        return _complete(value) and (manifest is None or value.__shape__.same_under(manifest))
+        shape = value.__shape__
+        return shape.is_plain if manifest is None else road_for(shape, manifest) is True
     if isinstance(value, dict):
         value = value.values()
     elif not isinstance(value, list | tuple | set | frozenset):
         return not CODECS or codec_of(type(value)) is None
     return min([_native(item, manifest) for item in value], default=True)  # no short cut: all of them are folded
-
-
-def _complete(obj: VersionedObject) -> bool:
-    shape = obj.__shape__
-    return type(obj) is shape.native and all(
-        _complete(inner) for name, kind in shape.holders for inner in kind.inside(getattr(obj, name))
-    )
 
 
 def decode(
@@ -79,7 +81,7 @@ def decode(
         value = kind.decoder.decode(data)
     except (*_UNREADABLE, ValueError):
         value = kind.build(_tree(data, path), path, sender)
-    tracking.settle(value, kind, context)
+    tracking.adopt(value, kind, context)
     return value
 
 
@@ -123,24 +125,23 @@ def from_json(wire: Mapping[str, Any], cls: type[V], *, context: Any = None) -> 
     """The inverse of to_json, from any version up to our own; the object is clean. Raises InvalidValue, NotReadable."""
     kind = kind_of_class(cls)
     obj: V = kind.build(wire, cls.__shape__.name, None)
-    tracking.settle(obj, kind, context)
+    tracking.adopt(obj, kind, context)
     return obj
 
 
 def apply(target: VersionedObject, fresh: VersionedObject) -> None:
     """Give ``target`` everything that ``fresh``, another object of its class, holds, with its state of changes."""
-    for name in fresh.__shape__.fields:
+    for name, slot in fresh.__shape__.slots.items():
         if fresh.is_set(name):
-            tracking.assign(target, name, getattr(fresh, name))
-    tracking.assign(target, "_changed", fresh._changed)
+            slot.put(target, slot.get(fresh))
+    for beside in ("_changed", "_snapshots"):
+        assign(target, beside, getattr(fresh, beside))
     if fresh._riding is not msgspec.UNSET:
-        tracking.assign(target, "_riding", fresh._riding)
+        assign(target, "_riding", fresh._riding)
     forget_changes(target)
-    tracking.settle_object(target, target.__dict__.get("_context"))
+    tracking.adopt_object(target, target._context)
 
 
 def clone(obj: V) -> V:
     """A copy that shares nothing with the original, with its context and its changes."""
-    kind = kind_of_class(obj.__shape__.cls)
-    copy: V = decode(encode(obj), kind, context=obj.__dict__.get("_context"))
-    return copy
+    return copy(obj)
