@@ -172,7 +172,8 @@ class Traffic:
         self.client, self.pools = client, Pools()
         self._dice = random.Random(0)
         self._tasks: list[asyncio.Task[None]] = []
-        self._aside: set[asyncio.Task[Answer]] = set()
+        self._aside: dict[asyncio.Future[Answer], str] = {}
+        """The requests that are in flight for the road, with the instance of each."""
         self._stopping = asyncio.Event()
 
     async def populate(self, instances: int, hosts: list[str], per_second: float = 25) -> int:
@@ -213,20 +214,21 @@ class Traffic:
 
     async def put_in_flight(self, host: str | None, writes: int) -> int:
         """Send up to ``writes`` writes, to instances on ``host`` or on any; returns when they have left, unanswered."""
-        candidates = [one for one in self.pools.guarded if host in (None, one.host)]
+        unanswered = set(self._aside.values())
+        candidates = [one for one in self.pools.guarded if host in (None, one.host) and one.uuid not in unanswered]
         seen = await all_of(4, [look(self.client, one) for one in candidates])
         chosen = [one for one, is_idle in zip(candidates, seen, strict=True) if is_idle][:writes]
         left = [asyncio.Event() for _ in chosen]
         for one, op, event in zip(chosen, itertools.cycle(["resize", "reboot"]), left, strict=False):
-            self._send_aside(change(self.client, one, op, self._dice, [], event.set), event)
+            self._send_aside(one.uuid, change(self.client, one, op, self._dice, [], event.set), event)
         await asyncio.gather(*(event.wait() for event in left))
         return len(chosen)
 
-    def _send_aside(self, request: Awaitable[Answer], event: asyncio.Event) -> None:
+    def _send_aside(self, uuid: str, request: Awaitable[Answer], event: asyncio.Event) -> None:
         task = asyncio.ensure_future(request)
         task.add_done_callback(lambda _: event.set())
-        task.add_done_callback(self._aside.discard)
-        self._aside.add(task)
+        task.add_done_callback(self._aside.pop)
+        self._aside[task] = uuid
 
     def avoid(self, host: str) -> list[str]:
         """No live migration goes to this host any more: its agent is about to leave, and the API would refuse."""
