@@ -86,7 +86,7 @@ def test_a_field_is_worded_with_its_marks() -> None:
 
     fields = Disk.__shape__.resolve().fields
     assert field_in_words(fields["tags"]) == "list[str], default [], since 1.1, read-only"
-    assert field_in_words(fields["when"]) == "str, default lambda()"
+    assert field_in_words(fields["when"]) == "str, default lambda() body c9315f7e"
     assert object_in_words(Disk)["version"] == "1.1"
 
 
@@ -99,7 +99,7 @@ def test_a_whole_life_is_in_words() -> None:
         colour: str = field(default="red", until="1.1")
 
     assert object_in_words(Door)["fields"] == {
-        "state": "Way(open | shut | else open), default shut, moves {shut to open, open to nothing}",
+        "state": "Way(open | shut | else open), default shut, moves {open to nothing, shut to open}",
         "key": "str, default '', sensitive",
         "colour": "str, default 'red', until 1.1",
     }
