@@ -159,7 +159,7 @@ class Pair:
             _category(change, wider, narrower), name, type_change(old.type, new.type, change),
             "; ".join(self._type_breaks(change, wider, narrower)),
             f"{self.bump}, {ports}" if ports else self.bump,
-            self.head + "\n\n".join(rewrites.values()),
+            (self.head + "\n\n".join(rewrites.values())).rstrip(),
         )  # fmt: skip
 
     def _rewrites_due(
