@@ -158,12 +158,9 @@ def _codec(codec: Codec) -> str:
 
 
 def _constraints(kind: Constrained) -> list[str]:
+    metas = [meta for meta in get_args(kind.wire_type)[1:] if isinstance(meta, msgspec.Meta)]
     return [
-        f"{name} {getattr(meta, name)!r}"
-        for meta in get_args(kind.wire_type)[1:]
-        if isinstance(meta, msgspec.Meta)
-        for name in CONSTRAINTS
-        if getattr(meta, name) is not None
+        f"{name} {getattr(meta, name)!r}" for name in CONSTRAINTS for meta in metas if getattr(meta, name) is not None
     ]
 
 
