@@ -180,7 +180,7 @@ class CannotBackport(ObjectError):
     def __init__(
         self, reason: str, *, object: str = "it", version: str = "as it is", target: str = "an older version"
     ) -> None:
-        super().__init__(object=object, version=version, target=target, reason=reason)
+        MidflightError.__init__(self, object=object, version=version, target=target, reason=reason)
 
 
 class RewriteFailed(ObjectError):

@@ -138,13 +138,16 @@ def test_a_digest_stands_for_what_a_body_does() -> None:
 
 
 MODULE = """
+import functools
 import os
 LIMIT = 8
 HOME = os.path.join("a", "b")
+once = functools.cache
 
 def cut(text):
     return text[:LIMIT] if HOME else again(text)
 
+@once
 def again(text):
     return cut(text)
 

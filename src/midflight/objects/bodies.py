@@ -45,7 +45,7 @@ def _behind(function: Callable[..., Any], node: ast.AST, callers: frozenset[Any]
     local = {name.id for name in names if not isinstance(name.ctx, ast.Load)}
     local |= {part.arg for part in ast.walk(node) if isinstance(part, ast.arg)}
     for name in sorted({name.id for name in names} - local):
-        found = getattr(function, "__globals__", {}).get(name)
+        found = inspect.unwrap(getattr(function, "__globals__", {}).get(name))  # type: ignore[arg-type]  # or anything
         if inspect.isfunction(found) and _family(found) == _family(function):
             if found not in callers:
                 yield f"{name} is {_digest(found, callers)}"
@@ -58,6 +58,7 @@ def _family(function: Callable[..., Any]) -> str:
     return (getattr(function, "__module__", None) or "").partition(".")[0]
 
 
+@functools.lru_cache(maxsize=8)
 def _literals(text: str) -> dict[str, ast.expr]:
     """The constants that are written in a module. One that is computed may be another in each process."""
     written: dict[str, ast.expr] = {}

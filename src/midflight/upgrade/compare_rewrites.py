@@ -19,7 +19,8 @@ def rewrite_changes(what: str, old: Rewrite | None, new: Rewrite | None) -> Iter
     if change := _change(what, old, new):
         yield Category.WIRE if what == "backport" else Category.STORE, change, _FORMS
     if old is not None and old.lossy != new.lossy:
-        yield Category.CODE, *(("became lossy", _LESS) if new.lossy else ("is no longer lossy", _ALL))
+        change, breaks = ("became lossy", _LESS) if new.lossy else ("is no longer lossy", _ALL)
+        yield Category.CODE, change, breaks
 
 
 def _change(what: str, old: Rewrite | None, new: Rewrite) -> str:

@@ -86,7 +86,7 @@ def _of_object(thing: Thing) -> Iterator[tuple[Version, Mark]]:
         if part.until:
             yield part.until, Mark(path, f"until={_quoted(part.until)}", "no peer has the field", at_rest=True)
     for name, rewrite in thing.backports.items():
-        line = f"@backport(before={_quoted(rewrite.at)})"
+        line = f"@backport(before={_quoted(rewrite.at)}{', lossy=True' if rewrite.lossy else ''})"
         yield rewrite.at, Mark(f"{thing.name}.{name}()", line, f"no peer needs it: {rewrite.says}")
     for name, rewrite in thing.forwardports.items():
         line = f"@forwardport(since={_quoted(rewrite.at)})"
