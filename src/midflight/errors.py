@@ -12,6 +12,7 @@
     │   ├── UnknownRemotable (LookupError)     a peer named a method that we do not offer
     │   ├── NotReadable                        a peer sent a version that needs a translation
     │   ├── CannotBackport                     no older form says the same
+    │   ├── RewriteFailed                      a named backport or forwardport is wrong
     │   └── Conflict                           a compare-and-swap found something else
     ├── RpcError
     │   ├── NotDelivered (ConnectionError)     nobody took the message: safe to repeat
@@ -165,12 +166,33 @@ class NotReadable(ObjectError):
 
 
 class CannotBackport(ObjectError):
-    """{object} {version} cannot be said in {target}: {reason}."""
+    """{object} {version} cannot be said in {target}: {reason}.
+
+    A named backport that finds something which an older peer must not be told wrongly raises ``CannotBackport("…")``
+    with the reason alone; object, version and target are filled in round it.
+    """
 
     object: str
     version: str
     target: str
     reason: str
+
+    def __init__(
+        self, reason: str, *, object: str = "it", version: str = "as it is", target: str = "an older version"
+    ) -> None:
+        MidflightError.__init__(self, object=object, version=version, target=target, reason=reason)
+
+
+class RewriteFailed(ObjectError):
+    """{path}: {rewrite} failed to lead {object} from {version} to {target}: {error}. A rewrite must take every form of
+    the version that it leads from."""
+
+    path: str
+    object: str
+    rewrite: str
+    version: str
+    target: str
+    error: str
 
 
 class Conflict(ObjectError):

@@ -1,5 +1,7 @@
 from collections.abc import Callable
 
+import pytest
+
 from tests.cli.street import Outcome, Shop
 
 Command = Callable[..., Outcome]
@@ -62,6 +64,25 @@ fail: Item.weight: added without since (wire)
 
 fail: 1 change that peers in the skew window (kilo) would not survive
 """
+
+
+HIDDEN = [
+    ("price: str", "price: str = field(sensitive=True)", "Item.price: became sensitive (code)"),
+    ("price: str", 'price: str = field(column="cost")', "Item.price: column changed from its own name to cost (store)"),
+    ("default=None)", "default_factory=lambda: 7)", "Item.cents: default changed from None to lambda() body"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "line"), HIDDEN)
+def test_check_finds_what_no_type_shows(midflight: Command, shop: Shop, old: str, new: str, line: str) -> None:
+    """And exits 2; a new version is enough."""
+    midflight("release", "freeze", "kilo")
+    shop.edit(f"    {old}\n" if old.startswith("price") else old, f"    {new}\n" if new.startswith("price") else new)
+    found = midflight("release", "check")
+    assert (found.code, found.out.startswith(f"fail: {line}")) == (2, True)
+    assert '  | class Item(VersionedObject, version="1.2"):\n' in found.out
+    shop.edit('version="1.1"):\n    id', 'version="1.2"):\n    id')
+    assert midflight("release", "check").code == 0
 
 
 def test_check_answers_machines_in_json(midflight: Command, shop: Shop) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Protocol, Self, assert_type
 from uuid import UUID
 
 from midflight import (
+    CannotBackport,
     Client,
     Context,
     Deferred,
@@ -63,8 +64,10 @@ class Instance(VersionedObject, version="2.3"):
     disks: list[Disk] = lazy(since="2.1")
     created_at: datetime | None = field(since="2.2", default=None)
 
-    @backport(before="2.3")
+    @backport(before="2.3", lossy=True)
     def paused_was_called_on(self, wire: Wire) -> None:
+        if self.host is None:
+            raise CannotBackport("it would say that it runs somewhere")
         if wire.get("power") == "paused":
             wire["power"] = "on"
 

@@ -229,6 +229,51 @@ def test_another_body_of_an_adapter_is_found(tmp_path: Path) -> None:
     assert finding.change == "the adapter's body changed"
 
 
+def _adapted(adapt: bool, *, major: int = 4) -> type:
+    serves = ("3.5",) if major == 4 else ()
+
+    class API(Interface, Protocol, topic="compute", version=f"{major}.0" if major == 4 else "3.5", serves=serves):
+        @endpoint(since="3.0")
+        async def stop(self, context: Context, name: str) -> None: ...
+
+        if adapt:
+
+            @stop.adapt(before="4.0")
+            @staticmethod
+            def names_were_loud(name: str) -> Mapping[str, Any]:
+                """Names were in capitals."""
+                return {"name": name.lower()}
+
+            @stop.revert(before="4.0")
+            @staticmethod
+            def names_are_quiet(name: str) -> Mapping[str, Any]:
+                """Names are in small letters."""
+                return {"name": name.upper()}
+
+    return API
+
+
+def test_an_adapter_that_leaves_all_types_as_they_are_is_found_when_it_comes(tmp_path: Path) -> None:
+    """The same version would be heard and said in two ways."""
+    found = checked(tmp_path, [_adapted(adapt=False)], [_adapted(adapt=True)]).findings
+    assert [(finding.path, finding.change, finding.due) for finding in found] == [
+        ("compute.stop.adapt_before_4", "adapter added", "compute 4.1"),
+        ("compute.stop.revert_before_4", "adapter added", "compute 4.1"),
+    ]
+
+
+def test_an_adapter_may_not_go_while_a_peer_in_the_window_needs_it(tmp_path: Path) -> None:
+    """Though the signatures are the same without it; afterwards it may."""
+    codes = [[_adapted(adapt=False, major=3)], [_adapted(adapt=True)], [_adapted(adapt=False)]]
+    found = checked(tmp_path / "two", *codes, window=2, name="r3").findings
+    assert [(finding.path, finding.change, finding.peers) for finding in found] == [
+        ("compute.stop.adapt_before_4", "adapter removed", ("r1",)),
+        ("compute.stop.revert_before_4", "adapter removed", ("r1",)),
+    ]
+    assert found[0].breaks.startswith("a peer that speaks compute 3.5 needs it: names_were_loud: Names were in")
+    assert not checked(tmp_path / "one", *codes, window=1, name="r3").findings
+
+
 def test_an_interface_that_went_is_found(tmp_path: Path) -> None:
     """A peer still calls it."""
 

@@ -69,6 +69,7 @@ def test_every_change_is_told_once_in_words(tmp_path: Path) -> None:
             "field label: default 'disk' → 'other'; is read-only now",
             "field owner is new: str | None, default None",
             "for older peers, disks_had_a_size: Before 1.1 each disk had a size.",
+            "readable from 1.1, was from 1.0",
         ],
         "object Gone is gone, it was 1.3": [],
         "compute 3.5 → 4.0": [

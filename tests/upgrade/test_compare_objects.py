@@ -1,5 +1,7 @@
 """One object then and now, as their frozen words say it."""
 
+from dataclasses import replace
+
 from midflight.upgrade.compare_objects import object_findings
 from midflight.upgrade.finding import Finding
 from midflight.upgrade.reading import Thing, read_part
@@ -40,9 +42,29 @@ def test_the_name_of_a_removed_field_does_not_come_back() -> None:
     assert finding == ("store", "came back, though a field of this name was removed in 1.1")
 
 
-def test_what_is_only_for_people_needs_no_version() -> None:
-    """A field that becomes sensitive is masked; its bytes and its meaning stay."""
-    assert found(disk("1.0", label="str"), disk("1.0", label="str, sensitive")) == []
+def test_whether_a_field_is_masked_needs_a_version() -> None:
+    """Its bytes stay, but one of two codes of one version would tell it in its logs."""
+    open_, masked = disk("1.0", label="str, default 'a'"), disk("1.0", label="str, default ***, sensitive")
+    assert found(open_, masked) == [("code", "became sensitive")]
+    assert found(masked, open_) == [("code", "is no longer sensitive")]
+    assert found(open_, disk("1.1", label="str, default ***, sensitive")) == []
+
+
+def test_of_a_sensitive_default_it_is_seen_whether_it_is_there() -> None:
+    """And not which it is."""
+    none, hidden = disk("1.0", key="str, default None, sensitive"), disk("1.0", key="str, default ***, sensitive")
+    assert found(none, hidden) == [("code", "default changed from None to ***")]
+    assert found(hidden, hidden) == []
+
+
+def test_who_may_skip_what_is_new_is_compared() -> None:
+    """Where no backport and no tombstone that came or went tells it already."""
+    old, new = disk("1.1", label="str"), disk("1.1", label="str")
+    assert found(replace(old, readable_from=Version(1, 1)), replace(new, readable_from=Version(1, 0))) == [
+        ("wire", "readable from 1.0, and was from 1.1")
+    ]
+    buried = disk("1.1", label="str", gone="str, until 1.1")
+    assert found(replace(buried, readable_from=Version(1, 1)), replace(new, readable_from=Version(1, 0))) == []
 
 
 def test_other_transitions_need_a_version() -> None:

@@ -9,7 +9,7 @@ from cyclopts import App
 from midflight.cli.options import ConfigFile, Json
 from midflight.cli.output import Output
 from midflight.cli.place import open_place
-from midflight.conductor.contract import FRAMEWORK, UNRELEASED, contract_of, release_of
+from midflight.conductor.contract import FRAMEWORK, UNRELEASED, release_of
 from midflight.project import Project
 from midflight.upgrade.check import Check
 from midflight.upgrade.check import check as check_contract
@@ -20,7 +20,7 @@ from midflight.upgrade.frozen import frozen
 from midflight.upgrade.reading import Said, said
 from midflight.upgrade.retire import Retirement
 from midflight.upgrade.retire import retire as retire_release
-from midflight.upgrade.wording import contract_in_words
+from midflight.upgrade.wording import project_in_words
 from midflight.versions import Release
 
 app = App(name="release", help="Frozen releases: what each understands.")
@@ -139,7 +139,7 @@ def diff(before: str, after: str | None = None, /, *, config: ConfigFile = None,
 
 def _said(project: Project, name: str | None) -> Said:
     if name is None:
-        return said(contract_in_words(contract_of(project)))
+        return said(project_in_words(project))
     return frozen(project, project.release(name).name)
 
 

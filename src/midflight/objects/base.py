@@ -308,12 +308,14 @@ def _content(obj: VersionedObject) -> dict[str, Any]:
 Rewrite = TypeVar("Rewrite", bound=Callable[..., None])
 
 
-def backport(*, before: str) -> Callable[[Rewrite], Rewrite]:
+def backport(*, before: str, lossy: bool = False) -> Callable[[Rewrite], Rewrite]:
     """Mark a method ``(self, wire)`` that rewrites the wire form for peers older than ``before``.
 
-    Its name says what used to be, its docstring why; both are shown to operators. Newest runs first.
+    Its name says what used to be, its docstring why; both are shown to operators. Newest runs first. ``lossy=True``
+    says that an older peer is not told all: a reviewer sees it, and it is counted apart. Where an older peer must not
+    be told less, it raises ``CannotBackport("reason")``.
     """
-    return _marker("__backport__", before)
+    return _marker("__backport__", before, lossy=lossy)
 
 
 def forwardport(*, since: str) -> Callable[[Rewrite], Rewrite]:
@@ -321,9 +323,11 @@ def forwardport(*, since: str) -> Callable[[Rewrite], Rewrite]:
     return _marker("__forwardport__", since)
 
 
-def _marker(mark: str, version: str) -> Callable[[Rewrite], Rewrite]:
+def _marker(mark: str, version: str, *, lossy: bool = False) -> Callable[[Rewrite], Rewrite]:
     def apply(function: Rewrite) -> Rewrite:
-        setattr(getattr(function, "__func__", function), mark, Version.parse(version))
+        marked: Any = getattr(function, "__func__", function)
+        setattr(marked, mark, Version.parse(version))
+        marked.__lossy__ = lossy
         return function
 
     return apply

@@ -9,18 +9,20 @@ from __future__ import annotations
 import enum
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sized
 from typing import Any, get_args
 
 import msgspec
 
 from midflight.objects.base import VersionedObject
-from midflight.objects.bodies import digest_of, keys_touched
+from midflight.objects.bodies import digest_of, keys_touched, told
 from midflight.objects.containers import DictOf, ListOf, TupleOf
-from midflight.objects.fields import MISSING, Field
-from midflight.objects.leaves import Constrained, Growing, Kind, Late, Optional
+from midflight.objects.fields import MASK, MISSING, Field
+from midflight.objects.leaves import Constrained, Growing, Kind, Late, Optional, Own
 from midflight.objects.remote import Remotable, remotables_of
+from midflight.objects.rewrites import is_lossy
 from midflight.objects.shape import Shape
+from midflight.objects.types import Codec, codec_of
 
 Words = dict[str, Any]
 """Nested tables of names to words."""
@@ -30,10 +32,11 @@ _PLAIN = re.compile(r"[A-Za-z_][\w./+-]*")
 _AMBIGUOUS = frozenset({"None", "True", "False", "nan", "inf"})
 
 
-def object_in_words(cls: type[VersionedObject]) -> Words:
-    """Version, fields, remotables and named rewrites; tables that would be empty are left out.
+def object_in_words(cls: type[VersionedObject], among: Container[str] = ()) -> Words:
+    """Version, fields, remotables and named rewrites; tables that would be empty are left out. Of the objects that it
+    extends, those ``among`` the project's own, whose place it may take.
 
-    Raises ProjectError where the source of a rewrite is not at hand.
+    Raises ProjectError where the source of a rewrite, or of another function of a field, is not at hand.
     """
     shape = cls.__shape__.resolve()
     tables: Words = {
@@ -42,7 +45,9 @@ def object_in_words(cls: type[VersionedObject]) -> Words:
         "backports": {f.__name__: _rewrite(f"before {before}", f) for before, f in shape.backports},
         "forwardports": {f.__name__: _rewrite(f"since {since}", f) for since, f in shape.forwardports},
     }
-    head = {"version": str(shape.version), "readable_from": str(shape.readable_from)}
+    head: Words = {"version": str(shape.version), "readable_from": str(shape.readable_from)}
+    if extends := [base.name for base in shape.bases() if base.name in among]:
+        head["extends"] = extends
     return head | {name: table for name, table in tables.items() if table}
 
 
@@ -62,15 +67,18 @@ def field_in_words(field: Field) -> str:
         "read-only" if field.read_only else "",
         "sensitive" if field.sensitive else "",
         _transitions(field.transitions),
+        f"column {_named(field.column)}" if field.column != field.name else "",
+        f"from_column {told(field.from_column)}" if field.from_column else "",
+        f"to_column {told(field.to_column)}" if field.to_column else "",
     )
 
 
 def _transitions(allowed: Mapping[Any, Iterable[Any]] | None) -> str:
-    """``moves {off to on, on to off or paused}``."""
+    """``moves {off to on, on to off or paused}``, in order, since the moves are a set."""
     if allowed is None:
         return ""
-    ways = (f"{worded(before)} to {' or '.join(map(worded, after)) or 'nothing'}" for before, after in allowed.items())
-    return f"moves {_inside('{}', ways)}"
+    ways = (f"{worded(old)} to {' or '.join(sorted(map(worded, new))) or 'nothing'}" for old, new in allowed.items())
+    return f"moves {_inside('{}', ways, ordered=True)}"
 
 
 def remotable_in_words(owner: type, remotable: Remotable) -> str:
@@ -90,9 +98,10 @@ def argument(name: str, kind: Kind, default: Any = inspect.Parameter.empty, sinc
 
 
 def _rewrite(when: str, function: Callable[..., Any]) -> str:
-    """``before 1.17, body 5f3c91aa, on power_state: Before 1.17 a machine …``."""
+    """``before 1.17, lossy, body 5f3c91aa, on power_state: Before 1.17 a machine …``."""
     keys = keys_touched(function)
-    head = listed(when, f"body {digest_of(function)}", f"on {' '.join(keys)}" if keys else "")
+    lossy, body = "lossy" if is_lossy(function) else "", f"body {digest_of(function)}"
+    head = listed(when, lossy, body, f"on {' '.join(keys)}" if keys else "")
     return f"{head}: {says(function)}"
 
 
@@ -121,6 +130,8 @@ def spell(kind: Kind) -> str:
             return f"dict[{spell(kind.key)}, {spell(kind.value)}]"
         case Constrained():
             return f"{spell(kind.base)} {{{', '.join(_constraints(kind))}}}"
+        case Own():
+            return f"{kind.name} {{{_codec(kind.codec)}}}"
     return _leaf(kind)
 
 
@@ -141,23 +152,38 @@ def _fallback(type_: type[enum.Enum], kind: Kind) -> list[str]:
         return []
 
 
+def _codec(codec: Codec) -> str:
+    """``coerce to_money 5f3c91aa, encode str, decode lambda 0a54e3a2``."""
+    return f"coerce {told(codec.coerce)}, encode {told(codec.encode)}, decode {told(codec.decode)}"
+
+
 def _constraints(kind: Constrained) -> list[str]:
+    metas = [meta for meta in get_args(kind.wire_type)[1:] if isinstance(meta, msgspec.Meta)]
     return [
-        f"{name} {getattr(meta, name)!r}"
-        for meta in get_args(kind.wire_type)[1:]
-        if isinstance(meta, msgspec.Meta)
-        for name in CONSTRAINTS
-        if getattr(meta, name) is not None
+        f"{name} {getattr(meta, name)!r}" for name in CONSTRAINTS for meta in metas if getattr(meta, name) is not None
     ]
 
 
 def _default(field: Field) -> str:
+    """The value, or ``new_token() body 5f3c91aa``, by what it is made; of a sensitive one only that it is there.
+
+    A digest would not hide it, for what a secret may be can be tried out; nor would that of a body, which may hold one.
+    """
     if field.factory is MISSING:
-        return worded(field.default)
+        return MASK if field.sensitive and not _is_nothing(field.default) else worded(field.default)
     if field.factory in (list, dict, set, tuple, frozenset):
         return worded(field.factory())
-    name = getattr(field.factory, "__name__", "made")
-    return "lambda()" if name == "<lambda>" else f"{name}()"
+    name, _, body = told(field.factory).partition(" ")
+    return f"{name}()" + (f" body {body}" if body and not field.sensitive else "")
+
+
+def _is_nothing(value: Any) -> bool:
+    """No value, or an empty one, which gives no secret away."""
+    return value is None or (isinstance(value, Sized) and not value)
+
+
+def _named(name: str) -> str:
+    return name if _PLAIN.fullmatch(name) else repr(name)
 
 
 def worded(value: Any) -> str:
@@ -166,6 +192,8 @@ def worded(value: Any) -> str:
         plain = value.value
         clear = isinstance(plain, str) and _PLAIN.fullmatch(plain) and plain not in _AMBIGUOUS
         return str(plain) if clear else repr(plain)
+    if codec := codec_of(type(value)):
+        return f"{type(value).__name__}({worded(codec.encode(value))})"
     if isinstance(value, set | frozenset) and value:
         return f"{type(value).__name__}({_inside('[]', map(worded, value), ordered=True)})"
     if isinstance(value, Mapping) and value:

@@ -125,7 +125,7 @@ class Own(Kind):
     """A type of the project's own, with its Codec. ``plain`` where msgspec asks us how to say it."""
 
     def __init__(self, type_: type, codec: Codec) -> None:
-        self.name = type_.__name__
+        self.name, self.codec = type_.__name__, codec
         self.convert, self._read = by_codec(codec, self.name)  # type: ignore[method-assign, assignment]  # as in Leaf
         self.wire_type: Any = hooked(self.name, self._read, (type_,))
         self.plain = isinstance(msgspec.inspect.type_info(type_), msgspec.inspect.CustomType)

@@ -17,7 +17,7 @@ from midflight.objects.coercion import to_text
 from midflight.objects.kinds import Kind
 from midflight.objects.marks import INSIDE, NEW, field_of, of_fields
 from midflight.objects.older import Older, TakeApart
-from midflight.objects.rewrites import CHANGED, TAG
+from midflight.objects.rewrites import CHANGED, TAG, bring_back
 from midflight.objects.riding import RIDING, Riding, packed, unpacked
 from midflight.objects.shape import Shape
 from midflight.objects.types import CODECS, codec_of
@@ -83,13 +83,12 @@ class Lowering:
         if shape is not obj.__shape__:
             self._say_less(obj, shape, changes)
         wire = self._fields_in(obj, shape, target, changes)
-        for before, rewrite in shape.backports:
-            if target < before:
-                rewrite(obj, wire)
+        lossy = bring_back(shape, obj, wire, target)
         if target < shape.version:
+            labels = {"lossy": "yes"} if lossy else {}
             telemetry.count(
-                "objects.backport", object=shape.name, from_version=str(shape.version), to_version=str(target),
-                where=self.where, peer=self.peer,
+                "objects.backport", 1, object=shape.name, from_version=str(shape.version), to_version=str(target),
+                where=self.where, peer=self.peer, **labels,
             )  # fmt: skip
         expected = sum(field.exists_in(target) for field in (*shape.fields.values(), *shape.tombstones.values()))
         tag = f"{shape.name}:{target}{'' if len(wire) == expected else '~'}"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
+from midflight.errors import CannotBackport, RewriteFailed
 from midflight.objects.marks import field_of
 from midflight.versions import Version
 
@@ -16,6 +17,18 @@ CHANGED = "~"
 
 Rewrites = tuple[tuple[Version, Callable[..., None]], ...]
 """Each with the version that it leads from, or to."""
+
+
+class Rewritten(Protocol):
+    """What a rewrite has to know of the class whose wire form it rewrites: its Shape."""
+
+    name: str
+    version: Version
+    backports: Rewrites
+    forwardports: Rewrites
+
+    @property
+    def fields(self) -> Mapping[str, Any]: ...
 
 
 def marked(cls: type, mark: str) -> Rewrites:
@@ -29,11 +42,55 @@ def marked(cls: type, mark: str) -> Rewrites:
     return tuple(sorted(((getattr(f, mark), f) for f in found.values()), key=lambda pair: pair[0], reverse=True))
 
 
-def bring_forward(forwardports: Rewrites, content: dict[str, Any], version: Version) -> None:
-    """Rewrite the wire form of an older peer, oldest step first."""
-    for since, rewrite in reversed(forwardports):
+def is_lossy(backport: Callable[..., None]) -> bool:
+    """Whether it says that an older peer is not told all."""
+    return getattr(backport, "__lossy__", False)
+
+
+def bring_back(shape: Rewritten, obj: Any, wire: dict[str, Any], target: Version) -> bool:
+    """Rewrite the wire form for an older peer, newest step first; whether a lossy backport was among them.
+
+    Raises CannotBackport where one refuses, and RewriteFailed where one is wrong.
+    """
+    lossy = False
+    for before, rewrite in shape.backports:
+        if target < before:
+            _say_older(shape, rewrite, obj, wire, target)
+            lossy = lossy or is_lossy(rewrite)
+    return lossy
+
+
+def _say_older(shape: Rewritten, rewrite: Callable[..., None], obj: Any, wire: dict[str, Any], target: Version) -> None:
+    try:
+        rewrite(obj, wire)
+    except CannotBackport as refused:
+        told = CannotBackport(refused.reason, object=shape.name, version=str(shape.version), target=str(target))
+        raise told.with_traceback(refused.__traceback__) from None
+    except Exception as wrong:  # noqa: BLE001  # a rewrite is any code of the user
+        failed = _failed(shape, rewrite, shape.name, shape.version, target, wrong)
+        raise failed.with_traceback(wrong.__traceback__) from None
+
+
+def bring_forward(shape: Rewritten, content: dict[str, Any], version: Version, path: str) -> None:
+    """Rewrite the wire form of an older peer, oldest step first. Raises RewriteFailed, which names ``path``."""
+    for since, rewrite in reversed(shape.forwardports):
         if version < since:
-            _step(rewrite, content)
+            try:
+                _step(rewrite, content)
+            except Exception as wrong:  # noqa: BLE001  # as above; and the form is whatever the peer sent
+                failed = _failed(shape, rewrite, path, version, since, wrong)
+                raise failed.with_traceback(wrong.__traceback__) from None
+
+
+def _failed(
+    shape: Rewritten, rewrite: Callable[..., None], path: str, version: Version, target: Version, wrong: Exception
+) -> RewriteFailed:
+    """The text of the mistake may quote a value, and is left out where that might be a sensitive one."""
+    text = "" if any(field.sensitive for field in shape.fields.values()) else f": {wrong}"
+    return RewriteFailed(
+        path=path, object=shape.name, rewrite=rewrite.__name__, version=str(version), target=str(target),
+        error=f"{type(wrong).__name__}{text}",
+    )  # fmt: skip
 
 
 def _step(rewrite: Callable[[dict[str, Any]], None], content: dict[str, Any]) -> None:

@@ -236,7 +236,7 @@ class ObjectOf(Kind):
         content = dict(wire)
         changed = self._changed(content, path)
         if version < shape.version:
-            bring_forward(shape.forwardports, content, version)
+            bring_forward(shape, content, version, path)
             changed = self._changed(content, path)
         values = self._values(content, version, path, sender)
         riding = self._boarded(content, changed, version, path, sender, values)

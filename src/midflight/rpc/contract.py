@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from midflight.errors import MidflightError
 from midflight.objects.bodies import digest_of
 from midflight.objects.contract import Words, argument, listed, says, spell
 from midflight.rpc.endpoints import REQUIRED, EndpointSpec, Parameter
@@ -59,3 +60,16 @@ def _adapters(spec: EndpointSpec) -> Words:
 
 def _adapter(function: Callable[..., Any], was: str) -> str:
     return f"{listed(function.__name__, was and f'was {was}', f'body {digest_of(function)}')}: {says(function)}"
+
+
+def errors_in_words(errors: Iterable[type[Exception]]) -> Words:
+    """``NotFound = "(what, key)"``: the errors that cross, by name, with what they are made from at the other end."""
+    return {kind.__name__: f"({', '.join(_facts(kind))})" for kind in sorted(errors, key=lambda kind: kind.__name__)}
+
+
+def _facts(kind: type[Exception]) -> Iterable[str]:
+    if issubclass(kind, MidflightError):
+        return kind.fact_names()
+    if not inspect.isfunction(kind.__init__):
+        return ("*args",)
+    return (str(p.replace(annotation=p.empty)) for p in [*inspect.signature(kind.__init__).parameters.values()][1:])

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from midflight.conductor.contract import contract_of
 from midflight.project import Project
+from midflight.upgrade.compare_bases import base_findings
+from midflight.upgrade.compare_errors import error_findings
 from midflight.upgrade.compare_interfaces import interface_findings
 from midflight.upgrade.compare_objects import object_findings
 from midflight.upgrade.finding import Category, Finding, merged
 from midflight.upgrade.frozen import frozen
 from midflight.upgrade.holders import holders_of
-from midflight.upgrade.reading import Rewrite, Said, Thing, said
+from midflight.upgrade.missing import missing
+from midflight.upgrade.reading import Said, said
 from midflight.upgrade.window import Window, window_of
-from midflight.upgrade.wording import contract_in_words
+from midflight.upgrade.wording import project_in_words
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,10 @@ def check(project: Project, name: str | None = None) -> Check:
     Raises ProjectError where the source of a rewrite or a frozen file cannot be read.
     """
     window = window_of(project, name)
-    code = said(contract_in_words(contract_of(project)))
+    code = said(project_in_words(project))
     past = {release.name: frozen(project, release.name) for release in window.releases}
     later = {release.name: frozen(project, release.name) for release in window.later}
-    found = [*_compared(past, code), *_missing_rewrites(past, code), *_taken_versions(later, code)]
+    found = [*_compared(past, code), *missing(past, code), *_taken_versions(later, code)]
     raised = _raised(list(past.values())[-1], code) if past else ()
     return Check(window, tuple(_with_holders(finding, code) for finding in merged(found)), raised)
 
@@ -59,6 +61,8 @@ def findings(old: Said, new: Said) -> Iterator[Finding]:
             yield from interface_findings(api, new.interfaces[topic])
         else:
             yield _gone(topic, "interface", Category.RPC, "a peer still calls it, and nobody listens: NotDelivered")
+    yield from base_findings(old, new)
+    yield from error_findings(old.errors, new.errors)
 
 
 def _taken_versions(later: Mapping[str, Said], code: Said) -> Iterator[tuple[str, Finding]]:
@@ -92,36 +96,6 @@ def _taken(name: str, release: str, version: str, first: Finding) -> Finding:
 def _gone(name: str, what: str, category: Category, breaks: str) -> Finding:
     due = f"the {what} in Project({what}s=…), until no peer in the window has it"
     return Finding(category, name, f"{what} removed", breaks, due)
-
-
-def _missing_rewrites(past: Mapping[str, Said], code: Said) -> Iterator[tuple[str, Finding]]:
-    """A named rewrite that some release had may go once no peer in the window is older than where it leads."""
-    for release, old in past.items():
-        for name, thing in old.objects.items():
-            now = code.objects.get(name)
-            if now is not None:
-                yield from _missing_of("backport", release, thing, now, _known(past, name, "backports"))
-                yield from _missing_of("forwardport", release, thing, now, _known(past, name, "forwardports"))
-
-
-def _known(past: Mapping[str, Said], name: str, kind: str) -> dict[str, Rewrite]:
-    """Every rewrite of an object that a release in the window has, by its name."""
-    things = [old.objects[name] for old in past.values() if name in old.objects]
-    return {key: rewrite for thing in things for key, rewrite in getattr(thing, kind).items()}
-
-
-def _missing_of(
-    what: str, release: str, old: Thing, now: Thing, known: Mapping[str, Rewrite]
-) -> Iterator[tuple[str, Finding]]:
-    there: Mapping[str, Rewrite] = now.backports if what == "backport" else now.forwardports
-    digests = {rewrite.digest for rewrite in there.values()}
-    for key, rewrite in known.items():
-        if key in there or rewrite.digest in digests or old.version >= rewrite.at:
-            continue
-        breaks = f"a peer that has {now.name} {old.version} needs it: {rewrite.says}"
-        category = Category.WIRE if what == "backport" else Category.STORE
-        due = f"the {what}, until no peer in the window is older than {rewrite.at}"
-        yield release, Finding(category, f"{now.name}.{key}()", f"{what} removed", breaks, due)
 
 
 _TRAVELS = (Category.WIRE, Category.STORE)

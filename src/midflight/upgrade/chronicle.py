@@ -19,12 +19,13 @@ class Chapter:
 
 
 def chronicle(old: Said, new: Said) -> list[Chapter]:
-    """Objects first, then interfaces, each by name; what did not change is left out."""
+    """Objects first, then interfaces, each by name, then errors; what did not change is left out."""
     names = sorted({*old.objects, *new.objects})
     topics = sorted({*old.interfaces, *new.interfaces})
     chapters = [
         *(_object(name, old.objects.get(name), new.objects.get(name)) for name in names),
         *(_interface(topic, old.interfaces.get(topic), new.interfaces.get(topic)) for topic in topics),
+        _errors(old.errors, new.errors),
     ]
     return [chapter for chapter in chapters if chapter is not None]
 
@@ -33,12 +34,24 @@ def _object(name: str, old: Thing | None, new: Thing | None) -> Chapter | None:
     if old is None or new is None:
         return _came_or_went(f"object {name}", old.version if old else None, new.version if new else None)
     lines = [
+        *_bases(old, new),
         *_fields(old, new),
         *_signatures("remotable", old.remotables, new.remotables),
         *_rewrites("older peers", old.backports, new.backports),
         *_rewrites("what older peers say", old.forwardports, new.forwardports),
+        *_readable(old, new),
     ]
     return _chapter(name, old.version, new.version, lines)
+
+
+def _bases(old: Thing, new: Thing) -> Iterator[str]:
+    yield from (f"extends {base} now" for base in new.extends if base not in old.extends)
+    yield from (f"no longer extends {base}" for base in old.extends if base not in new.extends)
+
+
+def _readable(old: Thing, new: Thing) -> Iterator[str]:
+    if old.readable_from and new.readable_from and new.readable_from != old.readable_from:
+        yield f"readable from {new.readable_from}, was from {old.readable_from}"
 
 
 def _interface(topic: str, old: Api | None, new: Api | None) -> Chapter | None:
@@ -102,9 +115,17 @@ def _changes(old: Part, new: Part) -> str:
             f"allows {new.moves or 'any transition'}" if old.moves != new.moves else "",
             *(f"is {mark} now" for mark in sorted(new.marks - old.marks)),
             *(f"is no longer {mark}" for mark in sorted(old.marks - new.marks)),
+            *_rows(old, new),
         )
         if words
     )
+
+
+def _rows(old: Part, new: Part) -> Iterator[str]:
+    for word in dict.fromkeys([*old.row, *new.row]):
+        then, now = old.row.get(word, "the plain one"), new.row.get(word, "the plain one")
+        if then != now:
+            yield f"{word} {then} → {now}"
 
 
 def _signatures(what: str, old: Mapping[str, Signature], new: Mapping[str, Signature]) -> Iterator[str]:
@@ -139,9 +160,22 @@ def _rewrites(whom: str, old: Mapping[str, Rewrite], new: Mapping[str, Rewrite])
         if after is None:
             yield f"for {whom}, {name} is gone"
         elif before is None:
-            yield f"for {whom}, {name}: {after.says}"
-        elif (before.at, before.digest) != (after.at, after.digest):
-            yield f"for {whom}, {name} does something else now: {after.says}"
+            yield f"for {whom}, {name}{_lossy(after)}: {after.says}"
+        elif (before.at, before.digest, before.lossy) != (after.at, after.digest, after.lossy):
+            yield f"for {whom}, {name}{_lossy(after)} does something else now: {after.says}"
+
+
+def _lossy(rewrite: Rewrite) -> str:
+    return " (lossy)" if rewrite.lossy else ""
+
+
+def _errors(old: Mapping[str, str], new: Mapping[str, str]) -> Chapter | None:
+    lines = [
+        *(f"{name}{new[name]} crosses to callers now" for name in sorted(new.keys() - old.keys())),
+        *(f"{name} no longer crosses" for name in sorted(old.keys() - new.keys())),
+        *(f"{name} is made from {new[name]}" for name in sorted(old.keys() & new.keys()) if old[name] != new[name]),
+    ]
+    return Chapter("errors", tuple(lines)) if lines else None
 
 
 def _serves(old: Api, new: Api) -> Iterator[str]:

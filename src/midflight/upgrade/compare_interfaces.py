@@ -138,11 +138,13 @@ class Meeting:
         )  # fmt: skip
 
     def _adapters(self, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Finding]:
-        """What an adapter does, it must go on doing for as long as the version stays."""
+        """What an adapter does, it must go on doing for as long as the version stays. Whether one may go is asked of
+        all peers at once."""
         for name in sorted({*old, *new}):
             then, now = read_adapter(old.get(name, "")), read_adapter(new.get(name, ""))
-            if then and now and then != now:
+            if now and then != now:
+                change = "the adapter's body changed" if then else "adapter added"
                 yield Finding(
-                    Category.RPC, f"{self.new.topic}.{name}", "the adapter's body changed",
+                    Category.RPC, f"{self.new.topic}.{name}", change,
                     "two codes of one version translate differently", f"{self.new.topic} {self.due}", self.line,
                 )  # fmt: skip

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from midflight.upgrade.compare_marks import default_change, mark_changes
+from midflight.upgrade.compare_rewrites import rewrite_changes
 from midflight.upgrade.compare_signatures import signature_findings
 from midflight.upgrade.finding import Category, Finding
 from midflight.upgrade.reading import Part, Rewrite, Signature, Thing
@@ -33,6 +35,7 @@ def object_findings(old: Thing, new: Thing) -> Iterator[Finding]:
         yield from pair.field(name)
     yield from pair.rewrites("backport", old.backports, new.backports)
     yield from pair.rewrites("forwardport", old.forwardports, new.forwardports)
+    yield from pair.readable()
     yield from pair.remotables()
 
 
@@ -88,8 +91,7 @@ class Pair:
         elif old is not None and new is not None:
             yield from self._lives(name, old, new)
             yield from self._type(name, old, new)
-            if then:
-                yield from self._marks(name, old, new)
+            yield from self._marks(name, old, new) if then else self._grave(name, old, new)
 
     def _unborn(self, name: str, since: Version) -> Finding:
         due = f"{self.new.name} {since}, or a since that is not higher than the version"
@@ -154,10 +156,10 @@ class Pair:
         rewrites = self._rewrites_due(name, old, new, change, wider, narrower)
         ports = " and ".join(f"a {port}" for port in rewrites)
         yield self._found(
-            Category.STORE if narrower and not wider else Category.WIRE, name, type_change(old.type, new.type, change),
+            _category(change, wider, narrower), name, type_change(old.type, new.type, change),
             "; ".join(self._type_breaks(change, wider, narrower)),
             f"{self.bump}, {ports}" if ports else self.bump,
-            self.head + "\n\n".join(rewrites.values()),
+            (self.head + "\n\n".join(rewrites.values())).rstrip(),
         )  # fmt: skip
 
     def _rewrites_due(
@@ -172,8 +174,14 @@ class Pair:
 
     def _type_breaks(self, change: Step, wider: bool, narrower: bool) -> Iterator[str]:
         version = f"{self.new.name} {self.old.version}"
-        if change.gained and change.fallback and not wider:
+        if change.only_in_code:
+            yield f"another code of {version} takes other values for it"
+        elif change.unknown and not (change.gained or change.lost):
+            yield f"two codes of {version} read a member that they do not know differently"
+        elif change.gained and change.fallback and not wider:
             yield f"a reader of {version} takes {', '.join(change.gained)} for {change.fallback}, and cannot tell why"
+        elif change.codec and wider:
+            yield f"a reader of {version} refuses what it says, or takes it for something else"
         elif wider or not narrower:
             what = ", ".join(change.gained) or "what only the new type can say"
             yield f"a reader of {version} refuses {what}"
@@ -182,22 +190,36 @@ class Pair:
             yield f"this code refuses {what}, sent by a peer or left at rest"
 
     def _marks(self, name: str, old: Part, new: Part) -> Iterator[Finding]:
-        """What code can see, and a new version announces."""
-        if not self.same:
+        """What code can see and rows hold, and a new version announces."""
+        for category, change, breaks, due in mark_changes(old, new) if self.same else ():
+            yield self._found(category, name, change, breaks, self.bump + due, self.head.rstrip())
+
+    def _grave(self, name: str, old: Part, new: Part) -> Iterator[Finding]:
+        """The default of a tombstone is what older peers are told."""
+        if self.same and old.default is not None and new.default is not None and old.default != new.default:
+            yield self._found(
+                Category.WIRE, name, default_change(old.default, new.default),
+                f"two codes of {self.new.name} {self.new.version} tell a peer from before {old.until} different things",
+                self.bump, self.head.rstrip(),
+            )  # fmt: skip
+
+    def readable(self) -> Iterator[Finding]:
+        """Who may read it by skipping, where no rewrite and no tombstone that came or went tells that already."""
+        before, now = self.old.readable_from, self.new.readable_from
+        if not self.same or None in (before, now) or before == now or _turns(self.old) != _turns(self.new):
             return
-        for change, breaks in _mark_changes(old, new):
-            yield self._found(Category.CODE, name, change, breaks, self.bump, self.head.rstrip())
+        yield Finding(
+            Category.WIRE, self.new.name, f"readable from {now}, and was from {before}",
+            f"two codes of {self.new.name} {self.new.version} tell older readers differently whether they may skip "
+            "what they do not know", self.bump, self.head.rstrip(),
+        )  # fmt: skip
 
     def rewrites(self, what: str, old: Mapping[str, Rewrite], new: Mapping[str, Rewrite]) -> Iterator[Finding]:
         """Named rewrites: one that does something else makes another wire form of the same version."""
-        category = Category.WIRE if what == "backport" else Category.STORE
         for name in sorted({*old, *new} if self.same else ()):
-            change = _rewrite_change(what, old.get(name), new.get(name))
-            if change:
-                yield self._found(
-                    category, f"{name}()", change, f"two codes of one version make different forms of one "
-                    f"{self.new.name}, and nobody can tell which a peer was sent", self.bump, self.head.rstrip(),
-                )  # fmt: skip
+            for category, change, breaks in rewrite_changes(what, old.get(name), new.get(name)):
+                broken = breaks.format(name=self.new.name)
+                yield self._found(category, f"{name}()", change, broken, self.bump, self.head.rstrip())
 
     def remotables(self) -> Iterator[Finding]:
         """Methods that peers call on a conductor."""
@@ -239,37 +261,15 @@ class Pair:
         return Finding(category, f"{self.new.name}.{name}", change, breaks, due, suggestion)
 
 
-def _mark_changes(old: Part, new: Part) -> Iterator[tuple[str, str]]:
-    if old.default != new.default and new.default is None:
-        yield "made required", "code that was written for this version leaves it out: MissingField"
-    elif old.default is None and new.default is not None:
-        yield f"got a default, {new.default}", "code of the same version elsewhere demands it: MissingField"
-    elif old.default != new.default:
-        yield (
-            f"default changed from {old.default} to {new.default}",
-            "where it is left out, two codes of one version mean different things",
-        )
-    if old.moves != new.moves:
-        yield f"allows {new.moves or 'any transition'}", "two codes of one version allow different transitions"
-    for mark, breaks in _VISIBLE.items():
-        if (mark in old.marks) != (mark in new.marks):
-            yield f"{'became' if mark in new.marks else 'is no longer'} {mark}", breaks
+def _category(change: Step, wider: bool, narrower: bool) -> Category:
+    if change.only_in_code:
+        return Category.CODE
+    return Category.STORE if narrower and not wider else Category.WIRE
 
 
-_VISIBLE = {
-    "read-only": "code that was written for this version assigns it, or relies on nobody doing so",
-    "lazy": "code that was written for this version reads it without loading, or leaves it out",
-}
-
-
-def _rewrite_change(what: str, old: Rewrite | None, new: Rewrite | None) -> str:
-    if old is None:
-        return f"{what} added"
-    if new is None or (old.at == new.at and (old.digest == new.digest or not old.digest)):
-        return ""  # whether one may go is asked of all peers at once
-    if old.at != new.at:
-        return f"{what} moved from {old.at} to {new.at}"
-    return f"the {what}'s body changed"
+def _turns(thing: Thing) -> set[Version | None]:
+    """The versions in which readers could no longer skip what is new."""
+    return {rewrite.at for rewrite in thing.backports.values()} | {part.until for part in thing.fields.values()}
 
 
 def _life(part: Part) -> str:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from midflight.conductor.contract import contract_of
 from midflight.errors import StepBlocked
 from midflight.objects.contract import Words
 from midflight.project import Project
 from midflight.upgrade.check import check
-from midflight.upgrade.frozen import path_of, read, render
-from midflight.upgrade.wording import contract_in_words, differences
+from midflight.upgrade.frozen import KINDS, path_of, read, render
+from midflight.upgrade.wording import differences, project_in_words
 
 _SHOWN = 12
 
@@ -32,7 +31,7 @@ def freeze(project: Project, name: str) -> Frozen:
     the releases in the skew window; UsageError for an impossible name; ProjectError without a folder for releases.
     """
     path = path_of(project, name)
-    content = contract_in_words(contract_of(project))
+    content = project_in_words(project)
     if path.exists():
         return _same(path, name, content)
     _nobody_breaks(project, name)
@@ -51,7 +50,7 @@ def _same(path: Path, name: str, content: Words) -> Frozen:
 
 
 def _content(frozen: Words) -> Words:
-    return {kind: frozen.get(kind, {}) for kind in ("objects", "interfaces")}
+    return {kind: frozen.get(kind, {}) for kind in KINDS}
 
 
 def _nobody_breaks(project: Project, name: str) -> None:

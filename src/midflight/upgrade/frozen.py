@@ -20,6 +20,9 @@ from midflight.upgrade.reading import Said, said
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[0-9]+)?")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
+KINDS = ("objects", "interfaces", "errors")
+"""The tables of a frozen file."""
+
 HEADER = """\
 # What release {name} understands, written by `midflight release freeze {name}`.
 # Review it; never edit it: a running fleet may be pinned to it.
@@ -61,7 +64,8 @@ def render(name: str, sequence: int, content: Words) -> str:
     head = HEADER.format(name=name) + f"\nrelease = {_string(name)}\nsequence = {sequence}\n"
     things = [(kind, thing) for kind in ("objects", "interfaces") for thing in content[kind]]
     own, framework = (_tables(content, things, mine) for mine in (False, True))
-    return head + own + (framework and FRAMEWORK_HEADER + framework)
+    errors = _table(["errors"], content["errors"]) if content.get("errors") else ""
+    return head + own + errors + (framework and FRAMEWORK_HEADER + framework)
 
 
 def _tables(content: Words, things: list[tuple[str, str]], framework: bool) -> str:

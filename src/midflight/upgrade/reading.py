@@ -25,6 +25,8 @@ class Part:
     moves: str = ""
     """The transitions that a state machine allows; empty where any is."""
     marks: frozenset[str] = frozenset()
+    row: Mapping[str, str] = field(default_factory=dict)
+    """What is said of its column, and of how it is read and written: ``column``, ``from_column``, ``to_column``."""
 
     def exists_in(self, version: Version) -> bool:
         """Whether that version has it."""
@@ -49,6 +51,7 @@ class Rewrite:
     digest: str
     touches: frozenset[str]
     says: str
+    lossy: bool = False
 
     def may_touch(self, name: str) -> bool:
         """A body that names no field may touch any."""
@@ -65,6 +68,9 @@ class Thing:
     remotables: Mapping[str, Signature]
     backports: Mapping[str, Rewrite]
     forwardports: Mapping[str, Rewrite]
+    readable_from: Version | None = None
+    extends: tuple[str, ...] = ()
+    """The objects of the project whose place it may take."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +95,8 @@ class Said:
 
     objects: Mapping[str, Thing] = field(default_factory=dict)
     interfaces: Mapping[str, Api] = field(default_factory=dict)
+    errors: Mapping[str, str] = field(default_factory=dict)
+    """Those that cross, each with what it is made from."""
 
     @property
     def versions(self) -> dict[str, Version]:
@@ -103,6 +111,7 @@ def said(words: Mapping[str, Any]) -> Said:
     return Said(
         {name: _thing(name, entry) for name, entry in own["objects"].items()},
         {topic: _api(topic, entry) for topic, entry in own["interfaces"].items()},
+        words.get("errors", {}),
     )
 
 
@@ -117,6 +126,8 @@ def _thing(name: str, words: Mapping[str, Any]) -> Thing:
         {key: read_signature(text) for key, text in words.get("remotables", {}).items()},
         {key: read_rewrite(text) for key, text in words.get("backports", {}).items()},
         {key: read_rewrite(text) for key, text in words.get("forwardports", {}).items()},
+        _version(words.get("readable_from")),
+        tuple(words.get("extends", ())),
     )
 
 
@@ -148,7 +159,11 @@ def read_part(text: str) -> Part:
         _version(named.get("until")),
         named.get("moves", ""),
         frozenset(mark for mark in rest if " " not in mark),
+        {word: named[word] for word in _ROW if word in named},
     )
+
+
+_ROW = ("column", "from_column", "to_column")
 
 
 def read_signature(text: str) -> Signature:
@@ -169,11 +184,11 @@ def _argument(text: str) -> tuple[str, Part]:
 
 
 def read_rewrite(text: str) -> Rewrite:
-    """``before 1.17, body 5f3c91aa, on power_state: Before 1.17 a machine …``."""
+    """``before 1.17, lossy, body 5f3c91aa, on power_state: Before 1.17 a machine …``."""
     head, _, says = text.partition(": ")
     named = {word: value for word, _, value in (mark.partition(" ") for mark in head.split(", "))}
     at = Version.parse(named.get("before") or named.get("since") or "")
-    return Rewrite(at, named.get("body", ""), frozenset(named.get("on", "").split()), says)
+    return Rewrite(at, named.get("body", ""), frozenset(named.get("on", "").split()), says, "lossy" in named)
 
 
 def _version(text: str | None) -> Version | None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from midflight.conductor.contract import contract_of
 from midflight.project import Project
 from midflight.upgrade.frozen import frozen
 from midflight.upgrade.reading import Api, Said, Thing, said
 from midflight.upgrade.verdict import Status
 from midflight.upgrade.window import after_the_last
-from midflight.upgrade.wording import contract_in_words
+from midflight.upgrade.wording import project_in_words
 from midflight.versions import Version
 
 
@@ -63,7 +62,7 @@ def retire(project: Project, name: str) -> Retirement:
         return Retirement(name, tuple(release.name for release in window.releases), ())
     gone = frozen(project, name)
     left = [frozen(project, release.name) for release in window.releases]
-    code = said(contract_in_words(contract_of(project)))
+    code = said(project_in_words(project))
     return Retirement(name, tuple(release.name for release in window.releases), tuple(_marks(gone, left, code)))
 
 
@@ -87,7 +86,7 @@ def _of_object(thing: Thing) -> Iterator[tuple[Version, Mark]]:
         if part.until:
             yield part.until, Mark(path, f"until={_quoted(part.until)}", "no peer has the field", at_rest=True)
     for name, rewrite in thing.backports.items():
-        line = f"@backport(before={_quoted(rewrite.at)})"
+        line = f"@backport(before={_quoted(rewrite.at)}{', lossy=True' if rewrite.lossy else ''})"
         yield rewrite.at, Mark(f"{thing.name}.{name}()", line, f"no peer needs it: {rewrite.says}")
     for name, rewrite in thing.forwardports.items():
         line = f"@forwardport(since={_quoted(rewrite.at)})"

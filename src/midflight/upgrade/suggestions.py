@@ -8,16 +8,18 @@ from midflight.upgrade.reading import Part
 from midflight.upgrade.types import Step, annotation
 from midflight.versions import Version
 
-_CALL = re.compile(r"(\w+)\(\)")
+_CALL = re.compile(r"(\w+)\(\)(?: body .+)?")
+_HIDDEN = "***"
 _BARE = re.compile(r"[A-Za-z_][\w./+-]*")
+_QUOTES = "'\""
 _EMPTY = {"[]": "list", "{}": "dict", "set()": "set", "()": "tuple", "frozenset()": "frozenset"}
 _LIST = re.compile(r"(list|set|frozenset)\[(\w+)\]")
 _SIMPLE = frozenset({"int", "str", "float", "bool"})
 
 
-def class_line(name: str, version: Version) -> str:
+def class_line(name: str, version: Version, base: str = "VersionedObject") -> str:
     """The head of an object's class."""
-    return f'class {name}(VersionedObject, version="{version}"):'
+    return f'class {name}({base}, version="{version}"):'
 
 
 def field_line(name: str, part: Part, **marks: str) -> str:
@@ -29,8 +31,8 @@ def field_line(name: str, part: Part, **marks: str) -> str:
     elif default is None and not type_.endswith("| None"):
         type_, default = f"{type_} | None", "default=None"
     given = [default or "default=None", *(f'{mark}="{value}"' for mark, value in marks.items())]
-    if "read-only" in part.marks:
-        given.append("read_only=True")
+    given += [f"{mark.replace('-', '_')}=True" for mark in ("read-only", "sensitive") if mark in part.marks]
+    given += [f'column="{part.row["column"].strip(_QUOTES)}"'] if "column" in part.row else []
     return f"    {name}: {type_} = field({', '.join(given)})"
 
 
@@ -40,12 +42,14 @@ def _default(part: Part) -> str | None:
     if part.default in _EMPTY:
         return f"default_factory={_EMPTY[part.default]}"
     if made := _CALL.fullmatch(part.default):
-        return f"default_factory={made[1]}"
+        return f"default_factory={'lambda: ...' if made[1] == 'lambda' else made[1]}"
     return f"default={value_line(part)}"
 
 
 def value_line(part: Part) -> str:
-    """The default as a programmer would write it: a member of an enum by its value."""
+    """The default as a programmer would write it: a member of an enum by its value, and no hidden one."""
+    if part.default == _HIDDEN:
+        return "..."
     if part.default and _BARE.fullmatch(part.default) and part.default not in ("None", "True", "False"):
         return f'{annotation(part.type).removesuffix(" | None")}("{part.default}")'
     return _double_quoted(part.default or "None")
@@ -58,14 +62,16 @@ def _double_quoted(text: str) -> str:
 
 def backport_lines(name: str, old: Part, new: Part, step: Step, before: Version) -> str:
     """A named backport that says a field in its older type."""
+    lossy = bool(step.gained) or old.type + " | None" == new.type
     if step.gained:
         body = _members_back(name, old, step)
     elif old.type + " | None" == new.type:
         body = f'        if wire.get("{name}", ...) is None:\n            wire["{name}"] = {_stand_in(old)}'
     else:
         body = f'        if "{name}" in wire:\n            wire["{name}"] = {_converted(name, new.type, old.type)}'
+    mark = ", lossy=True" if lossy else ""
     return (
-        f'    @backport(before="{before}")\n    def {name}_was_{_word(old.type)}(self, wire: Wire) -> None:\n'
+        f'    @backport(before="{before}"{mark})\n    def {name}_was_{_word(old.type)}(self, wire: Wire) -> None:\n'
         f'        """Before {before}, {name} was {annotation(old.type)}."""\n{body}'
     )
 
@@ -93,7 +99,7 @@ def _members_back(name: str, old: Part, step: Step) -> str:
 
 def _stand_in(part: Part) -> str:
     """A value of the type: its default, the first member of an enum, or the type's own empty value."""
-    if part.default not in (None, "None") and not _CALL.fullmatch(part.default or ""):
+    if part.default not in (None, "None", _HIDDEN) and not _CALL.fullmatch(part.default or ""):
         return _quoted(part.default or "")
     if members := re.search(r"\(([^()|]+)", part.type):
         return _quoted(members[1].strip().split(", ")[0])
@@ -113,7 +119,7 @@ def _converted(name: str, from_: str, to: str) -> str:
     items = _LIST.fullmatch(wanted)
     if items and items[2] in _SIMPLE and _LIST.fullmatch(annotation(from_)):
         return f"[{items[2]}(item) for item in {value}]"
-    return f"{value}  # say {annotation(from_)} as {wanted}"
+    return f"{value}  # say {f'{annotation(from_)} as {wanted}' if annotation(from_) != wanted else 'it as before'}"
 
 
 def _word(type_: str) -> str:

@@ -9,6 +9,7 @@ from midflight.upgrade.reading import split
 
 _ENUM = re.compile(r"\b([A-Za-z_]\w*)\(([^()]*)\)")
 _LITERAL = re.compile(r"\(([^()]*)\)")
+_CODEC = re.compile(r" \{coerce (.+?), encode (.+?), decode (.+?)\}")
 _NONE = " | None"
 
 
@@ -24,10 +25,19 @@ class Step:
     """Members of enums that came and went, where that is all."""
     fallback: str = ""
     """What readers of the old type take the new members for, if it is not refused."""
+    unknown: str = ""
+    """What is done now with members that are not known, if that changed."""
+    codec: tuple[str, ...] = ()
+    """The parts of a Codec that have another body: ``coerce``, ``encode``, ``decode``."""
 
     @property
     def changed(self) -> bool:
-        return self.wider or self.narrower or bool(self.gained or self.lost)
+        return self.wider or self.narrower or bool(self.gained or self.lost or self.unknown or self.codec)
+
+    @property
+    def only_in_code(self) -> bool:
+        """Whether the wire and what is at rest stay: only assignments are taken otherwise."""
+        return self.codec == ("coerce",)
 
 
 def step(old: str, new: str) -> Step:
@@ -45,12 +55,23 @@ def _bare(old: str, new: str) -> Step:
         return Step(wider=False, narrower=False)
     if (old, new) == ("int", "float"):
         return Step(wider=True, narrower=False)
+    if codec := _codec(old, new):
+        return Step(wider="encode" in codec, narrower="decode" in codec, codec=codec)
     if _skeleton(old) == _skeleton(new):
         return _members(old, new)
     if base_and_limits(old)[0] == base_and_limits(new)[0]:
         before, after = base_and_limits(old)[1], base_and_limits(new)[1]
         return Step(wider=bool(before), narrower=bool(after))
     return Step(wider=True, narrower=True)
+
+
+def _codec(old: str, new: str) -> tuple[str, ...]:
+    """The parts of Codecs that changed, where nothing else did."""
+    before, after = _CODEC.findall(old), _CODEC.findall(new)
+    if _CODEC.sub("", old) != _CODEC.sub("", new) or len(before) != len(after):
+        return ()
+    parts = zip(("coerce", "encode", "decode"), zip(*before, strict=True), zip(*after, strict=True), strict=False)
+    return tuple(name for name, then, now in parts if then != now)
 
 
 def _skeleton(text: str) -> str:
@@ -65,7 +86,8 @@ def _members(old: str, new: str) -> Step:
     if not gained and not lost and sorted(before) != sorted(after):  # the same members, in other enums
         return Step(wider=True, narrower=True)
     fallback = _fallback(old)
-    return Step(bool(gained) and not fallback, bool(lost) and not _fallback(new), gained, lost, fallback)
+    unknown = _unknown(new) if _fallbacks(old) != _fallbacks(new) else ""
+    return Step(bool(gained) and not fallback, bool(lost) and not _fallback(new), gained, lost, fallback, unknown)
 
 
 def _listed(text: str) -> list[str]:
@@ -80,8 +102,19 @@ def _listed(text: str) -> list[str]:
 
 def _fallback(text: str) -> str:
     """What unknown members are taken for, where all enums inside agree to read them."""
-    said = [split(inside, " | ")[-1] for inside in _LITERAL.findall(text)]
-    return said[0].removeprefix("else ") if said and all(last.startswith("else ") for last in said) else ""
+    found = _fallbacks(text)
+    return found[0] if found and all(found) else ""
+
+
+def _fallbacks(text: str) -> list[str]:
+    """What unknown members of each enum inside are taken for; empty where they are refused."""
+    last = [split(inside, " | ")[-1] for inside in _LITERAL.findall(text)]
+    return [member.removeprefix("else ") if member.startswith("else ") else "" for member in last]
+
+
+def _unknown(text: str) -> str:
+    taken = " and ".join(dict.fromkeys(filter(None, _fallbacks(text))))
+    return f"takes unknown members for {taken}" if taken else "refuses unknown members"
 
 
 def base_and_limits(text: str) -> tuple[str, str]:
@@ -100,4 +133,6 @@ def type_change(old: str, new: str, change: Step) -> str:
     """The change in words."""
     came = f"gained {', '.join(change.gained)}" if change.gained else ""
     went = f"lost {', '.join(change.lost)}" if change.lost else ""
-    return " and ".join(part for part in (came, went) if part) or f"type changed from {old} to {new}"
+    codec = f"another body of the Codec's {' and '.join(change.codec)}" if change.codec else ""
+    parts = filter(None, (came, went, change.unknown, codec))
+    return " and ".join(parts) or f"type changed from {old} to {new}"

@@ -5,17 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from midflight.conductor.contract import contract_of
 from midflight.objects.contract import Words, object_in_words
-from midflight.rpc.contract import interface_in_words
+from midflight.project import Project
+from midflight.rpc.contract import errors_in_words, interface_in_words
 from midflight.rpc.interface import Contract
 
 
-def contract_in_words(contract: Contract) -> Words:
-    """``{"objects": {name: …}, "interfaces": {topic: …}}``, sorted by name; the same contract gives the same words."""
+def project_in_words(project: Project) -> Words:
+    """All that a project's code can say, midflight's own words beside it."""
+    return contract_in_words(contract_of(project), project.errors)
+
+
+def contract_in_words(contract: Contract, errors: Iterable[type[Exception]] = ()) -> Words:
+    """``{"objects": {name: …}, "interfaces": {topic: …}, "errors": {name: …}}``, sorted by name; the same contract
+    gives the same words."""
     objects, interfaces = contract.registry.objects, contract.interfaces
     return {
-        "objects": {name: object_in_words(objects[name]) for name in sorted(objects)},
+        "objects": {name: object_in_words(objects[name], objects) for name in sorted(objects)},
         "interfaces": {topic: interface_in_words(interfaces[topic]) for topic in sorted(interfaces)},
+        "errors": errors_in_words(errors),
     }
 
 

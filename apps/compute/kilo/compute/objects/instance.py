@@ -64,7 +64,7 @@ class Instance(VersionedObject, version="1.17"):
     created_at: datetime | None = None
     updated_at: datetime | None = None
 
-    @backport(before="1.17")
+    @backport(before="1.17", lossy=True)
     def crashed_was_called_shutdown(self, wire: Wire) -> None:
         """Before 1.17 a machine that died by itself was like one that was shut down."""
         if wire.get("power_state") == PowerState.CRASHED:

@@ -1,0 +1,99 @@
+"""Named backports and forwardports that refuse, lose something, or are wrong."""
+
+import traceback
+
+import msgspec
+import pytest
+
+from midflight import CannotBackport, VersionedObject, Wire, backport, field, forwardport, telemetry
+from midflight.errors import RewriteFailed
+from midflight.objects import wire
+from midflight.objects.registry import Registry
+from midflight.versions import Manifest, Version
+
+
+class Door(VersionedObject, version="1.2"):
+    width: int
+    lock: str = ""
+
+    @backport(before="1.1", lossy=True)
+    def locks_were_one(self, wire: Wire) -> None:
+        """Before 1.1 a door was locked or not."""
+        if self.lock == "glued":
+            raise CannotBackport("it would say that a key opens it")
+        wire["lock"] = "yes" if wire["lock"] else ""
+
+    @backport(before="1.2")
+    def doors_were_wide(self, wire: Wire) -> None:
+        """Before 1.2 no door was narrow."""
+        wire["width"] = {90: 90, 80: 90}[wire["width"]]
+
+    @staticmethod
+    @forwardport(since="1.1")
+    def locks_became_many(wire: Wire) -> None:
+        """Since 1.1 a lock has a name."""
+        wire["lock"] = {"yes": "old", "": ""}[wire["lock"]]
+
+
+class Safe(VersionedObject, version="1.1"):
+    code: str = field(sensitive=True)
+
+    @backport(before="1.1")
+    def codes_were_numbers(self, wire: Wire) -> None:
+        """Before 1.1 there were only digits."""
+        wire["code"] = int(wire["code"])
+
+
+class House(VersionedObject, version="1.0"):
+    doors: list[Door]
+
+
+OLDEST = Manifest({"Door": Version(1, 0), "House": Version(1, 0), "Safe": Version(1, 0)})
+OLDER = Manifest({"Door": Version(1, 1)})
+
+
+def test_a_named_backport_refuses_with_a_reason_alone() -> None:
+    """The framework fills in what cannot be said to whom."""
+    with pytest.raises(CannotBackport) as caught:
+        wire.encode(House(doors=[Door(width=90, lock="glued")]), OLDEST)
+    assert str(caught.value) == "Door 1.2 cannot be said in 1.0: it would say that a key opens it."
+    assert caught.value.facts["target"] == "1.0"
+    assert str(CannotBackport("why")) == "it as it is cannot be said in an older version: why."
+
+
+def test_whatever_else_a_backport_raises_is_one_error_with_the_place() -> None:
+    """A bare KeyError would name neither the object nor the step."""
+    with pytest.raises(RewriteFailed) as caught:
+        wire.encode(Door(width=70), OLDER)
+    assert str(caught.value).startswith("Door: doors_were_wide failed to lead Door from 1.2 to 1.1: KeyError: 70. ")
+    assert caught.traceback[-1].name == "doors_were_wide"
+
+
+def test_whatever_a_forwardport_raises_is_one_error_with_the_path() -> None:
+    """Its form is whatever an older peer sent."""
+    old = {"$": "House:1.0", "doors": [{"$": "Door:1.0", "width": 90, "lock": "maybe"}]}
+    with pytest.raises(RewriteFailed) as caught:
+        wire.decode(msgspec.msgpack.encode(old), Registry([Door, House]).kind(House), path="sell(house)")
+    failed = caught.value
+    assert (failed.path, failed.rewrite, failed.error) == (
+        "sell(house).doors[0]", "locks_became_many", "KeyError: 'maybe'",
+    )  # fmt: skip
+    assert (failed.object, failed.version, failed.target) == ("Door", "1.0", "1.1")
+
+
+def test_the_mistake_of_a_rewrite_does_not_tell_a_sensitive_value() -> None:
+    """Its text may quote it; its type and its place remain."""
+    secret = "2".join(("hunter", ""))
+    with pytest.raises(RewriteFailed) as caught:
+        wire.encode(Safe(code=secret), OLDEST)
+    assert caught.value.error == "ValueError"
+    assert secret not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(("manifest", "labels"), [(OLDEST, [{"lossy": "yes"}]), (OLDER, [{}])])
+def test_a_lossy_backport_is_counted_apart(manifest: Manifest, labels: list[dict[str, str]]) -> None:
+    """Where one was needed; others have no such label."""
+    before = telemetry.counted()
+    wire.encode(Door(width=90, lock="a"), manifest, peer=f"for {labels}")
+    counted = [entry for entry in telemetry.counted() if entry not in before]
+    assert [{"lossy": entry["lossy"]} if "lossy" in entry else {} for entry in counted] == labels
