@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from midflight import CannotBackport, VersionedObject, Wire, backport, field, forwardport, telemetry
-from midflight.errors import RewriteFailed
+from midflight.errors import PinnedOut, RewriteFailed
 from midflight.objects import wire
 from midflight.objects.registry import Registry
 from midflight.versions import Manifest, Version
@@ -93,7 +93,22 @@ def test_the_mistake_of_a_rewrite_does_not_tell_a_sensitive_value() -> None:
 @pytest.mark.parametrize(("manifest", "labels"), [(OLDEST, [{"lossy": "yes"}]), (OLDER, [{}])])
 def test_a_lossy_backport_is_counted_apart(manifest: Manifest, labels: list[dict[str, str]]) -> None:
     """Where one was needed; others have no such label."""
-    before = telemetry.counted()
-    wire.encode(Door(width=90, lock="a"), manifest, peer=f"for {labels}")
+    before, door = telemetry.counted(), Door(width=90, lock="a")
+    door.reset_changes()
+    wire.encode(door, manifest, peer=f"for {labels}")
     counted = [entry for entry in telemetry.counted() if entry not in before]
     assert [{"lossy": entry["lossy"]} if "lossy" in entry else {} for entry in counted] == labels
+
+
+def test_what_a_lossy_backport_would_lose_of_a_change_is_refused() -> None:
+    """A save is acknowledged whole or not at all; of what only is, an older peer may be told less."""
+    door = Door(width=90, lock="a")
+    for changed in (door, wire.clone(door)):
+        with pytest.raises(PinnedOut, match="Door.lock = 'a' needs Door 1.1; the peer understands Door 1.0"):
+            wire.encode(changed, OLDEST)
+    wire.encode(door, OLDEST, where=wire.REPLY)
+    with pytest.raises(PinnedOut):
+        wire.to_json(door, OLDEST)
+    door.reset_changes()
+    door.width = 80
+    wire.encode(door, OLDEST)

@@ -83,7 +83,12 @@ class Lowering:
         if shape is not obj.__shape__:
             self._say_less(obj, shape, changes)
         wire = self._fields_in(obj, shape, target, changes)
-        lossy = bring_back(shape, obj, wire, target)
+
+        def refuse(name: str, since: Version) -> None:
+            if self.where != REPLY and changes.matter(name):
+                raise self._pinned_out(obj, name, f"{shape.name} {since}", f"{shape.name} {target}")
+
+        lossy = bring_back(shape, obj, wire, target, refuse)
         if target < shape.version:
             labels = {"lossy": "yes"} if lossy else {}
             telemetry.count(
@@ -139,9 +144,13 @@ class Lowering:
         """A field is left out only where that loses nothing, or in a reply, which says what is."""
         if self.where == REPLY or not obj.is_set(name):
             return
-        field, value = obj.__shape__.fields[name], getattr(obj, name)
-        if changes.matter(name) and (changes.would_stay(name) or not field.is_default(value)):
-            raise PinnedOut(what=f"{field.where} = {field.shown(value)}", needs=needs, pinned=pinned)
+        default = obj.__shape__.fields[name].is_default(getattr(obj, name))
+        if changes.matter(name) and (changes.would_stay(name) or not default):
+            raise self._pinned_out(obj, name, needs, pinned)
+
+    def _pinned_out(self, obj: VersionedObject, name: str, needs: str, pinned: str) -> PinnedOut:
+        field = obj.__shape__.fields[name]
+        return PinnedOut(what=f"{field.where} = {field.shown(getattr(obj, name))}", needs=needs, pinned=pinned)
 
 
 class _Changes:

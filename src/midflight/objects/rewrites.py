@@ -47,15 +47,23 @@ def is_lossy(backport: Callable[..., None]) -> bool:
     return getattr(backport, "__lossy__", False)
 
 
-def bring_back(shape: Rewritten, obj: Any, wire: dict[str, Any], target: Version) -> bool:
+def bring_back(
+    shape: Rewritten, obj: Any, wire: dict[str, Any], target: Version, refuse: Callable[[str, Version], None]
+) -> bool:
     """Rewrite the wire form for an older peer, newest step first; whether a lossy backport was among them.
 
-    Raises CannotBackport where one refuses, and RewriteFailed where one is wrong.
+    Each field that a lossy one has rewritten is shown to ``refuse``, with the version that has the whole of it: if it
+    was to be kept, a part of it would be lost. Raises what that raises, CannotBackport where a backport refuses, and
+    RewriteFailed where one is wrong.
     """
     lossy = False
     for before, rewrite in shape.backports:
         if target < before:
+            whole = dict(wire) if is_lossy(rewrite) else wire
             _say_older(shape, rewrite, obj, wire, target)
+            for name in whole if is_lossy(rewrite) else ():
+                if name in shape.fields and (name not in wire or wire[name] != whole[name]):
+                    refuse(name, before)
             lossy = lossy or is_lossy(rewrite)
     return lossy
 

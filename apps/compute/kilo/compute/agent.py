@@ -18,7 +18,7 @@ from compute.objects.instance import Instance
 from compute.settings import machines_folder, settings
 from compute.states import PowerState, VmState
 from compute.tables import now
-from midflight import Client, Conflict, Context, MidflightError, Runtime
+from midflight import Client, Conflict, Context, MidflightError, PinnedOut, Runtime
 
 LOOK_SECONDS = 1.0
 """How often an agent looks whether its machines are alive."""
@@ -140,7 +140,11 @@ class ComputeAgent(ComputeAPI):
             expected = {"task_state": None, "request_id": instance.request_id, "host": record.host}
             instance.vm_state, instance.power_state = VmState.STOPPED, PowerState.CRASHED
             instance.terminated_at = now()
-            await instance.save(expect=expected)
+            try:
+                await instance.save(expect=expected)
+            except PinnedOut:  # as long as the fleet is pinned to juno, there is no word for a crash
+                instance.power_state = PowerState.SHUTDOWN
+                await instance.save(expect=expected)
         except NotFound:
             await self.machines.stop(record.uuid)
         except MidflightError as failed:  # a task is under way, or no conductor answers: look again

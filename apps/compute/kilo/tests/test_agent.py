@@ -12,7 +12,7 @@ from compute.objects.flavor import Flavor
 from compute.objects.instance import Instance
 from compute.states import PowerState, TaskState, VmState
 from compute.waiting import until
-from midflight import Context
+from midflight import Context, PinnedOut
 
 Agents = dict[str, ComputeAgent]
 
@@ -137,6 +137,24 @@ async def test_a_deleted_instance_is_gone_with_its_machine(
     assert agents["one"].machines.pid(instance.uuid) is None
     with pytest.raises(NotFound):
         await again(instance)
+
+
+async def test_a_crash_is_a_shutdown_as_long_as_the_fleet_is_pinned(
+    instance: Instance, agents: Agents, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The conductors of juno could not keep the other word."""
+    saved: list[PowerState] = []
+
+    async def save(self: Instance, **_: object) -> None:
+        saved.append(self.power_state)
+        if self.power_state is PowerState.CRASHED:
+            raise PinnedOut(what="Instance.power_state", needs="Instance 1.17", pinned="Instance 1.16")
+
+    monkeypatch.setattr(Instance, "save", save)
+    os.kill(agents["one"].machines.pid(instance.uuid) or 0, signal.SIGKILL)
+    assert await until(lambda: agents["one"].machines.pid(instance.uuid) is None, 10)
+    await agents["one"].look(context)
+    assert saved == [PowerState.CRASHED, PowerState.SHUTDOWN]
 
 
 async def test_a_machine_that_dies_is_noticed(

@@ -5,22 +5,29 @@ from compute.objects.flavor import Flavor
 from compute.objects.instance import Instance
 from compute.project import project
 from compute.states import PowerState
-from midflight import Context, PinnedOut, to_json
+from midflight import Context, PinnedOut, clone, to_json
 
 JUNO = project.release("juno").manifest
 
 
 async def test_the_release_before_gets_what_it_understands(context: Context, small: Flavor) -> None:
-    """A crashed machine is one that is shut down; what it does not know is left out, what it cannot keep is refused."""
-    instance = Instance(context=context, display_name="x", flavor=small, power_state=PowerState.CRASHED)
+    """What it does not know is left out, and refused where it was to be kept."""
+    instance = Instance(context=context, display_name="x", flavor=small)
     older = to_json(instance, JUNO)
-    assert older["power_state"] == "shutdown"
     assert "locked_by" not in older
     assert "description" not in older["flavor"]
-    assert to_json(instance)["power_state"] == "crashed"
-    instance.locked_by = "ada"
-    with pytest.raises(PinnedOut, match="Instance.locked_by = 'ada' needs Instance 1.17"):
-        to_json(instance, JUNO)
+    for name, value in (("locked_by", "ada"), ("power_state", PowerState.CRASHED)):
+        changed = clone(instance)
+        setattr(changed, name, value)
+        with pytest.raises(PinnedOut, match=f"Instance.{name} = .* needs Instance 1.17"):
+            to_json(changed, JUNO)
+
+
+def test_a_crashed_machine_is_one_that_is_shut_down(small: Flavor) -> None:
+    """To who asks and knows no better."""
+    wire = {"power_state": "crashed"}
+    Instance(display_name="x", flavor=small).crashed_was_called_shutdown(wire)
+    assert wire == {"power_state": "shutdown"}
 
 
 def test_building_an_instance_can_be_said_to_both_majors() -> None:
