@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from midflight.context import Context
-from midflight.errors import InvalidValue, NoContext, NoDatabaseHere, UnknownRemotable
+from midflight.errors import InvalidValue, NoContext, NoDatabaseHere, ProjectError, UnknownRemotable
 from midflight.objects import wire
 from midflight.objects.base import VersionedObject
 from midflight.objects.remote import remotable, remotable_of, remotables_of
@@ -37,7 +37,8 @@ class FarConductor:
     async def run(self, target: Any, method: str, context: Context, arguments: Mapping[str, Any]) -> Any:
         self.runs.append(method)
         there: Any = target if isinstance(target, type) else wire.clone(target)
-        result = await remotable_of(target.__shape__.cls, method).run_here(there, self.here, arguments)
+        cls = target.__shape__.cls
+        result = await remotable_of(cls, method).run_here(cls, there, self.here, arguments)
         if there is not target:
             wire.apply(target, there)
         return result
@@ -123,3 +124,69 @@ def test_only_declared_remotables_can_be_reached() -> None:
     for name in ("local", "changes", "__init__", "uuid", "nothing"):
         with pytest.raises(UnknownRemotable, match=f"Instance.{name} is no remotable here, in release juno"):
             remotable_of(Instance, name, "juno")
+
+
+async def test_a_result_is_coerced_where_the_body_runs() -> None:
+    """Code that runs in place gets what it would get from afar; what does not fit is an error with its place."""
+
+    class Clock(VersionedObject, version="1.0"):
+        @staticmethod
+        @remotable
+        async def hours(context: Context, said: str) -> int:
+            """What somebody has written down."""
+            return said  # type: ignore[return-value]  # the mistake
+
+    here = Context(database=Rows())
+    assert await Clock.hours(here, "7") == 7
+    with pytest.raises(InvalidValue, match="Clock.hours, its result: received 'seven'"):
+        await Clock.hours(here, "seven")
+
+
+def _no_argument() -> None:
+    @staticmethod
+    @remotable
+    async def odd() -> int:  # type: ignore[misc]
+        return 1
+
+
+def _any_number() -> None:
+    @remotable
+    async def odd(self: Any, *names: str) -> int:
+        return len(names)
+
+
+def _plain() -> None:
+    @remotable  # type: ignore[arg-type]
+    def odd(self: Any) -> int:
+        return 1
+
+
+def _wrong_first() -> None:
+    class Odd(VersionedObject, version="1.0"):
+        @staticmethod
+        @remotable
+        async def odd(ctx: Context) -> int:
+            return 1
+
+
+def _class_method_without_classmethod() -> None:
+    class Odd(VersionedObject, version="1.0"):
+        @remotable
+        async def odd(cls: Any, context: Context) -> int:  # the mistake
+            return 1
+
+
+@pytest.mark.parametrize(
+    ("define", "said"),
+    [
+        (_no_argument, "takes nothing: let it take context first"),
+        (_any_number, r"\*names has none"),
+        (_plain, "write async def"),
+        (_wrong_first, "first parameter is ctx: expected context"),
+        (_class_method_without_classmethod, "first parameter is cls: expected self"),
+    ],
+)
+def test_a_method_that_could_not_be_called_from_afar_is_refused_at_definition(define: Any, said: str) -> None:
+    """By its name, with the reason."""
+    with pytest.raises(ProjectError, match=rf"odd: is a remotable.*{said}"):
+        define()

@@ -19,6 +19,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
+from msgspec import Meta
 
 from midflight.errors import InvalidValue, ProjectError
 from midflight.objects import wire
@@ -189,3 +190,31 @@ def test_an_enum_of_objects_stays_strict_without_a_fallback() -> None:
     cls = holder(list[Colour])
     with pytest.raises(InvalidValue, match=r"Holder.value\[1\]: received 'blue' \(str\), expected one of 'red'"):
         wire.from_json({"$": "Holder:1.1", "value": ["red", "blue"], "note": ""}, cls)
+
+
+BOUNDED: list[tuple[Any, Any, Any]] = [
+    (Annotated[Decimal, Meta(ge=0, lt=10)], "9.99", "10"),
+    (Annotated[Decimal, Meta(multiple_of=5)], "10", "7"),
+    (Annotated[Url, Meta(max_length=20, pattern="^https:")], "https://a.example/", "http://a.example/"),
+    (Annotated[MacAddress, Meta(pattern="^52")], "525400abcdef", "002400abcdef"),
+    (list[Annotated[Decimal, Meta(ge=0)]], ["1"], ["-1"]),
+]
+
+
+@pytest.mark.parametrize(("type_", "fits", "wrong"), BOUNDED)
+def test_types_that_msgspec_does_not_bound_have_bounds_too(type_: Any, fits: Any, wrong: Any) -> None:
+    """Assigned, and when it arrives."""
+    cls = holder(type_)
+    made = cls(value=fits)
+    kind = Registry([cls]).kind(cls)
+    assert wire.decode(wire.encode(made), kind) == made
+    with pytest.raises(InvalidValue, match=r"^Holder\.value"):
+        made.value = wrong
+    with pytest.raises(InvalidValue, match=r"^Holder\.value"):
+        wire.from_json({"$": "Holder:1.1", "note": "", "value": wrong}, cls)
+
+
+def test_a_bound_that_cannot_be_asked_of_a_value_is_an_error_of_the_field() -> None:
+    """Not of Python."""
+    with pytest.raises(InvalidValue, match="Holder.value.*expected a value that max_length 3 can be asked of"):
+        holder(Annotated[Decimal, Meta(max_length=3)])(value=1)

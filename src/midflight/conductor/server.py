@@ -34,7 +34,7 @@ from midflight.db import journal
 from midflight.db.clock import now
 from midflight.db.engine import Database
 from midflight.db.forms import Form
-from midflight.errors import InvalidValue, MidflightError, UsageError
+from midflight.errors import InvalidValue, MidflightError, UnknownField, UnknownRemotable, UsageError
 from midflight.migrations import proof, runner
 from midflight.migrations.online import DataMigration
 from midflight.objects import wire
@@ -68,13 +68,18 @@ class ConductorServer(ConductorAPI):
         cls: Any = self._project.registry.get(object)
         remotable = _remotable(cls, method, self._release)
         sender = context.caller.manifest if context.caller else None
-        given = wire.decode_fields(
-            arguments, remotable.kinds(cls), context=context, sender=sender, path=f"{object}.{method}"
-        )
+        try:
+            given = wire.decode_fields(
+                arguments, remotable.kinds(cls), context=context, sender=sender, path=f"{object}.{method}"
+            )
+        except UnknownField as newer:
+            argument = f"{method}({newer.field})"
+            raise UnknownRemotable(object=object, method=argument, release=self._release) from None
+        remotable.require(cls, given)
         subject: Any = cls
         if not remotable.is_class_method:
             subject = wire.decode(target, self._project.registry.kind(cls), context=context, sender=sender, path=object)
-        result = await remotable.run_here(subject, context, given)
+        result = await remotable.run_here(cls, subject, context, given)
         return RunResult(
             result=_reply(result, context), target=NOTHING if remotable.is_class_method else _reply(subject, context)
         )

@@ -52,7 +52,7 @@ class _ObjectMeta(msgspec.StructMeta):
         type.__setattr__(cls, "__setattr__", _assignment(cls.__shape__))
         for member in namespace.values():
             if spec := getattr(getattr(member, "__func__", member), "__remotable__", None):
-                spec.owner = cls  # static remotables are not told by Python
+                spec.belongs_to(cls, member)  # static remotables are not told by Python
         return cls
 
     def __init__(cls, *args: Any, **config: Any) -> None:

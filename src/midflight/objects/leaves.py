@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import base64
 import enum
+import operator
+import re
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sized
 from datetime import datetime
@@ -85,7 +87,7 @@ class Leaf(Kind):
     """A type without parts."""
 
     def __init__(self, type_: Any, convert: Callable[[Any], Any], name: str, wire_type: Any = None) -> None:
-        self.name, self.wire_type = name, type_ if wire_type is None else wire_type
+        self.name, self.type, self.wire_type = name, type_, type_ if wire_type is None else wire_type
         self.convert = convert  # type: ignore[method-assign, assignment]  # one call less on the hottest path
 
 
@@ -202,7 +204,10 @@ class Constrained(_Round):
     def __init__(self, base: Kind, metas: tuple[Any, ...]) -> None:
         super().__init__(base)
         self.metas, self.name = metas, f"{base.name} {metas}"
-        self.wire_type = Annotated[(_without_clash(base.wire_type, metas), *metas)]
+        self.wire_type: Any = Annotated[(_without_clash(base.wire_type, metas), *metas)]
+        self._by_hand = isinstance(base, Leaf) and not _is_known_to_msgspec(self.wire_type)
+        if self._by_hand:
+            self.wire_type = hooked(base.name, self.convert, (base.type,))  # type: ignore[attr-defined]  # of a Leaf
 
     def convert(self, value: Any) -> Any:
         return self._checked(self.base.convert(value))
@@ -217,10 +222,25 @@ class Constrained(_Round):
         if isinstance(value, list | tuple | set | frozenset | dict):
             self._check_length(value)
             return value
+        if self._by_hand:
+            self._check_bounds(value)
+            return value
         try:
             return msgspec.convert(value, self.wire_type, builtin_types=(bytes, datetime, uuid.UUID, Decimal))
         except msgspec.ValidationError as wrong:
             raise Refused(value, str(wrong)) from None
+
+    def _check_bounds(self, value: Any) -> None:
+        """As msgspec bounds numbers and text, for types that it does not bound: Decimal, and kinds of text."""
+        for meta in self.metas:
+            for name, fits in _BOUNDS.items():
+                bound = getattr(meta, name)
+                try:
+                    wrong = bound is not None and not fits(value, bound)
+                except TypeError:
+                    raise Refused(value, f"a value that {name} {bound!r} can be asked of") from None
+                if wrong:
+                    raise Refused(value, f"{name} {bound!r}")
 
     def _check_length(self, value: Sized) -> None:
         for meta in self.metas:
@@ -229,6 +249,26 @@ class Constrained(_Round):
                 raise Refused(value, f"at least {least} elements")
             if most is not None and len(value) > most:
                 raise Refused(value, f"at most {most} elements")
+
+
+_BOUNDS: dict[str, Callable[[Any, Any], bool]] = {
+    "ge": operator.ge,
+    "gt": operator.gt,
+    "le": operator.le,
+    "lt": operator.lt,
+    "multiple_of": lambda value, step: value % step == 0,
+    "min_length": lambda value, length: len(value) >= length,
+    "max_length": lambda value, length: len(value) <= length,
+    "pattern": lambda value, pattern: re.search(pattern, value) is not None,
+}
+
+
+def _is_known_to_msgspec(wire_type: Any) -> bool:
+    try:
+        msgspec.msgpack.Decoder(wire_type)
+    except TypeError:
+        return False
+    return True
 
 
 def _without_clash(wire_type: Any, metas: tuple[Any, ...]) -> Any:

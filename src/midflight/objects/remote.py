@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from midflight.context import Context
-from midflight.errors import NoContext, UnknownRemotable
+from midflight.errors import InvalidValue, NoContext, ProjectError, UnknownRemotable
 from midflight.objects.kinds import Kind, kind_of
 from midflight.objects.shape import object_kind
 from midflight.objects.slots import assign
@@ -27,6 +27,7 @@ class Remotable:
         self.function, self.name = function, function.__name__
         self.signature = inspect.signature(function)
         names = list(self.signature.parameters)
+        self._check_definition(names)
         self.is_static = names[0] == "context"
         self.is_class_method = names[0] == "cls" or self.is_static
         """Whether it is called without an object."""
@@ -34,6 +35,29 @@ class Remotable:
         """The class that declares it, once that is made."""
         self.takes_context = "context" in names
         self._kinds: dict[type, tuple[dict[str, Kind], Kind]] = {}
+
+    def _check_definition(self, names: list[str]) -> None:
+        """Raises ProjectError for a method that could not be called from afar."""
+        many = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        reason = ""
+        if not inspect.iscoroutinefunction(self.function):
+            reason = "is a remotable, which runs elsewhere: write async def"
+        elif not names:
+            reason = "is a remotable that takes nothing: let it take context first, or self, or cls"
+        elif odd := [p.name for p in self.signature.parameters.values() if p.kind in many]:
+            reason = f"is a remotable, whose arguments travel by their names: *{odd[0]} has none"
+        if reason:
+            raise ProjectError(where=self.function.__qualname__, reason=reason)
+
+    def belongs_to(self, owner: Any, member: object) -> None:
+        """The class that declares it, as a method of some kind. Raises ProjectError where its first parameter says
+        another kind."""
+        self.owner = owner
+        wanted = {staticmethod: "context", classmethod: "cls"}.get(type(member), "self")
+        first = next(iter(self.signature.parameters))
+        if (first in ("context", "cls") or wanted != "self") and first != wanted:
+            reason = f"is a remotable whose first parameter is {first}: expected {wanted}, or another decorator"
+            raise ProjectError(where=self.function.__qualname__, reason=reason)
 
     def kinds(self, owner: type) -> dict[str, Kind]:
         """The kinds of its parameters but the target and the context. Raises ProjectError."""
@@ -68,8 +92,24 @@ class Remotable:
             if name in kinds
         }
 
-    async def run_here(self, target: Any, context: Context, arguments: Mapping[str, Any]) -> Any:
-        """Run the body in this process, which has the database. The context is the target's for as long as it runs."""
+    def require(self, owner: type, arguments: Mapping[str, Any]) -> None:
+        """Raises InvalidValue for what a caller elsewhere has left out."""
+        given = self.signature.parameters
+        if missing := [
+            n for n in self.kinds(owner) if n not in arguments and given[n].default is inspect.Parameter.empty
+        ]:
+            where = f"{owner.__name__}.{self.name}"
+            raise InvalidValue(path=where, received=f"no {', '.join(missing)}", expected=f"{', '.join(missing)}")
+
+    async def run_here(self, owner: type, target: Any, context: Context, arguments: Mapping[str, Any]) -> Any:
+        """Run the body in this process, which has the database. The context is the target's for as long as it runs.
+
+        Its result is coerced, as it would be on its way to somebody else; raises InvalidValue where it does not fit.
+        """
+        result = await self._body(target, context, arguments)
+        return self.result_kind(owner).coerce(result, f"{owner.__name__}.{self.name}, its result")
+
+    async def _body(self, target: Any, context: Context, arguments: Mapping[str, Any]) -> Any:
         extra = {"context": context} if self.takes_context else {}
         if self.is_static:
             return await self.function(context, **arguments)
@@ -99,7 +139,7 @@ def remotable(
         owner, context, rest, named = _split(spec, target, args, dict(kwargs))
         arguments = spec.bind(owner, rest, named)
         if context.database is not None:
-            result = await spec.run_here(target, context, arguments)
+            result = await spec.run_here(owner, target, context, arguments)
         elif context.conductor is not None:
             result = await context.conductor.run(owner if spec.is_static else target, spec.name, context, arguments)
         else:
