@@ -169,6 +169,8 @@ def _assignment(shape: Shape) -> Callable[[Any, str, Any], None]:
         assign_(self, name, value)
         if spec.kind.objects and self._context is not None:
             tracking.adopt(value, spec.kind, self._context)
+        if self._riding is not unset:
+            self._riding.pop(name, None)  # what was read as a fallback is replaced
         changed = self._changed
         if changed is unset:
             assign_(self, "_changed", {name})

@@ -299,6 +299,11 @@ def from_text(type_: Any, text: Any) -> Any:
     return (CONVERSIONS.get(type_) or type_.read)(text)
 
 
+def to_builtins(value: Any) -> Any:
+    """A value as it is said, apart from versioned objects."""
+    return msgspec.to_builtins(value, str_keys=False, enc_hook=to_text)
+
+
 def to_text(value: Any) -> Any:
     """The inverse of from_text. Raises TypeError for what cannot travel."""
     if isinstance(value, (Text, PurePath, *_AS_TEXT)):

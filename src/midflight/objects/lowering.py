@@ -13,7 +13,7 @@ from midflight import telemetry
 from midflight.errors import PinnedOut
 from midflight.objects import tracking
 from midflight.objects.base import VersionedObject
-from midflight.objects.coercion import to_text
+from midflight.objects.coercion import to_builtins, to_text
 from midflight.objects.kinds import Kind
 from midflight.objects.marks import INSIDE, NEW, field_of, of_fields
 from midflight.objects.older import Older, TakeApart
@@ -73,7 +73,7 @@ class Lowering:
             return str(value)  # JSON has none
         if value is None or isinstance(value, self.plain) or type(value) in (str, int, bool, float):
             return value
-        return msgspec.to_builtins(value, str_keys=False, enc_hook=to_text)
+        return to_builtins(value)
 
     def _object(self, obj: VersionedObject, *, whole: bool = False) -> dict[str, Any]:
         """``whole``: it is kept as a part of something that has changed, so what is left out of it gets lost."""

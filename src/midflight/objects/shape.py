@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from midflight.errors import CannotBackport, InvalidValue, NotReadable, ProjectError, UnknownField, UnknownObject
-from midflight.objects.coercion import Refused
+from midflight.objects.coercion import Refused, to_builtins
 from midflight.objects.fields import Field
 from midflight.objects.kinds import Kind, is_time, kind_of, late
 from midflight.objects.marks import field_of, of_fields
@@ -268,7 +268,7 @@ class ObjectOf(Kind):
                 continue  # of a newer kind than ours: it rides on
             del riders[name]
             changed |= {mark for mark in marks if field_of(mark) == name}
-        strangers = self._strangers(content, changed, version, path)
+        strangers = self._strangers(content, changed, version, path) | self._ungrown(content, values)
         return packed(max(filter(None, (origin, version))), {**riders, **strangers}, marks | changed)
 
     def _same_major(self, version: Version | None) -> bool:
@@ -284,6 +284,11 @@ class ObjectOf(Kind):
             name: content[name] for name, field in gone.items()
             if field.lazy or not field.is_default(field.build(content[name], f"{path}.{name}", None))
         }  # fmt: skip
+
+    def _ungrown(self, content: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+        """What was read as a fallback rides along as it came, to whoever knows that member."""
+        grown = [name for name, field in self.shape.fields.items() if field.fallback is not None and name in content]
+        return {name: content[name] for name in grown if to_builtins(values[name]) != content[name]}
 
     def _tag_of(self, wire: Any, path: str) -> tuple[str, Version]:
         if not isinstance(wire, Mapping) or not isinstance(wire.get(TAG), str):

@@ -182,6 +182,9 @@ def _check(obj: Any, slot: Slot) -> None:
     field, value = obj.__shape__.fields[slot.name], slot.get(obj)
     if field.read_only and slot.name not in (obj._changed or ()):
         raise ReadOnlyField(object=obj.__shape__.name, field=slot.name)
+    if obj._riding is not UNSET and slot.name in obj._riding:
+        needs = f"{obj.__shape__.name} {obj._riding.get(TAG)}, whose members it holds"
+        raise PinnedOut(what=f"a change in {field.where}", needs=needs, pinned="this release, which reads a fallback")
     fresh = field.coerce(value, field.where)
     if fresh == value:
         return

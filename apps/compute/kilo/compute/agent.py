@@ -142,7 +142,7 @@ class ComputeAgent(ComputeAPI):
             instance.terminated_at = now()
             try:
                 await instance.save(expect=expected)
-            except PinnedOut:  # as long as the fleet is pinned to juno, there is no word for a crash
+            except PinnedOut:  # as long as the fleet is pinned, there is no word for a crash
                 instance.power_state = PowerState.SHUTDOWN
                 await instance.save(expect=expected)
         except NotFound:
