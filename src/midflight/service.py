@@ -14,6 +14,8 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from pathlib import Path
 from typing import Any, Self
 
+from sqlalchemy import Connection
+
 from midflight import telemetry
 from midflight.conductor import pins, store_floor
 from midflight.conductor.client import RemoteConductor, RemoteRegistrar
@@ -202,6 +204,7 @@ class RunningService:
         self.database = await Database.open(url)
         stack.push_async_callback(self.database.close)
         await self.database.read(store_floor.admit, self.service, self.release, self.project.releases)
+        await self.database.read(self._take_store)
 
     async def _check_schema(self, url: str) -> None:
         runner = SchemaRunner(url, self.project.schema, self.project.tables, self.release)
@@ -238,10 +241,20 @@ class RunningService:
         )  # fmt: skip
 
     async def _obey(self, view: FleetView) -> None:
-        """Change the write forms in the database's own queue: a transaction sees those before, or those after."""
+        """Change the write forms and the store floor in the database's own queue: a transaction sees those before, or
+        those after."""
         if self.database is not None:
-            written = {name: Form(form) for name, form in view.forms.items()}
-            await self.database.read(lambda _: setattr(self.database, "forms", written))
+            await self.database.read(self._take_forms, view)
+
+    def _take_forms(self, connection: Connection, view: FleetView) -> None:
+        assert self.database is not None
+        self.database.forms = {name: Form(form) for name, form in view.forms.items()}
+        self._take_store(connection)
+
+    def _take_store(self, connection: Connection) -> None:
+        """The floor comes from its row, and not with the view, whose form never changes."""
+        assert self.database is not None
+        self.database.store = store_floor.store(connection, self.contract.manifest, self.project.releases)
 
     async def _listen_as_member(self, stack: AsyncExitStack) -> None:
         self._dispatcher = Dispatcher(

@@ -33,6 +33,7 @@ from midflight.context import Context
 from midflight.db import journal
 from midflight.db.clock import now
 from midflight.db.engine import Database
+from midflight.db.epoch import current_epoch, next_epoch
 from midflight.db.forms import Form
 from midflight.errors import InvalidValue, MidflightError, UsageError
 from midflight.migrations import proof, runner
@@ -176,7 +177,11 @@ class ConductorServer(ConductorAPI):
     async def raise_store_floor(self, context: Context, release: str) -> None:
         if release not in (known := [each.name for each in self._project.releases]):
             raise UsageError(reason=f"received release {release!r}, expected one of {', '.join(known) or 'none yet'}")
-        await self._database.write(store_floor.raise_to, release, self._project.releases)
+        await self._changed(context, await self._database.write(self._raise_floor, release))
+
+    def _raise_floor(self, connection: Connection, release: str) -> int:
+        raised = store_floor.raise_to(connection, release, self._project.releases)
+        return next_epoch(connection) if raised else current_epoch(connection)
 
     async def _changed(self, context: Context, epoch: int) -> int:
         self._views.forget()
