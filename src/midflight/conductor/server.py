@@ -27,10 +27,11 @@ from midflight.conductor.interface import (
     ProofResult,
     RunResult,
     SweepResult,
+    VersionsAtRest,
 )
 from midflight.conductor.views import Views, covers
 from midflight.context import Context
-from midflight.db import journal
+from midflight.db import at_rest, journal
 from midflight.db.clock import now
 from midflight.db.engine import Database
 from midflight.db.epoch import current_epoch, next_epoch
@@ -44,6 +45,9 @@ from midflight.project import Project
 from midflight.rpc.client import Client
 from midflight.telemetry import log
 from midflight.versions import Manifest
+
+MOST_ROWS = 1_000
+"""So many rows are read at once at most; others wait for the database meanwhile."""
 
 _remotable = functools.cache(remotable_of)
 """A class is looked through once, not at each call; what is refused is not remembered."""
@@ -149,6 +153,14 @@ class ConductorServer(ConductorAPI):
 
     async def journal(self, context: Context, since: datetime | None) -> list[JournalEntry]:
         return await self._database.read(entries, self._clock(), since=since)
+
+    async def versions_at_rest(self, context: Context, after: list[Any], limit: int) -> VersionsAtRest:
+        if not 1 <= limit <= MOST_ROWS:
+            raise UsageError(reason=f"received limit {limit}, expected 1 to {MOST_ROWS} rows")
+        tables = self._project.tables
+        if tables is None:
+            return VersionsAtRest()
+        return VersionsAtRest(**vars(await self._database.read(at_rest.count, tables, after, limit)))
 
     # What operators change
 
