@@ -113,7 +113,10 @@ async def test_the_application_stops_after_its_last_answer(world: World) -> None
     work = gates()
     world.add("a")
     project = Project(
-        "shop", objects=[juno.Machine, juno.MachineList], interfaces=[juno.ComputeAPI], services=[Service("agent", run)]
+        "shop",
+        objects=[juno.Disk, juno.Machine, juno.MachineList],
+        interfaces=[juno.ComputeAPI],
+        services=[Service("agent", run)],
     )
     async with world.running("conductor") as conductor:
         async with RunningService.running(project, world.config("agent", app=work), "agent", "h1"):
@@ -180,7 +183,9 @@ async def test_a_start_that_fails_leaves_nothing(world: World) -> None:
             raise RuntimeError("no such disk")
         yield []
 
-    project = Project("shop", interfaces=[juno.ComputeAPI], objects=[juno.Machine], services=[Service("agent", run)])
+    project = Project(
+        "shop", interfaces=[juno.ComputeAPI], objects=[juno.Disk, juno.Machine], services=[Service("agent", run)]
+    )
     async with world.running("conductor") as conductor:
         with pytest.raises(RuntimeError, match="no such disk"):
             async with RunningService.running(project, world.config("agent"), "agent", "h1"):
@@ -198,7 +203,7 @@ async def test_runtime(world: World) -> None:
         yield []
 
     project = Project(
-        "shop", interfaces=[juno.ComputeAPI], objects=[juno.Machine, juno.MachineList],
+        "shop", interfaces=[juno.ComputeAPI], objects=[juno.Disk, juno.Machine, juno.MachineList],
         services=[Service("web", run, database=True)], tables=metadata,
     )  # fmt: skip
     web = RunningService.running(project, world.config("web", app={"port": 1}), "web", "w1")

@@ -11,14 +11,17 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Mapping, MutableMapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
+
+from sqlalchemy import Connection
 
 from midflight import telemetry
 from midflight.conductor import pins, store_floor
 from midflight.conductor.client import RemoteConductor, RemoteRegistrar
 from midflight.conductor.contract import contract_of, release_of
-from midflight.conductor.floors import PinFloors
+from midflight.conductor.floors import FirstWords, PinFloors
 from midflight.conductor.interface import FleetView, Member, MemberAPI
 from midflight.conductor.membership import MemberServer, Membership, ViewFile
 from midflight.conductor.rejections import ReportingMessenger, SenderTeller
@@ -30,7 +33,7 @@ from midflight.db.forms import Form
 from midflight.db.schema import SchemaRunner
 from midflight.errors import ConfigError, DatabaseForbidden, ProjectError, SchemaTooOld, UsageError
 from midflight.project import CONDUCTOR, Project, Runtime, Service
-from midflight.rpc.client import Messenger
+from midflight.rpc.client import Floors, Messenger
 from midflight.rpc.dispatch import Dispatcher
 from midflight.rpc.server import Server
 from midflight.telemetry import log
@@ -202,6 +205,7 @@ class RunningService:
         self.database = await Database.open(url)
         stack.push_async_callback(self.database.close)
         await self.database.read(store_floor.admit, self.service, self.release, self.project.releases)
+        await self.database.read(self._take_store)
 
     async def _check_schema(self, url: str) -> None:
         runner = SchemaRunner(url, self.project.schema, self.project.tables, self.release)
@@ -213,16 +217,18 @@ class RunningService:
         self.server = ConductorServer(self.project, self.database, self.id) if self.database else None
         self._conductor = None if self.database else RemoteConductor(self.floors)
         self._messenger = ReportingMessenger(
-            Messenger(
-                self.contract, self.transport, self.identity, self.floors,
-                errors=self.project.errors, call_seconds=self.config.call_seconds,
-            ),
-            self.identity,
-            lambda facts: self.membership.note_rejected(facts),
-        )  # fmt: skip
+            self._messenger_under(self.floors), self.identity, lambda facts: self.membership.note_rejected(facts)
+        )
+        joining = replace(self.context(), messenger=self._messenger_under(FirstWords(self.floors)))
         self.membership = Membership(
-            self._member(), self.floors, self.server or RemoteRegistrar(self.config.call_seconds), self.context(),
+            self._member(), self.floors, self.server or RemoteRegistrar(self.config.call_seconds), joining,
             ViewFile(self._view_file), self._obey, self._log_counters,
+        )  # fmt: skip
+
+    def _messenger_under(self, floors: Floors) -> Messenger:
+        return Messenger(
+            self.contract, self.transport, self.identity, floors,
+            errors=self.project.errors, call_seconds=self.config.call_seconds,
         )  # fmt: skip
 
     @property
@@ -238,10 +244,20 @@ class RunningService:
         )  # fmt: skip
 
     async def _obey(self, view: FleetView) -> None:
-        """Change the write forms in the database's own queue: a transaction sees those before, or those after."""
+        """Change the write forms and the store floor in the database's own queue: a transaction sees those before, or
+        those after."""
         if self.database is not None:
-            written = {name: Form(form) for name, form in view.forms.items()}
-            await self.database.read(lambda _: setattr(self.database, "forms", written))
+            await self.database.read(self._take_forms, view)
+
+    def _take_forms(self, connection: Connection, view: FleetView) -> None:
+        assert self.database is not None
+        self.database.forms = {name: Form(form) for name, form in view.forms.items()}
+        self._take_store(connection)
+
+    def _take_store(self, connection: Connection) -> None:
+        """The floor comes from its row, and not with the view, whose form never changes."""
+        assert self.database is not None
+        self.database.store = store_floor.store(connection, self.contract.manifest, self.project.releases)
 
     async def _listen_as_member(self, stack: AsyncExitStack) -> None:
         self._dispatcher = Dispatcher(

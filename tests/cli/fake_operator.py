@@ -8,14 +8,22 @@ from typing import Any
 
 import pytest
 
-from midflight.conductor.interface import Fleet, Member, ProofResult, SweepResult
+from midflight.conductor.interface import Fleet, Member, ProofResult, SweepResult, VersionsAtRest
 
 
 class FakeOperator:
-    """``late`` have not acknowledged anything; ``chunks`` are what the sweeps will say, one after the other."""
+    """``late`` have not acknowledged anything; ``chunks`` are what the sweeps will say, one after the other; ``rows``
+    is what is at rest, or why nobody can say."""
 
-    def __init__(self, fleet: Fleet, late: Iterable[Member] = (), chunks: Iterable[SweepResult] = ()) -> None:
+    def __init__(
+        self,
+        fleet: Fleet,
+        late: Iterable[Member] = (),
+        chunks: Iterable[SweepResult] = (),
+        rows: VersionsAtRest | Exception | None = None,
+    ) -> None:
         self.acts: list[str] = []
+        self._rows = rows or VersionsAtRest()
         self._fleet, self._late, self._chunks = fleet, list(late), list(chunks)
 
     async def fleet(self) -> Fleet:
@@ -47,6 +55,11 @@ class FakeOperator:
     async def raise_store_floor(self, release: str) -> None:
         self.acts.append(f"floor {release}")
 
+    async def versions_at_rest(self) -> VersionsAtRest:
+        if isinstance(self._rows, Exception):
+            raise self._rows
+        return self._rows
+
     async def wait_for(self, epoch: int, seconds: float, late: Any = None) -> list[Member]:
         self.acts.append(f"wait {epoch}")
         return self._late
@@ -59,6 +72,6 @@ def employ(monkeypatch: pytest.MonkeyPatch, operator: FakeOperator) -> FakeOpera
     async def operating(*_: object) -> AsyncIterator[FakeOperator]:
         yield operator
 
-    for noun in ("data", "fleet", "pin", "upgrade"):
+    for noun in ("data", "fleet", "pin", "release", "upgrade"):
         monkeypatch.setattr(f"midflight.cli.{noun}.operating", operating)
     return operator

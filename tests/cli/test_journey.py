@@ -93,6 +93,22 @@ def test_a_fleet_goes_from_juno_to_kilo_by_commands(street: Street, monkeypatch:
     assert street.rows("select form from mf_forms") == [("new",)]
     status = street.midflight("kilo", "upgrade", "status")
     assert (status.code, status.out.splitlines()[-1]) == (0, "done: the fleet is upgraded to kilo")
+
+    # after: what only juno needed may go, when no row needs it any more
+    parts = '[{"$": "Item:1.0", "id": 7, "price": "1.50"}, {"$": "Item:1.1", "id": 8, "price": "2.25", "cents": 225}]'
+    street.rows("update items set parts = ? where id < 3", parts)
+    held = street.midflight("kilo", "release", "retire", "juno")
+    assert held.code == 2
+    assert "fail: items.parts: 2 × Item 1.0 still need juno: write these rows anew" in held.out.splitlines()
+    street.rows("update items set parts = replace(parts, 'Item:1.0', 'Item:1.1')")
+    gone = street.midflight("kilo", "release", "retire", "juno")
+    assert (gone.code, gone.out.splitlines()) == (1, [
+        'ready: Item.cents: since="1.1" may go, every peer has the field',
+        "pass: the store floor is kilo",
+        "pass: none of the 14 rows that were looked at needs juno (items.parts)",
+    ])  # fmt: skip
+
+    # and juno never comes back
     too_old = street.run("juno", "conductor", "c2")
     assert too_old.code == 78
     assert "error: conductor of release juno may not join this fleet" in too_old.err

@@ -2,7 +2,11 @@ from collections.abc import Callable
 
 import pytest
 
+from midflight.conductor.interface import VersionsAtRest
+from midflight.errors import VersionRejected
+from tests.cli.fake_operator import FakeOperator, employ
 from tests.cli.street import Outcome, Shop
+from tests.upgrade.fleets import cloud
 
 Command = Callable[..., Outcome]
 
@@ -124,8 +128,9 @@ def test_diff_tells_the_chronicle(midflight: Command, shop: Shop) -> None:
     assert midflight("release", "diff", "kilo", "nova").code == 64
 
 
-def test_retire_lists_what_may_go(midflight: Command, shop: Shop) -> None:
-    """2 while the release is in the window of the next; 4 while nobody has counted what is at rest."""
+def test_retire_lists_what_may_go(midflight: Command, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """2 while the release is in the window of the next; 4 while no conductor says what is at rest; 2 while rows need
+    it; 1 for the marks that may go then."""
     midflight("release", "freeze", "kilo")
     held = midflight("release", "retire", "kilo")
     assert held.code == 2
@@ -137,8 +142,47 @@ def test_retire_lists_what_may_go(midflight: Command, shop: Shop) -> None:
     midflight("release", "freeze", "liberty")
     listed = midflight("release", "retire", "kilo")
     assert listed.code == 4
-    assert listed.out.splitlines() == [
-        'ready: Item.note: since="1.2" may go, every peer has the field',
-        "unknown: how many Item at rest are of older versions: nothing counts them yet",
-    ]
+    mark, unknown = listed.out.splitlines()
+    assert mark == 'unknown: Item.note: since="1.2" may go only if no row needs it'
+    assert unknown.startswith(
+        "unknown: how many Item at rest are of older versions: No conductor of project shop answers"
+    )
     assert midflight("release", "retire", "kilo", "--json").document["status"] == "unknown"
+
+    rows = VersionsAtRest(rows=20, columns=["boxes.items"], found={"boxes.items": {"Item:1.1": 12, "Item:1.2": 3}})
+    employ(monkeypatch, FakeOperator(cloud(store_floor="liberty"), rows=rows))
+    refused = midflight("release", "retire", "kilo")
+    assert refused.code == 2
+    assert refused.out.splitlines() == [
+        'fail: Item.note: since="1.2" stays: rows may need it',
+        "pass: the store floor is liberty",
+        "fail: boxes.items: 12 × Item 1.1 still need kilo: write these rows anew",
+    ]
+    document = midflight("release", "retire", "kilo", "--json").document
+    assert document["at_rest"] == [{"column": "boxes.items", "object": "Item", "version": "1.1", "count": 12}]
+
+    rows.found = {"boxes.items": {"Item:1.2": 15}}
+    ready = midflight("release", "retire", "kilo")
+    assert (ready.code, ready.out.splitlines()[0]) == (
+        1, 'ready: Item.note: since="1.2" may go, every peer has the field'
+    )  # fmt: skip
+
+
+def test_a_conductor_that_cannot_count_yet_is_an_unknown(
+    midflight: Command, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """4, with its own words."""
+    midflight("release", "freeze", "kilo")
+    shop.edit(
+        'version="1.1"):\n    id: int\n',
+        'version="1.2"):\n    id: int\n    note: str = field(default="", since="1.2")\n',
+    )
+    midflight("release", "freeze", "liberty")
+    rejected = VersionRejected(
+        interface="conductor", method="conductor.versions_at_rest", requested="1.1", understood="1.0",
+        sender="operator", callee="conductor@c1 (kilo)", pin_epoch=0,
+    )  # fmt: skip
+    employ(monkeypatch, FakeOperator(cloud(), rows=rejected))
+    listed = midflight("release", "retire", "kilo")
+    assert listed.code == 4
+    assert "conductor@c1 (kilo) serves conductor 1.0" in listed.out

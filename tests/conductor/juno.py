@@ -12,7 +12,7 @@ from midflight.objects.base import VersionedObject
 from midflight.objects.fields import field
 from midflight.objects.lists import ObjectList
 from midflight.objects.remote import remotable
-from midflight.objects.wire import from_row
+from midflight.objects.wire import from_row, to_row
 from midflight.project import Project, Runtime, Service
 from midflight.rpc.interface import Interface, endpoint
 from tests.conductor.tables import machines, metadata
@@ -22,10 +22,17 @@ class OutOfOrder(Exception):
     """A machine that does not boot."""
 
 
+class Disk(VersionedObject, version="1.0"):
+    """At rest in the row of its machine."""
+
+    gigabytes: int
+
+
 class Machine(VersionedObject, version="1.0"):
     name: str = field(read_only=True)
     host: str | None = None
     boots: int = 0
+    disk: Disk | None = None
 
     @classmethod
     @remotable
@@ -35,12 +42,12 @@ class Machine(VersionedObject, version="1.0"):
 
     @remotable
     async def create(self) -> None:
-        await self.context.db.write(add, self.changes())
+        await self.context.db.write(add, changed_columns(self))
         self.reset_changes()
 
     @remotable
     async def save(self) -> list[str]:
-        changed = self.changes()
+        changed = changed_columns(self)
         await self.context.db.write(change, self.name, changed)
         self.reset_changes()
         return sorted(changed)
@@ -91,6 +98,10 @@ class Agent(ComputeAPI):
         return "done"
 
 
+def changed_columns(obj: VersionedObject) -> dict[str, Any]:
+    return to_row(obj, only_changes=True, manifest=obj.context.db.store_manifest())
+
+
 def row_of(connection: Connection, name: str) -> Any:
     return connection.execute(select(machines).where(machines.c.name == name)).mappings().one()
 
@@ -123,7 +134,7 @@ async def run_api(runtime: Runtime) -> AsyncIterator[Sequence[object]]:
 def project(releases: Path | None = None) -> Project:
     return Project(
         "shop",
-        objects=[Machine, MachineList],
+        objects=[Disk, Machine, MachineList],
         interfaces=[ComputeAPI],
         services=[Service("api", run_api, database=True), Service("agent", run_agent, agent=True)],
         errors=[OutOfOrder],

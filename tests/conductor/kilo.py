@@ -14,14 +14,20 @@ from midflight.objects.remote import remotable
 from midflight.objects.wire import from_row
 from midflight.project import Project, Runtime, Service
 from midflight.rpc.interface import Interface, endpoint, param
-from tests.conductor.juno import OutOfOrder, change, row_of, rows_at, run_api
+from tests.conductor.juno import OutOfOrder, add, change, changed_columns, row_of, rows_at, run_api
 from tests.conductor.tables import metadata
+
+
+class Disk(VersionedObject, version="1.1"):
+    gigabytes: int
+    encrypted: bool = field(default=False, since="1.1")
 
 
 class Machine(VersionedObject, version="1.1"):
     name: str = field(read_only=True)
     host: str | None = None
     boots: int = 0
+    disk: Disk | None = None
     note: str | None = field(default=None, since="1.1")
 
     @classmethod
@@ -30,8 +36,13 @@ class Machine(VersionedObject, version="1.1"):
         return from_row(cls, await context.db.read(row_of, name), context=context)
 
     @remotable
+    async def create(self) -> None:
+        await self.context.db.write(add, changed_columns(self))
+        self.reset_changes()
+
+    @remotable
     async def save(self) -> list[str]:
-        changed = self.changes()
+        changed = changed_columns(self)
         await self.context.db.write(change, self.name, changed)
         self.reset_changes()
         return sorted(changed)
@@ -87,7 +98,7 @@ def names_become_notes(row: Row, db: RowContext) -> Mapping[str, Any]:
 def project(releases: Path | None = None) -> Project:
     return Project(
         "shop",
-        objects=[Machine, MachineList],
+        objects=[Disk, Machine, MachineList],
         interfaces=[ComputeAPI],
         services=[Service("api", run_api, database=True), Service("agent", run_agent, agent=True)],
         migrations=[names_become_notes],

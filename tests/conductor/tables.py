@@ -1,6 +1,6 @@
 """The one table that both releases of the sample project share."""
 
-from sqlalchemy import Column, Integer, MetaData, String, Table
+from sqlalchemy import JSON, Column, Integer, MetaData, String, Table
 
 metadata = MetaData()
 
@@ -11,4 +11,5 @@ machines = Table(
     Column("host", String),
     Column("boots", Integer, nullable=False),
     Column("note", String),
+    Column("disk", JSON(none_as_null=True)),
 )

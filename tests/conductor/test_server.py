@@ -167,6 +167,25 @@ async def test_no_form_is_final_in_a_release_that_is_not_frozen(world: World) ->
         assert (await fleet(conductor)).forms == {"names_become_notes": "both, read new"}
 
 
+async def test_versions_at_rest(world: World) -> None:
+    """They are counted chunk by chunk, also for who has no database, and a wrong number of rows is refused."""
+    async with world.running("conductor", release=kilo) as conductor, world.running("agent") as agent:
+        for name in ("a", "b", "c"):
+            await kilo.Machine(context=conductor.context(), name=name, disk=kilo.Disk(gigabytes=1)).create()
+        await ask(ConductorAPI.raise_store_floor, conductor, "kilo")
+        machine = await kilo.Machine.get(conductor.context(), "b")
+        machine.disk = kilo.Disk(gigabytes=2)
+        await machine.save()
+        first = await ask(ConductorAPI.versions_at_rest, agent, [], 2)
+        assert (first.rows, first.columns, first.after) == (2, ["machines.disk"], ["machines", "b"])
+        last = await ask(ConductorAPI.versions_at_rest, agent, first.after, 2)
+        assert [first.found, last.found, last.after] == [
+            {"machines.disk": {"Disk:1.0": 1, "Disk:1.1": 1}}, {"machines.disk": {"Disk:1.0": 1}}, [],
+        ]  # fmt: skip
+        with pytest.raises(UsageError, match="received limit 0, expected 1 to 1000 rows"):
+            await ask(ConductorAPI.versions_at_rest, agent, [], 0)
+
+
 async def test_only_conductors_answer(world: World) -> None:
     """A service with the database keeps its own place in the fleet, but answers for nobody else."""
     async with world.running("api") as api:

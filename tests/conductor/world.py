@@ -113,13 +113,13 @@ async def eventually(what: Callable[[], Awaitable[Any]] | Callable[[], Any], sec
             await asyncio.sleep(0.02)
 
 
-def count_calls(running: RunningService) -> list[str]:
+def count_calls(running: RunningService, say: Callable[[messages.Request], str] = lambda said: said.what) -> list[str]:
     """From now on, what each call says that a member sends: ``conductor.run``."""
     sent: list[str] = []
     call = running.transport.call
 
     async def counted(address: Any, body: bytes, timeout: float) -> bytes:
-        sent.append(messages.decode_request(body).what)
+        sent.append(say(messages.decode_request(body)))
         return await call(address, body, timeout)
 
     running.transport.call = counted  # type: ignore[method-assign]

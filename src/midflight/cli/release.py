@@ -8,18 +8,22 @@ from cyclopts import App
 
 from midflight.cli.options import ConfigFile, Json
 from midflight.cli.output import Output
-from midflight.cli.place import open_place
+from midflight.cli.place import Place, open_place
 from midflight.conductor.contract import FRAMEWORK, UNRELEASED, release_of
+from midflight.errors import BrokerUnreachable, NoConductor, RpcError
 from midflight.project import Project
+from midflight.upgrade.at_rest import Found
 from midflight.upgrade.check import Check
 from midflight.upgrade.check import check as check_contract
 from midflight.upgrade.chronicle import chronicle
 from midflight.upgrade.finding import Finding
 from midflight.upgrade.freeze import freeze as freeze_release
 from midflight.upgrade.frozen import frozen
+from midflight.upgrade.operator import operating
 from midflight.upgrade.reading import Said, said
-from midflight.upgrade.retire import Retirement
+from midflight.upgrade.retire import Mark, Retirement, floor_above
 from midflight.upgrade.retire import retire as retire_release
+from midflight.upgrade.verdict import Status
 from midflight.upgrade.wording import project_in_words
 from midflight.versions import Release
 
@@ -144,12 +148,12 @@ def _said(project: Project, name: str | None) -> Said:
 
 
 @app.command
-def retire(release: str, /, *, config: ConfigFile = None, json: Json = False) -> int:
+async def retire(release: str, /, *, config: ConfigFile = None, json: Json = False) -> int:
     """The marks in the code that may go with a release.
 
-    That is since, backports and adapters which only its peers needed. Nothing is changed. Exits 0 when there are none,
-    1 when there are, 2 while the release is in the skew window of the next one, 4 while it is not known whether objects
-    at rest still need them.
+    That is since, backports and adapters which only its peers needed. A conductor counts the objects at rest that need
+    them too. Nothing is changed. Exits 0 when there are none, 1 when there are, 2 while the release is in the skew
+    window of the next one or rows need it, 4 while nobody can say whether they do.
 
     Parameters
     ----------
@@ -158,19 +162,52 @@ def retire(release: str, /, *, config: ConfigFile = None, json: Json = False) ->
     """
     out, place = Output(json=json), open_place(config)
     retirement = retire_release(place.project, release)
+    if retirement.asks_rows:
+        retirement = await _with_rows(retirement, place)
     for mark in retirement.marks:
-        out.mark("ready", f"{mark.path}: {mark.mark} may go, {mark.because}")
+        _print_mark(out, mark, retirement.stands(mark))
     _print_retirement(out, retirement)
     out.document(
         {
             "release": release,
             "status": retirement.status.value,
             "window": list(retirement.window),
-            "marks": [{"path": mark.path, "mark": mark.mark, "because": mark.because} for mark in retirement.marks],
-            "unknown": retirement.unknown,
+            "marks": [_mark(mark, retirement.stands(mark)) for mark in retirement.marks],
+            "at_rest": [_needing(found) for found in retirement.needing],
+            "because": [{"status": fact.status.value, "words": fact.words} for fact in retirement.facts],
         }
     )
     return retirement.status.exit_code
+
+
+async def _with_rows(retirement: Retirement, place: Place) -> Retirement:
+    try:
+        async with operating(place.config, place.project) as operator:
+            fleet, rows = await operator.fleet(), await operator.versions_at_rest()
+    except (NoConductor, BrokerUnreachable, RpcError) as wrong:
+        return retirement.without_rows(str(wrong))
+    return retirement.with_rows(rows, floor_above(place.project, retirement.release, fleet.store_floor))
+
+
+def _print_mark(out: Output, mark: Mark, stands: Status) -> None:
+    if stands is Status.PASS:
+        out.mark("ready", f"{mark.path}: {mark.mark} may go, {mark.because}")
+    else:
+        why = "stays: rows may need it" if stands is Status.FAIL else "may go only if no row needs it"
+        out.mark(stands.value, f"{mark.path}: {mark.mark} {why}")
+
+
+def _mark(mark: Mark, stands: Status) -> dict[str, str]:
+    return {"path": mark.path, "mark": mark.mark, "because": mark.because, "status": stands.value}
+
+
+def _needing(found: Found) -> dict[str, Any]:
+    return {
+        "column": found.column,
+        "object": found.object,
+        "version": str(found.version),
+        "count": found.count,
+    }
 
 
 def _print_retirement(out: Output, retirement: Retirement) -> None:
@@ -179,8 +216,8 @@ def _print_retirement(out: Output, retirement: Retirement) -> None:
         out.mark("fail", f"{release} is in the skew window of the next release ({window}): its peers need every mark")
     elif not retirement.marks:
         out.mark("pass", f"no mark in the code is there for {release}")
-    if retirement.unknown:
-        out.mark("unknown", retirement.unknown)
+    for fact in retirement.facts:
+        out.mark(fact.status.value, fact.words)
 
 
 @app.command(name="list")

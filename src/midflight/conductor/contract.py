@@ -13,6 +13,7 @@ from midflight.conductor.interface import (
     ProofResult,
     RunResult,
     SweepResult,
+    VersionsAtRest,
 )
 from midflight.objects.registry import Registry
 from midflight.project import Project
@@ -21,7 +22,9 @@ from midflight.versions import Manifest
 
 UNRELEASED = "unreleased"
 
-OBJECTS = (Member, FleetView, MigrationState, SweepResult, ProofResult, JournalEntry, Fleet, RunResult)
+OBJECTS = (
+    Member, FleetView, MigrationState, SweepResult, ProofResult, JournalEntry, Fleet, RunResult, VersionsAtRest,
+)  # fmt: skip
 INTERFACES = (ConductorAPI, MemberAPI)
 
 FRAMEWORK: Manifest = Contract(Registry(OBJECTS, "midflight"), INTERFACES).manifest

@@ -6,13 +6,14 @@ for all topics, and else ``auto``: the lowest that the members of the topic unde
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 from midflight.conductor.contract import FRAMEWORK
-from midflight.conductor.interface import FleetView
+from midflight.conductor.interface import ConductorAPI, FleetView
 from midflight.conductor.pins import EVERY_TOPIC
-from midflight.versions import Manifest
+from midflight.rpc.floors import Floors
+from midflight.versions import Manifest, Version
 
 NO_VIEW = FleetView(id="", epoch=0)
 """What a member obeys that has never heard of the others: pins of its own only."""
@@ -91,6 +92,37 @@ class PinFloors:
         peers = self.view.peers.get(topic, {})
         digests = [peers[host]] if host in peers else sorted(set(peers.values()))
         return Manifest.lowest([self._manifests[digest] for digest in digests]) if digests else self.own
+
+
+_FIRST = Version(1, 0)
+
+
+class FirstWords:
+    """Floors for what every conductor understands, however old it is: hellos, beats and an operator's questions.
+
+    A member speaks like this before it knows who listens, and when what it knows may be out of date.
+    """
+
+    def __init__(self, inner: Floors) -> None:
+        self._inner = inner
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of the floors behind these."""
+        return self._inner.epoch
+
+    def manifest_for(self, topic: str, host: str | None = None) -> Manifest:
+        """What to encode under: to conductors, their interface in its first version."""
+        found = self._inner.manifest_for(topic, host)
+        return found if topic != ConductorAPI.topic else Manifest({**found, topic: _FIRST}, found.readable_from)
+
+    def manifests_of(self, topic: str) -> Sequence[Manifest]:
+        """Those of the floors behind these."""
+        return self._inner.manifests_of(topic)
+
+    def audience(self, topic: str, manifest: Manifest) -> Collection[str]:
+        """That of the floors behind these."""
+        return self._inner.audience(topic, manifest)
 
 
 def _with_framework(pin: Manifest, auto: Manifest) -> Manifest:

@@ -167,8 +167,29 @@ class RunResult(VersionedObject, version="1.0"):
     """The object as it is after the run; NOTHING for a class method."""
 
 
-class ConductorAPI(Interface, Protocol, topic="conductor", version="1.0"):
-    """What a conductor does for services without a database, and for the operator."""
+class VersionsAtRest(VersionedObject, version="1.0"):
+    """Which versions of objects were found at rest, in some rows of one of the project's tables or in all of them."""
+
+    rows: int = 0
+    columns: list[str] = field(default_factory=list)
+    """The JSON columns that were looked at: ``instances.flavor``."""
+    found: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Column → name and version of an object, ``Flavor:1.1`` → how often; ``?`` is a tag that names no object."""
+    unreadable: dict[str, int] = field(default_factory=dict)
+    """Column → rows whose value is no JSON."""
+    examples: dict[str, str] = field(default_factory=dict)
+    """Column → the key of one of those."""
+    unkeyed: list[str] = field(default_factory=list)
+    """Tables without a primary key, which were not looked at."""
+    after: list[Any] = field(default_factory=list)
+    """Where to go on; empty at the end."""
+
+
+class ConductorAPI(Interface, Protocol, topic="conductor", version="1.1"):
+    """What a conductor does for services without a database, and for the operator.
+
+    1.1 counts versions at rest. Whoever joins says so in 1.0 for ever.
+    """
 
     @endpoint(since="1.0")
     async def run(
@@ -251,6 +272,14 @@ class ConductorAPI(Interface, Protocol, topic="conductor", version="1.0"):
     @endpoint(since="1.0", idempotent=True)
     async def retire_member(self, context: Context, member: str) -> None:
         """Take a dead member out of all counts. One that lives after all joins again at its next beat."""
+        ...
+
+    @endpoint(since="1.1", idempotent=True)
+    async def versions_at_rest(self, context: Context, after: list[Any], limit: int) -> VersionsAtRest:
+        """Count the versions of the objects in the JSON columns of up to ``limit`` rows of the project's tables.
+
+        ``after`` is what the chunk before said; empty, it begins.
+        """
         ...
 
 

@@ -27,12 +27,14 @@ from midflight.conductor.interface import (
     ProofResult,
     RunResult,
     SweepResult,
+    VersionsAtRest,
 )
 from midflight.conductor.views import Views, covers
 from midflight.context import Context
-from midflight.db import journal
+from midflight.db import at_rest, journal
 from midflight.db.clock import now
 from midflight.db.engine import Database
+from midflight.db.epoch import current_epoch, next_epoch
 from midflight.db.forms import Form
 from midflight.errors import InvalidValue, MidflightError, UnknownField, UnknownRemotable, UsageError
 from midflight.migrations import proof, runner
@@ -43,6 +45,9 @@ from midflight.project import Project
 from midflight.rpc.client import Client
 from midflight.telemetry import log
 from midflight.versions import Manifest
+
+MOST_ROWS = 1_000
+"""So many rows are read at once at most; others wait for the database meanwhile."""
 
 _remotable = functools.cache(remotable_of)
 """A class is looked through once, not at each call; what is refused is not remembered."""
@@ -154,6 +159,14 @@ class ConductorServer(ConductorAPI):
     async def journal(self, context: Context, since: datetime | None) -> list[JournalEntry]:
         return await self._database.read(entries, self._clock(), since=since)
 
+    async def versions_at_rest(self, context: Context, after: list[Any], limit: int) -> VersionsAtRest:
+        if not 1 <= limit <= MOST_ROWS:
+            raise UsageError(reason=f"received limit {limit}, expected 1 to {MOST_ROWS} rows")
+        tables = self._project.tables
+        if tables is None:
+            return VersionsAtRest()
+        return VersionsAtRest(**vars(await self._database.read(at_rest.count, tables, after, limit)))
+
     # What operators change
 
     async def set_pin(self, context: Context, topic: str, release: str) -> int:
@@ -181,7 +194,11 @@ class ConductorServer(ConductorAPI):
     async def raise_store_floor(self, context: Context, release: str) -> None:
         if release not in (known := [each.name for each in self._project.releases]):
             raise UsageError(reason=f"received release {release!r}, expected one of {', '.join(known) or 'none yet'}")
-        await self._database.write(store_floor.raise_to, release, self._project.releases)
+        await self._changed(context, await self._database.write(self._raise_floor, release))
+
+    def _raise_floor(self, connection: Connection, release: str) -> int:
+        raised = store_floor.raise_to(connection, release, self._project.releases)
+        return next_epoch(connection) if raised else current_epoch(connection)
 
     async def _changed(self, context: Context, epoch: int) -> int:
         self._views.forget()

@@ -9,15 +9,17 @@ from sqlalchemy import Connection, delete, insert, select
 from midflight.conductor import members
 from midflight.db import journal
 from midflight.db.clock import now
-from midflight.db.tables import floor
+from midflight.db.store import Store
+from midflight.db.tables import floor, schema
 from midflight.errors import OutsideWindow, StepBlocked
-from midflight.versions import Release
+from midflight.versions import Manifest, Release
 
 _ROW = 1
 
 
-def raise_to(connection: Connection, release: str, known: Sequence[Release]) -> None:
-    """Let nobody older than a release open the database any more. A floor that is as high already stays.
+def raise_to(connection: Connection, release: str, known: Sequence[Release]) -> bool:
+    """Let nobody older than a release open the database any more, and say whether the floor rose; one that is as high
+    already stays. Whoever lets it rise begins an epoch.
 
     Raises StepBlocked for a release that is not frozen, and while somebody older is a member with the database open.
     """
@@ -28,11 +30,12 @@ def raise_to(connection: Connection, release: str, known: Sequence[Release]) -> 
         )
         raise StepBlocked(step=f"Raising the store floor to {release}", reason=reason)
     if sequence <= _present(connection)[1]:
-        return
+        return False
     _refuse_older(connection, release, sequence, known)
     connection.execute(delete(floor))
     connection.execute(insert(floor).values(id=_ROW, store_floor=release, sequence=sequence))
     journal.write(connection, "store_floor.raised", release=release)
+    return True
 
 
 def admit(connection: Connection, service: str, release: str, known: Sequence[Release]) -> None:
@@ -44,6 +47,18 @@ def admit(connection: Connection, service: str, release: str, known: Sequence[Re
     if _sequence_of(release, known) < lowest:
         reason = f"rows are written that only {name} and later can read; start it with the code of such a release"
         raise OutsideWindow(service=service, release=release, reason=reason)
+
+
+def store(connection: Connection, own: Manifest, known: Sequence[Release]) -> Store:
+    """For whom a process of this code writes. Until a floor is raised, each release since the schema was first expanded
+    may still read what is written."""
+    return Store(own, known, _present(connection)[1] or _first_expanded(connection, known))
+
+
+def _first_expanded(connection: Connection, known: Sequence[Release]) -> int | None:
+    sequences = _sequences(known)
+    expanded = connection.execute(select(schema.c.release).order_by(schema.c.id)).scalars()
+    return next((sequences[release] for release in expanded if release in sequences), None)
 
 
 def _refuse_older(connection: Connection, release: str, sequence: int, known: Sequence[Release]) -> None:

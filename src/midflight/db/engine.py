@@ -15,7 +15,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from midflight.db import forms, sqlite, tables
 from midflight.db.forms import Form
+from midflight.db.store import OWN, Store, options
 from midflight.errors import DatabaseUnreachable, NoDatabaseUrl
+from midflight.versions import Manifest
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -35,14 +37,15 @@ def parse(url: str) -> URL:
 
 
 @contextmanager
-def transaction(engine: Engine, *, writes: bool) -> Iterator[Connection]:
-    """One transaction: committed at the end of the block, rolled back by any exception.
+def transaction(engine: Engine, *, writes: bool, store: Store = OWN) -> Iterator[Connection]:
+    """One transaction: committed at the end of the block, rolled back by any exception. ``store`` knows for whom it
+    writes objects.
 
     Raises DatabaseBusy if another process holds the write lock for too long, and DatabaseUnreachable for a file that
     cannot be opened or is no database; other errors of the driver pass through.
     """
     try:
-        with engine.connect().execution_options(writes=writes) as connection, connection.begin():
+        with engine.connect().execution_options(writes=writes, **options(store)) as connection, connection.begin():
             yield connection
     except DBAPIError as wrong:
         ours = sqlite.translate(engine.url, wrong)
@@ -67,6 +70,8 @@ class Database:
         self.url = url
         self.forms: dict[str, Form] = {}
         """The write form of each data migration, as this process obeys it now; a missing one is at its default."""
+        self.store = OWN
+        """Who reads what this process writes, as it obeys it now."""
         self._engine = engine
         self._closed = False
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="database")
@@ -85,6 +90,11 @@ class Database:
     def form(self, name: str) -> Form:
         """How a data migration's field is to be kept by this process, now."""
         return self.forms.get(name, forms.DEFAULT)
+
+    def store_manifest(self, since: str | None = None) -> Manifest | None:
+        """The manifest for ``to_row`` and ``to_json``: that of the store floor, for all who must still read what is
+        written. None where these are our own versions. ``since`` names a release before which nobody reads it."""
+        return self.store.manifest(since)
 
     async def read(self, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run work that only reads, on one snapshot."""
@@ -110,7 +120,7 @@ class Database:
 
     def _transact(self, writes: bool, work: Callable[[Connection], T]) -> T:
         try:
-            with transaction(self._engine, writes=writes) as connection:
+            with transaction(self._engine, writes=writes, store=self.store) as connection:
                 return work(connection)
         except StopIteration as stop:
             # A future cannot carry it: whoever awaits would wait for ever.

@@ -1,4 +1,4 @@
-"""The epoch: the number of the fleet's present pins and write forms. It only goes up, one for each change."""
+"""The epoch: the number of the fleet's present pins, write forms and store floor. It only goes up, by each change."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ epoch = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("epoch", Integer, nullable=False),
 )
-"""One row: the number of the fleet's present pins and write forms."""
+"""One row: the number of the fleet's present pins, write forms and store floor."""
 
 forms = Table(
     "mf_forms",

@@ -53,6 +53,7 @@ class Deriver:
     table: WalkedTable
     key: str
     proof: str
+    release: str | None = None
 
     def look(self, connection: Connection, snapshot: Snapshot, *, saving: bool = False) -> Finding:
         """Derive the new form of a row and compare contents. Writes nothing. What the row function raises is found.
@@ -67,7 +68,7 @@ class Deriver:
 
     def _derive(self, connection: Connection, snapshot: Snapshot, *, saving: bool) -> Finding:
         try:
-            derived = self._checked(self.function(snapshot.row, RowContext(connection, saving=saving)))
+            derived = self._checked(self.function(snapshot.row, self._context(connection, saving=saving)))
             differing = {column: value for column, value in derived.items() if not _says(snapshot.row, column, value)}
         except Deferred as deferred:
             return Postponed(deferred.reason)
@@ -78,6 +79,9 @@ class Deriver:
         return (
             Agrees() if snapshot.holds else Failed(f"both forms agree, and yet the proof ({self.proof}) does not hold")
         )
+
+    def _context(self, connection: Connection, *, saving: bool) -> RowContext:
+        return RowContext(connection, saving=saving, release=self.release)
 
     def settle(self, connection: Connection, snapshot: Snapshot, *, saving: bool = False) -> Finding:
         """The same, and write the new form if it differs. Differs then means: written, read again, and found to agree.

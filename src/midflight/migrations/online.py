@@ -18,11 +18,13 @@ from sqlalchemy import Connection, Engine
 from midflight import telemetry
 from midflight.db import forms
 from midflight.db.forms import Form
+from midflight.db.store import store_of
 from midflight.errors import CannotDerive, ProjectError
 from midflight.migrations import state
 from midflight.migrations.derive import Deriver, Differs, Failed, Postponed, RowFunction
 from midflight.migrations.rows import Deferred, Row, RowContext
 from midflight.migrations.table import Key, WalkedTable
+from midflight.versions import Manifest
 
 __all__ = ["DataMigration", "Deferred", "Row", "RowContext", "data_migration"]
 
@@ -63,6 +65,11 @@ class DataMigration:
             self._keep_failed(connection, form, key, finding)
         return isinstance(finding, Differs)
 
+    def store_manifest(self, connection: Connection) -> Manifest | None:
+        """The manifest for ``to_json`` where a save writes the new form itself: that of the store floor, or of the
+        migration's release if that is later, since nobody before it reads the new form."""
+        return store_of(connection).manifest(self.release)
+
     def deriver(self, connection: Connection, *, fresh: bool = False) -> Deriver:
         """The row function on the table as the catalogue has it: now, if ``fresh``, else when it was first used.
 
@@ -75,7 +82,7 @@ class DataMigration:
     def _read(self, connection: Connection) -> Deriver:
         table = WalkedTable(connection, self.table, self.key, self.proof, f"data migration {self.name}")
         table.check(connection, self.todo)
-        return Deriver(self.function, table, self.key, self.proof)
+        return Deriver(self.function, table, self.key, self.proof, self.release)
 
     def _tell_deferred(self, form: Form, key: Key, finding: Postponed) -> None:
         telemetry.count("migrations.deferred_on_save", migration=self.name, reason=finding.reason)

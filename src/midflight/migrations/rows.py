@@ -7,6 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Executable, text
 
+from midflight.db.store import store_of
+from midflight.versions import Manifest
+
 
 class Row(Mapping[str, Any]):
     """One row as it was when it was read: ``row.host`` or ``row["host"]``.
@@ -49,13 +52,21 @@ class Row(Mapping[str, Any]):
 
 
 class RowContext:
-    """The database as a row function sees it: reading only, in the transaction of the row."""
+    """The database as a row function sees it: reading only, in the transaction of the row.
 
-    def __init__(self, connection: Connection, *, saving: bool = False) -> None:
+    ``release`` is the one that the row function belongs to.
+    """
+
+    def __init__(self, connection: Connection, *, saving: bool = False, release: str | None = None) -> None:
         self.saving = saving
         """The row is being saved while its new form is read already: a row function should then give a new form where
         it would defer otherwise."""
-        self._connection = connection
+        self._connection, self._release = connection, release
+
+    @property
+    def store_manifest(self) -> Manifest | None:
+        """The manifest for ``to_json`` in a new form, which nobody reads before the release of its data migration."""
+        return store_of(self._connection).manifest(self._release)
 
     def fetch(self, statement: str | Executable, /, **params: Any) -> list[Row]:
         """The rows of a query; its text may have ``:name`` parameters. Raises TypeError if it returns no rows."""

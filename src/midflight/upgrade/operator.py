@@ -8,17 +8,20 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from midflight.conductor.contract import contract_of, release_of
-from midflight.conductor.interface import ConductorAPI, Fleet, Member, ProofResult, SweepResult
+from midflight.conductor.floors import FirstWords
+from midflight.conductor.interface import ConductorAPI, Fleet, Member, ProofResult, SweepResult, VersionsAtRest
 from midflight.config import Config
 from midflight.context import Caller, Context
 from midflight.errors import NoConductor, NotDelivered
 from midflight.project import Project
-from midflight.rpc.client import Client, Messenger, Unpinned
+from midflight.rpc.client import Client, Floors, Messenger, Unpinned
 from midflight.transports import connect
+from midflight.transports.base import Transport
 from midflight.upgrade import roster
+from midflight.upgrade.at_rest import merged
 
 R = TypeVar("R")
 Late = Callable[[Fleet, int], list[Member]]
@@ -26,17 +29,24 @@ Late = Callable[[Fleet, int], list[Member]]
 
 LOOK_SECONDS = 0.2
 """How often an operator who waits looks again."""
+ROWS = 500
+"""Rows whose objects are counted at once."""
+COUNT_SECONDS = 30.0
+"""How long a count of so many rows may take to answer."""
 LONG_SECONDS = 600.0
 """How long a chunk of rows, or a proof over all rows, may take to answer."""
 
 
 class Operator:
-    """Asks whatever conductor answers. Each method raises NoConductor when none does."""
+    """Asks whatever conductor answers. Each method raises NoConductor when none does.
 
-    def __init__(self, context: Context, project: str, broker: str) -> None:
-        self._context, self._project, self._broker = context, project, broker
+    ``newest`` is the context of what was not always to be asked: a conductor that is older raises VersionRejected.
+    """
+
+    def __init__(self, context: Context, newest: Context, project: str, broker: str) -> None:
+        self._context, self._newest, self._project, self._broker = context, newest, project, broker
         self._conductor = Client(ConductorAPI)
-        self._patient = self._conductor.within(LONG_SECONDS)
+        self._patient, self._counting = self._conductor.within(LONG_SECONDS), self._conductor.within(COUNT_SECONDS)
 
     async def fleet(self) -> Fleet:
         """All facts of the fleet, now."""
@@ -70,6 +80,16 @@ class Operator:
         """Let no release before this one open the database again."""
         await self._asked(self._conductor.call(ConductorAPI.raise_store_floor, self._context, release))
 
+    async def versions_at_rest(self) -> VersionsAtRest:
+        """Which versions of objects are in rows, all over the database. Raises VersionRejected."""
+        found = await self._rows_behind([])
+        while found.after:
+            found = merged(found, await self._rows_behind(found.after))
+        return found
+
+    async def _rows_behind(self, key: list[Any]) -> VersionsAtRest:
+        return await self._asked(self._counting.call(ConductorAPI.versions_at_rest, self._newest, key, ROWS))
+
     async def _asked(self, question: Awaitable[R]) -> R:
         try:
             return await question
@@ -89,20 +109,24 @@ class Operator:
 @asynccontextmanager
 async def operating(config: Config, project: Project) -> AsyncIterator[Operator]:
     """Connect to the broker for one command. Raises BrokerUnreachable."""
-    contract, host = contract_of(project), socket.gethostname()
-    name = f"operator-{host}-{os.getpid()}"
-    identity = Caller("operator", host, release_of(project), name, 0, contract.manifest)
-    transport = connect(config.broker, name=name, project=project.name)
+    transport = connect(config.broker, name=_name(), project=project.name)
     await transport.open()
     try:
-        messenger = Messenger(
-            contract,
-            transport,
-            identity,
-            Unpinned(contract.manifest),
-            errors=project.errors,
-            call_seconds=config.call_seconds,
-        )
-        yield Operator(Context(service="operator", messenger=messenger), project.name, config.broker)
+        newest = Unpinned(contract_of(project).manifest)
+        first, last = (_context(config, project, transport, floors) for floors in (FirstWords(newest), newest))
+        yield Operator(first, last, project.name, config.broker)
     finally:
         await transport.close()
+
+
+def _name() -> str:
+    return f"operator-{socket.gethostname()}-{os.getpid()}"
+
+
+def _context(config: Config, project: Project, transport: Transport, floors: Floors) -> Context:
+    contract = contract_of(project)
+    identity = Caller("operator", socket.gethostname(), release_of(project), _name(), 0, contract.manifest)
+    messenger = Messenger(
+        contract, transport, identity, floors, errors=project.errors, call_seconds=config.call_seconds
+    )  # fmt: skip
+    return Context(service="operator", messenger=messenger)

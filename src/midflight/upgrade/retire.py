@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+from midflight.conductor.interface import VersionsAtRest
 from midflight.project import Project
+from midflight.upgrade import at_rest
+from midflight.upgrade.at_rest import Found
 from midflight.upgrade.frozen import frozen
 from midflight.upgrade.reading import Api, Said, Thing, said
-from midflight.upgrade.verdict import Status
+from midflight.upgrade.verdict import Fact, Status, bad, good, missing
 from midflight.upgrade.window import after_the_last
 from midflight.upgrade.wording import project_in_words
 from midflight.versions import Version
@@ -24,58 +27,112 @@ class Mark:
     because: str
     at_rest: bool = False
 
+    @property
+    def object(self) -> str:
+        """The object, or the interface, that it is in."""
+        return self.path.partition(".")[0]
+
 
 @dataclass(frozen=True)
 class Retirement:
-    """What may go with a release, and what would have to be known first."""
+    """What may go with a release, and what is known of the rows that may need it."""
 
     release: str
     window: tuple[str, ...]
     """The releases that the next one still has to get along with."""
-    marks: tuple[Mark, ...]
+    marks: tuple[Mark, ...] = ()
+    least: Mapping[str, Version] = field(default_factory=dict)
+    """The objects that have grown since: the versions that all who are left read without the marks."""
+    known: tuple[str, ...] = ()
+    """The objects that the code has."""
+    facts: tuple[Fact, ...] = ()
+    """What is at rest, once somebody has looked."""
+    needing: tuple[Found, ...] = ()
+    """The objects at rest that need the release."""
 
     @property
     def in_window(self) -> bool:
         return self.release in self.window
 
     @property
-    def unknown(self) -> str | None:
-        """The fact that is missing: how many objects at rest still need a mark."""
-        needed = sorted({mark.path.partition(".")[0] for mark in self.marks if mark.at_rest})
-        return f"how many {_and(needed)} at rest are of older versions: nothing counts them yet" if needed else None
+    def asks_rows(self) -> bool:
+        """Whether objects at rest may need the release."""
+        return bool(self.least)
 
     @property
     def status(self) -> Status:
-        """FAIL while it is in the window, UNKNOWN while a fact is missing, WARN while there are marks to remove."""
+        """FAIL while it is in the window, else the worst of the facts, and at least WARN while marks are there."""
         if self.in_window:
             return Status.FAIL
-        if self.unknown:
-            return Status.UNKNOWN
-        return Status.WARN if self.marks else Status.PASS
+        return _worst([*(fact.status for fact in self.facts), Status.WARN if self.marks else Status.PASS])
+
+    def stands(self, mark: Mark) -> Status:
+        """PASS for a mark that may go; FAIL where rows need the release, UNKNOWN where nobody could look."""
+        worst = _worst([fact.status for fact in self.facts] or [Status.UNKNOWN])
+        return worst if mark.at_rest and worst in (Status.UNKNOWN, Status.FAIL) else Status.PASS
+
+    def with_rows(self, rows: VersionsAtRest, floor: Fact) -> Retirement:
+        """The same, when it is known what is at rest, and how the store floor stands to the release."""
+        found = (floor, *at_rest.facts(rows, self.least, self.release, self.known))
+        return replace(self, facts=found, needing=tuple(at_rest.older(rows, self.least)))
+
+    def without_rows(self, reason: str) -> Retirement:
+        """The same, when nobody could look."""
+        words = f"how many {_and(sorted(self.least))} at rest are of older versions: {reason}"
+        return replace(self, facts=(missing(words, "midflight run conductor"),))
 
 
 def retire(project: Project, name: str) -> Retirement:
     """What may go in the release after the last frozen one. Raises ProjectError for a release that there is not."""
     family = project.release(name).family
     window = after_the_last(project)
+    names = tuple(release.name for release in window.releases)
     if family in {release.family for release in window.releases}:
-        return Retirement(name, tuple(release.name for release in window.releases), ())
+        return Retirement(name, names)
     gone = frozen(project, name)
     left = [frozen(project, release.name) for release in window.releases]
     code = said(project_in_words(project))
-    return Retirement(name, tuple(release.name for release in window.releases), tuple(_marks(gone, left, code)))
+    grown = _spans([each.objects for each in left], gone.objects, code.objects)
+    least = {name: have for name, (had, have) in grown.items() if had < have}
+    return Retirement(name, names, tuple(_marks(gone, left, code)), least, tuple(code.objects))
+
+
+def floor_above(project: Project, name: str, floor: str | None) -> Fact:
+    """Whether what is written now is still written for a release: then rows that need it may come again."""
+    sequences = {release.name: release.sequence for release in project.releases}
+    if floor is None or sequences.get(floor, sequences[name] + 1) <= sequences[name]:
+        words = f"the store floor is {floor or 'not raised yet'}, so that objects are still written for {name}"
+        return bad(words, "midflight upgrade finalize")
+    return good(f"the store floor is {floor}")
+
+
+def _worst(statuses: Iterable[Status]) -> Status:
+    return max(statuses, key=lambda status: status.weight)
+
+
+Spans = dict[str, tuple[Version, Version]]
+"""By name, what a retired release had, and what all others have."""
+_Things = Mapping[str, Thing] | Mapping[str, Api]
+
+
+def _spans(left: Sequence[_Things], gone: _Things, code: _Things) -> Spans:
+    none = Version(0, 0)
+    return {
+        name: (
+            gone[name].version if name in gone else none,
+            min((each[name].version for each in left if name in each), default=thing.version),
+        )
+        for name, thing in code.items()
+    }
 
 
 def _marks(gone: Said, left: list[Said], code: Said) -> Iterator[Mark]:
     """The marks above what the retired release had, and not above what all others have."""
-    for name, thing in code.objects.items():
-        had = gone.objects[name].version if name in gone.objects else Version(0, 0)
-        have = min((said.objects[name].version for said in left if name in said.objects), default=thing.version)
-        yield from (mark for at, mark in _of_object(thing) if had < at <= have)
-    for topic, api in code.interfaces.items():
-        had = gone.interfaces[topic].version if topic in gone.interfaces else Version(0, 0)
-        have = min((said.interfaces[topic].version for said in left if topic in said.interfaces), default=api.version)
-        yield from (mark for at, mark in _of_interface(api) if had < at <= have)
+    spans = _spans([each.objects for each in left], gone.objects, code.objects)
+    spans |= _spans([each.interfaces for each in left], gone.interfaces, code.interfaces)
+    marks = [(name, *found) for name, thing in code.objects.items() for found in _of_object(thing)]
+    marks += [(topic, *found) for topic, api in code.interfaces.items() for found in _of_interface(api)]
+    yield from (mark for name, at, mark in marks if spans[name][0] < at <= spans[name][1])
 
 
 def _of_object(thing: Thing) -> Iterator[tuple[Version, Mark]]:

@@ -23,7 +23,7 @@ def migrate_flavor_data(row: Row, db: RowContext) -> Mapping[str, Any]:
         _defer(row)
     said = select(system_metadata.c.key, system_metadata.c.value).where(spread.of_flavors)
     found = db.fetch(said.filter_by(instance_uuid=row.uuid))
-    return {"flavor": to_json(spread.flavor((pair.key, pair.value) for pair in found))}
+    return {"flavor": to_json(spread.flavor((pair.key, pair.value) for pair in found), db.store_manifest)}
 
 
 def _defer(row: Row) -> None:

@@ -5,13 +5,19 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import Column, Integer, MetaData, String, Table
+from sqlalchemy import JSON, Column, Integer, MetaData, String, Table
 
 from midflight import Context, Interface, Project, Runtime, Service, VersionedObject, endpoint
 
 HERE = Path(__file__).parent
 metadata = MetaData()
-items = Table("items", metadata, Column("id", Integer, primary_key=True), Column("price", String, nullable=False))
+items = Table(
+    "items",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("price", String, nullable=False),
+    Column("parts", JSON),
+)
 
 
 class Item(VersionedObject, version="1.0"):

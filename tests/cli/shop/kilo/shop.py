@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import Column, Integer, MetaData, String, Table
+from sqlalchemy import JSON, Column, Integer, MetaData, String, Table
 
 from midflight import (
     Context,
@@ -29,6 +29,7 @@ items = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("price", String, nullable=False),
+    Column("parts", JSON),
     Column("cents", Integer),
 )
 

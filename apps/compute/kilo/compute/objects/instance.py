@@ -181,7 +181,8 @@ def _keep(connection: Connection, id: int, uuid: UUID, flavor: Flavor | None, fo
     if flavor is not None and form.writes_old:
         spread.scatter(connection, str(uuid), flavor)
     if flavor is not None and form.reads_new:
-        connection.execute(update(instances).filter_by(id=id).values(flavor=to_json(flavor)))
+        at_rest = to_json(flavor, migrate_flavor_data.store_manifest(connection))
+        connection.execute(update(instances).filter_by(id=id).values(flavor=at_rest))
     if form.writes_old and form.writes_new:
         migrate_flavor_data.apply(connection, id)
 

@@ -1,0 +1,82 @@
+"""Objects at rest are written for the oldest release that must still read them."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+import pytest
+
+from midflight.conductor.interface import ConductorAPI
+from midflight.errors import PinnedOut
+from midflight.service import RunningService
+from tests.conductor import juno, kilo
+from tests.conductor.world import CONDUCTOR, World, eventually, member
+
+
+def stored(world: World, name: str) -> str:
+    """A machine's disk as it lies in the row."""
+    connection = sqlite3.connect(world.folder / "shop.db")
+    try:
+        found: str = connection.execute("select disk from machines where name = ?", [name]).fetchone()[0]
+        return found
+    finally:
+        connection.close()
+
+
+async def raised(world: World, conductor: RunningService, release: str, *members: RunningService) -> None:
+    """Raise the floor, and wait until everybody obeys it."""
+    await CONDUCTOR.call(ConductorAPI.raise_store_floor, conductor.context(), release)
+    epoch = (await CONDUCTOR.call(ConductorAPI.fleet, conductor.context())).epoch
+
+    async def obeyed() -> bool:
+        return all([(await member(conductor, each)).epoch == epoch for each in members])
+
+    await eventually(obeyed)
+
+
+@pytest.mark.parametrize("floor", [None, "juno"])
+async def test_rows_of_a_newer_release_are_read_by_the_oldest_that_may(world: World, floor: str | None) -> None:
+    """Also before any floor was raised, for the release that expanded the schema first may be here still; what it
+    cannot read is refused, not dropped."""
+    new: dict[str, Any] = {"release": kilo}
+    async with world.running("conductor", **new) as conductor, world.running("api", "a1", **new) as api:
+        if floor:
+            await raised(world, conductor, floor, conductor, api)
+        async with world.running("api", "a2", juno) as old, world.running("agent", **new) as agent:
+            await kilo.Machine(context=api.context(), name="a", disk=kilo.Disk(gigabytes=7)).create()
+            await kilo.Machine(context=agent.context(), name="b", disk=kilo.Disk(gigabytes=8)).create()
+            assert stored(world, "a") == '{"$": "Disk:1.0", "gigabytes": 7}'
+            assert (await juno.Machine.get(old.context(), "a")).disk == juno.Disk(gigabytes=7)
+            assert (await juno.Machine.get(old.context(), "b")).disk == juno.Disk(gigabytes=8)
+            machine = await kilo.Machine.get(api.context(), "a")
+            assert machine.disk is not None
+            machine.disk.encrypted = True
+            with pytest.raises(PinnedOut, match=r"Disk.encrypted = True needs Disk 1.1"):
+                await machine.save()
+
+
+async def test_after_the_floor_has_risen_rows_are_written_in_the_new_versions(world: World) -> None:
+    """All who open the database learn of it by an epoch, without a restart; what lies in the old versions is brought
+    forward when it is loaded, and written anew when it is saved."""
+    new: dict[str, Any] = {"release": kilo}
+    async with world.running("conductor", **new) as conductor, world.running("api", **new) as api:
+        await kilo.Machine(context=api.context(), name="a", disk=kilo.Disk(gigabytes=7)).create()
+        await raised(world, conductor, "kilo", conductor, api)
+        machine = await kilo.Machine.get(api.context(), "a")
+        assert (machine.disk, machine.changes()) == (kilo.Disk(gigabytes=7, encrypted=False), {})
+        assert machine.disk is not None
+        machine.disk.encrypted = True
+        await machine.save()
+        assert stored(world, "a") == '{"$": "Disk:1.1", "gigabytes": 7, "encrypted": true}'
+    async with world.running("api", **new) as later:
+        await kilo.Machine(context=later.context(), name="b", disk=kilo.Disk(gigabytes=8)).create()
+        assert stored(world, "b") == '{"$": "Disk:1.1", "gigabytes": 8, "encrypted": false}'
+
+
+async def test_a_floor_that_does_not_rise_begins_no_epoch(world: World) -> None:
+    """Asking twice changes nothing."""
+    async with world.running("conductor", release=kilo) as conductor:
+        for _ in range(2):
+            await raised(world, conductor, "kilo", conductor)
+        assert conductor.floors.epoch == 1
