@@ -44,6 +44,8 @@ class _ObjectMeta(msgspec.StructMeta):
         number = _version(name, version)
         _name_items(namespace)
         fields = _inherited(name, bases, namespace) | _declared(name, namespace, number)
+        if any(spec.fallback is not None for spec in fields.values()):
+            namespace["__post_init__"] = _take_members
         cls: Any = super().__new__(
             mcs, name, bases, namespace, tag=f"{name}:{version}", tag_field=TAG, kw_only=True, dict=True, eq=False
         )
@@ -60,6 +62,12 @@ class _ObjectMeta(msgspec.StructMeta):
 
     def __call__(cls: Any, /, *, context: Context | None = None, **given: Any) -> Any:
         return _constructed(cls.__shape__.resolve(), context, given)
+
+
+def _take_members(obj: Any) -> None:
+    """After decoding: what a peer between did not know rides along; see ``Shape.unknown_members``."""
+    if obj._riding is not msgspec.UNSET:
+        obj.__shape__.take_members(obj)
 
 
 def _version(name: str, version: str) -> Version:
@@ -114,6 +122,7 @@ def _twin(mcs: type, cls: type, shape: Shape) -> type:
     """The subclass for objects with unset fields."""
 
     def drop_unset(self: Any) -> None:
+        _take_members(self)
         for name, slot in shape.slots.items():
             if slot.get(self) is msgspec.UNSET:
                 msgspec.Struct.__delattr__(self, name)

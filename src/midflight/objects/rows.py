@@ -19,6 +19,7 @@ from midflight.objects.fields import Field
 from midflight.objects.kinds import made
 from midflight.objects.lists import ObjectList
 from midflight.objects.lowering import at_rest
+from midflight.objects.riding import packed
 from midflight.objects.shape import Shape, kind_of_class, restore
 from midflight.objects.types import codec_of
 from midflight.versions import Manifest
@@ -99,7 +100,8 @@ def _made(shape: Shape, content: Mapping[str, Any]) -> Any:
         except _UNFIT:
             continue
     fields = {name: field for name, field in shape.fields.items() if name in content}
-    return restore(shape, {name: field.build(content[name], field.where, None) for name, field in fields.items()})
+    values = {name: field.build(content[name], field.where, None) for name, field in fields.items()}
+    return restore(shape, values, riding=packed(shape.version, shape.unknown_members(content, values), set()))
 
 
 def _settle(obj: VersionedObject, more: Mapping[str, Any], context: Any) -> None:

@@ -164,6 +164,20 @@ class Shape:
             raise self._cannot(str(target), "no backport leads to that major version")
         return target
 
+    def unknown_members(self, content: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+        """What was read as a fallback, as it came: it rides along to whoever knows those members."""
+        grown = [name for name, field in self.fields.items() if field.fallback is not None and name in content]
+        return {name: content[name] for name in grown if to_builtins(values[name]) != content[name]}
+
+    def take_members(self, obj: Any) -> None:
+        """Put what rides along as a member unknown to others where it belongs, if it is known here."""
+        for name in obj._riding.keys() & self.fields.keys():
+            try:
+                self.slots[name].put(obj, self.fields[name].kind.coerce(obj._riding[name], name))
+            except InvalidValue:
+                continue
+            del obj._riding[name]
+
     def known_to(self, manifest: Manifest | None) -> Shape:
         """The shape in which a peer knows it: its own, or that of the nearest base class that the peer knows."""
         if manifest is None or self.name in manifest:
@@ -268,7 +282,7 @@ class ObjectOf(Kind):
                 continue  # of a newer kind than ours: it rides on
             del riders[name]
             changed |= {mark for mark in marks if field_of(mark) == name}
-        strangers = self._strangers(content, changed, version, path) | self._ungrown(content, values)
+        strangers = self._strangers(content, changed, version, path) | self.shape.unknown_members(content, values)
         return packed(max(filter(None, (origin, version))), {**riders, **strangers}, marks | changed)
 
     def _same_major(self, version: Version | None) -> bool:
@@ -284,11 +298,6 @@ class ObjectOf(Kind):
             name: content[name] for name, field in gone.items()
             if field.lazy or not field.is_default(field.build(content[name], f"{path}.{name}", None))
         }  # fmt: skip
-
-    def _ungrown(self, content: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
-        """What was read as a fallback rides along as it came, to whoever knows that member."""
-        grown = [name for name, field in self.shape.fields.items() if field.fallback is not None and name in content]
-        return {name: content[name] for name in grown if to_builtins(values[name]) != content[name]}
 
     def _tag_of(self, wire: Any, path: str) -> tuple[str, Version]:
         if not isinstance(wire, Mapping) or not isinstance(wire.get(TAG), str):

@@ -74,20 +74,20 @@ class Instance(VersionedObject, version="1.17"):
     @remotable
     async def get(cls, context: Context, uuid: UUID) -> Instance:
         """One instance. Raises NotFound."""
-        return _instance(await context.db.read(_find, uuid, _form(context)), context)
+        return _instance(await context.db.read(_find, uuid, context), context)
 
     @remotable
     async def create(self, security_groups: tuple[int, ...] = ()) -> None:
         """Keep a new instance, in these security groups."""
         self.created_at = now()
-        self.id = await self.context.db.write(_insert, self.uuid, self.changes(), security_groups, _form(self.context))
+        self.id = await self.context.db.write(_insert, self.uuid, self.changes(), security_groups, self.context)
         self.reset_changes()
 
     @remotable
     async def save(self, expect: dict[str, str | None] | None = None) -> None:
         """Keep what changed, and nothing else. Raises NotFound, and Conflict if the row has not the expected values."""
         self.updated_at = now()
-        await self.context.db.write(_update, self.uuid, self.changes(), expect or {}, _form(self.context))
+        await self.context.db.write(_update, self.uuid, self.changes(), expect or {}, self.context)
         self.reset_changes()
 
     @remotable
@@ -103,19 +103,19 @@ class InstanceList(ObjectList[Instance], version="1.0"):
     @remotable
     async def get_all(cls, context: Context) -> Self:
         """The instances of all projects."""
-        return cls._of(await context.db.read(_fetch, {}, _form(context)), context)
+        return cls._of(await context.db.read(_fetch, {}, context), context)
 
     @classmethod
     @remotable
     async def get_by_project(cls, context: Context, project_id: str) -> Self:
         """The instances of one project."""
-        return cls._of(await context.db.read(_fetch, {"project_id": project_id}, _form(context)), context)
+        return cls._of(await context.db.read(_fetch, {"project_id": project_id}, context), context)
 
     @classmethod
     @remotable
     async def get_by_host(cls, context: Context, host: str) -> Self:
         """The instances on one host."""
-        return cls._of(await context.db.read(_fetch, {"host": host}, _form(context)), context)
+        return cls._of(await context.db.read(_fetch, {"host": host}, context), context)
 
     @classmethod
     @remotable
@@ -135,14 +135,14 @@ def _instance(found: Found, context: Context) -> Instance:
 
 
 def _form(context: Context) -> Form:
-    """How the flavors of instances are kept just now."""
+    """How the flavors of instances are kept. Asked inside the transaction, for no change of form comes into one."""
     form: Form = context.db.form(migrate_flavor_data.name)
     return form
 
 
-def _fetch(connection: Connection, by: Mapping[str, Any], form: Form) -> list[Found]:
+def _fetch(connection: Connection, by: Mapping[str, Any], context: Context) -> list[Found]:
     found = rows.every(connection, instances, by)
-    flavors = _flavors(connection, found, by, form)
+    flavors = _flavors(connection, found, by, _form(context))
     return [(row, flavors[row["uuid"]]) for row in found]
 
 
@@ -152,28 +152,28 @@ def _flavors(connection: Connection, found: list[Row], by: Mapping[str, Any], fo
     return new if len(new) == len(found) else {**spread.gather(connection, by), **new}
 
 
-def _find(connection: Connection, uuid: UUID, form: Form) -> Found:
-    if found := _fetch(connection, {"uuid": str(uuid)}, form):
+def _find(connection: Connection, uuid: UUID, context: Context) -> Found:
+    if found := _fetch(connection, {"uuid": str(uuid)}, context):
         return found[0]
     raise NotFound(WHAT, str(uuid))
 
 
-def _insert(connection: Connection, uuid: UUID, values: dict[str, Any], groups: Iterable[int], form: Form) -> int:
+def _insert(connection: Connection, uuid: UUID, values: dict[str, Any], groups: Iterable[int], context: Context) -> int:
     flavor = values.pop("flavor")
     id = rows.add(connection, instances, WHAT, str(uuid), values)
-    _keep(connection, id, uuid, flavor, form)
+    _keep(connection, id, uuid, flavor, _form(context))
     for group in groups:
         connection.execute(insert(security_group_instances).values(security_group_id=group, instance_uuid=str(uuid)))
     return id
 
 
 def _update(
-    connection: Connection, uuid: UUID, changes: dict[str, Any], expect: Mapping[str, str | None], form: Form
+    connection: Connection, uuid: UUID, changes: dict[str, Any], expect: Mapping[str, str | None], context: Context
 ) -> None:
     id = _check(connection, uuid, expect)["id"]
     flavor = changes.pop("flavor", None)
     connection.execute(update(instances).filter_by(uuid=str(uuid)).values(columns(changes)))
-    _keep(connection, id, uuid, flavor, form)
+    _keep(connection, id, uuid, flavor, _form(context))
 
 
 def _keep(connection: Connection, id: int, uuid: UUID, flavor: Flavor | None, form: Form) -> None:
