@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
-from operator import is_
+from operator import is_, ne
 from typing import Any
 
 from midflight.objects.coercion import Refused
@@ -21,6 +21,8 @@ class ListOf(Kind):
         self.wire_type = types.GenericAlias(container, (item.wire_type, ...) if container is tuple else item.wire_type)
         self.name = f"{container.__name__}[{item.name}{', ...' if container is tuple else ''}]"
         self.mutable = container in (list, set) or item.mutable
+        if not item.mutable:
+            self.differs = ne  # type: ignore[method-assign, assignment]  # natively: asked for whatever was read
         self.objects, self.plain = item.objects, item.plain
 
     def convert(self, value: Any) -> Any:
@@ -39,8 +41,6 @@ class ListOf(Kind):
         return [self.item.snapshot(item) for item in value] if self.item.mutable else self.container(value)
 
     def differs(self, value: Any, snapshot: Any) -> bool:
-        if not self.item.mutable:
-            return bool(value != snapshot)
         if self.item.is_object:
             return len(value) != len(snapshot) or not all(map(is_, value, snapshot))
         return len(value) != len(snapshot) or any(map(self.item.differs, value, snapshot))
@@ -116,6 +116,8 @@ class DictOf(Kind):
 
     def __init__(self, key: Kind, value: Kind) -> None:
         self.key, self.value, self.objects = key, value, value.objects
+        if not value.mutable:
+            self.differs = ne  # type: ignore[method-assign, assignment]  # as in ListOf
         self.plain = key.plain and value.plain
         self.wire_type = types.GenericAlias(dict, (key.wire_type, value.wire_type))
         self.name = f"dict[{key.name}, {value.name}]"
@@ -143,8 +145,6 @@ class DictOf(Kind):
         return {k: self.value.snapshot(v) for k, v in value.items()} if self.value.mutable else dict(value)
 
     def differs(self, value: Any, snapshot: Any) -> bool:
-        if not self.value.mutable:
-            return bool(value != snapshot)
         return value.keys() != snapshot.keys() or any(self.value.differs(v, snapshot[k]) for k, v in value.items())
 
     def copied(self, value: Any) -> Any:

@@ -13,10 +13,9 @@ from midflight import telemetry
 from midflight.errors import PinnedOut
 from midflight.objects import tracking
 from midflight.objects.base import VersionedObject
-from midflight.objects.coercion import to_builtins, to_text
+from midflight.objects.coercion import to_builtins
 from midflight.objects.kinds import Kind
 from midflight.objects.marks import INSIDE, NEW, field_of, of_fields
-from midflight.objects.older import Older, TakeApart
 from midflight.objects.rewrites import CHANGED, TAG, bring_back
 from midflight.objects.riding import RIDING, Riding, packed, unpacked
 from midflight.objects.shape import Shape
@@ -29,28 +28,12 @@ STORE = "store"
 """Where an encoding is kept."""
 
 
-_encode = msgspec.msgpack.Encoder(enc_hook=to_text).encode
-
-
 class Lowering:
     """Takes objects apart for a peer; one per encoding."""
 
     def __init__(self, manifest: Manifest | None, where: str, peer: str, *, json: bool = False) -> None:
         self.manifest, self.where, self.peer = manifest, where, peer
         self.plain: tuple[type, ...] = () if json else (bytes, datetime, msgspec.Raw)
-
-    def older(self, value: Any) -> bytes | None:
-        """Its bytes in older versions, where these only leave fields out; None where there is more to be done."""
-        if self.manifest is None:
-            return None
-        older = Older(self.manifest, is_reply=self.where == REPLY)
-        try:
-            data = _encode(older.of(value))
-        except (TakeApart, AttributeError):  # or a field is unset
-            return None
-        for plan, number in older.made.items():
-            plan.count(number, self.where, self.peer)
-        return data
 
     def lower(self, value: Any) -> Any:
         """The plain form of any value."""

@@ -14,6 +14,7 @@ import msgspec
 
 from midflight import telemetry
 from midflight.errors import CannotBackport
+from midflight.objects.coercion import to_text
 from midflight.objects.kinds import Kind
 from midflight.objects.marks import of_fields
 from midflight.objects.rewrites import CHANGED, TAG
@@ -22,8 +23,10 @@ from midflight.objects.slots import RAW
 from midflight.objects.types import CODECS, codec_of
 from midflight.versions import Manifest, Version
 
+_encode = msgspec.msgpack.Encoder(enc_hook=to_text).encode
 
-class TakeApart(Exception):
+
+class _TakeApart(Exception):
     """There is more to be done than to leave fields out."""
 
 
@@ -81,15 +84,28 @@ def _plan(shape: Shape, manifest: Manifest) -> Plan | None:
     return None if rewritten or filled_in else Plan(shape, target)
 
 
-class Older:
-    """Makes the older forms of one value, for a peer with this manifest. A reply says what is, not what to save."""
+def encode_older(value: Any, manifest: Manifest, where: str, peer: str, *, is_reply: bool) -> bytes | None:
+    """The bytes of a value in the versions of a peer, where these only leave fields out; None where there is more to be
+    done. A reply says what is, not what to save. What became older is counted."""
+    older = _Older(manifest, is_reply=is_reply)
+    try:
+        data = _encode(older.of(value))
+    except (_TakeApart, AttributeError):  # or a field is unset
+        return None
+    for plan, number in older.made.items():
+        plan.count(number, where, peer)
+    return data
+
+
+class _Older:
+    """Makes the older forms of one value."""
 
     def __init__(self, manifest: Manifest, *, is_reply: bool) -> None:
         self._manifest, self._is_reply = manifest, is_reply
         self.made: dict[Plan, int] = {}
 
     def of(self, value: Any) -> Any:
-        """The value, to be encoded natively. Raises TakeApart, or AttributeError where a field is unset."""
+        """The value, to be encoded natively. Raises _TakeApart, or AttributeError where a field is unset."""
         if hasattr(type(value), "__shape__"):
             return self._object(value)
         if isinstance(value, dict):
@@ -97,7 +113,7 @@ class Older:
         if isinstance(value, list | tuple | set | frozenset):
             return [self.of(item) for item in value]
         if CODECS and codec_of(type(value)):
-            raise TakeApart
+            raise _TakeApart
         return value
 
     def _object(self, obj: Any) -> Any:
@@ -105,7 +121,7 @@ class Older:
         if plan is True:
             return obj
         if plan is None or type(obj) is not obj.__shape__.cls or obj._riding is not msgspec.UNSET:
-            raise TakeApart
+            raise _TakeApart
         self.made[plan] = self.made.get(plan, 0) + 1
         *values, changed = plan.values(obj)
         for at, kind in plan.holders:
@@ -115,5 +131,5 @@ class Older:
     def _known(self, changed: set[str], plan: Plan) -> set[str]:
         """The changes of a reply. Elsewhere each has to be looked at: one that is left out would be lost."""
         if not self._is_reply:
-            raise TakeApart
+            raise _TakeApart
         return of_fields(changed, plan.fields)

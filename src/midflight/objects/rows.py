@@ -44,7 +44,7 @@ def from_row(cls: type[V], row: Mapping[str, Any], *, context: Any = None, **mor
     shape = _shape_of(cls)
     content = _content(shape, row)
     if more:
-        content = {**content, **more}
+        content = {**content, **more} if content is row else content | more  # type: ignore[operator]  # our own dict
     obj: V = _made(shape, content)
     if more or context is not None:
         _settle(obj, more, context)

@@ -132,9 +132,9 @@ def watch(obj: Any, slots: Iterable[Slot]) -> None:
     """Take new snapshots of containers to which somebody else may hold a reference, or to the objects in them."""
     for slot in slots:
         if slot.is_container:
-            if obj._snapshots is None:
-                assign(obj, "_snapshots", {})
-            obj._snapshots[slot.name] = slot.kind.snapshot(slot.get(obj))
+            snapshots = {} if obj._snapshots is None else obj._snapshots
+            snapshots[slot.name] = slot.kind.snapshot(slot.get(obj))
+            assign(obj, "_snapshots", snapshots)
 
 
 def copied(obj: Any) -> Any:
@@ -165,16 +165,14 @@ def _partial_copy(obj: Any) -> Any:
 def _changed_in_place(obj: Any, known: Iterable[str]) -> list[str]:
     """The marks of containers that differ from their snapshots, beside those that are known to have changed as a whole.
     Their content is checked, for nobody did when it was put there. Raises InvalidValue and ReadOnlyField."""
-    slots = obj.__shape__.slots
-    found = [name for name, before in obj._snapshots.items() if slots[name].kind.differs(slots[name].get(obj), before)]
-    for name in found:
-        _check(obj, slots[name])
-    return [
-        at(name, path)
-        for name in found
-        if name not in known
-        for path in differing(slots[name].get(obj), obj._snapshots[name])
-    ]
+    found: list[str] = []
+    for name, before in obj._snapshots.items():
+        slot = obj.__shape__.slots[name]
+        if slot.kind.differs(slot.get(obj), before):
+            _check(obj, slot)
+            if name not in known:
+                found += [at(name, path) for path in differing(slot.get(obj), before)]
+    return found
 
 
 def _check(obj: Any, slot: Slot) -> None:

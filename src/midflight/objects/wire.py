@@ -19,7 +19,7 @@ from midflight.objects.base import VersionedObject
 from midflight.objects.coercion import to_text
 from midflight.objects.kinds import Kind
 from midflight.objects.lowering import REPLY, Lowering, to_json
-from midflight.objects.older import road_for
+from midflight.objects.older import encode_older, road_for
 from midflight.objects.riding import forget_changes
 from midflight.objects.rows import check_expected, from_row, from_rows, to_row
 from midflight.objects.shape import kind_of_class
@@ -52,8 +52,9 @@ def encode(value: Any, manifest: Manifest | None = None, *, where: str = "sender
             return _encode(value)
         except AttributeError:  # an unset field, somewhere inside
             pass
-    lowering = Lowering(manifest, where, peer)
-    return lowering.older(value) or _encode(lowering.lower(value))
+    elif manifest is not None and (data := encode_older(value, manifest, where, peer, is_reply=where == REPLY)):
+        return data
+    return _encode(Lowering(manifest, where, peer).lower(value))
 
 
 def _native(value: Any, manifest: Manifest | None) -> bool:
