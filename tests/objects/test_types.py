@@ -218,3 +218,23 @@ def test_a_bound_that_cannot_be_asked_of_a_value_is_an_error_of_the_field() -> N
     """Not of Python."""
     with pytest.raises(InvalidValue, match="Holder.value.*expected a value that max_length 3 can be asked of"):
         holder(Annotated[Decimal, Meta(max_length=3)])(value=1)
+
+
+@pytest.mark.parametrize(
+    ("type_", "good", "bad"),
+    [
+        (Annotated[int | None, msgspec.Meta(ge=0)], [0, None], -1),
+        (Annotated[float, msgspec.Meta(gt=0)], [0.5], 0.0),
+        (Annotated[float, msgspec.Meta(lt=1, ge=0)], [0.0, 0.5], 1.0),
+    ],
+)
+def test_constraints_hold_on_either_side_and_beside_none(type_: Any, good: list[Any], bad: Any) -> None:
+    """At construction and on arrival; None has no bounds."""
+    cls = holder(type_)
+    kind = Registry([cls]).kind(cls)
+    for value in good:
+        assert wire.decode(wire.encode(cls(value=value)), kind).value == value
+    with pytest.raises(InvalidValue, match="Holder.value"):
+        cls(value=bad)
+    with pytest.raises(InvalidValue, match="Holder.value"):
+        wire.decode(msgspec.msgpack.encode({"$": "Holder:1.0", "value": bad}), kind, path="Holder")

@@ -99,7 +99,7 @@ class Lowering:
         tag = f"{shape.name}:{target}{'' if len(wire) == expected else '~'}"
         if self.where != STORE and obj._riding is not msgspec.UNSET:
             self._let_ride(obj._riding, wire, shape, target)
-        return {TAG: tag, **wire} | changes.of(wire)
+        return {TAG: tag, **wire} | ({} if self.where == STORE else changes.of(wire))
 
     def _let_ride(self, riding: Riding, wire: dict[str, Any], shape: Shape, target: Version) -> None:
         """What rides along goes where it belongs, if the peer still has a field that is gone here, or beside."""
@@ -184,10 +184,4 @@ def to_json(obj: VersionedObject, manifest: Manifest | None = None) -> dict[str,
 
 def at_rest(value: Any, manifest: Manifest | None = None) -> Any:
     """Any value as plain JSON, its objects with their versions and without their changes."""
-    return _without_changes(Lowering(manifest, STORE, STORE, json=True).lower(value))
-
-
-def _without_changes(plain: Any) -> Any:
-    if isinstance(plain, dict):
-        return {key: _without_changes(item) for key, item in plain.items() if not (key == CHANGED and TAG in plain)}
-    return [_without_changes(item) for item in plain] if isinstance(plain, list) else plain
+    return Lowering(manifest, STORE, STORE, json=True).lower(value)

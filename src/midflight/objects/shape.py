@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
@@ -69,8 +70,11 @@ class Shape:
         """Compile the fields. Raises ProjectError that names the field whose type cannot travel."""
         if self._resolved:
             return self
+        inherited = {name: hint for base in [*self.bases()][::-1] for name, hint in base.resolve().hints.items()}
+        own = inspect.get_annotations(self.cls)
         self._resolved = True
-        self.hints = self._hints()
+        # by now, its bases are annotated with what msgspec is to decode their fields as
+        self.hints = {**self._hints(), **{name: hint for name, hint in inherited.items() if name not in own}}
         for name, field in {**self.fields, **self.tombstones}.items():
             where = f"{self.name}.{name}"
             field.compiled(late(kind_of(self.hints[name], field.kinds(object_kind), where)), where)
