@@ -27,6 +27,7 @@ from midflight.objects.base import VersionedObject
 from midflight.objects.fields import field
 from midflight.objects.registry import Registry
 from midflight.objects.types import Codec, MacAddress, Url
+from midflight.versions import Manifest, Version
 
 
 class Size(IntEnum):
@@ -238,3 +239,11 @@ def test_constraints_hold_on_either_side_and_beside_none(type_: Any, good: list[
         cls(value=bad)
     with pytest.raises(InvalidValue, match="Holder.value"):
         wire.decode(msgspec.msgpack.encode({"$": "Holder:1.0", "value": bad}), kind, path="Holder")
+
+
+def test_a_dict_by_tuples_is_taken_apart() -> None:
+    """A key stays one that can be a key, for an older peer too."""
+    cls = holder(dict[tuple[str, int], int])
+    made = cls(value={("a", 1): 2})
+    back = wire.decode(wire.encode(made, Manifest({"Holder": Version(1, 0)})), Registry([cls]).kind(cls))
+    assert back.value == {("a", 1): 2}

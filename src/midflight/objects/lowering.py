@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from midflight import telemetry
-from midflight.errors import PinnedOut
+from midflight.errors import InvalidValue, PinnedOut
 from midflight.objects import tracking
 from midflight.objects.base import VersionedObject
 from midflight.objects.coercion import to_builtins, to_text
@@ -65,7 +65,7 @@ class Lowering:
         return self._leaf(value)
 
     def _key(self, key: Any) -> Any:
-        plain = self.lower(key)
+        plain = _hashable(self.lower(key))
         return plain if self.plain or isinstance(plain, str) else str(plain)
 
     def _leaf(self, value: Any) -> Any:
@@ -176,6 +176,10 @@ class _Changes:
         return {CHANGED: sorted(of_fields(self._marks, wire))} if self._marks else {}
 
 
+def _hashable(plain: Any) -> Any:
+    return tuple(map(_hashable, plain)) if isinstance(plain, list) else plain
+
+
 def to_json(obj: VersionedObject, manifest: Manifest | None = None) -> dict[str, Any]:
     """The object as plain JSON with its version, for a column or a file; under a manifest, in its version."""
     plain: dict[str, Any] = at_rest(obj, manifest)
@@ -184,4 +188,13 @@ def to_json(obj: VersionedObject, manifest: Manifest | None = None) -> dict[str,
 
 def at_rest(value: Any, manifest: Manifest | None = None) -> Any:
     """Any value as plain JSON, its objects with their versions and without their changes."""
-    return Lowering(manifest, STORE, STORE, json=True).lower(value)
+    try:
+        return Lowering(manifest, STORE, STORE, json=True).lower(value)
+    except RecursionError as wrong:
+        raise unsayable(value, wrong) from wrong
+
+
+def unsayable(value: Any, wrong: Exception) -> InvalidValue:
+    """The error for a value that no bytes can say."""
+    expected = "what can travel: integers of 64 bits, times in the years 1 to 9999, no endless depth"
+    return InvalidValue(path=type(value).__name__, received=str(wrong), expected=expected)

@@ -6,6 +6,7 @@ import enum
 import ipaddress
 from collections.abc import Callable, Mapping
 from datetime import UTC
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -179,6 +180,14 @@ def _floats(limits: Limits) -> Strategy:
     return st.floats(least, most, allow_nan=False, allow_infinity=not bounded)
 
 
+def _decimals(limits: Limits) -> Strategy:
+    least, most = limits.get("ge", limits.get("gt")), limits.get("le", limits.get("lt"))
+    if "multiple_of" in limits:
+        return _integers(limits).map(Decimal)
+    bounded = any(limit is not None for limit in (least, most))
+    return st.decimals(least, most, allow_nan=False, allow_infinity=not bounded)
+
+
 def _texts(limits: Limits) -> Strategy:
     if "pattern" in limits:
         return st.from_regex(limits["pattern"])
@@ -215,7 +224,7 @@ _LEAVES: dict[str, Callable[[Limits], Strategy]] = {
     "date": _of(st.dates()),
     "time": _of(st.times()),
     "timedelta": _of(st.timedeltas()),
-    "Decimal": _of(st.decimals(allow_nan=False)),
+    "Decimal": _decimals,
     "UUID": _of(st.uuids()),
     "Path": _of(st.lists(_WORDS, max_size=_MOST).map(lambda parts: Path("/", *parts))),
     "MacAddress": _of(st.integers(0, 2**48 - 1).map(lambda number: MacAddress(f"{number:012x}"))),
