@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage lint format types wheel-test bench-objects ci changelog lock clean
+.PHONY: help setup demo test coverage fuzz lint format types wheel-test bench-objects ci changelog lock clean
 
 PYTHON ?=
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -10,6 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 READY := .venv/.ready
 PEER := build/bench/peer
+SECONDS ?= 60
 COMPUTE := apps/compute/juno apps/compute/kilo
 PYPROJECT := $(CURDIR)/pyproject.toml
 
@@ -32,6 +33,9 @@ test: $(READY) ## pass all tests: the framework's, then those of each release of
 
 coverage: $(READY) ## pass the framework's tests and report branch coverage
 	python -m pytest --cov --cov-report=term-missing:skip-covered
+
+fuzz: $(READY) ## feed bad input to the decoders, guided by coverage, for SECONDS=60
+	python -m tests.fuzz $(SECONDS)
 
 lint: $(READY) ## check style, formatting and the import contracts
 	ruff check .

@@ -39,6 +39,7 @@
     ├── OutsideWindow                          this release may not join this fleet
     ├── NotAMember (LookupError)               somebody beats who has not joined
     ├── NoConductor (ConnectionError)          an operator's command found nobody to ask
+    ├── MissingExtra (ImportError)             a part of midflight whose requirements are not installed
     ├── StepBlocked                            a step of an upgrade is refused
     └── UsageError                             the command line
 
@@ -403,6 +404,15 @@ class NoConductor(MidflightError, ConnectionError):
     project: str
     broker: str
     reason: str
+
+
+class MissingExtra(MidflightError, ImportError):
+    """{module} needs {missing}, which is not installed: pip install 'midflight[{extra}]'."""
+
+    exit_code = 64
+    module: str
+    missing: str
+    extra: str
 
 
 class StepBlocked(MidflightError):

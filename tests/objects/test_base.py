@@ -136,6 +136,14 @@ def test_objects_are_equal_by_content() -> None:
     assert InstanceList(objects=[Instance(uuid=ID)]) == InstanceList(objects=[Instance(uuid=ID)])
 
 
+def test_objects_that_are_equal_do_not_differ() -> None:
+    """``!=`` is the opposite of ``==``, and goes by content too."""
+    one, same, other = (Disk(gigabytes=size) for size in (1, 1, 2))
+    assert (one != same) is False
+    assert one != other
+    assert one != 1
+
+
 def test_a_list_of_objects_behaves_like_a_list() -> None:
     """It has a length, members, an order and slices."""
     items = [Instance(uuid=UUID(int=at)) for at in range(3)]

@@ -1,5 +1,6 @@
 """A field typed by a base class holds its subclasses, and older peers get what they know."""
 
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any, Optional
 
 import msgspec
@@ -142,3 +143,20 @@ def test_an_object_may_hold_its_own_kind() -> None:
     assert list(received.changes()) == ["children"]
     older = wire.encode([tree], Manifest({"Node": Version(1, 0)}))
     assert wire.decode(older, REGISTRY.kind(list[Node])) == [tree]
+
+
+def test_a_subclass_inherits_fields_of_every_type() -> None:
+    """Also those that msgspec decodes as something else, whatever was compiled first."""
+
+    class Hub(VersionedObject, version="1.0"):
+        main: Port | None = None
+        address: IPv4Address | IPv6Address | None = None
+        nearest: "Hub | None" = None
+
+    class BigHub(Hub, version="1.0"):
+        size: int = 1
+
+    Hub.__annotations__["nearest"] = Hub | None
+    kind = Registry([Port, FastPort, Hub, BigHub]).kind(BigHub)
+    sent = BigHub(main=FastPort(number=1), address="::1", nearest=BigHub(size=2))
+    assert wire.decode(wire.encode(sent), kind) == sent

@@ -27,6 +27,7 @@ from midflight.objects.base import VersionedObject
 from midflight.objects.fields import field
 from midflight.objects.registry import Registry
 from midflight.objects.types import Codec, MacAddress, Url
+from midflight.versions import Manifest, Version
 
 
 class Size(IntEnum):
@@ -218,3 +219,31 @@ def test_a_bound_that_cannot_be_asked_of_a_value_is_an_error_of_the_field() -> N
     """Not of Python."""
     with pytest.raises(InvalidValue, match="Holder.value.*expected a value that max_length 3 can be asked of"):
         holder(Annotated[Decimal, Meta(max_length=3)])(value=1)
+
+
+@pytest.mark.parametrize(
+    ("type_", "good", "bad"),
+    [
+        (Annotated[int | None, msgspec.Meta(ge=0)], [0, None], -1),
+        (Annotated[float, msgspec.Meta(gt=0)], [0.5], 0.0),
+        (Annotated[float, msgspec.Meta(lt=1, ge=0)], [0.0, 0.5], 1.0),
+    ],
+)
+def test_constraints_hold_on_either_side_and_beside_none(type_: Any, good: list[Any], bad: Any) -> None:
+    """At construction and on arrival; None has no bounds."""
+    cls = holder(type_)
+    kind = Registry([cls]).kind(cls)
+    for value in good:
+        assert wire.decode(wire.encode(cls(value=value)), kind).value == value
+    with pytest.raises(InvalidValue, match="Holder.value"):
+        cls(value=bad)
+    with pytest.raises(InvalidValue, match="Holder.value"):
+        wire.decode(msgspec.msgpack.encode({"$": "Holder:1.0", "value": bad}), kind, path="Holder")
+
+
+def test_a_dict_by_tuples_is_taken_apart() -> None:
+    """A key stays one that can be a key, for an older peer too."""
+    cls = holder(dict[tuple[str, int], int])
+    made = cls(value={("a", 1): 2})
+    back = wire.decode(wire.encode(made, Manifest({"Holder": Version(1, 0)})), Registry([cls]).kind(cls))
+    assert back.value == {("a", 1): 2}

@@ -223,6 +223,17 @@ def test_at_rest_an_object_is_plain_json_with_its_version() -> None:
     assert wire.from_json(wire.to_json(saved(launched_at=datetime.now(UTC))), Instance).changes() == {}
 
 
+def test_a_table_at_rest_may_have_any_keys() -> None:
+    """Also those by which a wire form says what it is and what has changed."""
+
+    class Notes(VersionedObject, version="1.0"):
+        by_name: dict[str, str]
+
+    notes = Notes(by_name={"$": "dollars", "~": "about", "+": "more"})
+    assert wire.to_json(notes) == {"$": "Notes:1.0", "by_name": notes.by_name}
+    assert wire.to_row(notes) == {"by_name": notes.by_name}
+
+
 def test_a_row_becomes_a_clean_object() -> None:
     """Columns are coerced, naive times of rows are UTC, what has no column stays unset."""
     row = {"uuid": str(UUID(int=7)), "memory_mb": "5", "launched_at": datetime(2026, 1, 1), "other": 1}

@@ -287,6 +287,10 @@ class VersionedObject(_Record):
             return NotImplemented
         return _content(self) == _content(other)
 
+    def __ne__(self, other: object) -> bool:  # a Struct has one of its own, which goes by identity
+        equal = self.__eq__(other)
+        return equal if equal is NotImplemented else not equal
+
     __hash__ = None  # type: ignore[assignment]  # equal by content, and content changes
 
     def __copy__(self) -> Self:

@@ -48,18 +48,33 @@ class Refused(ValueError):
         return InvalidValue(path=f"{path}{self.trail}", received=_shown(self.value), expected=self.expected)
 
 
+_LONGEST = 80
+
+
 def _shown(value: object) -> str:
     """The value, shortened; of containers only the size, since who knows what is inside may be sensitive."""
     if isinstance(value, Mapping | list | tuple | set | frozenset):
         return f"{type(value).__name__} of {len(value)}"
-    text = repr(value)
-    return f"{text if len(text) <= 80 else text[:77] + '…'} ({type(value).__name__})"
+    return f"{_repr(value)} ({type(value).__name__})"
+
+
+def step(key: object) -> str:
+    """The step of a path into a dict: ``['name']``. A peer chooses its keys, so it is bounded."""
+    return f"[{_repr(key)}]"
+
+
+def _repr(value: object) -> str:
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):  # of what is nested too deep, or a number of too many digits
+        return "…"
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "…"
 
 
 def _bool(value: Any) -> bool:
     if value is True or value is False:
         return value
-    word = str(value).strip().lower() if isinstance(value, str | int) else ""
+    word = str(value).strip().lower() if isinstance(value, str) or (isinstance(value, int) and value in (0, 1)) else ""
     if word in _TRUE or word in _FALSE:
         return word in _TRUE
     raise Refused(value, "bool (true, false, yes, no, on, off, 1 or 0)")

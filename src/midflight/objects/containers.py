@@ -8,7 +8,7 @@ from itertools import chain
 from operator import is_, ne
 from typing import Any
 
-from midflight.objects.coercion import Refused
+from midflight.objects.coercion import Refused, step
 from midflight.objects.leaves import Kind
 from midflight.versions import Manifest
 
@@ -131,13 +131,13 @@ class DictOf(Kind):
         try:
             return self.key.convert(key), self.value.convert(item)
         except Refused as refused:
-            raise refused.under(f"[{key!r}]") from None
+            raise refused.under(step(key)) from None
 
     def build(self, wire: Any, path: str, sender: Manifest | None) -> Any:
         if not isinstance(wire, Mapping):
             raise Refused(wire, self.name).at(path)
         return {
-            self.key.build(key, f"{path}[{key!r}]", sender): self.value.build(item, f"{path}[{key!r}]", sender)
+            self.key.build(key, path + step(key), sender): self.value.build(item, path + step(key), sender)
             for key, item in wire.items()
         }
 

@@ -88,7 +88,12 @@ def _annotated(type_: Any, metas: tuple[Any, ...], compile_: Callable[[Any], Kin
         learn_codec(type_, codec, where)
         return Own(type_, codec)
     constraints = tuple(meta for meta in metas if isinstance(meta, msgspec.Meta))
-    return Constrained(compile_(type_), constraints) if constraints else compile_(type_)
+    return _constrained(compile_(type_), constraints) if constraints else compile_(type_)
+
+
+def _constrained(kind: Kind, metas: tuple[msgspec.Meta, ...]) -> Kind:
+    """Constraints on a type or None are constraints on the type: None has no bounds."""
+    return Optional(_constrained(kind.base, metas)) if isinstance(kind, Optional) else Constrained(kind, metas)
 
 
 def _unchanging(kind: Kind, annotation: Any, where: str) -> Kind:

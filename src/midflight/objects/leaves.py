@@ -127,7 +127,7 @@ class Own(Kind):
     """A type of the project's own, with its Codec. ``plain`` where msgspec asks us how to say it."""
 
     def __init__(self, type_: type, codec: Codec) -> None:
-        self.name, self.codec = type_.__name__, codec
+        self.type, self.name, self.codec = type_, type_.__name__, codec
         self.convert, self._read = by_codec(codec, self.name)  # type: ignore[method-assign, assignment]  # as in Leaf
         self.wire_type: Any = hooked(self.name, self._read, (type_,))
         self.plain = isinstance(msgspec.inspect.type_info(type_), msgspec.inspect.CustomType)
@@ -271,14 +271,20 @@ def _is_known_to_msgspec(wire_type: Any) -> bool:
     return True
 
 
+_SIDES = (("ge", "gt"), ("le", "lt"), ("tz",))
+
+
 def _without_clash(wire_type: Any, metas: tuple[Any, ...]) -> Any:
-    """msgspec refuses two Metas that set the same; ours on times and floats give way to the user's."""
+    """msgspec refuses two Metas that bound the same side; ours on times and floats give way to the user's."""
     if get_origin(wire_type) is not Annotated:
         return wire_type
     plain, *ours = get_args(wire_type)
-    clash = any(getattr(mine, name) is not None and getattr(theirs, name, None) is not None
-                for mine in ours for theirs in metas for name in ("ge", "gt", "le", "lt", "tz"))  # fmt: skip
+    clash = any(_bounds(ours, side) and _bounds(metas, side) for side in _SIDES)
     return plain if clash else wire_type
+
+
+def _bounds(metas: Iterable[Any], side: tuple[str, ...]) -> bool:
+    return any(getattr(meta, name, None) is not None for meta in metas for name in side)
 
 
 def _or_none(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from midflight import telemetry
-from midflight.errors import PinnedOut
+from midflight.errors import InvalidValue, PinnedOut
 from midflight.objects import tracking
 from midflight.objects.base import VersionedObject
 from midflight.objects.coercion import to_builtins
@@ -48,7 +48,7 @@ class Lowering:
         return self._leaf(value)
 
     def _key(self, key: Any) -> Any:
-        plain = self.lower(key)
+        plain = _hashable(self.lower(key))
         return plain if self.plain or isinstance(plain, str) else str(plain)
 
     def _leaf(self, value: Any) -> Any:
@@ -82,7 +82,7 @@ class Lowering:
         tag = f"{shape.name}:{target}{'' if len(wire) == expected else '~'}"
         if self.where != STORE and obj._riding is not msgspec.UNSET:
             self._let_ride(obj._riding, wire, shape, target)
-        return {TAG: tag, **wire} | changes.of(wire)
+        return {TAG: tag, **wire} | ({} if self.where == STORE else changes.of(wire))
 
     def _let_ride(self, riding: Riding, wire: dict[str, Any], shape: Shape, target: Version) -> None:
         """What rides along goes where it belongs, if the peer still has a field that is gone here, or beside."""
@@ -159,6 +159,10 @@ class _Changes:
         return {CHANGED: sorted(of_fields(self._marks, wire))} if self._marks else {}
 
 
+def _hashable(plain: Any) -> Any:
+    return tuple(map(_hashable, plain)) if isinstance(plain, list) else plain
+
+
 def to_json(obj: VersionedObject, manifest: Manifest | None = None) -> dict[str, Any]:
     """The object as plain JSON with its version, for a column or a file; under a manifest, in its version."""
     plain: dict[str, Any] = at_rest(obj, manifest)
@@ -167,10 +171,13 @@ def to_json(obj: VersionedObject, manifest: Manifest | None = None) -> dict[str,
 
 def at_rest(value: Any, manifest: Manifest | None = None) -> Any:
     """Any value as plain JSON, its objects with their versions and without their changes."""
-    return _without_changes(Lowering(manifest, STORE, STORE, json=True).lower(value))
+    try:
+        return Lowering(manifest, STORE, STORE, json=True).lower(value)
+    except RecursionError as wrong:
+        raise unsayable(value, wrong) from wrong
 
 
-def _without_changes(plain: Any) -> Any:
-    if isinstance(plain, dict):
-        return {key: _without_changes(item) for key, item in plain.items() if not (key == CHANGED and TAG in plain)}
-    return [_without_changes(item) for item in plain] if isinstance(plain, list) else plain
+def unsayable(value: Any, wrong: Exception) -> InvalidValue:
+    """The error for a value that no bytes can say."""
+    expected = "what can travel: integers of 64 bits, times in the years 1 to 9999, no endless depth"
+    return InvalidValue(path=type(value).__name__, received=str(wrong), expected=expected)

@@ -13,12 +13,12 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from midflight.errors import MalformedMessage, UnknownField
+from midflight.errors import InvalidValue, MalformedMessage, UnknownField
 from midflight.objects import tracking
 from midflight.objects.base import VersionedObject
 from midflight.objects.coercion import to_text
 from midflight.objects.kinds import Kind
-from midflight.objects.lowering import REPLY, Lowering, to_json
+from midflight.objects.lowering import REPLY, Lowering, to_json, unsayable
 from midflight.objects.older import encode_older, road_for
 from midflight.objects.riding import forget_changes
 from midflight.objects.rows import check_expected, from_row, from_rows, to_row
@@ -37,16 +37,23 @@ V = TypeVar("V", bound=VersionedObject)
 _encode = msgspec.msgpack.Encoder(enc_hook=to_text).encode
 _generic = msgspec.msgpack.Decoder(dict[Any, Any] | list[Any] | Any)
 _fields = msgspec.msgpack.Decoder(dict[str, msgspec.Raw])
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError)
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError, MemoryError)
 
 
 def encode(value: Any, manifest: Manifest | None = None, *, where: str = "sender", peer: str = "") -> bytes:
     """Bytes for a peer with this manifest; without one, in our own versions.
 
-    ``value`` is any nesting of objects, dicts, lists, sets, tuples and plain values. Raises CannotBackport, and
-    PinnedOut for a changed field that the peer cannot take, except in a reply. Every backport is counted with
-    ``where`` it was made and the ``peer``.
+    ``value`` is any nesting of objects, dicts, lists, sets, tuples and plain values. Raises CannotBackport, PinnedOut
+    for a changed field that the peer cannot take, except in a reply, and InvalidValue for what no bytes can say. Every
+    backport is counted with ``where`` it was made and the ``peer``.
     """
+    try:
+        return _encoded(value, manifest, where, peer)
+    except (OverflowError, RecursionError) as wrong:
+        raise unsayable(value, wrong) from wrong
+
+
+def _encoded(value: Any, manifest: Manifest | None, where: str, peer: str) -> bytes:
     if _native(value, manifest):
         try:
             return _encode(value)
@@ -79,11 +86,23 @@ def decode(
     ``path`` to the wrong part, NotReadable, or MalformedMessage for bytes that are no MessagePack.
     """
     try:
-        value = kind.decoder.decode(data)
-    except (*_UNREADABLE, ValueError):
-        value = kind.build(_tree(data, path), path, sender)
-    tracking.adopt(value, kind, context)
+        value = _read(data, kind, sender, path)
+        tracking.adopt(value, kind, context)
+    except RecursionError:
+        raise _too_deep(kind, path) from None
     return value
+
+
+def _read(data: bytes | msgspec.Raw, kind: Kind, sender: Manifest | None, path: str) -> Any:
+    try:
+        return kind.decoder.decode(data)
+    except (*_UNREADABLE, ValueError):
+        return kind.build(_tree(data, path), path, sender)
+
+
+def _too_deep(kind: Kind, path: str) -> InvalidValue:
+    expected = f"{kind.name} of a depth that can be read"
+    return InvalidValue(path=path or kind.name, received="something nested too deep", expected=expected)
 
 
 def _tree(data: bytes | msgspec.Raw, path: str) -> Any:
@@ -125,8 +144,11 @@ def decode_fields(
 def from_json(wire: Mapping[str, Any], cls: type[V], *, context: Any = None) -> V:
     """The inverse of to_json, from any version up to our own; the object is clean. Raises InvalidValue, NotReadable."""
     kind = kind_of_class(cls)
-    obj: V = kind.build(wire, cls.__shape__.name, None)
-    tracking.adopt(obj, kind, context)
+    try:
+        obj: V = kind.build(wire, kind.name, None)
+        tracking.adopt(obj, kind, context)
+    except RecursionError:
+        raise _too_deep(kind, kind.name) from None
     return obj
 
 
