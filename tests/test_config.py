@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from midflight.config import Config
+from midflight.config import ANONYMOUS, Config, Credentials
 from midflight.errors import ConfigError
 
 GOOD = '[midflight]\nproject = "compute.project:project"\nbroker = "nats://127.0.0.1:4222"\n'
@@ -37,6 +37,14 @@ def test_the_environment_names_the_database_first(tmp_path: Path) -> None:
     assert config.database == "sqlite:///b"
 
 
+def test_credentials_lie_beside_the_file(tmp_path: Path) -> None:
+    """A relative path is one from the configuration file; whoever names none is nobody in particular."""
+    assert load(tmp_path, GOOD).credentials == ANONYMOUS
+    config = load(tmp_path, GOOD + '[credentials]\nca = "tls/ca.pem"\nnkey = "/etc/member.nkey"\n')
+    assert config.credentials == Credentials(ca=str(tmp_path / "tls/ca.pem"), nkey="/etc/member.nkey")
+    assert (config.credentials.demand_tls, Credentials(nkey="/etc/member.nkey").demand_tls) == (True, False)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -49,6 +57,10 @@ def test_the_environment_names_the_database_first(tmp_path: Path) -> None:
         ("app = 3\n" + GOOD, "[app]: Expected `object`, got `int`"),
         ("midflight = 3\n", "[midflight]: Expected a table, got `int`"),
         (GOOD + 'levels = {compute = "juno"}\n', "unknown field `levels`: it is the table [upgrade_levels]"),
+        (GOOD + "[credentials]\ncertificat = 'a'\n", "[credentials]: Object contains unknown field `certificat`"),
+        (GOOD + "[credentials]\nca = 3\n", "[credentials] ca: Expected `str | null`, got `int`"),
+        ("credentials = 3\n" + GOOD, "[credentials]: Expected `object`, got `int`"),
+        (GOOD + "credentials = {}\n", "unknown field `credentials`: it is the table [credentials]"),
         (GOOD + "app = {}\n", "unknown field `app`: it is the table [app]"),
         (GOOD + 'path = "elsewhere"\n', "[midflight]: unknown field `path`"),
         (GOOD + "[apps]\n", "[apps]: unknown table"),

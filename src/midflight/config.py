@@ -14,9 +14,32 @@ import msgspec
 from midflight.errors import ConfigError
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
-KNOWN_TABLES = ("midflight", "upgrade_levels", "app")
-_PLACES = {"levels": "[upgrade_levels]", "app": "[app]"}
+KNOWN_TABLES = ("midflight", "credentials", "upgrade_levels", "app")
+_PLACES = {"credentials": "[credentials]", "levels": "[upgrade_levels]", "app": "[app]"}
 """The entries that are tables of their own."""
+
+
+class Credentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Whom a process trusts as its broker, and how it proves to it who it is: each a file, relative to the
+    configuration file. They are read by the transport."""
+
+    ca: str | None = None
+    """The certificates by which the broker's own is checked, in PEM; else the system's."""
+    certificate: str | None = None
+    """Our certificate, in PEM."""
+    key: str | None = None
+    """Its private key, in PEM and without a password; else it is looked for in the certificate's file."""
+    nkey: str | None = None
+    """The seed of a user's nkey, for NATS."""
+
+    @property
+    def demand_tls(self) -> bool:
+        """Whether they make sense over an encrypted connection only."""
+        return self.ca is not None or self.certificate is not None
+
+
+ANONYMOUS = Credentials()
+"""Nobody in particular, who trusts whom the system trusts."""
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -25,7 +48,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     project: str
     """Where the Project is: ``package.module:attribute``."""
     broker: str
-    """``nats://host:port``, or ``memory:NAME`` inside one process."""
+    """``nats://host:port`` (``tls://…``; several, with commas between them, for a cluster), or ``memory:NAME`` inside
+    one process."""
+    credentials: Credentials = ANONYMOUS
+    """Whom we trust as the broker, and who we are."""
     database: str | None = None
     """For services that open the database, and ``midflight db``; the environment's MIDFLIGHT_DATABASE goes first."""
     state: str = "state"
@@ -60,7 +86,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
                 raise ConfigError(path=str(path), where=f"[{table}]", reason=reason)
         own = tables.get("midflight", {})
         _check_own(path, own)
-        given = {**own, "levels": tables.get("upgrade_levels", {}), "app": tables.get("app", {})}
+        credentials = _beside(path, tables.get("credentials", {}))
+        given = {
+            **own, "credentials": credentials, "levels": tables.get("upgrade_levels", {}), "app": tables.get("app", {})
+        }  # fmt: skip
         if url := environment.get("MIDFLIGHT_DATABASE"):
             given["database"] = url
         try:
@@ -81,7 +110,18 @@ def _check_own(path: Path, own: Any) -> None:
             raise ConfigError(path=str(path), where="[midflight]", reason=f"unknown field `{name}`{hint}")
 
 
+def _beside(path: Path, files: Any) -> Any:
+    """The same table, with files that are relative to the configuration file made absolute."""
+    if not isinstance(files, dict):
+        return files
+    folder = path.absolute().parent
+    return {name: str(folder / file) if isinstance(file, str) else file for name, file in files.items()}
+
+
 def _where(place: str) -> str:
+    table, _, entry = place.partition(".")
+    if table == "credentials":
+        return f"[credentials] {entry}".rstrip()
     return _PLACES.get(place.partition("[")[0], f"[midflight] {place}".rstrip())
 
 
@@ -96,5 +136,5 @@ def _tables(path: Path) -> dict[str, Any]:
 
 
 def public_url(url: str) -> str:
-    """The same without user and password, for logs and errors."""
-    return re.sub("//[^/@]*@", "//", url)
+    """The same without user and password of any of its servers, for logs and errors."""
+    return re.sub("(^|//|,)[^/,]*@", r"\1", url)

@@ -130,7 +130,7 @@ class RunningService:
         """Its address among the members, so of letters that every transport takes."""
         self.identity = Caller(service, host, self.release, self.id, 0, self.contract.manifest)
         self.floors = PinFloors(self.contract.manifest, _overrides(project, config, sorted(self.contract.interfaces)))
-        self.transport = connect(config.broker, name=self.id, project=project.name)
+        self.transport = connect(config.broker, name=self.id, project=project.name, credentials=config.credentials)
         self.database: Database | None = None
         self._counted: list[dict[str, Any]] = []
 

@@ -72,6 +72,17 @@ def test_a_broker_that_is_not_there_exits_75(midflight: Command, tmp_path: Path,
         assert outcome.err.splitlines()[-1].startswith("error: No broker answers at nats://127.0.0.1:9: ")
 
 
+def test_credentials_that_are_not_there_exit_64(midflight: Command, tmp_path: Path, shop: Shop) -> None:
+    """For an operator's command and for a service, which look for them beside the configuration file."""
+    configured = Shop(tmp_path, "tls://127.0.0.1:9").configure()
+    configured.write_text(configured.read_text() + '[credentials]\nca = "tls/ca.pem"\n')
+    for command in (["fleet", "list"], ["run", "shop", "--host", "n1"]):
+        outcome = midflight(*command)
+        assert outcome.code == 64
+        expected = f"error: configuration: [credentials] ca: {tmp_path}/tls/ca.pem cannot be read: No such file"
+        assert outcome.err.splitlines()[-1].startswith(expected)
+
+
 def test_a_bug_exits_70_with_one_line_and_its_traceback_in_the_log(
     midflight: Command, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from typing import Generic, TypeVar
 
 import pytest
+from msgspec import structs
 
+from midflight.config import ANONYMOUS
 from midflight.transports.base import Transport
 from midflight.transports.embedded import EmbeddedBroker
 from midflight.transports.memory import MemoryBus, MemoryTransport
 from midflight.transports.nats import NatsTransport
+from tests.transports.certificates import Authority
+from tests.transports.certificates import secured as secured_by
+from tests.transports.servers import Cluster, NatsServer
 
 ACK_WAIT = 1.0
 """Seconds: short, so that what a killed listener had in hand comes again while a test waits for it."""
@@ -40,10 +46,32 @@ class Fleet(Generic[Member]):
             await member.close()
 
 
-@pytest.fixture(params=["memory", "nats"])
+@pytest.fixture(params=["memory", "broker", "cluster", "secured"])
 def member(request: pytest.FixtureRequest) -> Callable[..., Transport]:
     """Makes members on one bus, or on one broker."""
-    return on_broker(request.getfixturevalue("broker")) if request.param == "nats" else on_bus()
+    return on_bus() if request.param == "memory" else on_broker(request.getfixturevalue(request.param))
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Three running servers that all tests share, each under a project name of its own."""
+    cluster = Cluster(tmp_path_factory.mktemp("cluster"))
+    asyncio.run(cluster.start())
+    yield cluster
+    cluster.close()
+
+
+@pytest.fixture(scope="session")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
+    """A running server that wants to see a certificate and an nkey, shared likewise."""
+    authority = Authority(tmp_path_factory.mktemp("certificates"))
+    nkey = authority.nkey("member")
+    member = structs.replace(authority.issue("member"), nkey=nkey)
+    configuration = secured_by(authority.issue("server"), nkey)
+    server = NatsServer(tmp_path_factory.mktemp("secured"), configuration, "tls", member)
+    asyncio.run(server.start())
+    yield server
+    server.close()
 
 
 @pytest.fixture
@@ -59,6 +87,9 @@ def on_bus() -> Callable[..., Transport]:
     return partial(MemoryTransport, MemoryBus(), ack_wait=ACK_WAIT)
 
 
-def on_broker(broker: EmbeddedBroker) -> Callable[..., NatsTransport]:
+def on_broker(broker: EmbeddedBroker | NatsServer | Cluster) -> Callable[..., NatsTransport]:
     """Makes members of a project that nobody else has."""
-    return partial(NatsTransport, broker.url, name="member", project=f"test-{secrets.token_hex(4)}", ack_wait=ACK_WAIT)
+    project, credentials = f"test-{secrets.token_hex(4)}", getattr(broker, "credentials", ANONYMOUS)
+    return partial(
+        NatsTransport, broker.url, name="member", project=project, credentials=credentials, ack_wait=ACK_WAIT
+    )

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from midflight.config import Credentials
 from midflight.errors import ConfigError
 from midflight.transports import connect
 from midflight.transports.base import Address, NobodyListens, Transport
@@ -34,6 +35,12 @@ async def test_nats_by_url(broker: EmbeddedBroker) -> None:
     assert await reaches(api, agent)
     await agent.close()
     await api.close()
+
+
+def test_credentials_are_read_at_once() -> None:
+    """What is wrong with them is known before anybody connects."""
+    with pytest.raises(ConfigError, match=r"\[credentials\] nkey: /none cannot be read"):
+        connect("nats://127.0.0.1:4222", name="api", project="cloud", credentials=Credentials(nkey="/none"))
 
 
 NO_HOSTS = "nats://", "nats://host:port", "nats://host:99999", "nats://host:4222,nats://:4222"

@@ -1,4 +1,5 @@
-"""What every transport promises. Each claim is made of the memory bus and of a real NATS broker."""
+"""What every transport promises. Each claim is made of the memory bus, and of real NATS brokers: one server, three that
+are one cluster, and one behind TLS that wants to see a certificate and an nkey."""
 
 from __future__ import annotations
 

@@ -19,10 +19,12 @@ from nats.aio.msg import Msg
 
 from midflight.errors import BrokerUnreachable, InvalidValue
 from midflight.transports import nats as nats_transport
-from midflight.transports import nats_connection
+from midflight.transports import nats_client, nats_connection, nats_store
 from midflight.transports.base import Address, NoAnswer, NobodyListens, ParkedMessage
 from midflight.transports.embedded import EmbeddedBroker, find_binary
 from midflight.transports.nats import NatsListener, NatsTransport
+from midflight.transports.nats_client import BrokerClient
+from midflight.transports.nats_connection import Connection
 from tests.transports.conftest import ACK_WAIT, Fleet, on_broker
 from tests.transports.recorder import Gated, Recorder, eventually
 
@@ -59,9 +61,9 @@ async def call(caller: NatsTransport, address: Address, body: bytes) -> bytes:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Connections that take a broker for dead within half a second."""
     monkeypatch.setattr(nats_connection, "WATCH_SECONDS", 0.1)
-    monkeypatch.setattr(nats_connection, "FLUSH_SECONDS", 0.4)
-    monkeypatch.setattr(nats_connection, "SECOND_CHANCE_SECONDS", 0.1)
-    monkeypatch.setattr(nats_transport, "CONNECT_SECONDS", 0.4)
+    monkeypatch.setattr(nats_client, "ANSWER_SECONDS", 0.4)
+    monkeypatch.setattr(nats_client, "SECOND_CHANCE_SECONDS", 0.1)
+    monkeypatch.setattr(nats_store, "CONNECT_SECONDS", 0.4)
 
 
 def transport(url: str) -> NatsTransport:
@@ -301,7 +303,8 @@ async def test_broker_that_stays_away(
     lost, and all of them end in time; a drain and a close end too."""
     monkeypatch.setattr(nats_transport, "CAST_SECONDS", 0.3)
     monkeypatch.setattr(nats_transport, "REPLY_SECONDS", 0.3)
-    monkeypatch.setattr("midflight.transports.nats_store.API_SECONDS", 0.3)
+    monkeypatch.setattr(nats_store, "API_SECONDS", 0.3)
+    monkeypatch.setattr(nats_store, "CONNECT_SECONDS", 0.3)
     agent, member = Recorder(), await own_fleet.join()
     listener = await agent.listen(member, "compute", "host1")
     own_broker.kill()
@@ -371,6 +374,13 @@ async def test_broker_that_lost_its_store(own_broker: EmbeddedBroker, own_fleet:
     await eventually(lambda: sorted(agent.bodies) == [b"host", b"topic"])
 
 
+async def freeze(pid: int) -> None:
+    """Stop a process; returns when all of its threads, which may be in the middle of something, have stopped."""
+    os.kill(pid, signal.SIGSTOP)
+    threads = Path(f"/proc/{pid}/task")
+    await eventually(lambda: all(") T " in (thread / "stat").read_text() for thread in threads.iterdir()))
+
+
 @pytest.mark.usefixtures("impatient")
 async def test_frozen_broker(own_broker: EmbeddedBroker, own_fleet: Fleet[NatsTransport]) -> None:
     """A broker that keeps its connections and answers nothing: calls end in time, the connection is broken off, and
@@ -378,7 +388,7 @@ async def test_frozen_broker(own_broker: EmbeddedBroker, own_fleet: Fleet[NatsTr
     agent, caller = Recorder(), await own_fleet.join()
     await agent.listen(await own_fleet.join(), "compute", "host1")
     assert own_broker.pid is not None
-    os.kill(own_broker.pid, signal.SIGSTOP)
+    await freeze(own_broker.pid)
     async with asyncio.timeout(10):
         with pytest.raises(NoAnswer):
             await caller.call(HOST1, b"frozen", timeout=0.3)
@@ -397,7 +407,7 @@ async def test_call_ends_in_time_although_nobody_reads_what_we_send(
     caller = await own_fleet.join()
     body = b"x" * 1_000_000
     assert own_broker.pid is not None
-    os.kill(own_broker.pid, signal.SIGSTOP)
+    await freeze(own_broker.pid)
     async with asyncio.timeout(10):
         ends = await asyncio.gather(*(caller.call(HOST1, body, timeout=0.5) for _ in range(20)), return_exceptions=True)
     os.kill(own_broker.pid, signal.SIGCONT)
@@ -432,13 +442,60 @@ async def test_deaf_connection(own_fleet: Fleet[NatsTransport]) -> None:
     assert await call(caller, HOST1, b"hello") == b"one:hello"
 
 
+async def test_what_comes_twice_while_we_move(broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a member that moves listens by its old and its new connection, each call, cast and fanout is run once; it
+    moves once, however often it is told to; and what it begins to listen to meanwhile it hears afterwards."""
+    listens_by_both, go_on, leave = asyncio.Event(), asyncio.Event(), Connection._listen_no_more_by
+
+    async def leave_later(connection: Connection, client: BrokerClient) -> None:
+        listens_by_both.set()
+        await go_on.wait()
+        await leave(connection, client)
+
+    monkeypatch.setattr(Connection, "_listen_no_more_by", leave_later)
+    fleet, agent, later = Fleet(on_broker(broker)), Recorder(), Recorder()
+    member, caller = await fleet.join(), await fleet.join()
+    await agent.listen(member, "compute", "host1")
+    old = member._connection._client
+    for _ in range(2):
+        await member._connection._on_lame_duck(old)
+    await listens_by_both.wait()
+    await later.listen(member, "later", "host1")
+    for number in range(20):
+        assert await caller.call(HOST1, b"%d" % number, timeout=5) == b"one:%d" % number
+        await caller.fanout("compute", b"%d" % number)
+        await caller.cast(HOST1, b"%d" % number, f"cast-{number}")
+    go_on.set()
+    await eventually(lambda: old.is_closed)
+    assert await caller.call(HOST1, b"20", timeout=5) == b"one:20"
+    assert await caller.call(Address("later"), b"hello", timeout=5) == b"one:hello"
+    bodies = [b"%d" % number for number in range(21)]
+    await eventually(lambda: len(agent.casts) == 20 and len(agent.fanouts) == 20)
+    assert (agent.calls, agent.fanouts, sorted(agent.bodies)) == (bodies, bodies[:20], sorted(bodies[:20]))
+    assert member._connection._client is not old
+    assert all(
+        interest.subscriptions.keys() == {member._connection._client} for interest in member._connection._interests
+    )
+    await fleet.close()
+
+
+async def test_nowhere_to_move(own_broker: EmbeddedBroker, own_fleet: Fleet[NatsTransport]) -> None:
+    """A member of a broker that is alone stays until it is sent away, and comes back when the broker does."""
+    agent, member, caller = Recorder(), await own_fleet.join(), await own_fleet.join()
+    await agent.listen(member, "compute", "host1")
+    own_broker.kill()
+    await member._connection._move(member._connection._client)
+    await own_broker.start()
+    assert await call(caller, HOST1, b"hello") == b"one:hello"
+
+
 async def test_slow_process_keeps_its_connection(
     own_fleet: Fleet[NatsTransport], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A process that was held up for longer than the broker is given does not blame the broker."""
     member = await own_fleet.join()
     client = member._connection._client
-    monkeypatch.setattr(nats_connection, "FLUSH_SECONDS", 0.5)
+    monkeypatch.setattr(nats_client, "ANSWER_SECONDS", 0.5)
     flushing = asyncio.create_task(member._connection.flush())
     await asyncio.sleep(0)
     held_up(0.7)
@@ -476,6 +533,8 @@ DOOMED = """
 import asyncio, sys
 from midflight.transports.base import Address
 from midflight.transports.nats import NatsListener, NatsTransport
+from midflight.transports.nats_client import BrokerClient
+from midflight.transports.nats_connection import Connection
 
 async def on_cast(delivery):
     print(delivery.attempt, delivery.body.decode(), flush=True)

@@ -1,14 +1,26 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
+from contextlib import closing
+from functools import partial
 from typing import Self
+from urllib.parse import urlsplit
 
 import pytest
+from nats.aio.client import Server
 from nats.aio.msg import Msg
 
-from midflight.config import public_url
+from midflight.config import ANONYMOUS, public_url
+from midflight.errors import BrokerUnreachable
+from midflight.transports import nats_client, nats_connection
+from midflight.transports.embedded import EmbeddedBroker
+from midflight.transports.hands import Hands
+from midflight.transports.nats_access import Access
+from midflight.transports.nats_client import BrokerClient
 from midflight.transports.nats_connection import Connection, NotTaken
+from tests.transports.recorder import eventually
 
 INFO = b'INFO {"server_id":"fake","version":"2.15.0","headers":true,"max_payload":1048576}\r\n'
 
@@ -95,12 +107,146 @@ async def test_nothing_is_sent_without_a_connection(late_broker: LateBroker) -> 
         await connection.request("work", b"body", timeout=3600)
 
 
+async def test_a_server_that_hangs_up() -> None:
+    """A server that greets and then closes the connection, as one that is full may do, is no broker; nothing goes on in
+    the background."""
+    connections = 0
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        writer.write(INFO)
+        await reader.readline()
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    async with server:
+        with pytest.raises(BrokerUnreachable, match="it has closed the connection"):
+            await Connection(f"nats://127.0.0.1:{server.sockets[0].getsockname()[1]}", "agent").open()
+        await asyncio.sleep(0.3)
+    assert connections == 1
+
+
+async def test_servers_that_we_hear_of_know_us_too() -> None:
+    """A server that was not in the URL, but was told by the first one, hears the same user and password."""
+    heard: list[dict[str, object]] = []
+    stop = asyncio.Event()
+
+    async def serve(told: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(INFO[:-3] + b',"auth_required":true,"connect_urls":[%s]}\r\n' % told.encode())
+        heard.append(json.loads((await reader.readline()).removeprefix(b"CONNECT ")))
+        while not reader.at_eof() and not (told and stop.is_set()):
+            if b"PING" in await reader.readline():
+                writer.write(b"PONG\r\n")
+        writer.close()
+
+    second = await asyncio.start_server(partial(serve, ""), "127.0.0.1", 0)
+    port = second.sockets[0].getsockname()[1]
+    first = await asyncio.start_server(partial(serve, f'"127.0.0.1:{port}"'), "127.0.0.1", 0)
+    connection = Connection(f"nats://me:se%20cret@127.0.0.1:{first.sockets[0].getsockname()[1]}", "agent")
+    await connection.open()
+    first.close()
+    stop.set()
+    await eventually(lambda: len(heard) == 2)
+    assert {(said["user"], said["pass"]) for said in heard} == {("me", "se cret")}
+    await connection.close()
+    second.close()
+
+
+def test_where_to_go_next() -> None:
+    """A client that has lost its server tries the others first, each as often as the rest, and without a pause only at
+    first."""
+    client = BrokerClient(Access.to("nats://a:1,nats://b:1,nats://c:1", "agent", ANONYMOUS))
+    client._left = "b:1"
+    servers = [Server(urlsplit(f"nats://{name}:1")) for name in "abc"]  # type: ignore[arg-type]
+    tried = []
+    for _ in range(8):
+        chosen, pause = client._next_server(servers, {})
+        tried.append((chosen.uri.hostname, pause > 0))
+        chosen.reconnects += 1
+    names = [name for name, _ in tried]
+    assert sorted(names[:2]) == ["a", "c"]
+    assert [paused for _, paused in tried[:2]] == [False, False]
+    assert (names.count("a"), names.count("b"), names.count("c")) == (3, 2, 3)
+    assert all(paused for name, paused in tried[2:] if name != "b")
+
+
+class Relay:
+    """Stands between members and a broker, and may stop reading what a member says while it still passes on what that
+    member is to hear."""
+
+    def __init__(self, port: int) -> None:
+        self._port, self._mute = port, asyncio.Event()
+        self._tasks = Hands()
+
+    async def start(self) -> Self:
+        """Listen on a free port."""
+        self._server = await asyncio.start_server(self._relay, "127.0.0.1", 0)
+        self.url = f"nats://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
+
+    def stop_reading(self) -> None:
+        """Of the connections that there are; later ones are read."""
+        self._mute.set()
+        self._mute = asyncio.Event()
+
+    async def stop(self) -> None:
+        """Leave."""
+        self._server.close()
+        await self._tasks.drop()
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        their_reader, their_writer = await asyncio.open_connection("127.0.0.1", self._port)
+        self._tasks.take(_pass_on(reader, their_writer, self._mute))
+        self._tasks.take(_pass_on(their_reader, writer, asyncio.Event()))
+
+
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, mute: asyncio.Event) -> None:
+    with closing(writer):
+        while data := await reader.read(65536):
+            if mute.is_set():
+                await asyncio.Event().wait()
+            writer.write(data)
+
+
+async def test_a_peer_that_stops_reading(broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection through which we still hear others, while nobody reads what we say, is broken off, and the next one
+    works."""
+    monkeypatch.setattr(nats_connection, "WATCH_SECONDS", 0.05)
+    monkeypatch.setattr(nats_client, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(nats_client, "SECOND_CHANCE_SECONDS", 0.05)
+    monkeypatch.setattr(nats_client, "PING_SECONDS", 0.6)
+    relay = await Relay(int(broker.url.rpartition(":")[2])).start()
+    member, other, heard = Connection(relay.url, "member"), Connection(broker.url, "other"), list[bytes]()
+
+    async def take(message: Msg) -> None:
+        heard.append(message.data)
+
+    await member.open()
+    await member.subscribe("mute-news", take)
+    await other.open()
+    relay.stop_reading()
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(10):
+        while not (member._client.stats["reconnects"] and await member.flush()):
+            await other.publish("mute-news", b"news", deadline=loop.time() + 1)
+            await asyncio.sleep(0.01)
+    so_far = len(heard)
+    await other.publish("mute-news", b"last", deadline=loop.time() + 1)
+    await eventually(lambda: heard[-1] == b"last")
+    assert so_far > 20
+    await member.close()
+    await other.close()
+    await relay.stop()
+
+
 @pytest.mark.parametrize(
     ("url", "public"),
     [
         ("nats://127.0.0.1:4222", "nats://127.0.0.1:4222"),
         ("nats://user:secret@host:4222", "nats://host:4222"),
         ("tls://token@a:1,tls://user:secret@b:2", "tls://a:1,tls://b:2"),
+        ("nats://user:sec@ret@a:1,user:secret@b:2,c:3", "nats://a:1,b:2,c:3"),
     ],
 )
 def test_public_url(url: str, public: str) -> None:

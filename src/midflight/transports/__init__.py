@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from midflight.config import public_url
+from midflight.config import ANONYMOUS, Credentials, public_url
 from midflight.errors import ConfigError
 from midflight.transports.base import Transport
 from midflight.transports.memory import MemoryTransport, bus_named
 from midflight.transports.nats import NatsTransport
 
 
-def connect(url: str, *, name: str, project: str) -> Transport:
+def connect(url: str, *, name: str, project: str, credentials: Credentials = ANONYMOUS) -> Transport:
     """A transport for this URL, not yet opened: ``memory:NAME``, a bus that this process shares by name, or
     ``nats://HOST:PORT`` (``tls://…``; several, with commas between them, for a cluster).
 
-    ``name`` is what the broker shows of this member; fleets of different projects do not meet. Raises ConfigError.
+    ``name`` is what the broker shows of this member; fleets of different projects do not meet. Raises ConfigError, also
+    for ``credentials`` that cannot be used.
     """
     scheme, _, rest = url.partition(":")
     if scheme == "memory" and rest:
         return MemoryTransport(bus_named(rest, project))
     if scheme in ("nats", "tls") and rest.startswith("//") and all(map(_names_a_host, url.split(","))):
-        return NatsTransport(url, name=name, project=project)
+        return NatsTransport(url, name=name, project=project, credentials=credentials)
     reason = f"received {public_url(url)!r}, expected nats://HOST:PORT, or memory:NAME within one process"
     raise ConfigError(path="configuration", where="[midflight] broker", reason=reason)
 

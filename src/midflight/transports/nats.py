@@ -7,11 +7,13 @@ nobody subscribes. Casts are stored in a work queue of JetStream until somebody 
 from __future__ import annotations
 
 import asyncio
+import secrets
 from typing import Self
 
 import msgspec
 from nats.aio.msg import Msg
 
+from midflight.config import ANONYMOUS, Credentials
 from midflight.errors import BrokerUnreachable, MessageTooLarge
 from midflight.telemetry import log
 from midflight.transports.base import (
@@ -25,9 +27,11 @@ from midflight.transports.base import (
 )
 from midflight.transports.handlers import Handlers
 from midflight.transports.hands import Hands
-from midflight.transports.nats_connection import CONNECT_SECONDS, Connection, Interest, NotTaken
+from midflight.transports.nats_connection import Connection, NotTaken
 from midflight.transports.nats_consumer import Consumer
-from midflight.transports.nats_store import Refused, Store, message_id_of, sequence_of, subject_of
+from midflight.transports.nats_interest import Interest
+from midflight.transports.nats_message import MESSAGE_ID, message_id_of, sequence_of, subject_of
+from midflight.transports.nats_store import Refused, Store
 from midflight.transports.nats_subjects import WORKERS, Subjects, address_in
 
 ACK_SECONDS = 30.0
@@ -112,8 +116,10 @@ class NatsTransport:
     """A transport over NATS. ``name`` is shown by the broker and begins our inbox; after ``ack_wait`` seconds without a
     sign of life the cast of a vanished listener comes again."""
 
-    def __init__(self, url: str, *, name: str, project: str, ack_wait: float = ACK_SECONDS) -> None:
-        self._connection = Connection(url, name)
+    def __init__(
+        self, url: str, *, name: str, project: str, credentials: Credentials = ANONYMOUS, ack_wait: float = ACK_SECONDS
+    ) -> None:
+        self._connection = Connection(url, name, credentials)
         self._subjects = Subjects(project)
         self._store = Store(self._connection, self._subjects)
         self._ack_wait = ack_wait
@@ -125,25 +131,16 @@ class NatsTransport:
         return room_for_body(self._connection)
 
     async def open(self) -> Self:
-        """See ``Transport.open``: at most 3 s for the connection, and as much until the broker's store answers."""
+        """See ``Transport.open``: at most 3 s for each server, and 10 s until the broker's store answers."""
         await self._connection.open()
         try:
-            await self._wait_for_store()
-        except BaseException:
+            await self._store.patiently(self._store.declare)
+        except BaseException as error:
             await self._connection.close()
+            if isinstance(error, (Refused, NotTaken, TimeoutError)):
+                raise self._unreachable(error) from None
             raise
         return self
-
-    async def _wait_for_store(self) -> None:
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + CONNECT_SECONDS
-        while True:
-            try:
-                return await self._store.declare()
-            except (Refused, NotTaken, TimeoutError) as error:
-                if isinstance(error, Refused) or loop.time() > deadline:
-                    raise self._unreachable(error) from None
-            await asyncio.sleep(0.1)
 
     def _unreachable(self, error: Exception) -> BrokerUnreachable:
         missing = "it has no JetStream, where casts are kept: start nats-server with --jetstream"
@@ -175,7 +172,9 @@ class NatsTransport:
         self._check_size(f"fanout to {topic}", body)
         try:
             deadline = asyncio.get_running_loop().time() + REPLY_SECONDS
-            await self._connection.publish(self._subjects.fanout(topic), body, deadline=deadline)
+            # The id is for those who are moving from one server to another, and hear it by both.
+            headers = {MESSAGE_ID: secrets.token_hex(8)}
+            await self._connection.publish(self._subjects.fanout(topic), body, deadline=deadline, headers=headers)
         except (NotTaken, TimeoutError) as error:
             log.warning("transport.fanout_lost", topic=topic, reason=str(error) or "no answer")
 

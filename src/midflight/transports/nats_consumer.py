@@ -17,8 +17,10 @@ from nats.aio.msg import Msg
 from midflight.telemetry import log
 from midflight.transports.base import Address, CastDelivery
 from midflight.transports.hands import Hands
-from midflight.transports.nats_connection import Connection, Interest, NotTaken, status_of
-from midflight.transports.nats_store import API, Refused, Store, message_id_of, nanoseconds
+from midflight.transports.nats_connection import Connection, NotTaken
+from midflight.transports.nats_interest import Interest
+from midflight.transports.nats_message import message_id_of, status_of
+from midflight.transports.nats_store import API, ELECTED, Refused, Store, nanoseconds
 
 POLL_SECONDS = 10
 """How long one poll stays open. The broker then ends it with a word; where it forgot the poll, we notice soon after."""
@@ -71,15 +73,17 @@ class Consumer:
         self._settling = Hands()
         self._tasks = Hands()
         self._look = asyncio.Event()
-        self._interest: Interest | None = None
+        self._interests: list[Interest] = []
         self._withdrawn = asyncio.Event()
         self._stopping = self._abandoned = False
 
     async def start(self, addresses: Iterable[Address]) -> None:
         """Take casts from now on, beginning with those that waited. Raises Refused, NotTaken or TimeoutError."""
         self._polls = {str(address): Poll(address) for address in addresses}
-        await asyncio.gather(*map(self._declare, self._polls.values()))
-        self._interest = await self._connection.subscribe(f"{self._inbox}.*", self._arrived)
+        await asyncio.gather(*(self._store.patiently(partial(self._declare, poll)) for poll in self._polls.values()))
+        self._interests = [await self._connection.subscribe(f"{self._inbox}.*", self._arrived)]
+        if self._store.replicas > 1:
+            self._interests.extend([await self._hear_of_leaders(name) for name in self._polls])
         self._connection.on_mended.add(self._all_forgotten)
         self._tasks.take(self._pull())
         self._tasks.take(self._report_progress())
@@ -89,8 +93,7 @@ class Consumer:
         self._stopping = True
         self._look.set()
         self._connection.on_mended.discard(self._all_forgotten)
-        if self._interest:
-            await self._connection.withdraw(self._interest)
+        await self._connection.withdraw(*self._interests)
         self._withdrawn.set()
         for task in self._waiting.values():
             task.cancel()
@@ -111,6 +114,15 @@ class Consumer:
 
     async def _declare(self, poll: Poll) -> None:
         await self._store.declare_consumer(poll.name, self._store.subjects.cast(poll.address), self._ack_wait)
+
+    async def _hear_of_leaders(self, name: str) -> Interest:
+        """In a cluster, a poll is lost with the server that led its consumer, and nobody tells us; but who leads it
+        from then on is told to everyone."""
+
+        async def elected(_: Msg) -> None:
+            asyncio.get_running_loop().call_later(PAUSE_SECONDS, self._ended, self._polls[name])
+
+        return await self._connection.subscribe(f"{ELECTED}.{self._store.subjects.casts}.{name}", elected)
 
     async def _pull(self) -> None:
         while not self._stopping:

@@ -6,18 +6,28 @@ This is JetStream, spoken to by its JSON interface through our own inbox, so tha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
 from nats.aio.msg import Msg
 
 from midflight.telemetry import log
-from midflight.transports.nats_connection import Connection, NotTaken, status_of
+from midflight.transports.nats_client import CONNECT_SECONDS
+from midflight.transports.nats_connection import Connection, NotTaken
+from midflight.transports.nats_message import MESSAGE_ID, status_of
 from midflight.transports.nats_subjects import Subjects
 
 API = "$JS.API"
-API_SECONDS = 5.0
+ELECTED = "$JS.EVENT.ADVISORY.CONSUMER.LEADER_ELECTED"
+API_SECONDS = 3.0
+
+STORE_SECONDS = 10.0
+"""How long a store that does not answer, or says that it cannot yet, is waited for: a cluster that has lost its leader
+takes about 5 s to choose another one."""
+
+REPLICAS = 3
+"""How often a cluster of at least so many servers keeps everything. One of them may be lost, and nothing is."""
 
 DUPLICATE_SECONDS = 120
 FORGET_SECONDS = 7 * 24 * 3600
@@ -26,12 +36,14 @@ FORGET_SECONDS = 7 * 24 * 3600
 TRY_SECONDS = 1.0
 PAUSE_SECONDS = 0.1
 
-MESSAGE_ID = "Nats-Msg-Id"
-SEQUENCE = "Nats-Sequence"
-SUBJECT = "Nats-Subject"
-
 OTHER_CONFIGURATION = 10058
 """JetStream's code for a stream that was made with other words before: by another version of us, or by hand."""
+
+NO_PEERS = 10005
+"""JetStream's code for a new stream that cannot be kept as often as we want, since servers of the cluster are away."""
+
+TEMPORARY = 503
+"""The status by which JetStream says that it has no leader, or not yet."""
 
 
 class Refused(Exception):
@@ -40,6 +52,7 @@ class Refused(Exception):
     def __init__(self, error: Mapping[str, Any]) -> None:
         super().__init__(error.get("description", "no reason given"))
         self.code = error.get("err_code", 0)
+        self.is_temporary = error.get("code") == TEMPORARY or self.code == NO_PEERS
 
 
 class Store:
@@ -47,6 +60,20 @@ class Store:
 
     def __init__(self, connection: Connection, subjects: Subjects) -> None:
         self._connection, self.subjects = connection, subjects
+        self.replicas = REPLICAS if connection.servers >= REPLICAS else 1
+        """How often everything is kept."""
+
+    async def patiently(self, attempt: Callable[[], Awaitable[None]]) -> None:
+        """Try until it succeeds, or nothing can be hoped for any more. Errors as of ``declare``."""
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        while True:
+            try:
+                return await attempt()
+            except (Refused, NotTaken, TimeoutError) as error:
+                if loop.time() - begun > _patience(error):
+                    raise
+            await asyncio.sleep(PAUSE_SECONDS)
 
     async def declare(self) -> None:
         """See that both streams are there; any number of processes may do so at once. Raises Refused, TimeoutError, or
@@ -64,12 +91,27 @@ class Store:
                 subjects=[self.subjects.of_streams()[stream]],
                 retention=retention,
                 storage="file",
+                num_replicas=self.replicas,
                 allow_direct=True,
                 duplicate_window=nanoseconds(DUPLICATE_SECONDS),
             )
         except Refused as refused:
             if refused.code != OTHER_CONFIGURATION:
                 raise
+            await self._raise_replicas(stream)
+
+    async def _raise_replicas(self, stream: str) -> None:
+        """A stream from before there was a cluster is kept as often as the others from now on; one that is kept more
+        often than we would is left as it is."""
+        config = (await self.ask(f"STREAM.INFO.{stream}"))["config"]
+        if config["num_replicas"] >= self.replicas:
+            return
+        try:
+            await self.ask(f"STREAM.UPDATE.{stream}", **(config | {"num_replicas": self.replicas}))
+        except Refused as refused:
+            log.warning("transport.replicas_refused", stream=stream, wanted=self.replicas, reason=str(refused))
+        else:
+            log.info("transport.replicas_raised", stream=stream, replicas=self.replicas)
 
     async def declare_consumer(self, name: str, subject: str, ack_wait: float) -> None:
         """See that the casts to this subject can be pulled by this name. Errors as of ``declare``."""
@@ -101,19 +143,20 @@ class Store:
         except TimeoutError:
             return False
         except NotTaken:
-            await self._declare_again()
+            await self._declare_again(timeout)
             return False
         except Refused as refused:
             log.warning("transport.cast_refused", subject=subject, message_id=message_id, reason=str(refused))
             return False
         return True
 
-    async def _declare_again(self) -> None:
+    async def _declare_again(self, timeout: float) -> None:
         """The streams are gone, or are not there yet: the broker has just started, perhaps with an empty store."""
         try:
-            await self.declare()
+            async with asyncio.timeout(timeout):
+                await self.declare()
         except (Refused, NotTaken, TimeoutError) as error:
-            log.warning("transport.store_missing", broker=self._connection.url, reason=str(error))
+            log.warning("transport.store_missing", broker=self._connection.url, reason=str(error) or "no answer")
 
     async def next_parked(self, sequence: int) -> Msg | None:
         """The oldest parked message of at least this sequence number."""
@@ -127,24 +170,16 @@ class Store:
         return _answered(await self._connection.request(f"{API}.{what}", body, API_SECONDS))
 
 
+def _patience(error: Exception) -> float:
+    """For how long it makes sense to try again, in seconds."""
+    if isinstance(error, Refused) and not error.is_temporary:
+        return 0.0
+    return CONNECT_SECONDS if isinstance(error, NotTaken) else STORE_SECONDS
+
+
 def nanoseconds(seconds: float) -> int:
     """As JetStream counts time."""
     return int(seconds * 1_000_000_000)
-
-
-def message_id_of(message: Msg) -> str:
-    """The id by which a message was put here; empty for one that somebody else has put."""
-    return (message.headers or {}).get(MESSAGE_ID, "")
-
-
-def sequence_of(stored: Msg) -> int:
-    """The place of a stored message in its stream."""
-    return int((stored.headers or {})[SEQUENCE])
-
-
-def subject_of(stored: Msg) -> str:
-    """The subject to which a stored message was put."""
-    return (stored.headers or {})[SUBJECT]
 
 
 def _answered(message: Msg) -> Any:

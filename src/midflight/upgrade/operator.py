@@ -109,7 +109,7 @@ class Operator:
 @asynccontextmanager
 async def operating(config: Config, project: Project) -> AsyncIterator[Operator]:
     """Connect to the broker for one command. Raises BrokerUnreachable."""
-    transport = connect(config.broker, name=_name(), project=project.name)
+    transport = connect(config.broker, name=_name(), project=project.name, credentials=config.credentials)
     await transport.open()
     try:
         newest = Unpinned(contract_of(project).manifest)

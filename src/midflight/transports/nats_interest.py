@@ -1,0 +1,55 @@
+"""What we want to hear of a NATS broker, whichever connection it comes by."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+
+from midflight.transports.nats_client import BrokerClient
+from midflight.transports.nats_message import message_id_of
+
+DRAIN_SECONDS = 2.0
+
+Callback = Callable[[Msg], Awaitable[None]]
+Past = list[tuple[BrokerClient, Subscription]]
+
+
+@dataclass(eq=False)
+class Interest:
+    """A subscription that outlives the connection on which it was made; while we move there are two of them."""
+
+    subject: str
+    queue: str
+    callback: Callback
+    subscriptions: dict[BrokerClient, Subscription] = field(default_factory=dict)
+    seen: set[str] | None = None
+    """What has come since a move began, by the subject on which it wants its answer, or its id."""
+
+    async def subscribe(self, client: BrokerClient) -> None:
+        """Ask for it by this client too."""
+        self.subscriptions[client] = await client.subscribe(self.subject, self.queue, self._take)
+
+    async def _take(self, message: Msg) -> None:
+        if self.seen is not None and (name := message.reply or message_id_of(message)):
+            if name in self.seen:
+                return
+            self.seen.add(name)
+        await self.callback(message)
+
+
+async def unsubscribe(past: Past) -> None:
+    """Tell the broker that nothing more is wanted by these."""
+    for client, subscription in past:
+        await client.unsubscribe(subscription)
+
+
+async def drain(past: Past) -> None:
+    """Wait until the broker sends nothing more by them, and all that it had sent was given to its callback."""
+    await asyncio.gather(*(client.flush_all() for client in {client for client, _ in past}))
+    draining = (subscription.drain() for _, subscription in past)  # type: ignore[no-untyped-call]  # the library's
+    drained = asyncio.gather(*draining, return_exceptions=True)
+    await asyncio.wait([drained], timeout=DRAIN_SECONDS)
