@@ -55,7 +55,7 @@ def from_rows(cls: type[L], rows: Iterable[Mapping[str, Any]], *, context: Any =
     """A clean list with an object from each row, as ``from_row`` makes them."""
     shape = _shape_of(cls)
     item = shape.fields[cls.__items__].kind.objects[0].__shape__.resolve()
-    contents = [_content(item, row) for row in rows]
+    contents = [_content(item, row) for row in rows] if item.columns or item.times else [*rows]
     try:
         items = msgspec.convert(contents, _list_of(item), dec_hook=from_text)
     except _UNFIT:
@@ -71,8 +71,11 @@ def _list_of(item: Shape) -> Any:
 
 def _shape_of(cls: Any) -> Shape:
     """Raises InvalidValue for anything but a versioned object's class."""
-    shape: Shape = getattr(cls, "__shape__", None) or kind_of_class(cls).shape
-    return shape.resolve()
+    try:
+        shape: Shape = cls.__shape__
+    except AttributeError:
+        shape = kind_of_class(cls).shape
+    return shape if shape.is_resolved else shape.resolve()
 
 
 def _content(shape: Shape, row: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -114,7 +117,8 @@ def _settle(obj: VersionedObject, more: Mapping[str, Any], context: Any) -> None
                 tracking.forget(inner)
         if slot.is_container:
             tracking.watch(obj, [slot])
-    tracking.adopt_object(obj, context)
+    if context is not None:
+        tracking.adopt_object(obj, context)
 
 
 def to_row(

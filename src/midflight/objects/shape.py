@@ -55,7 +55,8 @@ class Shape:
         """Fields that are times, which rows keep without a zone."""
         self.roads: dict[str, Any] = {}
         """How its objects go to a peer with the manifest of this digest; kept for ``older``."""
-        self._resolved = False
+        self.is_resolved = False
+        """Whether the annotations were compiled."""
         self._same: dict[str, bool] = {}
 
     @property
@@ -67,9 +68,9 @@ class Shape:
 
     def resolve(self) -> Shape:
         """Compile the fields. Raises ProjectError that names the field whose type cannot travel."""
-        if self._resolved:
+        if self.is_resolved:
             return self
-        self._resolved = True
+        self.is_resolved = True
         self.hints = self._hints()
         for name, field in {**self.fields, **self.tombstones}.items():
             where = f"{self.name}.{name}"
@@ -113,10 +114,10 @@ class Shape:
             inherited = [base.resolve().hints for base in reversed([*self.bases()])]
             own = typing.get_type_hints(written, localns=dict(vars(self.cls)), include_extras=True)
         except ProjectError:
-            self._resolved = False
+            self.is_resolved = False
             raise
         except Exception as wrong:  # noqa: BLE001  # an annotation is any expression of the user
-            self._resolved = False
+            self.is_resolved = False
             raise ProjectError(where=self.name, reason=f"an annotation cannot be resolved: {wrong}") from None
         return {name: hint for hints in (*inherited, own) for name, hint in hints.items()}
 

@@ -8,7 +8,6 @@ brought forward; what comes from a newer one is read by skipping, where its send
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import copy
 from typing import Any, TypeVar
 
 import msgspec
@@ -68,8 +67,7 @@ def _native(value: Any, manifest: Manifest | None) -> bool:
     """Whether every object inside is understood as it is; notes changes made in place on the way."""
     if isinstance(value, VersionedObject):
         tracking.fold(value)
-        shape = value.__shape__
-        return shape.is_plain if manifest is None else road_for(shape, manifest) is True
+        return value.__shape__.is_plain if manifest is None else road_for(value.__shape__, manifest) is True
     if isinstance(value, dict):
         value = value.values()
     elif not isinstance(value, list | tuple | set | frozenset):
@@ -167,4 +165,6 @@ def apply(target: VersionedObject, fresh: VersionedObject) -> None:
 
 def clone(obj: V) -> V:
     """A copy that shares nothing with the original, with its context and its changes."""
-    return copy(obj)
+    tracking.fold(obj)
+    twin: V = tracking.copied(obj)
+    return twin
