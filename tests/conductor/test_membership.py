@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from midflight.conductor.interface import ConductorAPI
-from midflight.errors import ConfigError, NotDelivered, PinnedOut, UsageError, VersionRejected
+from midflight.conductor.interface import ConductorAPI, MemberAPI
+from midflight.errors import ConfigError, InvalidValue, NotDelivered, PinnedOut, UsageError, VersionRejected
 from midflight.rpc.client import Client
 from midflight.service import RunningService
 from midflight.versions import Version
 from tests.conductor import juno, kilo
 from tests.conductor.world import CONDUCTOR, World, count_calls, eventually, fleet, member
 
-COMPUTE = Client(kilo.ComputeAPI)
+COMPUTE, MEMBERS = Client(kilo.ComputeAPI), Client(MemberAPI)
 
 
 async def all_obey(asked: Any, epoch: int) -> bool:
@@ -246,6 +246,64 @@ async def test_a_storm_of_rejections_silences_nobody(world: World) -> None:
         assert await _last_rejected(conductor, "5000")
         journaled = await CONDUCTOR.call(ConductorAPI.journal, conductor.context(), None)
         assert [entry.kind for entry in journaled].count("rpc.version_rejected") == 1_001
+
+
+REJECTED = {"sender": "api@a1", "method": "compute.sing", "requested": "3.36"}
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [REJECTED | {"kind": "x", "connection": "y", "event": "z", "side": "q"}, REJECTED | {"big": "z" * 600_000},
+     REJECTED | {"understood": "\N{SNOWMAN}" * 300_000}],
+)  # fmt: skip
+async def test_no_report_silences_the_member_that_is_told(world: World, facts: dict[str, str]) -> None:
+    """Whatever a peer says of a rejection, its known facts reach the journal, cut, and the member's beats go on."""
+    async with world.running("conductor") as conductor, world.running("agent", "h7") as agent:
+        for _ in range(3):
+            await MEMBERS.on(agent.id).call(MemberAPI.rejected, conductor.context(), facts)
+        found = await eventually(lambda: _rejections(conductor, 3))
+        before = (await member(conductor, agent)).seen_at
+        await eventually(lambda: _seen_since(conductor, agent, before))
+    for entry in found:
+        assert entry.facts.items() >= REJECTED.items()
+        assert entry.facts.keys() <= {*REJECTED, "understood"}
+        assert all(len(fact.encode()) <= 500 for fact in entry.facts.values())
+
+
+async def test_a_report_without_facts_is_refused(world: World) -> None:
+    """Who tells a member of a rejection without saying of whom, of what and in which version gets a typed error."""
+    async with world.running("conductor") as conductor:
+        with pytest.raises(InvalidValue, match="received kind, expected the facts of a rejection, with sender, method"):
+            await MEMBERS.on(conductor.id).call(MemberAPI.rejected, conductor.context(), {"kind": "x"})
+
+
+async def test_empty_reports_in_a_beat_block_nothing(world: World) -> None:
+    """A beat counts, its reports that tell nothing do not, and of the others no more than fit into one beat are taken."""
+    reports = [{}, {"a": "b"}, *([REJECTED] * 5_000)]
+    async with world.running("conductor") as conductor, world.running("agent") as agent:
+        arguments = agent.id, "active", 0, "", reports
+        await CONDUCTOR.call(ConductorAPI.beat, conductor.context(), *arguments)
+        kept = [entry.facts for entry in (await fleet(conductor)).rejections]
+    assert 0 < len(kept) <= 100
+    assert [facts for facts in kept if facts != REJECTED] == []
+
+
+async def test_a_report_that_the_conductor_refuses_is_not_told_again(world: World) -> None:
+    """Reports are kept for the next beat only where nobody heard them: those that make a beat fail are let go."""
+    told: list[int] = []
+    async with world.running("conductor"), world.running("agent", beat_seconds=60.0) as agent:
+        failures: list[Exception] = [RuntimeError("odd"), NotDelivered(what="x", reason="y")]
+
+        async def failing(*arguments: Any) -> Any:
+            told.append(len(arguments[-1]))
+            if failures:
+                raise failures.pop()
+
+        agent.membership._registrar.beat = failing  # type: ignore[assignment,method-assign]
+        agent.membership.note_rejected(REJECTED)
+        for _ in range(3):
+            await agent.membership.beat()
+    assert told[:3] == [1, 1, 0]
 
 
 async def _last_rejected(asked: RunningService, requested: str) -> bool:

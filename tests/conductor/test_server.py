@@ -61,7 +61,7 @@ async def test_rejections_of_the_last_hour(world: World) -> None:
 
 
 def _reject(connection: Connection) -> None:
-    journal.write(connection, "rpc.version_rejected", sender="api@h1", pin_epoch="3")
+    journal.write(connection, "rpc.version_rejected", {"sender": "api@h1", "pin_epoch": "3"})
 
 
 async def test_a_data_migration_from_its_first_chunk_to_its_end(world: World) -> None:

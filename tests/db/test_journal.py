@@ -24,9 +24,9 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 def test_order_and_kinds(engine: Engine) -> None:
     """Entries come back in order with their facts, all of them, after one of them, or of one kind."""
     with transaction(engine, writes=True) as connection:
-        first = journal.write(connection, "pin.set", topic="compute", release="juno")
-        journal.write(connection, "form.advanced", name="flavor")
-        journal.write(connection, "pin.cleared", topic="compute")
+        first = journal.write(connection, "pin.set", {"topic": "compute", "release": "juno"})
+        journal.write(connection, "form.advanced", {"name": "flavor"})
+        journal.write(connection, "pin.cleared", {"topic": "compute"})
         assert [entry.kind for entry in journal.read(connection)] == ["pin.set", "form.advanced", "pin.cleared"]
         assert [entry.kind for entry in journal.read(connection, since=first)] == ["form.advanced", "pin.cleared"]
         assert [entry.facts for entry in journal.read(connection, kind="pin.set")] == [
@@ -37,7 +37,7 @@ def test_order_and_kinds(engine: Engine) -> None:
 def test_since_a_time(engine: Engine) -> None:
     """Entries can be asked for from a time on."""
     with transaction(engine, writes=True) as connection:
-        journal.write(connection, "pin.set")
+        journal.write(connection, "pin.set", {})
         assert len(journal.read(connection, since=now() - timedelta(minutes=1))) == 1
         assert journal.read(connection, since=now() + timedelta(minutes=1)) == []
 
@@ -47,7 +47,7 @@ def test_kept_with_the_act(engine: Engine) -> None:
 
     def fail() -> None:
         with transaction(engine, writes=True) as connection:
-            journal.write(connection, "pin.set")
+            journal.write(connection, "pin.set", {})
             raise KeyError
 
     with pytest.raises(KeyError):

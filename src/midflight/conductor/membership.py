@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
 from midflight.conductor.floors import PinFloors, made_at
 from midflight.conductor.interface import FleetView, Member, MemberAPI, State
+from midflight.conductor.rejections import MOST_TOLD
 from midflight.context import Context
 from midflight.errors import DatabaseBusy, MidflightError, NotAMember, NotDelivered, OutsideWindow, Unknown
 from midflight.objects import wire
 from midflight.objects.kinds import kind_of
 from midflight.objects.shape import object_kind
-from midflight.rpc.rejected import log_rejected
+from midflight.rpc.rejected import log_rejected, reported
 from midflight.telemetry import log
 
 PATIENCE_SECONDS = 3.0
@@ -23,13 +24,13 @@ PATIENCE_SECONDS = 3.0
 RETRY_SECONDS = 0.25
 FAREWELL_SECONDS = 1.0
 """The longest that a member in a hurry to stop waits for a conductor to hear of it."""
-MOST_TOLD = 100
-"""So many rejections fit into one beat; the next beat, which follows at once, tells the next of them."""
 MOST_KEPT = 1_000
 """So many wait for a conductor; beyond it the oldest are forgotten, which each end has logged."""
 
 _LATER = (NotDelivered, Unknown, DatabaseBusy)
 """Hello and beats may be said twice, so all of these mean: try again."""
+_UNHEARD = (*_LATER, NotAMember, asyncio.CancelledError)
+"""After these a beat's reports are told again; any other error may be the fault of the reports."""
 
 _VIEW = kind_of(FleetView, object_kind, "FleetView")
 
@@ -152,9 +153,9 @@ class Membership:
         if view.epoch != before.epoch:
             log.info("member.obeys", epoch=view.epoch, pins=view.pins, forms=view.forms)
 
-    def note_rejected(self, facts: dict[str, str]) -> None:
-        """Report a rejected message with the next beat."""
-        self._rejected.append(facts)
+    def note_rejected(self, facts: Mapping[str, str]) -> None:
+        """Report a rejected message with the next beat. Raises InvalidValue for facts that tell nobody anything."""
+        self._rejected.append(reported(facts))
 
     async def beat_for_ever(self) -> None:
         """Beat every ``beat_seconds``, and at once when there is something to acknowledge, until cancelled."""
@@ -192,7 +193,7 @@ class Membership:
         member, view = self._member, self.floors.view
         try:
             answer = await self._registrar.beat(self._context, member.id, member.state, view.epoch, view.id, told)
-        except BaseException:
+        except _UNHEARD:
             self._rejected = deque([*told, *self._rejected][-MOST_KEPT:], maxlen=MOST_KEPT)
             raise
         if self._rejected:
@@ -229,5 +230,5 @@ class MemberServer(MemberAPI):
         await self._membership.view_changed(view)
 
     async def rejected(self, context: Context, facts: dict[str, str]) -> None:
-        log_rejected(facts, side="sender")
         self._membership.note_rejected(facts)
+        log_rejected(facts, side="sender")

@@ -73,7 +73,7 @@ def set_pin(connection: Connection, topic: str, release: str, manifest: Manifest
     connection.execute(delete(pins).where(pins.c.topic == topic))
     row = {"topic": topic, "release": release, "manifest": pin.manifest}
     connection.execute(insert(pins).values(**row, epoch=epoch, set_at=now()))
-    journal.write(connection, "pin.set", **row, epoch=epoch)
+    journal.write(connection, "pin.set", row | {"epoch": epoch})
     return epoch
 
 
@@ -82,5 +82,5 @@ def clear_pin(connection: Connection, topic: str) -> int:
     if connection.execute(delete(pins).where(pins.c.topic == topic)).rowcount == 0:
         return current_epoch(connection)
     epoch = next_epoch(connection)
-    journal.write(connection, "pin.cleared", topic=topic, epoch=epoch)
+    journal.write(connection, "pin.cleared", {"topic": topic, "epoch": epoch})
     return epoch

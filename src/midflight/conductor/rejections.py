@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from midflight import telemetry
 from midflight.conductor.interface import MemberAPI
 from midflight.context import Caller, Context, Messenger
-from midflight.errors import VersionRejected
+from midflight.errors import InvalidValue, VersionRejected
 from midflight.rpc.client import Client
-from midflight.rpc.rejected import facts_of
+from midflight.rpc.rejected import facts_of, reported
 
 TOLD_SECONDS = 2.0
+MOST_TOLD = 100
+"""So many rejections fit into one beat; the next beat, which follows at once, tells the next of them."""
 
 Report = Callable[[dict[str, str]], None]
 
@@ -51,6 +54,21 @@ def _receiver(rejected: VersionRejected) -> Caller:
     place, _, release = rejected.callee.partition(" (")
     service, _, host = place.partition("@")
     return Caller(service, host, release.removesuffix(")"), "", 0)
+
+
+def told_in_a_beat(reports: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+    """What goes into the journal of what a member reports. A report that tells nobody anything is counted and passed
+    over: the beat that brought it is a sign of life all the same."""
+    return [facts for report in reports[:MOST_TOLD] if (facts := _checked(report))]
+
+
+def _checked(report: Mapping[str, str]) -> dict[str, str] | None:
+    try:
+        return reported(report)
+    except InvalidValue as wrong:
+        telemetry.count("fleet.reports_refused")
+        telemetry.log.warning("fleet.report_refused", reason=str(wrong))
+        return None
 
 
 class SenderTeller:

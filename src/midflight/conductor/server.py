@@ -29,6 +29,7 @@ from midflight.conductor.interface import (
     SweepResult,
     VersionsAtRest,
 )
+from midflight.conductor.rejections import told_in_a_beat
 from midflight.conductor.views import Views, covers
 from midflight.context import Context
 from midflight.db import at_rest, journal
@@ -117,7 +118,7 @@ class ConductorServer(ConductorAPI):
     async def beat(
         self, context: Context, member: str, state: str, epoch: int, view: str, rejected: list[dict[str, str]]
     ) -> FleetView | None:
-        await self._database.write(self._acknowledge, member, state, epoch, rejected)
+        await self._database.write(self._acknowledge, member, state, epoch, told_in_a_beat(rejected))
         present = await self._views.current(epoch)
         return present if present.id != view else None
 
@@ -126,7 +127,7 @@ class ConductorServer(ConductorAPI):
     ) -> None:
         members.acknowledge(connection, member, state, epoch, self._clock())
         for facts in rejected:
-            journal.write(connection, REJECTED, **facts)
+            journal.write(connection, REJECTED, facts)
 
     async def leave(self, context: Context, member: str) -> None:
         if await self._database.write(members.retire, member):
@@ -141,7 +142,7 @@ class ConductorServer(ConductorAPI):
     def _retire(self, connection: Connection, member: str) -> bool:
         retired = members.retire(connection, member)
         if retired:
-            journal.write(connection, "member.retired", member=member)
+            journal.write(connection, "member.retired", {"member": member})
         return retired
 
     async def manifest(self, context: Context, digest: str) -> dict[str, list[str]] | None:

@@ -34,7 +34,7 @@ def raise_to(connection: Connection, release: str, known: Sequence[Release]) -> 
     _refuse_older(connection, release, sequence, known)
     connection.execute(delete(floor))
     connection.execute(insert(floor).values(id=_ROW, store_floor=release, sequence=sequence))
-    journal.write(connection, "store_floor.raised", release=release)
+    journal.write(connection, "store_floor.raised", {"release": release})
     return True
 
 

@@ -97,7 +97,7 @@ def advance(connection: Connection, name: str, to: Form) -> int:
     epoch = next_epoch(connection)
     changed = update(forms).where(forms.c.name == name)
     connection.execute(changed.values(form=to.value, epoch=epoch, set_at=now()))
-    journal.write(connection, "form.advanced", name=name, old=form.value, new=to.value, epoch=epoch)
+    journal.write(connection, "form.advanced", {"name": name, "old": form.value, "new": to.value, "epoch": epoch})
     return epoch
 
 

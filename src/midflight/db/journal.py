@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,12 +23,12 @@ class Entry:
     facts: dict[str, Any]
 
 
-def write(connection: Connection, kind: str, **facts: Any) -> int:
+def write(connection: Connection, kind: str, facts: Mapping[str, Any]) -> int:
     """Add an entry in the caller's transaction, so that it is kept if and only if the act is. Returns its id.
 
     Facts are plain JSON values.
     """
-    added = insert(journal).values(at=now(), kind=kind, facts=facts).returning(journal.c.id)
+    added = insert(journal).values(at=now(), kind=kind, facts=dict(facts)).returning(journal.c.id)
     return int(connection.execute(added).scalar_one())
 
 

@@ -156,7 +156,8 @@ class SchemaRunner:
                 _refuse_losses(before, catalogue.things(connection), name)
                 if last:
                     _refuse_missing(connection, line, name)
-                journal.write(connection, "schema.revision_applied", revision=script.revision, release=self._release)
+                facts = {"revision": script.revision, "release": self._release}
+                journal.write(connection, "schema.revision_applied", facts)
         except MidflightError:
             raise
         except DBAPIError as wrong:
@@ -172,7 +173,7 @@ class SchemaRunner:
             return
         connection.execute(insert(tables.schema).values(release=self._release, digest=self.digest, at=now()))
         facts = {"release": self._release, "digest": self.digest, "revisions": applied, "forms": new_forms}
-        journal.write(connection, "schema.expanded", **facts)
+        journal.write(connection, "schema.expanded", facts)
 
 
 def _own_line() -> _Line:

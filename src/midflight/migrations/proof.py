@@ -79,7 +79,7 @@ def prove(connection: Connection, migration: DataMigration) -> Proof:
     proof = scan(connection, migration)
     _remember(connection, migration, proof)
     facts = {"name": migration.name, "checked": proof.checked, "disagreeing": len(proof.disagreeing)}
-    journal.write(connection, "migration.proved" if proof.proven else "migration.not_proven", **facts)
+    journal.write(connection, "migration.proved" if proof.proven else "migration.not_proven", facts)
     return proof
 
 

@@ -202,7 +202,7 @@ class _Chunk:
 
     def _keep(self, progress: Progress, *, ended: bool) -> None:
         state.write(self._connection, self._ended(progress) if ended else self._under_way(progress))
-        journal.write(self._connection, "migration.chunk", **_facts(self._migration.name, progress))
+        journal.write(self._connection, "migration.chunk", _facts(self._migration.name, progress))
         telemetry.count("migrations.completed", progress.completed, migration=self._migration.name)
 
     def _ended(self, progress: Progress) -> Standing:

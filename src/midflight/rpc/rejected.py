@@ -7,7 +7,17 @@ from typing import Any
 
 from midflight import telemetry
 from midflight.context import Caller
-from midflight.errors import VersionRejected
+from midflight.errors import InvalidValue, VersionRejected
+
+KNOWN = (
+    "sender", "sender_release", "sender_member", "pin_epoch", "receiver", "receiver_release",
+    "interface", "method", "requested", "understood",
+)  # fmt: skip
+"""The facts of a rejection, whoever tells them."""
+REQUIRED = ("sender", "method", "requested")
+"""Without these, a report tells nobody anything."""
+_LONGEST = 500
+"""Bytes of a fact, so that a full beat's reports fit into one message."""
 
 
 def parties(sender: Caller, receiver: Caller) -> dict[str, str]:
@@ -32,6 +42,19 @@ def facts_of(rejected: VersionRejected, sender: Caller, receiver: Caller) -> dic
     }
 
 
-def log_rejected(facts: Mapping[str, Any], side: str) -> None:
+def reported(facts: Mapping[str, Any]) -> dict[str, str]:
+    """What is kept of a rejection that a peer tells of: the known facts, each cut. Raises InvalidValue where a required
+    one is missing."""
+    if missing := [name for name in REQUIRED if name not in facts]:
+        expected = f"the facts of a rejection, with {', '.join(missing)}"
+        raise InvalidValue(path="rejected(facts)", received=", ".join(facts)[:_LONGEST] or "none", expected=expected)
+    return {name: _cut(str(facts[name])) for name in KNOWN if name in facts}
+
+
+def _cut(fact: str) -> str:
+    return fact.encode("utf-8", "replace")[:_LONGEST].decode("utf-8", "ignore")
+
+
+def log_rejected(facts: Mapping[str, str], side: str) -> None:
     """Log ``rpc.version_rejected`` at one end; ``side`` is ``sender`` or ``receiver``."""
-    telemetry.log.error("rpc.version_rejected", **{**facts, "side": side})
+    telemetry.log.error("rpc.version_rejected", **reported(facts), side=side)
