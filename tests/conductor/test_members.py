@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from midflight.conductor.contract import contract_of
 from midflight.conductor.interface import FleetView, Member
@@ -53,6 +53,31 @@ async def registry(world: World) -> AsyncIterator[Registry]:
     database = await Database.open(world.database)
     yield Registry(world, database)
     await database.close()
+
+
+@pytest.mark.parametrize("seconds", [1e300, float("inf"), 0.0, -1.0, 86_400.1])
+async def test_a_beat_that_never_comes_is_refused(registry: Registry, seconds: float) -> None:
+    """Who says that it beats never, or not within a day, does not join, and nobody else hears of it."""
+    await registry.hello("agent-h1-0")
+    with pytest.raises(InvalidValue, match=r"beat_seconds: received .*, expected more than 0 seconds, and at most 86400"):
+        await registry.hello("agent-h2-0", beat_seconds=seconds)
+    assert await registry.states() == {"agent-h1-0": "active"}
+
+
+async def test_a_beat_in_a_row_of_before_does_no_harm(registry: Registry) -> None:
+    """A row that says what is refused now is read like any other."""
+    await registry.hello("agent-h1-0")
+    await registry.database.write(lambda connection: connection.execute(update(members).values(beat_seconds=1e300)))
+    assert await registry.states() == {"agent-h1-0": "active"}
+
+
+@pytest.mark.parametrize("said", [{"host": "x\ny"}, {"service": "a/../b"}, {"id": ""}, {"topics": ["*"]}])
+async def test_names_that_are_no_address_are_refused(registry: Registry, said: dict[str, Any]) -> None:
+    """A member's id, service, host and topics are words of an address, or it does not join."""
+    member = Member(**{"id": "a", "service": "b", "host": "c", "release": "juno", "manifest": JUNO.digest} | said)
+    with pytest.raises(InvalidValue, match=r"hello\(member\)\.\w+: received .*, expected letters, digits"):
+        await registry.server.hello(HERE, member, JUNO.to_wire())
+    assert await registry.states() == {}
 
 
 async def test_hello_and_leave(registry: Registry) -> None:

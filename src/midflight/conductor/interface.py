@@ -209,7 +209,8 @@ class ConductorAPI(Interface, Protocol, topic="conductor", version="1.1"):
 
     @endpoint(since="1.0", idempotent=True)
     async def hello(self, context: Context, member: Member, manifest: dict[str, list[str]]) -> FleetView:
-        """Join the fleet, or say again who one is. Raises OutsideWindow for a member that must not join."""
+        """Join the fleet, or say again who one is. Raises OutsideWindow for a member that must not join,
+        and InvalidValue for what nobody can be."""
         ...
 
     @endpoint(since="1.0", idempotent=True)

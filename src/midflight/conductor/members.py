@@ -13,10 +13,14 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from midflight.conductor.interface import Member, State
 from midflight.db.tables import members
-from midflight.errors import NotAMember
+from midflight.errors import InvalidValue, NotAMember
+from midflight.transports.base import check_name
 
 MISSED_BEATS = 3
 """A member that has missed so many is lost."""
+
+LONGEST_BEAT = 86_400
+"""Seconds; what the configuration allows too."""
 
 REMEMBERED = timedelta(days=1)
 """For so long a retired member is remembered, unless it has a successor."""
@@ -26,6 +30,17 @@ _SAID = (
     "epoch",
 )  # fmt: skip
 """What a member says of itself."""
+
+
+def check(member: Member) -> None:
+    """Raises InvalidValue for what nobody can say of itself: a name that is no address, a beat that never comes."""
+    for what, name in (("id", member.id), ("service", member.service), ("host", member.host)):
+        check_name(f"hello(member).{what}", name)
+    for topic in member.topics:
+        check_name("hello(member).topics", topic)
+    if not 0 < member.beat_seconds <= LONGEST_BEAT:
+        expected = f"more than 0 seconds, and at most {LONGEST_BEAT}"
+        raise InvalidValue(path="hello(member).beat_seconds", received=str(member.beat_seconds), expected=expected)
 
 
 def register(connection: Connection, member: Member, at: datetime) -> None:
@@ -82,7 +97,7 @@ def _seen(row: dict[str, Any], at: datetime) -> Member:
 
 def state_now(said: str, silence: timedelta, beat_seconds: float) -> str:
     """What a member is that last said it was ``said`` and has been silent for this long."""
-    silent = silence > timedelta(seconds=MISSED_BEATS * beat_seconds)
+    silent = silence.total_seconds() > MISSED_BEATS * beat_seconds
     return State.LOST.value if silent and said != State.RETIRED else said
 
 

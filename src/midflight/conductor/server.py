@@ -93,6 +93,7 @@ class ConductorServer(ConductorAPI):
     # Members
 
     async def hello(self, context: Context, member: Member, manifest: dict[str, list[str]]) -> FleetView:
+        members.check(member)
         understood = _manifest(manifest)
         lower = await self._database.write(self._register, member, understood)
         self._views.forget()
