@@ -59,7 +59,9 @@ async def registry(world: World) -> AsyncIterator[Registry]:
 async def test_a_beat_that_never_comes_is_refused(registry: Registry, seconds: float) -> None:
     """Who says that it beats never, or not within a day, does not join, and nobody else hears of it."""
     await registry.hello("agent-h1-0")
-    with pytest.raises(InvalidValue, match=r"beat_seconds: received .*, expected more than 0 seconds, and at most 86400"):
+    with pytest.raises(
+        InvalidValue, match=r"beat_seconds: received .*, expected more than 0 seconds, and at most 86400"
+    ):
         await registry.hello("agent-h2-0", beat_seconds=seconds)
     assert await registry.states() == {"agent-h1-0": "active"}
 

@@ -278,7 +278,7 @@ async def test_a_report_without_facts_is_refused(world: World) -> None:
 
 
 async def test_empty_reports_in_a_beat_block_nothing(world: World) -> None:
-    """A beat counts, its reports that tell nothing do not, and of the others no more than fit into one beat are taken."""
+    """A beat counts, its empty reports do not, and of the others no more than fit into one beat are taken."""
     reports = [{}, {"a": "b"}, *([REJECTED] * 5_000)]
     async with world.running("conductor") as conductor, world.running("agent") as agent:
         arguments = agent.id, "active", 0, "", reports

@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 from midflight.db import forms, sqlite, tables
 from midflight.db.engine import Database
 from midflight.db.forms import Form
-from midflight.errors import DatabaseBusy, DatabaseUnreachable, NoDatabaseUrl
+from midflight.errors import DatabaseBusy, DatabaseUnreachable, InvalidValue, NoDatabaseUrl
 
 
 def add(connection: Connection, value: str) -> None:
@@ -45,6 +45,27 @@ async def test_committed(database: Database, url: str) -> None:
     other = await Database.open(url)
     assert await other.read(words) == ["one"]
     await other.close()
+
+
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 10**400])
+async def test_a_number_that_no_column_can_keep(database: Database, number: int) -> None:
+    """It is refused as a wrong value, with nothing written, and not as an overflow of the driver's."""
+
+    def work(connection: Connection) -> None:
+        add(connection, "before")
+        connection.execute(text("SELECT :number"), {"number": number})
+
+    with pytest.raises(
+        InvalidValue, match=r"a value for the database: received a larger number, expected one of 64 bits"
+    ):
+        await database.write(work)
+    assert await database.read(words) == []
+
+
+async def test_an_overflow_of_the_work_itself(database: Database) -> None:
+    """What the work computes wrongly is its own error."""
+    with pytest.raises(OverflowError):
+        await database.read(lambda _: float(10**400))
 
 
 async def test_rolled_back(database: Database) -> None:

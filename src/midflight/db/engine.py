@@ -63,7 +63,8 @@ class Database:
     at a time. A caller that is cancelled does not stop work that has begun: it commits or rolls back as if
     somebody still waited; work that has not begun is dropped.
 
-    Both raise DatabaseBusy when another process keeps the database locked, with nothing written.
+    Both raise DatabaseBusy when another process keeps the database locked, and InvalidValue for a number that no column
+    can keep, with nothing written.
     """
 
     def __init__(self, url: str, engine: Engine) -> None:

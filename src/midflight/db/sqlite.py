@@ -13,10 +13,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
-from midflight.errors import DatabaseBusy, DatabaseUnreachable
+from midflight.errors import DatabaseBusy, DatabaseUnreachable, InvalidValue
 
 BUSY_SECONDS = 5.0
 """How long a transaction waits for the write lock of another process."""
@@ -33,6 +33,7 @@ def create(url: URL) -> Engine:
     engine = create_engine(url, connect_args=connect_args)
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
+    event.listen(engine, "handle_error", _refuse_huge)
     return engine
 
 
@@ -99,6 +100,13 @@ def _use_wal(connection: sqlite3.Connection) -> None:
             if busy.sqlite_errorcode & _PRIMARY != sqlite3.SQLITE_BUSY or time.monotonic() > patience:
                 raise
             time.sleep(0.01)
+
+
+def _refuse_huge(met: ExceptionContext) -> InvalidValue | None:
+    """The driver raises a bare OverflowError for a number that no column can keep: it is a wrong value like others."""
+    if not isinstance(met.original_exception, OverflowError):
+        return None
+    return InvalidValue(path="a value for the database", received="a larger number", expected="one of 64 bits")
 
 
 def _begin(connection: Connection) -> None:

@@ -108,7 +108,7 @@ class Api:
 
     async def _group(self, request: Request) -> SecurityGroup:
         context = self.context(request)
-        group = await SecurityGroup.get(context, request.path_params["id"])
+        group = await SecurityGroup.get(context, _row_id("security group", request.path_params["id"]))
         if group.project_id != context.values["project"]:
             raise NotFound("security group", str(group.id))
         return group
@@ -170,6 +170,13 @@ def _instance(instance: Instance) -> dict[str, object]:
     return {**shown(instance, bodies.INSTANCE), "flavor": shown(instance.flavor, bodies.FLAVOR)}
 
 
+def _row_id(what: str, text: str) -> int:
+    """The id in a path. Raises NotFound for what no row can have."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= 18):
+        raise NotFound(what, text[:40])
+    return int(text)
+
+
 async def _named_flavor(context: Context, name: str) -> Flavor:
     """A flavor that a body names: that there is none is a mistake in the body."""
     try:
@@ -212,8 +219,8 @@ def application(runtime: Runtime) -> Starlette:
         Route("/flavors/{name}", api.show_flavor, methods=["GET"]),
         Route("/security-groups", api.list_groups, methods=["GET"]),
         Route("/security-groups", api.create_group, methods=["POST"]),
-        Route("/security-groups/{id:int}", api.show_group, methods=["GET"]),
-        Route("/security-groups/{id:int}", api.delete_group, methods=["DELETE"]),
+        Route("/security-groups/{id}", api.show_group, methods=["GET"]),
+        Route("/security-groups/{id}", api.delete_group, methods=["DELETE"]),
         Route("/instances", api.list_instances, methods=["GET"]),
         Route("/instances", api.create_instance, methods=["POST"]),
         Route("/instances/{uuid}", api.show_instance, methods=["GET"]),

@@ -17,6 +17,8 @@ MAX_BODY = 64 * 1024
 """Bytes that a request may have."""
 MAX_DISCARDED = 16 * 1024 * 1024
 """Bytes of a larger one that are read all the same, so that its sender comes to read the answer."""
+MAX_ADDRESS = 64
+"""Characters of an IP address, its scope included."""
 
 T = TypeVar("T")
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
@@ -53,7 +55,7 @@ class NewInstance(Body):
     flavor: Name
     security_groups: list[Name] = []
     metadata: dict[Name, Annotated[str, msgspec.Meta(max_length=255)]] = {}
-    launch_index: int | None = None
+    launch_index: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] | None = None
     access_ip_v4: IPv4Address | None = None
     access_ip_v6: IPv6Address | None = None
 
@@ -96,6 +98,8 @@ async def read(request: Request, kind: type[T]) -> T:
 
 
 def _parse(kind: type[T], value: Any) -> T:
+    if not isinstance(value, str) or len(value) > MAX_ADDRESS:
+        raise ValueError(f"Expected an address of at most {MAX_ADDRESS} characters")
     return kind(value)  # type: ignore[call-arg]  # the kinds that msgspec does not know are made from text
 
 
