@@ -225,6 +225,8 @@ def returning(result: Any) -> DataMigration:
         ({"host": 5}, "host was written and differs still: the row function gives another result each time, or"),
         (lambda: {"flavor": {"serial": next(COUNTER)}}, "flavor was written and differs still: the row function gives"),
         (lambda: [][0], "IndexError: list index out of range"),
+        (lambda: sys.exit("no more"), "RuntimeError: the row function called exit: no more"),
+        ({"host": 2**63}, "the new form was refused: a value for the database: received a larger number"),
     ],
 )
 def test_impossible_results(connection: Connection, result: Any, error: str) -> None:

@@ -225,6 +225,21 @@ async def test_a_handlers_error_is_logged_with_its_traceback_here() -> None:
     assert entry["exc_info"] is FAILURES["bad"]
 
 
+async def test_a_handler_that_calls_exit_ends_nothing_but_its_own_work() -> None:
+    """It has failed like any other, in a call, a cast and a fanout, and the process goes on."""
+    FAILURES["exit"] = SystemExit("no such disk")
+    body, desk = encode(said({"what": "exit"}, method="work")), Desk()
+    with capture_logs() as logs:
+        reply = await desk.call(body)
+        with pytest.raises(Redeliver):
+            await desk.cast(body)
+        await desk.dispatcher.on_fanout(body)
+    assert reply.status == "failed"
+    assert reply.fault is not None
+    assert (reply.fault.kind, reply.fault.message) == ("RuntimeError", "the handler called exit: no such disk")
+    assert [entry["event"] for entry in logs] == ["rpc.handler_failed"] * 3
+
+
 async def test_a_handler_that_cancels_itself_is_answered() -> None:
     """A CancelledError of the handler's own making is its error, and no silence."""
     FAILURES["cancelled"] = asyncio.CancelledError()

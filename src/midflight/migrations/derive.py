@@ -9,9 +9,11 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import StatementError
 
+from midflight.errors import InvalidValue
 from midflight.migrations.content import same
 from midflight.migrations.rows import Deferred, Row, RowContext
 from midflight.migrations.table import Key, Snapshot, WalkedTable
+from midflight.rpc.exits import no_exit
 
 RowFunction = Callable[[Row, RowContext], Mapping[str, Any]]
 
@@ -68,7 +70,8 @@ class Deriver:
 
     def _derive(self, connection: Connection, snapshot: Snapshot, *, saving: bool) -> Finding:
         try:
-            derived = self._checked(self.function(snapshot.row, self._context(connection, saving=saving)))
+            with no_exit("the row function"):
+                derived = self._checked(self.function(snapshot.row, self._context(connection, saving=saving)))
             differing = {column: value for column, value in derived.items() if not _says(snapshot.row, column, value)}
         except Deferred as deferred:
             return Postponed(deferred.reason)
@@ -104,6 +107,8 @@ class Deriver:
             self.table.write(connection, key, values)
         except StatementError as wrong:
             return Failed(f"the new form was refused: {wrong.orig}")
+        except InvalidValue as wrong:
+            return Failed(f"the new form was refused: {wrong}")
         return _still_wrong(self.look(connection, self.table.one(connection, key), saving=saving))
 
     def _checked(self, derived: object) -> Mapping[str, Any]:

@@ -27,6 +27,7 @@ from midflight.errors import (
 )
 from midflight.objects import wire
 from midflight.rpc import messages
+from midflight.rpc.exits import no_exit
 from midflight.rpc.faults import Faults, text_of
 from midflight.rpc.forms import Form
 from midflight.rpc.interface import Contract, InterfaceSpec
@@ -55,6 +56,17 @@ class _Work:
     run: Callable[..., Awaitable[Any]]
     context: Context
     arguments: dict[str, Any]
+
+    async def done(self) -> Any:
+        """Run it."""
+        with no_exit("the handler"):
+            return await self.run(self.context, **self.arguments)
+
+    async def answer(self) -> Any:
+        """Run it; its result in the form of who asked."""
+        result = await self.done()
+        with no_exit("the adapter"):
+            return self.form.reply(result)
 
 
 class Dispatcher:
@@ -134,7 +146,7 @@ class Dispatcher:
             self._note_refusal(request, error)
             return
         try:
-            await work.run(work.context, **work.arguments)
+            await work.done()
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # nor must its handler
             _leave_if_stopped(error)
             self._note_failure(work, error)
@@ -147,7 +159,9 @@ class Dispatcher:
         caller = request.sender.caller(self._manifests.of(request))
         form, implementation = self._find(request, caller)
         context = self._context(request, caller, began)
-        arguments = form.hear(self._read(request, form, context, caller))
+        given = self._read(request, form, context, caller)
+        with no_exit("the adapter"):
+            arguments = form.hear(given)
         if context.deadline is not None and time.monotonic() >= context.deadline:
             raise NotDelivered(what=form.what, reason="its caller had stopped waiting before it could begin")
         return _Work(request, caller, form, getattr(implementation, form.spec.method), context, arguments)
@@ -198,7 +212,7 @@ class Dispatcher:
 
     async def _answer(self, work: _Work) -> bytes:
         try:
-            result = work.form.reply(await work.run(work.context, **work.arguments))
+            result = await work.answer()
             raw = wire.encode(result, work.caller.manifest, where=wire.REPLY, peer=_place(work.caller))
             return self._bounded(self._encoded("ok", msgspec.Raw(raw)), work.form.what)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # nor must its handler
@@ -208,7 +222,7 @@ class Dispatcher:
 
     async def _effect(self, delivery: CastDelivery, address: Address, work: _Work) -> None:
         try:
-            await work.run(work.context, **work.arguments)
+            await work.done()
         except (Exception, asyncio.CancelledError) as error:  # nor must its handler
             _leave_if_stopped(error)
             self._note_failure(work, error)
