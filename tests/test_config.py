@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from midflight.config import ANONYMOUS, Config, Credentials
+from midflight.config import ANONYMOUS, Config, Credentials, public_url
 from midflight.errors import ConfigError
 
 GOOD = '[midflight]\nproject = "compute.project:project"\nbroker = "nats://127.0.0.1:4222"\n'
@@ -85,3 +85,30 @@ def test_a_missing_file_says_the_three_ways_to_give_one(tmp_path: Path) -> None:
     """The way out is in the message."""
     with pytest.raises(ConfigError, match="--config FILE, set MIDFLIGHT_CONFIG, or work where midflight.toml is"):
         Config.load(tmp_path / "none.toml", {})
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("nats://host:4222", "nats://host:4222"),
+        ("nats://u:secret@host:4222", "nats://host:4222"),
+        ("nats://u:se/secret@host", "nats://host"),
+        ("nats://u:p@secret@host", "nats://host"),
+        ("nats:///u:secret@host", "nats:///host"),
+        ("nats:u:secret@host", "host"),
+        ("u:secret@host", "host"),
+        ("nats://a:secret@one,nats://b:secret@two", "nats://one,nats://two"),
+        ("nats://one,two", "nats://one,two"),
+        ("nats://a:secret@one,b:secret@two,three", "nats://one,two,three"),
+        ("nats://a:sec,ret@one,b:secret@two", "nats://two"),
+        ("nats://one,b:secret@two", "nats://two"),
+        ("nats://one,nats://b:secret@two", "nats://one,nats://two"),
+        ("postgresql://host/x?user=me&password=secret&x=1", "postgresql://host/x?user=me&password=***&x=1"),
+        ("host=h password=secret", "host=h password=***"),
+        ("sqlite:////home/me@work/x.db", "sqlite:////home/me@work/x.db"),
+        ("memory:me@work", "memory:me@work"),
+    ],
+)
+def test_a_url_is_shown_without_its_secrets(url: str, shown: str) -> None:
+    """Whatever characters a password has, nothing of it is told; the server is."""
+    assert public_url(url) == shown

@@ -141,9 +141,16 @@ async def test_an_endpoint_that_fails(world: World) -> None:
     [
         ("agent", {"database": "sqlite:///x.db"}, DatabaseForbidden, 64, "agent works without a database"),
         ("agent", {"database": "postgresql://me:secret@h/x"}, DatabaseForbidden, 64, "was given postgresql://h/x:"),
+        ("agent", {"database": "secret words"}, DatabaseForbidden, 64, "was given a database:"),
         ("api", {"database": None}, ConfigError, 64, "api opens the database"),
         ("nothing", {}, ProjectError, 64, "no service 'nothing'; it has conductor, api, agent"),
-        ("api", {"broker": "carrier://pigeon"}, ConfigError, 64, "carrier://pigeon"),
+        (
+            "api",
+            {"broker": "carrier://pigeon"},
+            ConfigError,
+            64,
+            "midflight.toml: [midflight] broker: received 'carrier:",
+        ),
         ("agent", {"broker": "nats://127.0.0.1:1"}, BrokerUnreachable, 75, "127.0.0.1:1"),
     ],
 )

@@ -18,6 +18,12 @@ KNOWN_TABLES = ("midflight", "credentials", "upgrade_levels", "app")
 _PLACES = {"credentials": "[credentials]", "levels": "[upgrade_levels]", "app": "[app]"}
 """The entries that are tables of their own."""
 
+_NEXT_SERVER = re.compile(r",(?=[a-z+]+://)")
+_USER = re.compile(r"^((?:[a-z+]+:)?//+)?.*@", re.DOTALL)
+_PATH = re.compile(r"sqlite(\+\w+)?:///|memory:")
+"""What has no user, but may have an ``@``."""
+_SECRET = re.compile(r"(?i)\b((?:password|passwd|pwd|secret|token)=)[^\s&;]*")
+
 
 class Credentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Whom a process trusts as its broker, and how it proves to it who it is: each a file, relative to the
@@ -136,5 +142,19 @@ def _tables(path: Path) -> dict[str, Any]:
 
 
 def public_url(url: str) -> str:
-    """The same without user and password of any of its servers, for logs and errors."""
-    return re.sub("(^|//|,)[^/,]*@", r"\1", url)
+    """The same without user and password, for logs and errors.
+
+    A password may hold any character, also those that end it for a parser: so all up to a server's last ``@`` goes, and
+    where a comma may be a password's, the server before it too.
+    """
+    if _PATH.match(url):
+        return url
+    return _SECRET.sub(r"\1***", ",".join(map(_public_servers, _NEXT_SERVER.split(url))))
+
+
+def _public_servers(url: str) -> str:
+    """Of one scheme that is said once. Where all have a user, or the last ones have none, no comma is a password's."""
+    servers = url.split(",")
+    named = ["@" in server for server in servers]
+    several = named == sorted(named, reverse=True)
+    return ",".join(_USER.sub(r"\1", server) for server in (servers if several else [url]))

@@ -130,7 +130,9 @@ class RunningService:
         """Its address among the members, so of letters that every transport takes."""
         self.identity = Caller(service, host, self.release, self.id, 0, self.contract.manifest)
         self.floors = PinFloors(self.contract.manifest, _overrides(project, config, sorted(self.contract.interfaces)))
-        self.transport = connect(config.broker, name=self.id, project=project.name, credentials=config.credentials)
+        self.transport = connect(
+            config.broker, name=self.id, project=project.name, credentials=config.credentials, path=config.path
+        )
         self.database: Database | None = None
         self._counted: list[dict[str, Any]] = []
 
@@ -196,7 +198,8 @@ class RunningService:
         url = self.config.database
         if not self.opens_database:
             if url is not None:
-                raise DatabaseForbidden(service=self.service, url=public_url(url))
+                given = public_url(url) if "://" in url else "a database"
+                raise DatabaseForbidden(service=self.service, url=given)
             return
         if url is None:
             reason = f"is missing, and {self.service} opens the database: set it, or MIDFLIGHT_DATABASE"

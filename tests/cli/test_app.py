@@ -9,6 +9,7 @@ import pytest
 
 from midflight.cli import main
 from midflight.cli.app import NOUNS
+from midflight.transports.embedded import EmbeddedBroker
 from tests.cli.street import COMMAND, Outcome, Shop
 
 Command = Callable[..., Outcome]
@@ -81,6 +82,17 @@ def test_credentials_that_are_not_there_exit_64(midflight: Command, tmp_path: Pa
         assert outcome.code == 64
         expected = f"error: configuration: [credentials] ca: {tmp_path}/tls/ca.pem cannot be read: No such file"
         assert outcome.err.splitlines()[-1].startswith(expected)
+
+
+def test_a_broker_s_password_is_not_told(
+    midflight: Command, tmp_path: Path, broker: EmbeddedBroker, shop: Shop
+) -> None:
+    """Neither where there is no conductor, nor where there is no broker."""
+    for address in (broker.url.partition("//")[2], "127.0.0.1:9"):
+        for secret in ("u:cr-et", "u:p@cr-et", "u:se%2Fcr-et"):
+            Shop(tmp_path, f"nats://{secret}@{address}").configure()
+            outcome = midflight("fleet", "list")
+            assert (outcome.code, "cr-et" in outcome.err) == (75, False), outcome.err
 
 
 def test_a_bug_exits_70_with_one_line_and_its_traceback_in_the_log(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 from sqlalchemy import URL, Connection, Engine, inspect, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
+from midflight.config import public_url
 from midflight.db import forms, sqlite, tables
 from midflight.db.forms import Form
 from midflight.db.store import OWN, Store, options
@@ -28,11 +28,12 @@ def parse(url: str) -> URL:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        shown = re.sub(r":[^:/@]*@", ":***@", url)
-        raise NoDatabaseUrl(url=repr(shown), reason="this is no database URL; expected sqlite:///PATH") from None
+        raise NoDatabaseUrl(
+            url=repr(public_url(url)), reason="this is no database URL; expected sqlite:///PATH"
+        ) from None
     if parsed.drivername not in ("sqlite", "sqlite+pysqlite"):
         reason = f"the scheme {parsed.drivername!r} is unknown; expected sqlite:///PATH"
-        raise NoDatabaseUrl(url=parsed.render_as_string(), reason=reason)
+        raise NoDatabaseUrl(url=public_url(url), reason=reason)
     return parsed
 
 

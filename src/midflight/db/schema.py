@@ -19,6 +19,7 @@ from alembic.script.base import Script
 from sqlalchemy import Connection, Engine, MetaData, event, insert, make_url, select
 from sqlalchemy.exc import DBAPIError
 
+from midflight.config import public_url
 from midflight.db import catalogue, forms, journal, sqlite, tables
 from midflight.db.clock import now
 from midflight.db.engine import parse, transaction
@@ -71,7 +72,9 @@ class SchemaRunner:
         self._url = parse(url)
         file = sqlite.file_of(self._url)
         if file is None:
-            raise NoDatabaseUrl(url=url, reason="a schema in memory is seen by nobody else; expected sqlite:///PATH")
+            raise NoDatabaseUrl(
+                url=public_url(url), reason="a schema in memory is seen by nobody else; expected sqlite:///PATH"
+            )
         self._file = file
         self._release = release
         self._tables = tables or MetaData()

@@ -11,12 +11,14 @@ from midflight.transports.memory import MemoryTransport, bus_named
 from midflight.transports.nats import NatsTransport
 
 
-def connect(url: str, *, name: str, project: str, credentials: Credentials = ANONYMOUS) -> Transport:
+def connect(
+    url: str, *, name: str, project: str, credentials: Credentials = ANONYMOUS, path: str = "configuration"
+) -> Transport:
     """A transport for this URL, not yet opened: ``memory:NAME``, a bus that this process shares by name, or
     ``nats://HOST:PORT`` (``tls://…``; several, with commas between them, for a cluster).
 
     ``name`` is what the broker shows of this member; fleets of different projects do not meet. Raises ConfigError, also
-    for ``credentials`` that cannot be used.
+    for ``credentials`` that cannot be used; ``path`` is where the URL stands.
     """
     scheme, _, rest = url.partition(":")
     if scheme == "memory" and rest:
@@ -24,7 +26,7 @@ def connect(url: str, *, name: str, project: str, credentials: Credentials = ANO
     if scheme in ("nats", "tls") and rest.startswith("//") and all(map(_names_a_host, url.split(","))):
         return NatsTransport(url, name=name, project=project, credentials=credentials)
     reason = f"received {public_url(url)!r}, expected nats://HOST:PORT, or memory:NAME within one process"
-    raise ConfigError(path="configuration", where="[midflight] broker", reason=reason)
+    raise ConfigError(path=path, where="[midflight] broker", reason=reason)
 
 
 def _names_a_host(server: str) -> bool:

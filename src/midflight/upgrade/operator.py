@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from midflight.conductor.contract import contract_of, release_of
 from midflight.conductor.floors import FirstWords
 from midflight.conductor.interface import ConductorAPI, Fleet, Member, ProofResult, SweepResult, VersionsAtRest
-from midflight.config import Config
+from midflight.config import Config, public_url
 from midflight.context import Caller, Context
 from midflight.errors import NoConductor, NotDelivered
 from midflight.project import Project
@@ -109,12 +109,14 @@ class Operator:
 @asynccontextmanager
 async def operating(config: Config, project: Project) -> AsyncIterator[Operator]:
     """Connect to the broker for one command. Raises BrokerUnreachable."""
-    transport = connect(config.broker, name=_name(), project=project.name, credentials=config.credentials)
+    transport = connect(
+        config.broker, name=_name(), project=project.name, credentials=config.credentials, path=config.path
+    )
     await transport.open()
     try:
         newest = Unpinned(contract_of(project).manifest)
         first, last = (_context(config, project, transport, floors) for floors in (FirstWords(newest), newest))
-        yield Operator(first, last, project.name, config.broker)
+        yield Operator(first, last, project.name, public_url(config.broker))
     finally:
         await transport.close()
 
