@@ -6,6 +6,8 @@ Nothing registers itself at import: what is not in the Project does not exist, a
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import re
 import socket
 import sys
 import traceback
@@ -22,9 +24,12 @@ from midflight.errors import InvalidValue, ProjectError
 from midflight.migrations.online import DataMigration
 from midflight.objects.base import VersionedObject
 from midflight.objects.registry import Registry
+from midflight.rpc.faults import Faults
 from midflight.rpc.interface import Contract
 from midflight.transports.base import check_name
 from midflight.versions import Release, load_releases
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -52,8 +57,18 @@ class Runtime:
         return self.active_hosts(topic)
 
 
+_REFERENCE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*(:[^\W\d]\w*)?")
+
 CONDUCTOR = "conductor"
 """The service that every project has; it needs no declaration."""
+
+OWN_NAMES = {
+    "Fleet", "FleetView", "JournalEntry", "Member", "MigrationState", "ProofResult", "RunResult", "SweepResult",
+    "conductor", "member",
+}  # fmt: skip
+"""What midflight's own objects and interfaces are called on the wire, and so no project's may be."""
+
+RUN_EXPECTED = "run must be an @asynccontextmanager that yields a list of implementations"
 
 Run = Callable[[Runtime], AbstractAsyncContextManager[Sequence[object]]]
 
@@ -90,24 +105,25 @@ class Project:
         services: Iterable[Service] = (),
         migrations: Iterable[DataMigration] = (),
         errors: Iterable[type[Exception]] = (),
-        releases: Path | None = None,
-        schema: Path | None = None,
+        releases: Path | str | None = None,
+        schema: Path | str | None = None,
         tables: MetaData | None = None,
         skew_window: int = 1,
     ) -> None:
-        if skew_window < 0:
-            raise ProjectError(
-                where=f"project {name}", reason=f"received skew_window={skew_window}, expected 0 or more"
-            )
-        _check_names(name, services := tuple(services))
-        self.name, self.skew_window = name, skew_window
-        self.contract = Contract(Registry(objects, name), interfaces)
-        self.services = _by_name(services, "service")
+        _name("name", name)
+        _expect("skew_window", skew_window, type(skew_window) is int and skew_window >= 0, "0 or more")
+        _expect("tables", tables, tables is None or isinstance(tables, MetaData), "a MetaData of SQLAlchemy's")
+        self.name, self.skew_window, self.tables = name, skew_window, tables
+        objects, interfaces = _each("objects", objects, "objects"), _each("interfaces", interfaces, "interfaces")
+        self.contract = _contract(name, objects, interfaces)
+        self.services = _by_name(_services(_each("services", services, "Service(…)", Service)), "service")
+        migrations = _each("migrations", migrations, "functions with @data_migration", DataMigration)
         self.migrations = _by_name(migrations, "data migration")
-        self.errors = tuple(errors)
-        self.releases: tuple[Release, ...] = load_releases(releases) if releases else ()
+        self.errors = _each("errors", errors, "classes of exceptions")
+        Faults(self.errors)  # refuses what is none
+        self.releases_dir, self.schema = _folder("releases", releases), _folder("schema", schema)
+        self.releases: tuple[Release, ...] = load_releases(self.releases_dir) if self.releases_dir else ()
         """The frozen releases, oldest first."""
-        self.releases_dir, self.schema, self.tables = releases, schema, tables
 
     @property
     def registry(self) -> Registry:
@@ -126,14 +142,57 @@ class Project:
         return _find({release.name: release for release in self.releases}, name, "release", self.name)
 
 
-def _check_names(project: str, services: Iterable[Service]) -> None:
+# What was given to a Project is what it takes; each of these raises ProjectError that names the argument.
+
+
+def _expect(argument: str, received: object, fits: bool, expected: str) -> None:
+    if not fits:
+        shown = received.__name__ if isinstance(received, type) else repr(received)
+        raise ProjectError(where=f"Project({argument}=…)", reason=f"received {shown}, expected {expected}")
+
+
+def _name(argument: str, name: str) -> None:
     try:
-        check_name("name", project)
+        check_name(argument, name)
     except InvalidValue as wrong:
-        raise ProjectError(where=f"project {project}", reason=f"its {wrong}".rstrip(".")) from None
-    if any(service.name == CONDUCTOR for service in services):
-        reason = "is midflight's own, and every project has it: take it out, or give yours another name"
-        raise ProjectError(where=f"service {CONDUCTOR}", reason=reason)
+        _expect(argument, name, False, wrong.expected)
+
+
+def _each(argument: str, items: Iterable[T], expected: str, kind: type = object) -> tuple[T, ...]:
+    """The items of an argument, each of them once."""
+    whole = isinstance(items, Iterable) and not isinstance(items, str | bytes | type)
+    _expect(argument, items, whole, f"a list of {expected}")
+    found: list[T] = []
+    for item in items:
+        _expect(argument, item, isinstance(item, kind), expected)
+        _expect(argument, item, not any(item is other for other in found), "each of them once")
+        found.append(item)
+    return tuple(found)
+
+
+def _folder(argument: str, path: Path | str | None) -> Path | None:
+    _expect(argument, path, path is None or isinstance(path, Path | str), "the Path of a folder")
+    return None if path is None else Path(path)
+
+
+def _services(services: Iterable[Service]) -> Iterable[Service]:
+    for service in services:
+        _name("services", service.name)
+        if service.name == CONDUCTOR:
+            reason = "is midflight's own, and every project has it: take it out, or give yours another name"
+            raise ProjectError(where=f"service {CONDUCTOR}", reason=reason)
+        if not callable(service.run):
+            raise ProjectError(where=f"service {service.name}", reason=RUN_EXPECTED)
+    return services
+
+
+def _contract(project: str, objects: Iterable[type[VersionedObject]], interfaces: Iterable[type]) -> Contract:
+    contract = Contract(Registry(objects, project), interfaces)
+    for name in OWN_NAMES.intersection(contract.manifest):
+        cls = contract.registry.objects.get(name) or contract.interfaces[name].cls
+        reason = f"{name} is a name of midflight's own: give yours another one"
+        raise ProjectError(where=f"{cls.__module__}.{cls.__qualname__}", reason=reason)
+    return contract
 
 
 class _Named(Protocol):
@@ -165,27 +224,36 @@ def load_project(reference: str) -> Project:
 
     Raises ProjectError that names the file and line of what is wrong.
     """
+    if not _REFERENCE.fullmatch(reference):
+        raise ProjectError(where="project", reason=f"received {reference!r}, expected package.module:attribute")
     module_name, _, attribute = reference.partition(":")
     if "" not in sys.path:
         sys.path.insert(0, "")
     try:
         found = getattr(importlib.import_module(module_name), attribute or "project")
     except ProjectError as wrong:
-        raise ProjectError(where=f"{_last_line(wrong)}: {wrong.where}", reason=wrong.reason) from None
+        raise ProjectError(where=f"{place_of(wrong) or reference}: {wrong.where}", reason=wrong.reason) from None
     except (Exception, SystemExit) as wrong:  # noqa: BLE001  # whatever a user's module raises
-        raise ProjectError(where=_last_line(wrong), reason=f"{type(wrong).__name__}: {wrong}".rstrip(".")) from None
+        where = place_of(wrong) or _file_of(module_name, wrong)
+        raise ProjectError(where=where, reason=f"{type(wrong).__name__}: {wrong}".rstrip(".")) from None
     if not isinstance(found, Project):
         raise ProjectError(where=reference, reason=f"received {type(found).__name__}, expected a Project")
     return found
 
 
-def _last_line(wrong: BaseException) -> str:
-    """Where in the user's own files it went wrong."""
+def place_of(wrong: BaseException) -> str:
+    """Where in the user's own files it went wrong, as ``file:line``; empty where it was in none of them."""
     if isinstance(wrong, SyntaxError) and wrong.filename:
         return f"{wrong.filename}:{wrong.lineno}"
     ours = Path(__file__).parent
     frames = [f for f in traceback.extract_tb(wrong.__traceback__) if not _foreign(f.filename, ours)]
-    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "project"
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+
+
+def _file_of(module: str, wrong: BaseException) -> str:
+    """The file of a module that cannot even be read as one."""
+    spec = importlib.util.find_spec(module) if isinstance(wrong, SyntaxError | ValueError) else None
+    return spec.origin if spec and spec.origin else "project"
 
 
 def _foreign(filename: str, ours: Path) -> bool:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 import re
 import secrets
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Mapping, MutableMapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -32,7 +33,7 @@ from midflight.db.engine import Database
 from midflight.db.forms import Form
 from midflight.db.schema import SchemaRunner
 from midflight.errors import ConfigError, DatabaseForbidden, ProjectError, SchemaTooOld, UsageError
-from midflight.project import CONDUCTOR, Project, Runtime, Service
+from midflight.project import CONDUCTOR, RUN_EXPECTED, Project, Runtime, Service, place_of
 from midflight.rpc.client import Floors, Messenger
 from midflight.rpc.dispatch import Dispatcher
 from midflight.rpc.server import Server
@@ -281,12 +282,23 @@ class RunningService:
         beating = asyncio.create_task(self.membership.beat_for_ever(), name=f"beats of {self.id}")
         stack.push_async_callback(_ended, beating)
 
-    def _application(self) -> AbstractAsyncContextManager[Sequence[object]]:
-        runtime = Runtime(
+    @asynccontextmanager
+    async def _application(self) -> AsyncIterator[Sequence[object]]:
+        """The application's part. Raises ProjectError for a run that is none, or a class that lacks an endpoint."""
+        declared = self._declared()
+        async with AsyncExitStack() as stack:
+            with _mistakes_of(declared):
+                manager = _manager(declared.run(self._runtime()))
+                implementations = await stack.enter_async_context(manager)
+                if not isinstance(implementations, Sequence) or isinstance(implementations, str | bytes):
+                    raise _NotARun
+            yield implementations
+
+    def _runtime(self) -> Runtime:
+        return Runtime(
             service=self.service, host=self.host, state=self.config.state_dir, settings=self.config.app,
             sockets=self.sockets, new_context=self.context, active_hosts=self.floors.hosts, database=self.database,
         )  # fmt: skip
-        return self._declared().run(runtime)
 
     def _declared(self) -> Service:
         if self.service != CONDUCTOR:
@@ -314,6 +326,39 @@ class RunningService:
         if counted != self._counted:
             self._counted = counted
             log.info("telemetry.counters", member=self.id, counters=counted)
+
+
+class _NotARun(Exception):
+    """A service's run is not what one has to be."""
+
+
+def _manager(given: Any) -> AbstractAsyncContextManager[Sequence[object]]:
+    """What a run gave, if it can be entered at all; raises _NotARun."""
+    made_from = getattr(given, "gen", None)  # by @asynccontextmanager, from whatever the function gave
+    for unawaited in (given, made_from):
+        if inspect.iscoroutine(unawaited):
+            unawaited.close()
+    if not isinstance(given, AbstractAsyncContextManager) or not (made_from is None or inspect.isasyncgen(made_from)):
+        raise _NotARun
+    return given
+
+
+@contextmanager
+def _mistakes_of(service: Service) -> Iterator[None]:
+    """The usual mistakes in a run are told with the service's name; everything else that it raises is its own."""
+    where = f"service {service.name}"
+    try:
+        yield
+    except _NotARun:
+        raise ProjectError(where=where, reason=RUN_EXPECTED) from None
+    except SystemExit as left:
+        raise ProjectError(where=f"{place_of(left)}: {where}", reason=f"run called exit: {left}") from None
+    except (RuntimeError, TypeError) as wrong:
+        if str(wrong) == "generator didn't yield":
+            raise ProjectError(where=where, reason=RUN_EXPECTED) from None
+        if str(wrong).startswith("Can't instantiate abstract class"):
+            raise ProjectError(where=f"{place_of(wrong)}: {where}", reason=str(wrong)) from None
+        raise
 
 
 @asynccontextmanager

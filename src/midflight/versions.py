@@ -31,7 +31,7 @@ class Version:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read ``"3.35"``. Raises ValueError that says what was received."""
-        major, dot, minor = text.partition(".")
+        major, dot, minor = text.partition(".") if isinstance(text, str) else ("", "", "")
         if not (dot and major.isdecimal() and minor.isdecimal()):
             raise ValueError(f"received version {text!r}, expected major.minor like '1.16'")
         return cls(int(major), int(minor))

@@ -86,8 +86,12 @@ def test_a_mistake_in_the_project_file_is_named_with_file_and_line(
     [
         ("project = Project(", "raise SystemExit(3)\nproject = Project(", "SystemExit: 3"),
         ("project = Project(", "raise ValueError('No.')\nproject = Project(", "ValueError: No.\n"),
-        ("project = Project(", "\0project = Project(", "source code string cannot contain null bytes"),
-        ('project = Project(\n    "shop"', 'project = Project(\n    "a shop"', "project a shop: its name: received"),
+        ("project = Project(", "\0project = Project(", "/shop.py: SyntaxError: source code string cannot contain null"),
+        (
+            'project = Project(\n    "shop"',
+            'project = Project(\n    "a shop"',
+            "received 'a shop', expected",
+        ),
         ("services=[", 'services=[Service("conductor", shop), ', "service conductor: is midflight's own"),
     ],
 )
@@ -99,6 +103,15 @@ def test_what_a_project_may_not_do_or_be_called_is_named(
     outcome = midflight("fleet", "list")
     assert (outcome.code, outcome.err.count("\n")) == (64, 1)
     assert said in outcome.err
+
+
+@pytest.mark.parametrize("reference", ["", ":", ".p:x", "shop:", "shop:a b", "shop;x", "..", "sh op"])
+def test_a_reference_to_no_project_is_refused(midflight: Command, shop: Shop, reference: str) -> None:
+    """The configuration names a module, and what in it is the project; anything else is told with its place."""
+    shop.configure(project=reference)
+    outcome = midflight("fleet", "list")
+    assert (outcome.code, outcome.err.count("\n")) == (64, 1)
+    assert f"midflight.toml: [midflight] project = {reference!r}: received {reference!r}, expected" in outcome.err
 
 
 def test_a_host_without_a_name_is_refused(midflight: Command, shop: Shop) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from midflight.conductor.contract import FRAMEWORK, UNRELEASED, contract_of, release_of
+from midflight.project import OWN_NAMES
 from midflight.versions import Manifest
 from tests.conductor import juno, kilo
 from tests.conductor.world import World, freeze
@@ -15,6 +16,11 @@ def test_the_projects_words_and_ours() -> None:
     manifest = contract_of(juno.project()).manifest
     assert {"Machine", "compute", "conductor", "member", "FleetView"} <= set(manifest)
     assert {name for name in manifest if name not in FRAMEWORK} == set(juno.project().contract.manifest)
+
+
+def test_a_project_knows_which_names_are_ours() -> None:
+    """A clash with midflight's own objects and interfaces is found where the project is built."""
+    assert set(FRAMEWORK) == OWN_NAMES
 
 
 def test_the_oldest_member_can_be_told() -> None:

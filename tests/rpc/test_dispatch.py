@@ -340,6 +340,34 @@ def test_only_interfaces_of_the_project_can_be_served_and_each_once() -> None:
         desk.dispatcher.add(KiloCompute([], []))
 
 
+class WantsMore(JunoCompute):
+    async def echo(self, context: Context, text: str, extra: int) -> str:  # type: ignore[override]  # the mistake
+        return text
+
+
+class KnowsLess(JunoCompute):
+    async def work(self, context: Context, what: str) -> str:  # type: ignore[override]  # the mistake
+        return what
+
+
+@pytest.mark.parametrize(
+    ("implementation", "said"),
+    [
+        (WantsMore, r"WantsMore.echo: .*\(self, context, text\): missing a required argument: 'extra'"),
+        (
+            KnowsLess,
+            r"KnowsLess.work: .*\(self, context, what, seconds\): got an unexpected keyword .* 'seconds'",
+        ),
+    ],
+)
+def test_a_method_that_cannot_be_called_as_its_endpoint_is_refused(implementation: Any, said: str) -> None:
+    """It is found when the service starts, with file and line, and not by the first caller."""
+    desk = Desk(juno)
+    desk.dispatcher._serving.clear()
+    with pytest.raises(ProjectError, match=rf"test_dispatch.py:\d+: {said}"):
+        desk.dispatcher.add(implementation([], []))
+
+
 async def test_a_caller_whose_error_answer_is_too_large_is_told_that(fleet: Fleet) -> None:
     """Even an error that does not fit is an answer."""
     await fleet.juno("h1")

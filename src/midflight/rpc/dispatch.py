@@ -7,6 +7,7 @@ kept with its facts (casts) or passed over (fanouts), and counted.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ from midflight.errors import (
 )
 from midflight.objects import wire
 from midflight.rpc import messages
+from midflight.rpc.endpoints import EndpointSpec
 from midflight.rpc.exits import no_exit
 from midflight.rpc.faults import Faults, text_of
 from midflight.rpc.forms import Form
@@ -93,7 +95,8 @@ class Dispatcher:
     def add(self, implementation: object) -> None:
         """Serve the interfaces of the contract that this object derives from.
 
-        Raises ProjectError when there is none, or when one of them is served already.
+        Raises ProjectError when there is none, when one of them is served already, or when a method does not take what
+        its endpoint is given.
         """
         found = [spec for spec in self._contract.interfaces.values() if spec.cls in type(implementation).__mro__]
         where = type(implementation).__qualname__
@@ -102,6 +105,8 @@ class Dispatcher:
         for spec in found:
             if spec.topic in self._serving:
                 raise ProjectError(where=where, reason=f"another object serves {spec.topic} here already")
+            for endpoint in spec.endpoints.values():
+                _check_method(implementation, endpoint)
             self._serving[spec.topic] = spec, implementation
 
     def serves(self, topic: str) -> bool:
@@ -282,6 +287,19 @@ class Dispatcher:
             telemetry.log.info("rpc.handler_raised", error=type(error).__name__, reason=text_of(error), **facts)
         else:
             telemetry.log.error("rpc.handler_failed", exc_info=error, **facts)
+
+
+def _check_method(implementation: object, endpoint: EndpointSpec) -> None:
+    """An endpoint's method is given the context, and all of the endpoint's parameters by their names."""
+    method = getattr(implementation, endpoint.method)
+    try:
+        inspect.signature(method).bind(None, **dict.fromkeys(endpoint.parameters))
+    except TypeError as wrong:
+        code = getattr(inspect.unwrap(method), "__code__", None)
+        place = f"{code.co_filename}:{code.co_firstlineno}: " if code else ""
+        takes = ", ".join(("self", "context", *endpoint.parameters))
+        where = f"{place}{type(implementation).__qualname__}.{endpoint.method}"
+        raise ProjectError(where=where, reason=f"the endpoint is called with ({takes}): {wrong}") from None
 
 
 def _malformed(caller: Caller, reason: str) -> MalformedMessage:

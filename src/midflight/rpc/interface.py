@@ -49,7 +49,7 @@ def _check_names(cls: type) -> None:
 
 def _check_interface(cls: type[Interface]) -> None:
     majors = [older.major for older in cls.serves]
-    if not _TOPIC.fullmatch(cls.topic):
+    if not (isinstance(cls.topic, str) and _TOPIC.fullmatch(cls.topic)):
         raise ProjectError(where=cls.__name__, reason=f"topic {cls.topic!r} is not letters, digits, - and _")
     if len(set(majors)) < len(majors) or any(major >= cls.version.major for major in majors):
         reason = f"serves names older majors than {cls.version.major}, each once, at its highest version"

@@ -16,9 +16,9 @@ from midflight.errors import InvalidValue, MidflightError
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
-def check_name(what: str, name: str) -> None:
+def check_name(what: str, name: object) -> None:
     """Raises InvalidValue for a name that could be mistaken for more than one word of a broker's address."""
-    if not _NAME.fullmatch(name):
+    if not (isinstance(name, str) and _NAME.fullmatch(name)):
         raise InvalidValue(path=what, received=repr(name), expected="letters, digits, '-' and '_'")
 
 
