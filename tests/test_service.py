@@ -414,6 +414,27 @@ def test_inherited_sockets_and_readiness(folder: Path) -> None:
             assert f"sockets {listening.getsockname()[1]}\n" in home.process.stdout.readlines()
 
 
+def test_a_supervisor_that_has_gone_is_no_reason_to_stop(folder: Path) -> None:
+    """Where nobody listens for how a service stands any more, it warns, and serves."""
+    with_database(folder)
+    environment = {**os.environ, "NOTIFY_SOCKET": str(folder / "gone")}
+    with Process(folder, "home", env=environment) as home:
+        assert "No such file or directory" in home.wait_for("service.not_notified")
+        home.tell(signal.SIGTERM)
+        assert home.process.wait(10) == 0
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [("x", "received 'x', expected the number"), ("-1", "received '-1'"), ("9" * 5000, "received '999"),
+     ("", "received ''"), ("1000", r"descriptor \d+ is no socket")],
+)  # fmt: skip
+def test_sockets_that_were_not_passed(count: str, said: str) -> None:
+    """A wrong LISTEN_FDS is told with its name."""
+    with pytest.raises(ConfigError, match=rf"environment: LISTEN_FDS: {said}"):
+        passed_sockets({"LISTEN_FDS": count})
+
+
 def test_sockets_for_somebody_else() -> None:
     """Sockets that were passed to another process are not taken, and the variables are not handed on to children."""
     environment = {"LISTEN_FDS": "2", "LISTEN_PID": "1", "HOME": "/"}

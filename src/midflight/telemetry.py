@@ -19,6 +19,18 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("midflight")
 _counters: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter()
 
 
+def printable(text: str) -> str:
+    """The same with whatever could move a cursor, begin a line or turn the writing escaped: it may come from a peer."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+
+
+def _printable(_logger: Any, _method: str, facts: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """For a terminal; JSON escapes by itself, and a traceback is ours."""
+    return {n: printable(fact) if isinstance(fact, str) and n != "exception" else fact for n, fact in facts.items()}
+
+
 def configure(*, level: str = "info", **facts: str) -> None:
     """Set up logging of this process, once, at its start; ``facts`` are bound to every event of it."""
     terminal = sys.stderr.isatty()
@@ -29,6 +41,7 @@ def configure(*, level: str = "info", **facts: str) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            *((_printable,) if terminal else ()),
             render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),

@@ -56,6 +56,65 @@ def test_wrong_usage_exits_64_and_says_what_was_meant(midflight: Command, argume
     assert outcome.err.endswith(". See --help.\n")
 
 
+@pytest.mark.parametrize("noun", [[], ["db"], ["upgrade"], ["fleet"]])
+def test_a_noun_alone_is_no_command(midflight: Command, noun: list[str]) -> None:
+    """In a script an unset variable does not pass for a check that passed."""
+    outcome = midflight(*noun)
+    assert (outcome.code, outcome.out, outcome.err.count("\n")) == (64, "", 1)
+    assert outcome.err.startswith(f"error: {' '.join(['midflight', *noun])} needs a command: ")
+
+
+def test_help_through_a_pipe_is_not_folded(midflight: Command) -> None:
+    """Each entry is one line, with its description, whoever reads it folds it."""
+    outcome = midflight("db", "--help")
+    lines = [line.strip() for line in outcome.out.splitlines()]
+    assert "sync: The same as expand." in lines
+    assert any(line.startswith("expand: ") and line.endswith("the code that will be deployed.") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "code"),
+    [(["fleet", "list"], "NoConductor", 75), (["data", "run", "-n", "0"], "UsageError", 64),
+     (["db", "expnd"], "UnknownCommandError", 64)],
+)  # fmt: skip
+def test_an_error_is_a_document_too(midflight: Command, shop: Shop, arguments: list[str], kind: str, code: int) -> None:
+    """With --json a machine reads on standard output what a person reads on standard error."""
+    outcome = midflight(*arguments, "--json")
+    error = outcome.document["error"]
+    assert (outcome.code, error["kind"], error["exit_code"]) == (code, kind, code)
+    assert outcome.err == f"error: {error['message']}\n"
+
+
+def test_an_error_of_a_peer_s_making_moves_no_cursor(midflight: Command, shop: Shop) -> None:
+    """It is one line on the terminal, whatever is in it."""
+    outcome = midflight("release", "diff", "\x1b[2J\nno")
+    assert (outcome.code, outcome.err.count("\n"), "\x1b" in outcome.err) == (64, 1, False)
+
+
+def _written_to(where: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    command = " ".join([*COMMAND, *arguments, where])
+    bash = ["bash", "-o", "pipefail", "-c", command]
+    return subprocess.run(bash, env={**os.environ, **environment}, capture_output=True, check=False)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["release", "list"], ["release", "list", "--json"]])
+def test_output_that_nobody_takes(shop: Shop, arguments: list[str]) -> None:
+    """A full disk is one line and 75; a reader who has gone is 141 in silence, like any other command's."""
+    shop.configure()
+    full = _written_to("> /dev/full", *arguments)
+    said = b"error: standard output cannot be written: No space left on device.\n"
+    assert (full.returncode, full.stderr) == (75, said)
+    gone = _written_to("| true", *arguments, PYTHONUNBUFFERED="1")
+    assert (gone.returncode in (0, 141), gone.stderr) == (True, b"")
+
+
+def test_a_poor_locale_is_no_reason_to_say_nothing(shop: Shop) -> None:
+    """What cannot be written in it is written in escapes."""
+    shop.configure()
+    poor = _written_to("", "release", "diff", "nöne", PYTHONIOENCODING="ascii")
+    assert (poor.returncode, b"n\\xf6ne" in poor.stderr, b"Traceback" in poor.stderr) == (64, True, False)
+
+
 def test_an_error_of_midflight_is_one_line_with_its_own_exit_code(midflight: Command, shop: Shop) -> None:
     """Nobody listens on this broker."""
     outcome = midflight("fleet", "list")

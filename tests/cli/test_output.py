@@ -37,6 +37,18 @@ def test_a_terminal_gets_colours_and_a_pipe_does_not(monkeypatch: pytest.MonkeyP
     assert written[1] == "  fail: somebody [bold] is missing\nIS\nlost\n"
 
 
+def test_what_a_peer_says_moves_no_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    """Control characters and the ends of lines are shown, and not obeyed, in lines, marks and tables."""
+    out, evil = Output(), "e\x1b[2Jv\nil\u202e\ud800"
+    out.say(evil)
+    out.mark("done", evil)
+    out.table(("name", "rest"), [(evil, "x"), ("a", "b")])
+    shown = r"e\x1b[2Jv\nil\u202e\ud800"
+    assert capsys.readouterr().out.splitlines() == [
+        shown, f"done: {shown}", f"NAME{' ' * (len(shown) - 2)}REST", f"{shown}  x", f"a{' ' * (len(shown) + 1)}b",
+    ]  # fmt: skip
+
+
 def test_with_json_only_documents_are_written(capsys: pytest.CaptureFixture[str]) -> None:
     """Versioned objects among them are plain: no marks of the wire."""
     out = Output(json=True)

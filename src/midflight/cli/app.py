@@ -2,7 +2,7 @@
 
 One table for all commands: 0 done, pass, nothing to do · 1 progress made, more to do, or warnings only · 2 blocked by
 a named check · 3 needs a person · 4 unknown, a fact is missing or stale · 64 usage · 70 internal · 75 try again ·
-78 version skew at start · 130 interrupted.
+78 version skew at start · 130 interrupted · 141 who read the output has gone.
 """
 
 from __future__ import annotations
@@ -11,13 +11,18 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from io import TextIOWrapper
 
 from cyclopts import App, CycloptsError, UnusedCliTokensError
 
 from midflight import telemetry
+from midflight.cli.output import NotWritten, Output, Page, writing
 from midflight.errors import MidflightError, UsageError
+from midflight.telemetry import printable
 
-USAGE, INTERNAL, INTERRUPTED = 64, 70, 130
+USAGE, INTERNAL, AGAIN, INTERRUPTED, UNREAD = 64, 70, 75, 130, 141
+UNFOLDED = 10_000
+"""Columns of a help page that no terminal shows: whoever reads it folds its lines."""
 
 LOG_VARIABLE = "MIDFLIGHT_LOG"
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
@@ -35,12 +40,14 @@ NOUNS = {
 
 def build() -> App:
     """The command tree. A noun's module is imported only when the noun is used."""
+    terminal = sys.stdout.isatty()
     app = App(
         name="midflight",
+        console=Page() if terminal else Page(width=UNFOLDED),
         help="Distributed Python services that are upgraded while they work.",
         version=lambda: version("midflight"),
         help_format="markdown",
-        help_formatter="default" if sys.stdout.isatty() else "plain",
+        help_formatter="default" if terminal else "plain",
         result_action="return_value",
         suppress_keyboard_interrupt=False,
     )
@@ -50,20 +57,48 @@ def build() -> App:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit code. Every error is told in one line on standard error."""
+    """Run one command; returns its exit code. Every error is told in one line on standard error, and with --json also
+    as a document on standard output."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a poor locale is no reason to say nothing
+    try:
+        code = _run(given, Output(json="--json" in given))
+        with writing():
+            sys.stdout.flush()
+    except NotWritten as lost:
+        return _unread(lost)
+    return code
+
+
+def _run(given: list[str], out: Output) -> int:
     try:
         telemetry.configure(level=_log_level(os.environ))
-        answer = build()(arguments, exit_on_error=False, print_error=False)
+        app = build()
+        _refuse_half(app, given)
+        answer = app(given, exit_on_error=False, print_error=False)
         return answer if isinstance(answer, int) else 0
     except CycloptsError as wrong:
-        return _fail(_usage(wrong), USAGE)
+        return _fail(out, wrong, _usage(wrong), USAGE)
     except MidflightError as wrong:
-        return _fail(str(wrong), wrong.exit_code)
+        return _fail(out, wrong, str(wrong), wrong.exit_code)
     except KeyboardInterrupt:
         return INTERRUPTED
+    except NotWritten:
+        raise
     except Exception as wrong:  # noqa: BLE001  # whatever else it is, an operator gets one line and an exit code
         telemetry.log.critical("cli.crashed", exc_info=True)
-        return _fail(f"this is a bug in midflight or in the project: {wrong!r}; the log has its traceback.", INTERNAL)
+        said = f"this is a bug in midflight or in the project: {wrong!r}; the log has its traceback."
+        return _fail(out, wrong, said, INTERNAL)
+
+
+def _refuse_half(app: App, given: list[str]) -> None:
+    """A noun alone asks for nothing: an unset variable in a script must not pass for a check that passed."""
+    words, apps, rest = app.parse_commands(given)
+    if apps[-1].default_command is None and not rest:
+        verbs = ", ".join(name for name in apps[-1] if not name.startswith("-"))
+        raise UsageError(reason=f"{' '.join((*app.name, *words))} needs a command: {verbs}. See --help")
 
 
 def _log_level(environment: Mapping[str, str]) -> str:
@@ -81,6 +116,16 @@ def _usage(wrong: CycloptsError) -> str:
     return f"{text.rstrip('.')}. See --help."
 
 
-def _fail(message: str, code: int) -> int:
-    print(f"error: {message}", file=sys.stderr)
+def _fail(out: Output, wrong: Exception, message: str, code: int) -> int:
+    print(f"error: {printable(message)}", file=sys.stderr)
+    out.document({"error": {"kind": type(wrong).__name__, "message": message, "exit_code": code}})
     return code
+
+
+def _unread(lost: NotWritten) -> int:
+    """What is still in the buffer would be tried again, and told with a traceback, when the interpreter ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(lost.__cause__ or lost.__context__, BrokenPipeError):
+        return UNREAD
+    print(f"error: standard output cannot be written: {lost}.", file=sys.stderr)
+    return AGAIN

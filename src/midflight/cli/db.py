@@ -13,7 +13,7 @@ from midflight.db.schema import SchemaRunner
 app = App(name="db", help="The schema: expand it, and see how it stands.")
 
 
-@app.command(alias="sync")
+@app.command
 def expand(*, config: ConfigFile = None, json: Json = False) -> int:
     """Apply what the schema lacks, additions only, from a copy of the code that will be deployed."""
     out, place = Output(json=json), open_place(config)
@@ -24,6 +24,9 @@ def expand(*, config: ConfigFile = None, json: Json = False) -> int:
     out.say(f"the schema is expanded to {release}" if applied else f"nothing to do: the schema is that of {release}")
     out.document({"release": release, "applied": applied})
     return 0
+
+
+app.command(expand, name="sync", help="The same as expand.")
 
 
 @app.command

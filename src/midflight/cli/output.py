@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from midflight.objects.shape import CHANGED, TAG
+from midflight.telemetry import printable
 
 STYLES = {
     **dict.fromkeys(("pass", "done", "active", "ready", "proven", "yes"), "green"),
@@ -34,7 +36,7 @@ class Table:
 
     def lines(self) -> list[str]:
         """The table as aligned lines, two spaces between columns, for a pipe or a log."""
-        everything = [[name.upper() for name in self.columns], *self.rows]
+        everything = [[name.upper() for name in self.columns], *self._cells()]
         widths = [max(len(row[at]) for row in everything) for at in range(len(self.columns))]
         padded = ([cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in everything)
         return ["  ".join(cells).rstrip() for cells in padded]
@@ -44,9 +46,38 @@ class Table:
         table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
         for name in self.columns:
             table.add_column(name, overflow="fold")
-        for row in self.rows:
+        for row in self._cells():
             table.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in row))
         return table
+
+    def _cells(self) -> list[list[str]]:
+        return [[printable(cell) for cell in row] for row in self.rows]
+
+
+class NotWritten(Exception):
+    """Standard output takes nothing more: who read it has gone (by a BrokenPipeError), or its disk is full."""
+
+
+class Page(Console):
+    """Standard output for a person. Unlike its base, it ends no process when its reader has gone."""
+
+    def print(self, *things: Any, **how: Any) -> None:
+        """See Console.print. Raises NotWritten."""
+        with writing():
+            super().print(*things, **how)
+
+    def on_broken_pipe(self) -> None:
+        """Called while the BrokenPipeError is handled."""
+        raise NotWritten from None
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """Raises NotWritten for what keeps the block from writing to standard output."""
+    try:
+        yield
+    except OSError as wrong:
+        raise NotWritten(wrong.strerror) from wrong
 
 
 class Output:
@@ -54,17 +85,17 @@ class Output:
 
     def __init__(self, *, json: bool = False) -> None:
         self.json = json
-        self._console = Console(file=sys.stdout, highlight=False, markup=False, soft_wrap=True)
+        self._console = Page(file=sys.stdout, highlight=False, markup=False, soft_wrap=True)
 
     def say(self, text: str) -> None:
         """Write a line for a person."""
         if not self.json:
-            self._console.print(text)
+            self._console.print(printable(text))
 
     def mark(self, word: str, text: str, *, indent: int = 0) -> None:
         """Write ``word: text`` for a person, the word in its colour."""
         if not self.json:
-            self._console.print(Text.assemble(" " * indent, (word, STYLES.get(word, "")), f": {text}"))
+            self._console.print(Text.assemble(" " * indent, (word, STYLES.get(word, "")), f": {printable(text)}"))
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Write a table for a person."""
@@ -74,14 +105,15 @@ class Output:
         if self._console.is_terminal:
             self._console.print(table.rich(), soft_wrap=False)
         else:
-            self.say("\n".join(table.lines()))
+            self._console.print("\n".join(table.lines()))
 
     def document(self, content: Any) -> None:
         """Write one JSON document for a machine; nothing without ``json``."""
         if self.json:
             plain = _plain(msgspec.to_builtins(content, enc_hook=str))
-            sys.stdout.write(msgspec.json.format(msgspec.json.encode(plain)).decode() + "\n")
-            sys.stdout.flush()
+            with writing():
+                sys.stdout.write(msgspec.json.format(msgspec.json.encode(plain)).decode() + "\n")
+                sys.stdout.flush()
 
 
 def _plain(content: Any) -> Any:
