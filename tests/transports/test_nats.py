@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from nats.aio.msg import Msg
+from structlog.testing import capture_logs
 
 from midflight.errors import BrokerUnreachable, InvalidValue
 from midflight.transports import nats as nats_transport
@@ -136,6 +137,26 @@ async def test_unusable_url() -> None:
 
 
 @pytest.mark.usefixtures("impatient")
+async def test_a_start_without_a_broker_is_one_error() -> None:
+    """There is no story of a connection that was lost, since there was none."""
+    with closing(socket.socket()) as unused:
+        unused.bind(("127.0.0.1", 0))
+        with capture_logs() as logs, pytest.raises(BrokerUnreachable):
+            await transport(f"nats://127.0.0.1:{unused.getsockname()[1]}").open()
+    assert logs == []
+
+
+async def test_a_body_beyond_our_limits_is_parked_in_part(own_fleet: Fleet[NatsTransport]) -> None:
+    """A cast that fills the broker's whole message can be parked: its beginning is kept, and the facts say so."""
+    member = await own_fleet.join()
+    size = member._connection.max_payload
+    await member.park(ParkedMessage(HOST1, b"x" * size, "cast-1", {"error": "MalformedMessage", "reason": "…" * 9_000}))
+    [kept] = await member.parked()
+    assert kept.body == b"x" * member.max_body
+    assert kept.facts["cut"] == f"the first {member.max_body} of {size} bytes are kept"
+    assert kept.facts["error"] == "MalformedMessage"
+
+
 async def test_broker_without_a_store(tmp_path: Path) -> None:
     """A broker that was started without JetStream is refused when a member connects, and the way out is told."""
     process = await asyncio.create_subprocess_exec(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from dataclasses import replace
 from typing import Self
 
 import msgspec
@@ -193,7 +194,9 @@ class NatsTransport:
         return listener
 
     async def park(self, message: ParkedMessage) -> None:
-        """See ``Transport.park``. Raises NoAnswer as ``cast`` does; facts that are too long are cut."""
+        """See ``Transport.park``. Raises NoAnswer as ``cast`` does; facts that are too long are cut, and so is a body that
+        only somebody without our limits can have sent: the fact ``cut`` says so."""
+        message = _fitting(message, self.max_body)
         room = self._connection.max_payload - HEADROOM // 2 - len(message.body)
         body = msgspec.msgpack.encode((_cut(message.facts, room), message.body))
         await self._put(self._subjects.park(message.address), message.address, body, message.message_id)
@@ -225,6 +228,13 @@ def _unpacked(message: Msg) -> ParkedMessage:
     except msgspec.DecodeError as error:
         facts, body = {"unreadable": f"parked by another version of midflight: {error}"}, message.data
     return ParkedMessage(address_in(subject_of(message)), body, message_id_of(message), facts)
+
+
+def _fitting(message: ParkedMessage, limit: int) -> ParkedMessage:
+    if len(message.body) <= limit:
+        return message
+    cut = f"the first {limit} of {len(message.body)} bytes are kept"
+    return replace(message, body=message.body[:limit], facts={"cut": cut, **message.facts})
 
 
 def _cut(facts: dict[str, str], room: int) -> dict[str, str]:
