@@ -6,7 +6,7 @@ import pickle
 import pytest
 
 from midflight import errors
-from midflight.errors import Conflict, MidflightError, NotDelivered, Unknown, VersionRejected
+from midflight.errors import Conflict, MidflightError, NotDelivered, StepBlocked, Unknown, UsageError, VersionRejected
 
 ALL = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, MidflightError)]
 REJECTED = VersionRejected(
@@ -56,3 +56,14 @@ def test_a_wrong_fact_is_a_type_error() -> None:
     """An error with a hole in its message is never raised."""
     with pytest.raises(TypeError, match="Conflict takes object, field, actual, expected; received object"):
         Conflict(object="Instance")  # type: ignore[call-arg]
+
+
+def test_a_message_ends_once() -> None:
+    """A fact that is a sentence itself brings its own full stop; what is no end of a sentence stays."""
+    assert str(UsageError(reason="Give it up.")) == "Give it up."
+    assert (
+        str(StepBlocked(step="Rolling", reason="it is (so to say) mad!"))
+        == "Rolling is refused: it is (so to say) mad!"
+    )
+    assert str(UsageError(reason="and so on...")) == "and so on..."
+    assert str(UsageError(reason="look in ../x")) == "look in ../x."

@@ -168,6 +168,26 @@ async def test_schema_too_old(world: World, tmp_path: Path) -> None:
     assert not empty.exists()
 
 
+async def test_a_view_that_cannot_be_kept(world: World) -> None:
+    """Where the file of the view is a folder, the start says so in one line."""
+    (world.folder / "state" / "api-h1.view.msgpack").mkdir(parents=True)
+    async with world.running("conductor"):
+        with pytest.raises(
+            ConfigError, match=r"api-h1.view.msgpack: \[midflight\] state: the view of the fleet cannot be"
+        ):
+            async with world.running("api"):
+                pass
+
+
+async def test_a_host_without_an_end(world: World) -> None:
+    """A name of more than 63 letters is no host's."""
+    async with world.running("conductor", "h" * 63):
+        pass
+    with pytest.raises(UsageError, match="expected 1 to 63 letters, digits, - and _"):
+        async with world.running("conductor", "h" * 64):
+            pass
+
+
 async def test_wrong_host(world: World) -> None:
     """A host that no address can carry is refused with the way out."""
     with pytest.raises(UsageError, match="'h1.example.org'.*--host"):

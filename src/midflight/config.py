@@ -114,6 +114,10 @@ def _check_own(path: Path, own: Any) -> None:
         if name in own:
             hint = f": it is the table {_PLACES[name]}" if name in _PLACES else ""
             raise ConfigError(path=str(path), where="[midflight]", reason=f"unknown field `{name}`{hint}")
+    known = [name for name in Config.__struct_fields__ if name not in ("path", *_PLACES)]
+    if unknown := own.keys() - {*known}:
+        reason = f"Object contains unknown field `{min(unknown)}`; known are {', '.join(known)}"
+        raise ConfigError(path=str(path), where="[midflight]", reason=reason)
 
 
 def _beside(path: Path, files: Any) -> Any:

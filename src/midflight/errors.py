@@ -50,8 +50,12 @@ stay on the error as attributes and travel with it.
 from __future__ import annotations
 
 import inspect
+import re
 import textwrap
 from typing import Any, ClassVar, dataclass_transform
+
+_TWO_STOPS = re.compile(r"(?<=[\w)'\"`])(\.\.\.|[.?!…])\.(?= |$)")
+"""What a fact that is a sentence itself, and the full stop of the message behind it, make together."""
 
 
 @dataclass_transform(kw_only_default=True)
@@ -81,7 +85,8 @@ class MidflightError(Exception):
 
     def __str__(self) -> str:
         paragraph = inspect.cleandoc(type(self).__doc__ or "").split("\n\n")[0]
-        return textwrap.shorten(paragraph, 10_000).format(**self.facts)
+        text = textwrap.shorten(paragraph, 10_000).format(**self.facts)
+        return _TWO_STOPS.sub(r"\1", text)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (_rebuild, (type(self), self.facts))
@@ -351,6 +356,7 @@ class SchemaBusy(DatabaseError):
 class SchemaBroken(DatabaseError):
     """Revision {revision} did not do what it promised: {reason}. Nothing of it was kept."""
 
+    exit_code = 64
     revision: str
     reason: str
 

@@ -42,7 +42,7 @@ from midflight.transports import connect
 from midflight.transports.base import Address
 from midflight.versions import Manifest
 
-_HOST, _ODD = re.compile(r"[A-Za-z0-9_-]+"), re.compile(r"[^A-Za-z0-9_-]")
+_HOST, _ODD = re.compile(r"[A-Za-z0-9_-]{1,63}"), re.compile(r"[^A-Za-z0-9_-]")
 _FIRST_PASSED = 3
 """The file descriptor of the first socket that a supervisor passes."""
 
@@ -373,7 +373,8 @@ async def _ended(task: asyncio.Task[None]) -> None:
 
 def _host(host: str) -> str:
     if not _HOST.fullmatch(host):
-        raise UsageError(reason=f"received host {host!r}, expected letters, digits, - and _: give another with --host")
+        reason = f"received host {host[:100]!r}, expected 1 to 63 letters, digits, - and _: give another with --host"
+        raise UsageError(reason=reason)
     return host
 
 

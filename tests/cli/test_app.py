@@ -43,7 +43,11 @@ def test_the_version_is_the_packages(midflight: Command) -> None:
         (["db", "expand", "--jason"], "Unknown option: --jason. Did you mean --json?"),
         (["db", "expand", "now"], "received 'now', which is more than the command takes"),
         (["run"], 'Command "run" parameter SERVICE requires an argument'),
-        (["data", "run", "-n", "ten"], 'Invalid value for -n: unable to convert "ten" into int'),
+        (["data", "run", "-n", "ten"], "Invalid value for -n: received 'ten', expected a whole number of rows"),
+        (["upgrade", "check", "soak", "--wait", "-5s"], "received '-5s', expected a duration like 10s, 30m or 2h"),
+        (["data", "run", "-n", "-3"], "received '-3', expected a whole number of rows"),
+        (["data", "run", "-n", "1.5"], "Invalid value for -n: received '1.5', expected a whole number of rows"),
+        (["data", "run", "-n", "9" * 23], "expected a whole number of rows from 1 to 999999999"),
         (["upgrade", "check", "soak", "--wait", "often"], "received 'often', expected a duration like 10s, 30m or 2h"),
     ],
 )
@@ -75,7 +79,7 @@ def test_help_through_a_pipe_is_not_folded(midflight: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "kind", "code"),
     [(["fleet", "list"], "NoConductor", 75), (["data", "run", "-n", "0"], "UsageError", 64),
-     (["db", "expnd"], "UnknownCommandError", 64)],
+     (["db", "expnd"], "UsageError", 64)],
 )  # fmt: skip
 def test_an_error_is_a_document_too(midflight: Command, shop: Shop, arguments: list[str], kind: str, code: int) -> None:
     """With --json a machine reads on standard output what a person reads on standard error."""
@@ -113,6 +117,13 @@ def test_a_poor_locale_is_no_reason_to_say_nothing(shop: Shop) -> None:
     shop.configure()
     poor = _written_to("", "release", "diff", "nöne", PYTHONIOENCODING="ascii")
     assert (poor.returncode, b"n\\xf6ne" in poor.stderr, b"Traceback" in poor.stderr) == (64, True, False)
+
+
+@pytest.mark.parametrize("arguments", [["pin", "set", "\udcff"], ["run", "shop", "--host", "\udcff"]])
+def test_what_is_no_text_is_refused(midflight: Command, shop: Shop, arguments: list[str]) -> None:
+    """A byte of another encoding is nobody's name."""
+    outcome = midflight(*arguments)
+    assert (outcome.code, outcome.err) == (64, "error: received '\\udcff', expected text in UTF-8.\n")
 
 
 def test_an_error_of_midflight_is_one_line_with_its_own_exit_code(midflight: Command, shop: Shop) -> None:

@@ -56,7 +56,7 @@ def test_a_wrong_name_and_a_wrong_number_are_refused(midflight: Command, shop: S
     wrong_name, wrong_number = midflight("data", "run", "flavors"), midflight("data", "run", "-n", "0")
     assert (wrong_name.code, wrong_number.code) == (64, 64)
     assert "it has prices_become_cents" in wrong_name.err
-    assert "received -n 0, expected at least 1 row" in wrong_number.err
+    assert "received '0', expected a whole number of rows from 1" in wrong_number.err
 
 
 def test_list_says_how_far_each_has_come(midflight: Command, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,7 @@
 from collections.abc import Callable
 
+import pytest
+
 from tests.cli.street import Outcome, Shop
 
 Command = Callable[..., Outcome]
@@ -42,9 +44,32 @@ def test_a_mistake_in_a_revision_is_named_and_nothing_is_kept(midflight: Command
     assert "Colum" in outcome.err
 
 
-def test_a_database_that_cannot_be_opened_exits_75(midflight: Command, shop: Shop) -> None:
-    """Its URL is named."""
-    shop.configure(database="sqlite:////nowhere/at/all/shop.db")
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        (
+            "sqlite:////nowhere/at/all/shop.db",
+            "shop.db cannot be opened: the folder /nowhere/at/all does not exist",
+        ),
+        ("sqlite:////", "cannot be opened: it is a folder. Mend [midflight] database"),
+        ("sqlite:///shop.py", "shop.py cannot be opened: file is not a database"),
+        ("sqlite:///shop.db?mode=ro", "has arguments behind a question mark"),
+    ],
+)
+def test_a_database_that_can_never_be_opened_exits_64(midflight: Command, shop: Shop, url: str, said: str) -> None:
+    """Its URL is named, and why it is none: to try again would be of no use."""
+    shop.configure(database=url)
     outcome = midflight("db", "expand")
-    assert outcome.code == 75
-    assert "/nowhere/at/all/shop.db" in outcome.err
+    assert (outcome.code, outcome.err.count("\n")) == (64, 1)
+    assert said in outcome.err
+
+
+def test_a_mistake_in_a_revision_exits_64(midflight: Command, shop: Shop) -> None:
+    """With its file and the statement, in one line."""
+    shop.configure(database=f"sqlite:///{shop.folder}/shop.db")
+    [first, *_] = sorted((shop.folder / "schema" / "expand").glob("*.py"))
+    first.write_text(first.read_text() + '\n\ndef upgrade():\n    op.execute("CREATE TABEL\\n x")\n')
+    outcome = midflight("db", "expand")
+    assert (outcome.code, outcome.err.count("\n")) == (64, 1)
+    assert f"({first.name})" in outcome.err
+    assert 'near "TABEL": syntax error, in: CREATE TABEL x' in outcome.err

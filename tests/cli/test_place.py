@@ -36,7 +36,7 @@ def test_a_missing_file_names_the_three_ways(
         ('[midflight]\nproject = "shop:project"\n', "[midflight]: Object missing required field `broker`"),
         (
             '[midflight]\nproject = "shop:project"\nbroker = "memory:x"\nborker = 1\n',
-            "[midflight]: Object contains unknown field `borker`",
+            "[midflight]: Object contains unknown field `borker`; known are project, broker, database,",
         ),
         (
             '[midflight]\nproject = "shop:project"\nbroker = "ftp://x"\n',

@@ -124,6 +124,13 @@ def test_an_unknown_step_is_refused(midflight: Command) -> None:
     assert "expected one of prepare, schema, pin, control, soak, roll, unpin, data, finalize" in outcome.err
 
 
+def test_a_window_is_for_the_soak(midflight: Command, shop: Shop) -> None:
+    """With another step it is refused, not passed over."""
+    outcome = midflight("upgrade", "check", "roll", "--window", "10s")
+    assert (outcome.code, outcome.err.count("\n")) == (64, 1)
+    assert "received --window for step roll, which has none" in outcome.err
+
+
 def test_finalize_is_blocked_by_name(midflight: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """2, even with --yes; nothing is asked of anybody."""
     operator = employ(monkeypatch, FakeOperator(shops("kilo", "juno")))

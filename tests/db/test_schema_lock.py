@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -42,6 +45,31 @@ def test_age(tmp_path: Path, seconds: int, words: str) -> None:
         assert (
             refusal(path) == f"Another schema change is running: process 77 on db1, {words}. Try again when it is done."
         )
+
+
+def test_an_owner_that_goes_while_it_is_looked_for(tmp_path: Path) -> None:
+    """Who finds no signature tries once more before it speaks of an owner that nobody knows."""
+    path = tmp_path / "x.db"
+    with ExitStack() as owner, ThreadPoolExecutor() as others:
+        owner.enter_context(schema_lock(path))
+        Path(f"{path}.schema-lock").write_text("")
+        second = others.submit(_own, path)
+        time.sleep(0.2)
+        owner.close()
+        assert second.result() == "owned"
+
+
+def _own(path: Path) -> str:
+    with schema_lock(path):
+        return "owned"
+
+
+def test_a_change_that_fails_leaves_no_signature(tmp_path: Path) -> None:
+    """Who comes next is not told of an owner that is no more."""
+    path = tmp_path / "x.db"
+    with pytest.raises(KeyError), schema_lock(path):
+        raise KeyError
+    assert Path(f"{path}.schema-lock").read_text() == ""
 
 
 def test_unsigned(tmp_path: Path) -> None:

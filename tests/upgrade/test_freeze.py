@@ -35,6 +35,21 @@ def test_midflights_own_objects_and_interfaces_are_in_it(tmp_path: Path) -> None
     assert content["objects"]["Member"]["fields"]["id"] == "str, read-only"
 
 
+def test_a_name_without_an_end_is_refused(tmp_path: Path) -> None:
+    """No file can be called so."""
+    with pytest.raises(UsageError, match="expected up to 100 letters, digits, - and _") as refused:
+        freeze(cloudlet(tmp_path), "x" * 20_000)
+    assert len(str(refused.value)) < 300
+
+
+def test_a_fix_of_nothing_is_refused(tmp_path: Path) -> None:
+    """A fix belongs to a release that is frozen."""
+    freeze(cloudlet(tmp_path), "kilo")
+    with pytest.raises(UsageError, match=r"nova.1 would be a fix of nova, which is not frozen; frozen are kilo\."):
+        freeze(cloudlet(tmp_path), "nova.1")
+    assert not (tmp_path / "nova.1.toml").exists()
+
+
 def test_the_same_code_gives_the_same_text(tmp_path: Path) -> None:
     """Whatever the order in which the project lists its objects."""
     texts = [

@@ -41,6 +41,14 @@ async def test_a_soak_lasts_as_long_as_its_window() -> None:
     assert len(seen) >= 3
 
 
+@pytest.mark.parametrize(("wait", "window"), [(None, 0.0), (0.0, None), (5.0, 0.0)])
+async def test_a_soak_of_no_time_is_one_look(wait: float | None, window: float | None) -> None:
+    """A window, or a wait, of nothing is not the default one."""
+    look, seen = film([MIXED])
+    verdict = await watch(look, KILO, SOAK, wait=wait, window=window)
+    assert (verdict.status, len(seen)) == (Status.PASS, 1)
+
+
 async def test_a_soak_that_cannot_pass_any_more_ends_at_once() -> None:
     """A rejection in the only window there is time for."""
     look, seen = film([DIRTY])

@@ -75,14 +75,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(given: list[str], out: Output) -> int:
     try:
         telemetry.configure(level=_log_level(os.environ))
+        _refuse_bytes(given)
         app = build()
         _refuse_half(app, given)
         answer = app(given, exit_on_error=False, print_error=False)
         return answer if isinstance(answer, int) else 0
     except CycloptsError as wrong:
-        return _fail(out, wrong, _usage(wrong), USAGE)
+        return _fail(out, UsageError.__name__, _usage(wrong), USAGE)
     except MidflightError as wrong:
-        return _fail(out, wrong, str(wrong), wrong.exit_code)
+        return _fail(out, type(wrong).__name__, str(wrong), wrong.exit_code)
     except KeyboardInterrupt:
         return INTERRUPTED
     except NotWritten:
@@ -90,7 +91,16 @@ def _run(given: list[str], out: Output) -> int:
     except Exception as wrong:  # noqa: BLE001  # whatever else it is, an operator gets one line and an exit code
         telemetry.log.critical("cli.crashed", exc_info=True)
         said = f"this is a bug in midflight or in the project: {wrong!r}; the log has its traceback."
-        return _fail(out, wrong, said, INTERNAL)
+        return _fail(out, type(wrong).__name__, said, INTERNAL)
+
+
+def _refuse_bytes(given: list[str]) -> None:
+    """What is no text comes as half characters, which nothing can be called, and no message can carry."""
+    for word in given:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise UsageError(reason=f"received {word!r}, expected text in UTF-8") from None
 
 
 def _refuse_half(app: App, given: list[str]) -> None:
@@ -116,9 +126,9 @@ def _usage(wrong: CycloptsError) -> str:
     return f"{text.rstrip('.')}. See --help."
 
 
-def _fail(out: Output, wrong: Exception, message: str, code: int) -> int:
+def _fail(out: Output, kind: str, message: str, code: int) -> int:
     print(f"error: {printable(message)}", file=sys.stderr)
-    out.document({"error": {"kind": type(wrong).__name__, "message": message, "exit_code": code}})
+    out.document({"error": {"kind": kind, "message": message, "exit_code": code}})
     return code
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from cyclopts import App
 
-from cyclopts import App, Parameter
-
-from midflight.cli.options import ConfigFile, Json
+from midflight.cli.options import ConfigFile, Json, Rows
 from midflight.cli.output import Output
 from midflight.cli.place import open_place
 from midflight.conductor.interface import MigrationState, SweepResult
-from midflight.errors import UsageError
 from midflight.project import Project
 from midflight.upgrade.operator import Operator, operating
 from midflight.upgrade.roster import ago
@@ -19,8 +16,6 @@ app = App(name="data", help="Online data migrations: let rows catch up while eve
 
 CHUNK = 100
 """Rows at once where the operator does not say."""
-
-Rows = Annotated[int | None, Parameter(name=("-n", "--rows"))]
 
 
 @app.command
@@ -38,8 +33,6 @@ async def run(name: str | None = None, /, *, rows: Rows = None, config: ConfigFi
         Migrate one chunk of at most so many rows; else go on until nothing more can be done now.
     """
     out, place = Output(json=json), open_place(config)
-    if rows is not None and rows < 1:
-        raise UsageError(reason=f"received -n {rows}, expected at least 1 row")
     results: list[SweepResult] = []
     async with operating(place.config, place.project) as operator:
         chosen = _chosen(place.project, name)

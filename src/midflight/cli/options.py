@@ -30,9 +30,21 @@ class Duration(float):
     """Seconds, written as 10, 10s, 30m or 2h."""
 
 
+def _rows(_type: Any, tokens: Sequence[Token]) -> int:
+    text = tokens[0].value
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not int(text):
+        raise ValueError(f"received {text!r}, expected a whole number of rows from 1 to 999999999")
+    return int(text)
+
+
+Rows = Annotated[int | None, Parameter(name=("-n", "--rows"), converter=_rows, allow_leading_hyphen=True)]
+
+
 def _convert(_type: Any, tokens: Sequence[Token]) -> Duration:
     return Duration(seconds(tokens[0].value))
 
 
-Wait = Annotated[Duration, Parameter(converter=_convert, show_default=lambda value: f"{value:g}s")]
-MaybeWait = Annotated[Duration | None, Parameter(converter=_convert)]
+Wait = Annotated[
+    Duration, Parameter(converter=_convert, allow_leading_hyphen=True, show_default=lambda value: f"{value:g}s")
+]
+MaybeWait = Annotated[Duration | None, Parameter(converter=_convert, allow_leading_hyphen=True)]

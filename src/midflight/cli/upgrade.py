@@ -104,6 +104,8 @@ async def check(
     if chosen is None:
         names = ", ".join(each.name for each in planning.STEPS)
         raise UsageError(reason=f"received step {step!r}, expected one of {names}")
+    if window is not None and chosen.gate is not gates.soak:
+        raise UsageError(reason=f"received --window for step {chosen.name}, which has none: only soak does")
     aim = _aim(place, to)
     async with operating(place.config, place.project) as operator:
         verdict = await watch(operator.fleet, aim, chosen, wait=wait, window=window)

@@ -12,7 +12,7 @@ from midflight.conductor.floors import PinFloors, made_at
 from midflight.conductor.interface import FleetView, Member, MemberAPI, State
 from midflight.conductor.rejections import MOST_TOLD
 from midflight.context import Context
-from midflight.errors import DatabaseBusy, MidflightError, NotAMember, NotDelivered, OutsideWindow, Unknown
+from midflight.errors import ConfigError, DatabaseBusy, MidflightError, NotAMember, NotDelivered, OutsideWindow, Unknown
 from midflight.objects import wire
 from midflight.objects.kinds import kind_of
 from midflight.objects.shape import object_kind
@@ -65,10 +65,14 @@ class ViewFile:
         return view
 
     def write(self, view: FleetView) -> None:
-        """Keep a view; a kill in the middle leaves the one before."""
+        """Keep a view; a kill in the middle leaves the one before. Raises ConfigError where it cannot be kept."""
         fresh = self._path.with_suffix(".new")
-        fresh.write_bytes(wire.encode(view))
-        fresh.replace(self._path)
+        try:
+            fresh.write_bytes(wire.encode(view))
+            fresh.replace(self._path)
+        except OSError as wrong:
+            reason = f"the view of the fleet cannot be kept: {wrong.strerror}"
+            raise ConfigError(path=str(self._path), where="[midflight] state", reason=reason) from None
 
 
 class Membership:

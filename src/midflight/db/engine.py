@@ -34,6 +34,9 @@ def parse(url: str) -> URL:
     if parsed.drivername not in ("sqlite", "sqlite+pysqlite"):
         reason = f"the scheme {parsed.drivername!r} is unknown; expected sqlite:///PATH"
         raise NoDatabaseUrl(url=public_url(url), reason=reason)
+    if parsed.query:
+        reason = "it has arguments behind a question mark, which midflight does not take; expected sqlite:///PATH"
+        raise NoDatabaseUrl(url=public_url(url), reason=reason)
     return parsed
 
 

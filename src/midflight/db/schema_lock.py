@@ -29,17 +29,29 @@ def schema_lock(database: Path) -> Iterator[None]:
     try:
         _take(file)
         _sign(file)
-        yield
-        os.ftruncate(file, 0)
+        try:
+            yield
+        finally:
+            os.ftruncate(file, 0)
     finally:
         os.close(file)
 
 
 def _take(file: int) -> None:
+    """Two tries: an owner of which there is no signature may have gone while it was looked for."""
+    if not _is_taken(file):
+        return
+    owner = _owner(file)
+    if owner is not None or _is_taken(file):
+        raise _busy(owner)
+
+
+def _is_taken(file: int) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise _busy(file) from None
+        return True
+    return False
 
 
 def _sign(file: int) -> None:
@@ -48,8 +60,7 @@ def _sign(file: int) -> None:
     os.pwrite(file, json.dumps(owner).encode(), 0)
 
 
-def _busy(file: int) -> SchemaBusy:
-    owner = _owner(file)
+def _busy(owner: dict[str, str] | None) -> SchemaBusy:
     if owner is None:
         return SchemaBusy(owner="a process that has not signed", host="some host", age="a moment")
     age = (now() - datetime.fromisoformat(owner["since"])).total_seconds()

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
-from midflight.errors import DatabaseBusy, DatabaseUnreachable, InvalidValue
+from midflight.errors import DatabaseBusy, DatabaseUnreachable, InvalidValue, NoDatabaseUrl
 
 BUSY_SECONDS = 5.0
 """How long a transaction waits for the write lock of another process."""
@@ -52,10 +52,6 @@ def index_names(connection: Connection) -> set[tuple[str, str]]:
 def why_not(url: URL, wrong: DBAPIError) -> str:
     """What keeps a database from being opened, in words that lead to the mistake."""
     file = file_of(url)
-    if file is not None and not file.parent.is_dir():
-        return f"the folder {file.parent} does not exist"
-    if file is not None and file.is_dir():
-        return "it is a folder"
     if file is not None and file.exists() and not os.access(file, os.R_OK | os.W_OK):
         return "this process may not read and write the file"
     if file is not None and not os.access(file.parent, os.W_OK | os.X_OK):
@@ -63,11 +59,24 @@ def why_not(url: URL, wrong: DBAPIError) -> str:
     return str(wrong.orig)
 
 
+def _mistake(file: Path | None, code: int) -> str:
+    """Why no database can ever be there, so that trying again is of no use; empty where one may be."""
+    if code == sqlite3.SQLITE_NOTADB:
+        return "file is not a database"
+    if file is None or code != sqlite3.SQLITE_CANTOPEN:
+        return ""
+    if not file.parent.is_dir():
+        return f"the folder {file.parent} does not exist"
+    return "it is a folder" if file.is_dir() else ""
+
+
 def translate(url: URL, wrong: DBAPIError) -> DatabaseBusy | DatabaseUnreachable | None:
     """Our error for a driver's error, or None for one that is the business of who wrote the statement."""
     code = getattr(wrong.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & _PRIMARY
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return DatabaseBusy(url=url.render_as_string(), seconds=BUSY_SECONDS)
+    if mistake := _mistake(file_of(url), code):
+        return NoDatabaseUrl(url=url.render_as_string(), reason=mistake)
     if code in _UNUSABLE:
         return DatabaseUnreachable(url=url.render_as_string(), reason=why_not(url, wrong))
     if code == sqlite3.SQLITE_READONLY and _is_guarded(file_of(url)):

@@ -194,8 +194,8 @@ class NatsTransport:
         return listener
 
     async def park(self, message: ParkedMessage) -> None:
-        """See ``Transport.park``. Raises NoAnswer as ``cast`` does; facts that are too long are cut, and so is a body that
-        only somebody without our limits can have sent: the fact ``cut`` says so."""
+        """See ``Transport.park``. Raises NoAnswer as ``cast`` does; facts that are too long are cut. So is a body that
+        only somebody without our limits can have sent, and the fact ``cut`` says so."""
         message = _fitting(message, self.max_body)
         room = self._connection.max_payload - HEADROOM // 2 - len(message.body)
         body = msgspec.msgpack.encode((_cut(message.facts, room), message.body))

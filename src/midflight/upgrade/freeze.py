@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from midflight.errors import StepBlocked
+from midflight.errors import StepBlocked, UsageError
 from midflight.objects.contract import Words
 from midflight.project import Project
 from midflight.upgrade.check import check
 from midflight.upgrade.frozen import KINDS, path_of, read, render
 from midflight.upgrade.wording import differences, project_in_words
+from midflight.versions import Release
 
 _SHOWN = 12
 
@@ -31,6 +32,7 @@ def freeze(project: Project, name: str) -> Frozen:
     the releases in the skew window; UsageError for an impossible name; ProjectError without a folder for releases.
     """
     path = path_of(project, name)
+    _has_a_family(project, name)
     content = project_in_words(project)
     if path.exists():
         return _same(path, name, content)
@@ -39,6 +41,14 @@ def freeze(project: Project, name: str) -> Frozen:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(render(name, sequence, content))
     return Frozen(path, sequence, written=True)
+
+
+def _has_a_family(project: Project, name: str) -> None:
+    """A fix is the fix of a release."""
+    family, known = Release.family_of(name), [release.name for release in project.releases]
+    if family not in (name, *known):
+        reason = f"{name} would be a fix of {family}, which is not frozen; frozen are {', '.join(known) or 'none'}"
+        raise UsageError(reason=reason)
 
 
 def _same(path: Path, name: str, content: Words) -> Frozen:

@@ -18,6 +18,7 @@ from midflight.project import Project
 from midflight.upgrade.reading import Said, said
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[0-9]+)?")
+_LONGEST = 100
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 KINDS = ("objects", "interfaces", "errors")
@@ -33,8 +34,9 @@ FRAMEWORK_HEADER = "\n\n# What midflight itself says on the wire; its versions a
 def path_of(project: Project, name: str) -> Path:
     """Where a release of this name is frozen. Raises UsageError for an impossible name, ProjectError without a folder
     for releases."""
-    if not _NAME.fullmatch(name):
-        raise UsageError(reason=f"received release name {name!r}, expected letters, digits, - and _: kilo, or kilo.1")
+    if not _NAME.fullmatch(name) or len(name) > _LONGEST:
+        expected = f"up to {_LONGEST} letters, digits, - and _: kilo, or kilo.1"
+        raise UsageError(reason=f"received release name {name[:_LONGEST]!r}, expected {expected}")
     if project.releases_dir is None:
         reason = "has no folder for releases: Project(releases=Path(…))"
         raise ProjectError(where=f"project {project.name}", reason=reason)

@@ -30,7 +30,8 @@ async def watch(look: Look, aim: Aim, step: Step, *, wait: float | None, window:
     A look that finds no conductor is a missing fact. Raises NoConductor or Unknown when not one look found any.
     """
     soaks = step.gate is gates.soak
-    window = window or wait or WINDOW
+    if window is None:
+        window = WINDOW if wait is None else wait
     judge: Judge = Soak(aim, window) if soaks else Asked(aim, step)
     eyes = _Eyes(look, judge, step.name)
     now = time.monotonic()
