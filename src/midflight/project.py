@@ -64,7 +64,7 @@ CONDUCTOR = "conductor"
 
 OWN_NAMES = {
     "Fleet", "FleetView", "JournalEntry", "Member", "MigrationState", "ProofResult", "RunResult", "SweepResult",
-    "conductor", "member",
+    "VersionsAtRest", "conductor", "member",
 }  # fmt: skip
 """What midflight's own objects and interfaces are called on the wire, and so no project's may be."""
 
