@@ -272,7 +272,9 @@ MUST = r"service plain: run must be an @asynccontextmanager that yields a list o
 )
 async def test_mistakes_in_run(world: World, run: Any, said: str) -> None:
     """A run that is none is told in one line with the service's name, and exits 64."""
-    project = Project("shop", interfaces=[juno.ComputeAPI], objects=[juno.Machine, juno.Disk], services=[Service("plain", run)])
+    project = Project(
+        "shop", interfaces=[juno.ComputeAPI], objects=[juno.Machine, juno.Disk], services=[Service("plain", run)]
+    )
     async with world.running("conductor"):
         with pytest.raises(ProjectError, match=said) as refused:
             async with RunningService.running(project, world.config("agent"), "plain", "h1"):

@@ -160,7 +160,8 @@ def _name(argument: str, name: str) -> None:
 
 def _each(argument: str, items: Iterable[T], expected: str, kind: type = object) -> tuple[T, ...]:
     """The items of an argument, each of them once."""
-    whole = isinstance(items, Iterable) and not isinstance(items, str | bytes | type)
+    given: Any = items
+    whole = isinstance(given, Iterable) and not isinstance(given, str | bytes | type)
     _expect(argument, items, whole, f"a list of {expected}")
     found: list[T] = []
     for item in items:
