@@ -65,5 +65,5 @@ def test_a_message_ends_once() -> None:
         str(StepBlocked(step="Rolling", reason="it is (so to say) mad!"))
         == "Rolling is refused: it is (so to say) mad!"
     )
-    assert str(UsageError(reason="and so on...")) == "and so on..."
+    assert str(UsageError(reason="and so on…")) == "and so on…."
     assert str(UsageError(reason="look in ../x")) == "look in ../x."

@@ -54,7 +54,7 @@ import re
 import textwrap
 from typing import Any, ClassVar, dataclass_transform
 
-_TWO_STOPS = re.compile(r"(?<=[\w)'\"`])(\.\.\.|[.?!…])\.(?= |$)")
+_TWO_STOPS = re.compile(r"(?<=[\w)'\"`])([.?!])\.(?= |$)")
 """What a fact that is a sentence itself, and the full stop of the message behind it, make together."""
 
 
