@@ -1,13 +1,14 @@
 """Named backports and forwardports that refuse, lose something, or are wrong."""
 
 import traceback
+from typing import Any
 
 import msgspec
 import pytest
 
 from midflight import CannotBackport, VersionedObject, Wire, backport, field, forwardport, telemetry
 from midflight.errors import PinnedOut, RewriteFailed
-from midflight.objects import wire
+from midflight.objects import tracking, wire
 from midflight.objects.registry import Registry
 from midflight.versions import Manifest, Version
 
@@ -112,3 +113,76 @@ def test_what_a_lossy_backport_would_lose_of_a_change_is_refused() -> None:
     door.reset_changes()
     door.width = 80
     wire.encode(door, OLDEST)
+
+
+class Room(VersionedObject, version="1.3"):
+    windows: list[Door] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)
+    paint: str = ""
+    carpet: str = ""
+
+    @backport(before="1.3")
+    def some_had_other_names(self, wire: Wire) -> None:
+        """Before 1.3 windows were openings, notes were remarks, and paint was a colour."""
+        wire["openings"], wire["remarks"] = wire.pop("windows"), wire.pop("notes")
+        wire["colour"] = wire.pop("paint")
+
+    @backport(before="1.2", lossy=True)
+    def colours_were_two(self, wire: Wire) -> None:
+        """Before 1.2 a room was dark or bright."""
+        wire["colour"] = "dark" if wire["colour"] == "black" else "bright"
+
+    @backport(before="1.1")
+    def there_were_no_carpets(self, wire: Wire) -> None:
+        """Before 1.1 nobody had a carpet, and remarks were a rug."""
+        del wire["carpet"]
+        wire["rug"] = wire.pop("remarks")
+
+    @staticmethod
+    @forwardport(since="1.3")
+    def openings_are_windows(wire: Wire) -> None:
+        """Since 1.3 openings are windows."""
+        wire["windows"] = wire.pop("openings")
+
+
+def room_for(minor: int, **changes: Any) -> Any:
+    """What a peer with Room 1.minor is sent of a room that was loaded and changed."""
+    room = Room(windows=[Door(width=90)], notes={"a": "b"})
+    room.reset_changes()
+    for name, value in changes.items():
+        setattr(room, name, value)
+    return plain(room, minor)
+
+
+def plain(room: Room, minor: int) -> Any:
+    """The wire form."""
+    return msgspec.msgpack.decode(wire.encode(room, Manifest({"Room": Version(1, minor), "Door": Version(1, 2)})))
+
+
+def test_a_change_moves_with_what_a_backport_renames() -> None:
+    """Else an older conductor would acknowledge a save of nothing. It has changed in the same parts."""
+    assert room_for(2, paint="red")["~"] == ["colour"]
+    room = Room(windows=[Door(width=90)], notes={"a": "b"})
+    room.reset_changes()
+    room.windows[0].width = 80
+    room.notes["c"] = "d"
+    form = plain(room, 2)
+    assert (form["~"], form["openings"][0]["~"]) == (["openings.*", 'remarks["c"]'], ["width"])
+    assert room_for(2, carpet="wool")["~"] == ["carpet"]
+
+
+def test_a_change_moves_with_what_a_forwardport_renames() -> None:
+    """In the same parts, so that what the older form could not carry stays as it is kept."""
+    form = room_for(2)
+    kind = Registry([Door, Room]).kind(Room)
+    back = wire.decode(msgspec.msgpack.encode(form | {"~": ["openings.*"]}), kind)
+    assert tracking.marks(back) == {"windows.*"}
+
+
+def test_a_changed_field_that_a_backport_takes_out_is_refused() -> None:
+    """Whether it says that it is lossy or not, and by the name that the field has here."""
+    assert "carpet" not in room_for(0)
+    with pytest.raises(PinnedOut, match="Room.carpet = 'wool' needs Room 1.1; the peer understands Room 1.0"):
+        room_for(0, carpet="wool")
+    with pytest.raises(PinnedOut, match="Room.paint = 'red' needs Room 1.2; the peer understands Room 1.1"):
+        room_for(1, paint="red")

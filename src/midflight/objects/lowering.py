@@ -71,7 +71,7 @@ class Lowering:
             if self.where != REPLY and changes.matter(name):
                 raise self._pinned_out(obj, name, f"{shape.name} {since}", f"{shape.name} {target}")
 
-        lossy = bring_back(shape, obj, wire, target, refuse)
+        lossy, changes.marks = bring_back(shape, obj, wire, target, changes.marks, refuse)
         if target < shape.version:
             labels = {"lossy": "yes"} if lossy else {}
             telemetry.count(
@@ -141,6 +141,8 @@ class _Changes:
 
     def __init__(self, marks: set[str], *, whole: bool) -> None:
         self._marks, self._whole = marks, whole
+        self.marks = marks
+        """By the names of the peer's version, once the backports have run."""
 
     def matter(self, name: str) -> bool:
         """Whether the peer is to keep this field."""
@@ -156,7 +158,7 @@ class _Changes:
 
     def of(self, wire: dict[str, Any]) -> dict[str, list[str]]:
         """As they travel: those of fields that the peer can take."""
-        return {CHANGED: sorted(of_fields(self._marks, wire))} if self._marks else {}
+        return {CHANGED: sorted(of_fields(self.marks, wire))} if self.marks else {}
 
 
 def _hashable(plain: Any) -> Any:

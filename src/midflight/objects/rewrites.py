@@ -48,24 +48,72 @@ def is_lossy(backport: Callable[..., None]) -> bool:
 
 
 def bring_back(
-    shape: Rewritten, obj: Any, wire: dict[str, Any], target: Version, refuse: Callable[[str, Version], None]
-) -> bool:
-    """Rewrite the wire form for an older peer, newest step first; whether a lossy backport was among them.
+    shape: Rewritten, obj: Any, wire: dict[str, Any], target: Version, marks: set[str],
+    refuse: Callable[[str, Version], None],
+) -> tuple[bool, set[str]]:  # fmt: skip
+    """Rewrite the wire form for an older peer, newest step first; whether a lossy backport was among them, and the
+    marks of the changes by the names that they have then.
 
     Each field that a lossy one has rewritten is shown to ``refuse``, with the version that has the whole of it: if it
-    was to be kept, a part of it would be lost. Raises what that raises, CannotBackport where a backport refuses, and
-    RewriteFailed where one is wrong.
+    was to be kept, a part of it would be lost. So is a changed one that any backport has taken out and written nothing
+    for. Raises what that raises, CannotBackport where a backport refuses, and RewriteFailed where one is wrong.
     """
-    lossy = False
+    lossy, ours = False, _Names()
     for before, rewrite in shape.backports:
         if target < before:
-            whole = dict(wire) if is_lossy(rewrite) else wire
+            whole = copy.deepcopy(wire) if marks or is_lossy(rewrite) else wire
             _say_older(shape, rewrite, obj, wire, target)
-            for name in whole if is_lossy(rewrite) else ():
-                if name in shape.fields and (name not in wire or wire[name] != whole[name]):
-                    refuse(name, before)
-            lossy = lossy or is_lossy(rewrite)
-    return lossy
+            step = _Step(whole, wire)
+            for name in step.rewritten if is_lossy(rewrite) else step.dropped(marks):
+                if ours[name] in shape.fields:
+                    refuse(ours[name], before)
+            ours.follow(step, marks)
+            marks, lossy = step.moved(marks), lossy or is_lossy(rewrite)
+    return lossy, marks
+
+
+class _Step:
+    """What one rewrite did to a wire form."""
+
+    def __init__(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+        self._before, self._after = before, after
+        self.written = [name for name in after if name not in before or after[name] != before[name]]
+        self.rewritten = [name for name in before if name not in after or after[name] != before[name]]
+        fresh = [name for name in after if name not in before]
+        self.renamed = {
+            was: [name for name in fresh if after[name] == before[was]] for was in before.keys() - after.keys()
+        }
+
+    def taken(self, marks: set[str]) -> set[str]:
+        """The marks of what it took out."""
+        return {mark for mark in marks if field_of(mark) in self._before and field_of(mark) not in self._after}
+
+    def dropped(self, marks: set[str]) -> set[str]:
+        """The changed names that it took out, and wrote nothing for."""
+        return {field_of(mark) for mark in self.taken(marks) if not self._behind(mark)}
+
+    def moved(self, marks: set[str]) -> set[str]:
+        """A change moves with what it changed: to the new name of what was only renamed, in the same parts; else
+        whatever was written counts as changed."""
+        taken = self.taken(marks)
+        return (marks - taken) | {moved for mark in taken for moved in self._behind(mark)}
+
+    def _behind(self, mark: str) -> list[str]:
+        was = field_of(mark)
+        renamed = [name + mark.removeprefix(was) for name in self.renamed.get(was, ())]
+        return renamed or [name for name in self.written if not any(name in names for names in self.renamed.values())]
+
+
+class _Names(dict[str, str]):
+    """By the names of an older version, what the same is called in ours."""
+
+    def __missing__(self, name: str) -> str:
+        return name
+
+    def follow(self, step: _Step, marks: set[str]) -> None:
+        """Behind a changed field that was taken out stands what was written."""
+        for was in sorted(map(field_of, step.taken(marks))):
+            self.update(dict.fromkeys(step.renamed[was] or step.written, self[was]))
 
 
 def _say_older(shape: Rewritten, rewrite: Callable[..., None], obj: Any, wire: dict[str, Any], target: Version) -> None:
@@ -102,13 +150,15 @@ def _failed(
 
 
 def _step(rewrite: Callable[[dict[str, Any]], None], content: dict[str, Any]) -> None:
-    """A change moves with what it changed: where a step takes out a changed field, what it wrote counts as changed."""
+    """The changes move with it."""
     if not content.get(CHANGED):
         rewrite(content)
         return
     before = copy.deepcopy(content)
     rewrite(content)
-    taken = {mark for mark in before[CHANGED] if field_of(mark) in before and field_of(mark) not in content}
-    if taken:
-        written = [name for name in content if name not in before or content[name] != before[name]]
-        content[CHANGED] = sorted({*content[CHANGED], *written} - taken - {TAG, CHANGED})
+    step = _Step(_of_fields(before), _of_fields(content))
+    content[CHANGED] = sorted(step.moved(set(content[CHANGED])))
+
+
+def _of_fields(content: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in content.items() if name not in (TAG, CHANGED)}
