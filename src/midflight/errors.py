@@ -7,7 +7,7 @@
     │   ├── UnknownField (TypeError)           a field that the object does not have
     │   ├── FieldNotLoaded (AttributeError)    a field that was never set or loaded
     │   ├── ReadOnlyField (AttributeError)     a read-only field was assigned again
-    │   ├── NoContext (RuntimeError)           an object that was made by hand has no context
+    │   ├── NoContext (RuntimeError)           an object, or a context, that was made by hand leads nowhere
     │   ├── UnknownObject (LookupError)        a peer named an object that we do not have
     │   ├── UnknownRemotable (LookupError)     a peer named a method that we do not offer
     │   ├── NotReadable                        a peer sent a version that needs a translation
@@ -138,8 +138,8 @@ class ReadOnlyField(ObjectError, AttributeError):
 
 
 class NoContext(ObjectError, RuntimeError):
-    """This {object} has no context: it was made by hand. Give {object}(context=…), or
-    call the method with context=…."""
+    """This {object} has no context that reaches a database or a conductor: the object or the context was made by hand.
+    Give {object}(context=…), or call the method with context=…."""
 
     object: str
 

@@ -215,6 +215,13 @@ def test_types_that_msgspec_does_not_bound_have_bounds_too(type_: Any, fits: Any
         wire.from_json({"$": "Holder:1.1", "note": "", "value": wrong}, cls)
 
 
+def test_a_bound_is_told_in_one_sentence() -> None:
+    """And not as "expected Expected"."""
+    with pytest.raises(InvalidValue) as caught:
+        holder(Annotated[int, Meta(ge=1)])(value=0)
+    assert str(caught.value) == "Holder.value: received 0 (int), expected `int` >= 1."
+
+
 def test_a_bound_that_cannot_be_asked_of_a_value_is_an_error_of_the_field() -> None:
     """Not of Python."""
     with pytest.raises(InvalidValue, match="Holder.value.*expected a value that max_length 3 can be asked of"):

@@ -228,7 +228,7 @@ class Constrained(_Round):
         try:
             return msgspec.convert(value, self.wire_type, builtin_types=(bytes, datetime, uuid.UUID, Decimal))
         except msgspec.ValidationError as wrong:
-            raise Refused(value, str(wrong)) from None
+            raise Refused(value, str(wrong).removeprefix("Expected ")) from None
 
     def _check_bounds(self, value: Any) -> None:
         """As msgspec bounds numbers and text, for types that it does not bound: Decimal, and kinds of text."""
