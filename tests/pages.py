@@ -120,9 +120,10 @@ class Page:
         if word == "cp":
             shutil.copy(*arguments)
             return ""
-        if word == "cat":
-            return Path(arguments[0]).read_text()
-        assert word == "midflight", f"{self.path}: only midflight, cp, cat and echo $? are run, not {line}"
+        if word == "head":
+            lines = Path(arguments[1]).read_text().splitlines(keepends=True)
+            return "".join(lines[: int(arguments[0].removeprefix("-"))])
+        assert word == "midflight", f"{self.path}: only midflight, cp, head and echo $? are run, not {line}"
         with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(out):
             self._code = command(arguments)
         _forget_modules(self.folder)
@@ -193,7 +194,7 @@ def _comments(body: str) -> dict[int, str]:
     tokens = tokenize.generate_tokens(io.StringIO(body).readline)
     found = {token.start[0]: token.string[2:] for token in tokens if token.type == tokenize.COMMENT}
     for line in found:
-        for more in lines[line:]:
+        for more in filter(None, lines[line:]):
             if not re.match(r" *#   ", more):
                 break
             found[line] += " " + more.strip(" #")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
-import sys
 import tomllib
 from collections.abc import Iterator
 from enum import StrEnum
@@ -18,6 +17,7 @@ from midflight.cli.app import build
 from midflight.conductor.interface import State
 from midflight.db.forms import Form
 from midflight.upgrade.verdict import Status
+from tests.pages import Page
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(midflight.__file__).parent
@@ -46,12 +46,7 @@ def _entries(requirements: list[str]) -> set[str]:
 
 def test_the_readme_s_example_runs_as_it_stands(tmp_path: Path) -> None:
     """What the README shows runs without a warning, and what it says is printed is printed."""
-    (example,) = _blocks("README.md", "python")
-    (tmp_path / "taste.py").write_text(example)
-    command = [sys.executable, "-W", "error", "taste.py"]
-    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.splitlines() == re.findall(r"print\(.*\)  # (.*)$", example, re.MULTILINE)
+    assert not (differences := Page(ROOT / "README.md", tmp_path).run(("python",))), "\n\n".join(differences)
 
 
 def test_the_readme_s_example_is_a_taste() -> None:
