@@ -223,8 +223,7 @@ def main(paths: list[Path]) -> int:
             examples = path.parent.parent / "examples"
             page = Page(path.resolve(), Path(folder), examples.resolve() if examples.is_dir() else None)
             differences = page.run(("python",) if path.name == "README.md" else RUN)
-        print(f"{path}: {'as it says' if not differences else 'differs'}")
-        print("\n".join(differences))
+        print("\n".join([f"{path}: {'differs' if differences else 'as it says'}", *differences]))
         wrong += len(differences)
     return min(wrong, 1)
 
