@@ -25,7 +25,7 @@ $(READY): requirements/dev.txt pyproject.toml .ci/setup
 	@PYTHON="$(PYTHON)" .ci/setup
 	@touch $@
 
-packages: ## install the Debian packages that the tests need, where they are missing (rabbitmq-server, openssl)
+packages: ## install the Debian packages that the tests need, where they are missing (rabbitmq-server)
 	@.ci/packages
 
 demo: $(READY) ## upgrade a miniature cloud from juno to kilo under load (BREAK=wrongpin|kill|lose|stale makes it fail)
