@@ -156,6 +156,19 @@ def test_project_names_are_single_words() -> None:
         AmqpTransport("amqp://127.0.0.1", name="member", project="my.cloud")
 
 
+async def test_second_try(own_broker: Rabbit) -> None:
+    """A transport that found no broker can be opened when there is one."""
+    own_broker.kill()
+    member, agent = on_rabbit(own_broker)(), Recorder()
+    with pytest.raises(BrokerUnreachable):
+        await member.open()
+    await own_broker.start()
+    await member.open()
+    await agent.listen(member, "compute", "host1")
+    assert await member.call(HOST1, b"hello", timeout=5) == b"one:hello"
+    await member.close()
+
+
 # TLS
 
 

@@ -32,6 +32,7 @@ class Connection:
 
     async def open(self) -> None:
         """Connect. Raises BrokerUnreachable when every broker has failed once, each within 3 s."""
+        self._closing = False
         self._link = await self._dial()
         self._keeper = asyncio.create_task(self._keep(self._link))
 
