@@ -1,8 +1,9 @@
-# `make demo` and `make test` need Python 3.11, make and the package registries; they set up the rest in .venv.
+# `make demo` and `make test` need Python 3.11, make and the package registries; they set up the rest in .venv. The tests
+# need a RabbitMQ server as well, and install Debian's where it is missing.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage fuzz lint format types wheel-test bench-objects ci changelog lock clean
+.PHONY: help setup packages demo test coverage fuzz lint format types wheel-test bench-objects ci changelog lock clean
 
 PYTHON ?=
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -24,14 +25,17 @@ $(READY): requirements/dev.txt pyproject.toml .ci/setup
 	@PYTHON="$(PYTHON)" .ci/setup
 	@touch $@
 
+packages: ## install the Debian packages that the tests need, where they are missing (rabbitmq-server)
+	@.ci/packages
+
 demo: $(READY) ## upgrade a miniature cloud from juno to kilo under load (BREAK=wrongpin|kill|lose|stale makes it fail)
 	cd apps/compute && python -m demo
 
-test: $(READY) ## pass all tests: the framework's, then those of each release of apps/compute on its own
+test: packages $(READY) ## pass all tests: the framework's, then those of each release of apps/compute on its own
 	python -m pytest
 	@set -e; for tree in $(COMPUTE); do (set -x; cd $$tree && python -m pytest); done
 
-coverage: $(READY) ## pass the framework's tests and report branch coverage
+coverage: packages $(READY) ## pass the framework's tests and report branch coverage
 	python -m pytest --cov --cov-report=term-missing:skip-covered
 
 fuzz: $(READY) ## feed bad input to the decoders, guided by coverage, for SECONDS=60

@@ -60,7 +60,7 @@ class Authority:
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - 2 * DAY)
             .not_valid_after(now + days * DAY)
-            .add_extension(extension, critical=True)
+            .add_extension(extension, critical=isinstance(extension, x509.BasicConstraints))  # else Erlang refuses it
             .sign(self._key, hashes.SHA256())
         )
 

@@ -12,12 +12,14 @@ import pytest
 from msgspec import structs
 
 from midflight.config import ANONYMOUS
+from midflight.transports.amqp import AmqpTransport
 from midflight.transports.base import Transport
 from midflight.transports.embedded import EmbeddedBroker
 from midflight.transports.memory import MemoryBus, MemoryTransport
 from midflight.transports.nats import NatsTransport
 from tests.transports.certificates import Authority
 from tests.transports.certificates import secured as secured_by
+from tests.transports.rabbit import Rabbit
 from tests.transports.servers import Cluster, NatsServer
 
 ACK_WAIT = 1.0
@@ -46,10 +48,13 @@ class Fleet(Generic[Member]):
             await member.close()
 
 
-@pytest.fixture(params=["memory", "broker", "cluster", "secured"])
+@pytest.fixture(params=["memory", "broker", "cluster", "secured", "rabbit"])
 def member(request: pytest.FixtureRequest) -> Callable[..., Transport]:
     """Makes members on one bus, or on one broker."""
-    return on_bus() if request.param == "memory" else on_broker(request.getfixturevalue(request.param))
+    if request.param == "memory":
+        return on_bus()
+    broker = request.getfixturevalue(request.param)
+    return on_rabbit(broker) if request.param == "rabbit" else on_broker(broker)
 
 
 @pytest.fixture(scope="session")
@@ -74,6 +79,15 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
     server.close()
 
 
+@pytest.fixture(scope="session")
+def rabbit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rabbit]:
+    """A running RabbitMQ broker that all tests share; each takes a project name of its own, so they do not meet."""
+    rabbit = Rabbit(tmp_path_factory.mktemp("rabbit"))
+    asyncio.run(rabbit.start())
+    yield rabbit
+    rabbit.stop()
+
+
 @pytest.fixture
 async def fleet(member: Callable[..., Transport]) -> AsyncIterator[Fleet[Transport]]:
     """A fleet without members yet."""
@@ -93,3 +107,8 @@ def on_broker(broker: EmbeddedBroker | NatsServer | Cluster) -> Callable[..., Na
     return partial(
         NatsTransport, broker.url, name="member", project=project, credentials=credentials, ack_wait=ACK_WAIT
     )
+
+
+def on_rabbit(rabbit: Rabbit) -> Callable[..., AmqpTransport]:
+    """Makes members of a project that nobody else has."""
+    return partial(AmqpTransport, rabbit.url, name="member", project=f"test-{secrets.token_hex(4)}", ack_wait=ACK_WAIT)

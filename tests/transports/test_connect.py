@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from midflight.config import Credentials
@@ -7,6 +10,7 @@ from midflight.errors import ConfigError
 from midflight.transports import connect
 from midflight.transports.base import Address, NobodyListens, Transport
 from midflight.transports.embedded import EmbeddedBroker
+from tests.transports.rabbit import Rabbit
 from tests.transports.recorder import Recorder
 
 
@@ -43,16 +47,39 @@ def test_credentials_are_read_at_once() -> None:
         connect("nats://127.0.0.1:4222", name="api", project="cloud", credentials=Credentials(nkey="/none"))
 
 
-NO_HOSTS = "nats://", "nats://host:port", "nats://host:99999", "nats://host:4222,nats://:4222"
+async def test_rabbitmq_by_url(rabbit: Rabbit) -> None:
+    """An amqp URL is a connection to that broker, under a name of any form."""
+    agent = await connect(rabbit.url, name="compute@host 1.example", project="by-url").open()
+    api = await connect(rabbit.url, name="api", project="by-url").open()
+    assert await reaches(api, agent)
+    await agent.close()
+    await api.close()
+
+
+def test_rabbitmq_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the package for RabbitMQ is missing, an amqp URL says how to install it."""
+    monkeypatch.delitem(sys.modules, "midflight.transports.amqp")
+    monkeypatch.setitem(sys.modules, "aiormq", None)
+    with pytest.raises(ConfigError, match=r"\[midflight\] broker: .* missing: pip install 'midflight\[amqp\]'"):
+        connect("amqp://127.0.0.1", name="agent", project="cloud")
+
+
+def test_others_do_not_load_it() -> None:
+    """Nothing of RabbitMQ is imported by a process that does not use it."""
+    program = "import sys, midflight.cli, midflight.service; sys.exit('aiormq' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0
+
+
+NO_HOSTS = "nats://", "nats://host:port", "nats://host:99999", "nats://host:4222,nats://:4222", "amqp://", "amqps://:1"
 
 
 @pytest.mark.parametrize(
-    "url", ["", "nats", "nats:4222", "memory:", "amqp://127.0.0.1", "redis://user:secret@host", *NO_HOSTS]
+    "url", ["", "nats", "nats:4222", "memory:", "amqp://host,host:5672", "redis://user:secret@host", *NO_HOSTS]
 )
 def test_other_urls_are_refused(url: str) -> None:
     """A URL of no known form is a mistake in the configuration, told with the forms that there are."""
     with pytest.raises(
-        ConfigError, match=r"\[midflight\] broker: received .*, expected nats://HOST:PORT, or memory:NAME"
+        ConfigError, match=r"\[midflight\] broker: received .*, expected nats://HOST:PORT, amqp://"
     ) as e:
         connect(url, name="agent", project="cloud")
     assert "secret" not in str(e.value)

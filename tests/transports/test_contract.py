@@ -1,5 +1,5 @@
-"""What every transport promises. Each claim is made of the memory bus, and of real NATS brokers: one server, three that
-are one cluster, and one behind TLS that wants to see a certificate and an nkey."""
+"""What every transport promises. Each claim is made of the memory bus, of real NATS brokers (one server, three that are
+one cluster, and one behind TLS that wants to see a certificate and an nkey), and of a real RabbitMQ."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from midflight.config import ANONYMOUS, Credentials, public_url
@@ -14,8 +15,9 @@ from midflight.transports.nats import NatsTransport
 def connect(
     url: str, *, name: str, project: str, credentials: Credentials = ANONYMOUS, path: str = "configuration"
 ) -> Transport:
-    """A transport for this URL, not yet opened: ``memory:NAME``, a bus that this process shares by name, or
-    ``nats://HOST:PORT`` (``tls://…``; several, with commas between them, for a cluster).
+    """A transport for this URL, not yet opened: ``memory:NAME``, a bus that this process shares by name;
+    ``nats://HOST:PORT`` (``tls://…``); or ``amqp://USER:PASSWORD@HOST:PORT/VHOST`` (``amqps://…``).
+    Several servers of a cluster have commas between them.
 
     ``name`` is what the broker shows of this member; fleets of different projects do not meet. Raises ConfigError, also
     for ``credentials`` that cannot be used; ``path`` is where the URL stands.
@@ -25,8 +27,29 @@ def connect(
         return MemoryTransport(bus_named(rest, project))
     if scheme in ("nats", "tls") and rest.startswith("//") and all(map(_names_a_host, url.split(","))):
         return NatsTransport(url, name=name, project=project, credentials=credentials)
-    reason = f"received {public_url(url)!r}, expected nats://HOST:PORT, or memory:NAME within one process"
-    raise ConfigError(path=path, where="[midflight] broker", reason=reason)
+    if scheme in ("amqp", "amqps") and all(map(_is_amqp, url.split(","))):
+        return _amqp_transport(path)(url, name=name, project=project, credentials=credentials)
+    expected = "nats://HOST:PORT, amqp://USER:PASSWORD@HOST:PORT/VHOST, or memory:NAME within one process"
+    raise _mistake(path, f"received {public_url(url)!r}, expected {expected}")
+
+
+def _amqp_transport(path: str) -> Callable[..., Transport]:
+    """Imported where it is asked for: what it stands on is an extra."""
+    try:
+        from midflight.transports.amqp import AmqpTransport
+    except ModuleNotFoundError as missing:
+        if missing.name != "aiormq":
+            raise
+        raise _mistake(path, "for RabbitMQ a package is missing: pip install 'midflight[amqp]'") from None
+    return AmqpTransport
+
+
+def _mistake(path: str, reason: str) -> ConfigError:
+    return ConfigError(path=path, where="[midflight] broker", reason=reason)
+
+
+def _is_amqp(server: str) -> bool:
+    return server.startswith(("amqp://", "amqps://")) and _names_a_host(server)
 
 
 def _names_a_host(server: str) -> bool:

@@ -119,7 +119,9 @@ class Transport(Protocol):
         """Hand a durable message to the broker; returns when the broker has it.
 
         It waits there until a listener of the address has run it, also one that starts later. The same ``message_id``
-        sent again within two minutes is stored once. Raises NoAnswer when the broker does not confirm within 5 s.
+        sent again within two minutes is not run again by the same listener; by no other either where the broker itself
+        knows ids (NATS, memory), while over RabbitMQ another listener may. Raises NoAnswer when the broker does not
+        confirm within 5 s.
         """
         ...
 

@@ -34,6 +34,7 @@ from midflight.transports.nats_interest import Interest
 from midflight.transports.nats_message import MESSAGE_ID, message_id_of, sequence_of, subject_of
 from midflight.transports.nats_store import Refused, Store
 from midflight.transports.nats_subjects import WORKERS, Subjects, address_in
+from midflight.transports.parked_form import pack, unpack
 
 ACK_SECONDS = 30.0
 CAST_SECONDS = 5.0
@@ -198,7 +199,7 @@ class NatsTransport:
         only somebody without our limits can have sent, and the fact ``cut`` says so."""
         message = _fitting(message, self.max_body)
         room = self._connection.max_payload - HEADROOM // 2 - len(message.body)
-        body = msgspec.msgpack.encode((_cut(message.facts, room), message.body))
+        body = pack(_cut(message.facts, room), message.body)
         await self._put(self._subjects.park(message.address), message.address, body, message.message_id)
 
     async def parked(self) -> list[ParkedMessage]:
@@ -223,10 +224,7 @@ class NatsTransport:
 
 
 def _unpacked(message: Msg) -> ParkedMessage:
-    try:
-        facts, body = msgspec.msgpack.decode(message.data, type=tuple[dict[str, str], bytes])
-    except msgspec.DecodeError as error:
-        facts, body = {"unreadable": f"parked by another version of midflight: {error}"}, message.data
+    facts, body = unpack(message.data)
     return ParkedMessage(address_in(subject_of(message)), body, message_id_of(message), facts)
 
 

@@ -1,0 +1,239 @@
+"""Messages through a RabbitMQ broker.
+
+Calls are plain messages to a queue that is there as long as somebody takes from it, so the broker itself says at once
+when nobody listens. Casts are stored in a quorum queue of their address until somebody has acknowledged them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import Self
+
+from aiormq import spec
+from aiormq.abc import DeliveredMessage
+
+from midflight.config import ANONYMOUS, Credentials
+from midflight.errors import BrokerUnreachable, MessageTooLarge
+from midflight.telemetry import log
+from midflight.transports.amqp_access import Access
+from midflight.transports.amqp_connection import Connection
+from midflight.transports.amqp_consumer import Consumer
+from midflight.transports.amqp_link import FAILURES, Link, NotTaken
+from midflight.transports.amqp_names import Names
+from midflight.transports.amqp_outbox import NEW_QUEUE, Outbox
+from midflight.transports.amqp_parked import Parked
+from midflight.transports.amqp_queues import OwnQueue, Queues
+from midflight.transports.amqp_replies import Replies
+from midflight.transports.amqp_subscription import Subscription
+from midflight.transports.base import (
+    Address,
+    CallHandler,
+    CastHandler,
+    FanoutHandler,
+    NoAnswer,
+    NobodyListens,
+    ParkedMessage,
+)
+from midflight.transports.handlers import Handlers
+from midflight.transports.hands import Hands
+
+ACK_SECONDS = 30.0
+CAST_SECONDS = 5.0
+REPLY_SECONDS = 5.0
+"""How long an answer waits for a connection through which it can go."""
+
+MAX_BODY = 1_040_384
+"""Bytes: what the NATS adapter takes by default, so that what works over one broker works over the other. RabbitMQ
+itself takes 16 MiB at least: room enough for headers, and for the facts of a parked message."""
+
+
+class AmqpListener:
+    """Takes work for one topic and host. Made by ``AmqpTransport.listen``."""
+
+    def __init__(
+        self, connection: Connection, outbox: Outbox, queues: Queues, member: str, handlers: Handlers, *, limit: int
+    ) -> None:
+        self._connection, self._outbox, self._queues, self._handlers = connection, outbox, queues, handlers
+        self._own = OwnQueue(queues.names, member)
+        self._hands = Hands()
+        self._consumer = Consumer(connection, outbox, queues, handlers.run, self._hands, limit=limit)
+        self._subscriptions: list[Subscription] = []
+        self._draining: asyncio.Task[None] | None = None
+        self._abandoned = False
+
+    async def start(self) -> None:
+        """Take work from now on. Raises one of FAILURES."""
+        address = self._handlers.address
+        addresses = [Address(address.topic), *([address] if address.host else [])]
+        await self._consumer.start(addresses)
+        declare = self._queues.declare_call
+        self._subscriptions = [
+            *(Subscription(self._connection, partial(declare, address=each), self._called) for each in addresses),
+            Subscription(self._connection, self._declare_fanout, self._told),
+        ]
+        await asyncio.gather(*(subscription.start() for subscription in self._subscriptions))
+
+    async def drain(self, timeout: float) -> None:
+        """See ``Listener.drain``."""
+        if self._draining is None:
+            self._draining = asyncio.create_task(self._drain(timeout))
+        await asyncio.shield(self._draining)
+
+    async def _drain(self, timeout: float) -> None:
+        # 1. The broker sends nothing more here, and what it had sent is in hand.
+        await asyncio.gather(*(subscription.retire() for subscription in self._subscriptions), self._consumer.stop())
+        # 2. What is in hand is finished, and its answers are sent; the rest is cancelled and its casts go back.
+        await self._hands.finish(timeout)
+        await self._hands.drop()
+        # 3. The broker has heard what became of all of it.
+        await self._consumer.settle()
+
+    async def abandon(self) -> None:
+        """Stop as if the process had been killed, unless it is drained."""
+        if self._draining is None:
+            self._abandoned = True
+            await self._consumer.abandon()
+            await asyncio.gather(*(subscription.let_go() for subscription in self._subscriptions))
+            await self._hands.drop()
+
+    async def _declare_fanout(self, link: Link) -> str:
+        return await self._queues.declare_fanout(link, self._handlers.address.topic, self._own.on(link))
+
+    def _called(self, message: DeliveredMessage) -> None:
+        if not self._abandoned:
+            self._hands.take(self._answer(message))
+
+    def _told(self, message: DeliveredMessage) -> None:
+        if message.header.properties.message_type == NEW_QUEUE:
+            self._consumer.begin_anew(message.body.decode(errors="replace"))
+        elif not self._abandoned:
+            self._hands.take(self._handlers.tell(message.body))
+
+    async def _answer(self, message: DeliveredMessage) -> None:
+        asked = message.header.properties
+        answer = await self._handlers.answer(message.body, MAX_BODY)
+        if answer is None or not asked.reply_to:
+            return
+        try:
+            deadline = asyncio.get_running_loop().time() + REPLY_SECONDS
+            properties = spec.Basic.Properties(correlation_id=asked.correlation_id)
+            await self._outbox.send(asked.reply_to, answer, properties, deadline)
+        except FAILURES as error:
+            reason = str(error) or "no answer"
+            log.error("transport.answer_lost", address=str(self._handlers.address), reason=reason)
+
+
+class AmqpTransport:
+    """A transport over RabbitMQ; ``url`` may name several brokers with commas between them. ``name`` is shown by the
+    broker. After ``ack_wait`` seconds, 10 at least, without a sign of life from a member the broker lets go of it, and
+    the casts that it had in hand come again; when its connection is closed, that is at once."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        name: str,
+        project: str,
+        credentials: Credentials = ANONYMOUS,
+        ack_wait: float = ACK_SECONDS,
+    ) -> None:
+        access = Access.to(url, credentials)
+        self._name, self._queues = name, Queues(Names(project))
+        self._inbound = Connection(access, f"{name} (receives)", ack_wait)
+        self._outbound = Connection(access, f"{name} (sends)", ack_wait)
+        self._outbox = Outbox(self._outbound, self._queues)
+        self._replies = Replies(self._inbound, self._outbox, self._queues, name)
+        self._parked = Parked(self._inbound, self._outbox, self._queues)
+        self._listeners: list[AmqpListener] = []
+
+    @property
+    def max_body(self) -> int:
+        """See ``Transport.max_body``."""
+        return MAX_BODY
+
+    async def open(self) -> Self:
+        """See ``Transport.open``: at most 3 s for each broker, and then 5 s until we can be answered."""
+        try:
+            await self._inbound.open()
+            await self._outbound.open()
+            await self._replies.start()
+        except FAILURES as error:
+            await self.close()
+            raise self._unreachable(error) from None
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    def _unreachable(self, error: Exception) -> BrokerUnreachable:
+        return BrokerUnreachable(url=self._inbound.url, reason=str(error) or "it does not answer")
+
+    async def close(self) -> None:
+        """See ``Transport.close``. Listeners that were not drained are abandoned: their casts come again at once."""
+        await asyncio.gather(*(listener.abandon() for listener in self._listeners))
+        await self._replies.stop()
+        await asyncio.gather(self._inbound.close(), self._outbound.close())
+
+    async def call(self, address: Address, body: bytes, timeout: float) -> bytes:
+        """See ``Transport.call``. A lost connection ends it at once: the answer could not come any more."""
+        self._check_size(f"call to {address}", body)
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        try:
+            return await self._replies.request(self._queues.names.call(address), body, timeout)
+        except NotTaken:
+            raise NobodyListens(address=str(address)) from None
+        except TimeoutError:
+            raise NoAnswer(address=str(address), seconds=timeout) from None
+        except FAILURES as error:
+            log.warning("transport.call_lost", address=str(address), reason=str(error))
+            raise NoAnswer(address=str(address), seconds=round(loop.time() - begun, 3)) from None
+
+    async def cast(self, address: Address, body: bytes, message_id: str) -> None:
+        """See ``Transport.cast``."""
+        self._check_size(f"cast to {address}", body)
+        try:
+            await self._outbox.store_cast(address, body, message_id, CAST_SECONDS)
+        except TimeoutError:
+            raise NoAnswer(address=str(address), seconds=CAST_SECONDS) from None
+
+    async def fanout(self, topic: str, body: bytes) -> None:
+        """See ``Transport.fanout``."""
+        self._check_size(f"fanout to {topic}", body)
+        try:
+            await self._outbox.tell(topic, body, asyncio.get_running_loop().time() + REPLY_SECONDS)
+        except FAILURES as error:
+            log.warning("transport.fanout_lost", topic=topic, reason=str(error) or "no answer")
+
+    async def listen(
+        self, address: Address, on_call: CallHandler, on_cast: CastHandler, on_fanout: FanoutHandler, *, limit: int = 64
+    ) -> AmqpListener:
+        """See ``Transport.listen``. Raises BrokerUnreachable when the broker is away."""
+        handlers = Handlers(address, on_call, on_cast, on_fanout)
+        listener = AmqpListener(self._inbound, self._outbox, self._queues, self._name, handlers, limit=limit)
+        try:
+            await listener.start()
+        except FAILURES as error:
+            await listener.drain(timeout=0)
+            raise self._unreachable(error) from None
+        self._listeners.append(listener)
+        return listener
+
+    async def park(self, message: ParkedMessage) -> None:
+        """See ``Transport.park``. Raises NoAnswer as ``cast`` does."""
+        try:
+            await self._parked.keep(message, CAST_SECONDS)
+        except TimeoutError:
+            raise NoAnswer(address=str(message.address), seconds=CAST_SECONDS) from None
+
+    async def parked(self) -> list[ParkedMessage]:
+        """See ``Transport.parked``. Raises BrokerUnreachable when the broker is away."""
+        try:
+            return await self._parked.read()
+        except FAILURES as error:
+            raise self._unreachable(error) from None
+
+    def _check_size(self, what: str, body: bytes) -> None:
+        if len(body) > MAX_BODY:
+            raise MessageTooLarge(what=what, size=len(body), limit=MAX_BODY)

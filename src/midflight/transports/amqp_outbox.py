@@ -1,0 +1,135 @@
+"""What a member sends: each message confirmed by the broker, within its time.
+
+It has a connection of its own, since a broker that is short of memory stops reading from those who publish, and must
+still hear what became of the messages that it has given out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from aiormq import ChannelNotFoundEntity, spec
+from aiormq.abc import DeliveredMessage
+
+from midflight.telemetry import log
+from midflight.transports.amqp_connection import Connection
+from midflight.transports.amqp_link import FAILURES, Link, NotTaken, guarded
+from midflight.transports.amqp_queues import Queues, milliseconds_of
+from midflight.transports.base import Address
+
+PERSISTENT = 2
+PAUSE_SECONDS = 0.1
+TELL_SECONDS = 1.0
+
+NEW_QUEUE = "midflight-new-queue"
+"""The type of a fanout that is for the transport itself, and names a queue of casts that was not there before."""
+
+MESSAGE_ID = "midflight-id"
+"""Our header for it: the library needs RabbitMQ's own message id for itself, and that must never be sent twice."""
+
+ATTEMPTS = "midflight-attempts"
+"""How often a message was delivered before it was put into its queue anew."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a message is to be stored, and how what is missing there is made."""
+
+    key: str
+    declare: Callable[[Link], Awaitable[object]]
+    exchange: str = ""
+
+
+class Outbox:
+    """Sends over one connection. ``deadline`` is a time by the loop's clock."""
+
+    def __init__(self, connection: Connection, queues: Queues) -> None:
+        self._connection, self._queues = connection, queues
+
+    async def send(
+        self, key: str, body: bytes, properties: spec.Basic.Properties, deadline: float, exchange: str = ""
+    ) -> bool:
+        """Whether there was a queue for it. Raises NotTaken where it could certainly not be sent, else Broken or
+        TimeoutError, or one of REFUSALS."""
+        while True:
+            # Where an exchange is missing the broker closes the channel, which others should not have to suffer from.
+            channel = await self._connection.channel(exchange or "send", deadline)
+            try:
+                async with asyncio.timeout_at(deadline):
+                    with guarded():
+                        sent = await channel.basic_publish(
+                            body, exchange=exchange, routing_key=key, properties=properties, mandatory=True
+                        )
+            except NotTaken:
+                await asyncio.sleep(PAUSE_SECONDS)  # the channel was closed just now; there will be another one
+            else:
+                return not isinstance(sent, DeliveredMessage)
+
+    async def store_cast(self, address: Address, body: bytes, message_id: str, seconds: float) -> None:
+        """Have a cast stored. Raises TimeoutError where the broker does not confirm that within so many seconds."""
+        place = Place(self._queues.names.cast(address), partial(self._make_queue, address=address))
+        await self._store(place, body, {MESSAGE_ID: message_id}, seconds)
+
+    async def _make_queue(self, link: Link, address: Address) -> None:
+        """And tell those who listen there, who look for it by themselves only now and then."""
+        queue = await self._queues.declare_cast(link, address)
+        with suppress(ChannelNotFoundEntity):  # nobody has ever listened to the topic
+            deadline = asyncio.get_running_loop().time() + TELL_SECONDS
+            news = spec.Basic.Properties(message_type=NEW_QUEUE)
+            await self.send("", queue.encode(), news, deadline, self._queues.names.fanout(address.topic))
+
+    async def store_again(self, message: DeliveredMessage, attempts: int, delay: float, seconds: float) -> None:
+        """Have a cast come to its queue once more after a delay. Errors as of ``store_cast``."""
+        milliseconds = milliseconds_of(delay)
+        declare = partial(self._queues.declare_later, milliseconds=milliseconds)
+        place = Place(message.routing_key or "", declare, self._queues.names.later(milliseconds))
+        headers: dict[str, Any] = {MESSAGE_ID: message_id_of(message), ATTEMPTS: attempts}
+        await self._store(place, message.body, headers, seconds)
+
+    async def store_parked(self, body: bytes, headers: dict[str, str], seconds: float) -> None:
+        """Have a message parked. Errors as of ``store_cast``."""
+        await self._store(Place(self._queues.names.parked, self._queues.declare_parked), body, headers, seconds)
+
+    async def tell(self, topic: str, body: bytes, deadline: float) -> None:
+        """Send to everyone who listens to the topic. Errors as of ``send``."""
+        exchange = self._queues.names.fanout(topic)
+        async with asyncio.timeout_at(deadline):
+            await self._queues.declare_exchange(await self._connection.link(deadline), exchange)
+        await self.send("", body, spec.Basic.Properties(), deadline, exchange)
+
+    async def _store(self, place: Place, body: bytes, headers: Mapping[str, Any], seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        deadline, reason = loop.time() + seconds, "no answer"
+        while loop.time() < deadline:
+            try:
+                if await self._is_stored(place, body, headers, deadline):
+                    return
+                async with asyncio.timeout_at(deadline):
+                    await place.declare(await self._connection.link(deadline))
+            except FAILURES as error:
+                reason = str(error) or reason
+                await asyncio.sleep(PAUSE_SECONDS)
+        log.warning("transport.not_stored", queue=place.key, reason=reason)
+        raise TimeoutError
+
+    async def _is_stored(self, place: Place, body: bytes, headers: Mapping[str, Any], deadline: float) -> bool:
+        properties = spec.Basic.Properties(headers=dict(headers), delivery_mode=PERSISTENT)
+        try:
+            return await self.send(place.key, body, properties, deadline, place.exchange)
+        except ChannelNotFoundEntity:
+            return False
+
+
+def message_id_of(message: DeliveredMessage) -> str:
+    """The id by which a message was stored; empty for one that somebody else has put there."""
+    return str(headers_of(message).get(MESSAGE_ID, ""))
+
+
+def headers_of(message: DeliveredMessage) -> Mapping[str, Any]:
+    """What was said about a message beside its body."""
+    return message.header.properties.headers or {}
