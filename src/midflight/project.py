@@ -191,8 +191,9 @@ def _contract(project: str, objects: Iterable[type[VersionedObject]], interfaces
     contract = Contract(Registry(objects, project), interfaces)
     for name in OWN_NAMES.intersection(contract.manifest):
         cls = contract.registry.objects.get(name) or contract.interfaces[name].cls
-        reason = f"{name} is a name of midflight's own: give yours another one"
-        raise ProjectError(where=f"{cls.__module__}.{cls.__qualname__}", reason=reason)
+        if not cls.__module__.startswith("midflight."):
+            reason = f"{name} is a name of midflight's own: give yours another one"
+            raise ProjectError(where=f"{cls.__module__}.{cls.__qualname__}", reason=reason)
     return contract
 
 
