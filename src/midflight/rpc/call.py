@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from midflight.errors import InvalidValue, MalformedMessage, MessageTooLarge, NotDelivered, Unknown
 from midflight.rpc import messages
 from midflight.rpc.messages import Reply, Request
-from midflight.transports.base import Address, NoAnswer, NobodyListens, Transport
+from midflight.transports.base import Address, NoAnswer, NobodyListens, Transport, Vanished
 
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 """Seconds between tries while nobody listens: doubled each time, and never more than half of what is left."""
@@ -55,6 +55,10 @@ class Call:
             return Unknown(what=self.what, reason=f"no answer from {self.address} before its deadline")
         return NotDelivered(what=self.what, reason=f"nobody listened at {self.address} before its deadline")
 
+    def _abandoned(self, gone: Vanished) -> Unknown:
+        reason = f"whoever had it in hand at {self.address} has given no sign of life for {gone.seconds:.1f} s"
+        return Unknown(what=self.what, reason=reason)
+
     async def _answered(self) -> Reply:
         reply = messages.decode_reply(await self._delivered())
         if reply.status != "need_manifest":
@@ -81,6 +85,8 @@ class Call:
                 return await (self._asked_twice() if self.idempotent else self._asked())
             except NobodyListens:
                 self._sent = False
+            except Vanished as gone:
+                raise self._abandoned(gone) from None
             except NoAnswer:
                 raise self._late() from None
             if self._turn is not None:  # it has left: any other will do

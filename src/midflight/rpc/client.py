@@ -65,6 +65,8 @@ class Client(Generic[Api]):
     ) -> R:
         """Ask one member and wait for its answer, never longer than the limit and than the caller's own caller waits.
 
+        Who is cancelled meanwhile, or waits no longer, has the work cancelled as well, best effort.
+
         Raises NotDelivered (it did not run), Unknown (it may have run), VersionRejected, PinnedOut, the callee's own
         error where it is one of midflight's or of ``Project(errors=…)``, else RemoteError.
         """

@@ -7,6 +7,7 @@ when nobody listens. Casts are stored in a quorum queue of their address until s
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from functools import partial
 from typing import Self
 
@@ -25,7 +26,9 @@ from midflight.transports.amqp_outbox import NEW_QUEUE, Outbox
 from midflight.transports.amqp_parked import Parked
 from midflight.transports.amqp_queues import OwnQueue, Queues
 from midflight.transports.amqp_replies import Replies
+from midflight.transports.amqp_signs import CANCEL, sign_of_life
 from midflight.transports.amqp_subscription import Subscription
+from midflight.transports.awaited import Silent
 from midflight.transports.base import (
     Address,
     CallHandler,
@@ -34,9 +37,11 @@ from midflight.transports.base import (
     NoAnswer,
     NobodyListens,
     ParkedMessage,
+    Vanished,
 )
 from midflight.transports.handlers import Handlers
 from midflight.transports.hands import Hands
+from midflight.transports.signs import CallsInHand
 
 ACK_SECONDS = 30.0
 CAST_SECONDS = 5.0
@@ -57,6 +62,7 @@ class AmqpListener:
         self._connection, self._outbox, self._queues, self._handlers = connection, outbox, queues, handlers
         self._own = OwnQueue(queues.names, member)
         self._hands = Hands()
+        self._calls = CallsInHand(self._hands, handlers.address.topic)
         self._consumer = Consumer(connection, outbox, queues, handlers.run, self._hands, limit=limit)
         self._subscriptions: list[Subscription] = []
         self._draining: asyncio.Task[None] | None = None
@@ -101,8 +107,20 @@ class AmqpListener:
         return await self._queues.declare_fanout(link, self._handlers.address.topic, self._own.on(link))
 
     def _called(self, message: DeliveredMessage) -> None:
-        if not self._abandoned:
-            self._hands.take(self._answer(message))
+        asked = message.header.properties
+        name = asked.correlation_id or ""
+        if asked.message_type == CANCEL:
+            self._calls.cancel(name)
+        elif not self._abandoned:
+            self._calls.take(name, self._answer(message), partial(self._give_sign, asked.reply_to or "", name))
+
+    def _give_sign(self, queue: str, name: str, pause: float) -> None:
+        self._hands.take(self._send_sign(queue, name, pause))
+
+    async def _send_sign(self, queue: str, name: str, pause: float) -> None:
+        properties = sign_of_life(name, self._handlers.address.host, pause)
+        with suppress(*FAILURES):  # the next one may arrive
+            await self._outbox.send(queue, b"", properties, asyncio.get_running_loop().time() + pause)
 
     def _told(self, message: DeliveredMessage) -> None:
         if message.header.properties.message_type == NEW_QUEUE:
@@ -181,9 +199,11 @@ class AmqpTransport:
         loop = asyncio.get_running_loop()
         begun = loop.time()
         try:
-            return await self._replies.request(self._queues.names.call(address), body, timeout)
+            return await self._replies.request(address, body, timeout)
         except NotTaken:
             raise NobodyListens(address=str(address)) from None
+        except Silent as silent:
+            raise Vanished(address=str(address), seconds=silent.seconds) from None
         except TimeoutError:
             raise NoAnswer(address=str(address), seconds=timeout) from None
         except FAILURES as error:

@@ -1,4 +1,4 @@
-"""Answers to our own calls: they come to a queue that only we can read, and find who waits for them by a number.
+"""Answers to our own calls: they come to a queue that only we can read, and find who waits for them by a name.
 
 The broker's own pseudo-queue for that, direct reply-to, does not come back after a restart under load.
 """
@@ -6,16 +6,20 @@ The broker's own pseudo-queue for that, direct reply-to, does not come back afte
 from __future__ import annotations
 
 import asyncio
-from itertools import count as numbers
+from contextlib import suppress
 
 from aiormq import spec
 from aiormq.abc import DeliveredMessage
 
 from midflight.transports.amqp_connection import Connection
-from midflight.transports.amqp_link import Broken, Link, NotTaken
+from midflight.transports.amqp_link import FAILURES, Broken, Link, NotTaken
 from midflight.transports.amqp_outbox import Outbox
 from midflight.transports.amqp_queues import OwnQueue, Queues
+from midflight.transports.amqp_signs import CANCEL, sign_in
 from midflight.transports.amqp_subscription import Subscription
+from midflight.transports.awaited import OwnCalls
+from midflight.transports.base import Address
+from midflight.transports.signs import new_name
 
 
 class Replies:
@@ -24,9 +28,8 @@ class Replies:
     def __init__(self, connection: Connection, outbox: Outbox, queues: Queues, member: str) -> None:
         self._outbox, self._queues = outbox, queues
         self._queue = OwnQueue(queues.names, member)
-        self._subscription = Subscription(connection, self._declare, self._answered)
-        self._numbers = numbers(1)
-        self._answers: dict[str, asyncio.Future[bytes | None]] = {}
+        self._subscription = Subscription(connection, self._declare, self._heard)
+        self._calls = OwnCalls[bytes | None](self._cancel)
         self._ready = asyncio.Event()
         connection.on_lost.add(self._lost)
 
@@ -35,32 +38,38 @@ class Replies:
         await self._subscription.start()
 
     async def stop(self) -> None:
-        """Take no more answers."""
+        """Send the last cancellations, and take no more answers."""
+        await self._calls.stop()
         await self._subscription.stop()
         self._lost()
 
-    async def request(self, queue: str, body: bytes, timeout: float) -> bytes:
-        """Send a call to a queue and wait for its answer. Raises NotTaken, or another of FAILURES where it may have
-        been taken: TimeoutError, or Broken when the answer can no longer come."""
-        loop = asyncio.get_running_loop()
-        deadline, number = loop.time() + timeout, str(next(self._numbers))
+    async def request(self, address: Address, body: bytes, timeout: float) -> bytes:
+        """Send a call and wait for its answer. Raises NotTaken; Silent or another of FAILURES where it may have been
+        taken: TimeoutError, or Broken when the answer can no longer come."""
+        deadline, name = asyncio.get_running_loop().time() + timeout, new_name(timeout)
         await self._until_ready(deadline)
-        answer: asyncio.Future[bytes | None] = loop.create_future()
-        self._answers[number] = answer
+        answer, queue = self._calls.begin(name, address), self._queues.names.call(address)
         try:
-            if not await self._outbox.send(queue, body, self._properties(number, timeout), deadline):
+            if not await self._outbox.send(queue, body, self._properties(name, timeout), deadline):
                 raise NotTaken(f"nobody takes from {queue}")
             async with asyncio.timeout_at(deadline):
                 received = await answer
-        finally:
-            del self._answers[number]
+        except BaseException:
+            self._calls.give_up(name)
+            raise
+        self._calls.end(name)
         if received is None:
             raise Broken("the connection was lost while the answer was awaited")
         return received
 
-    def _properties(self, number: str, timeout: float) -> spec.Basic.Properties:
+    def _properties(self, name: str, timeout: float) -> spec.Basic.Properties:
         milliseconds = str(max(1, int(timeout * 1000)))
-        return spec.Basic.Properties(reply_to=self._queue.name, correlation_id=number, expiration=milliseconds)
+        return spec.Basic.Properties(reply_to=self._queue.name, correlation_id=name, expiration=milliseconds)
+
+    async def _cancel(self, address: Address, name: str, deadline: float) -> None:
+        properties = spec.Basic.Properties(message_type=CANCEL, correlation_id=name)
+        with suppress(*FAILURES):
+            await self._outbox.send(self._queues.names.call(address), b"", properties, deadline)
 
     async def _until_ready(self, deadline: float) -> None:
         try:
@@ -74,13 +83,13 @@ class Replies:
         self._ready.set()
         return name
 
-    def _answered(self, message: DeliveredMessage) -> None:
-        answer = self._answers.get(message.header.properties.correlation_id or "")
-        if answer is not None and not answer.done():
-            answer.set_result(message.body)
+    def _heard(self, message: DeliveredMessage) -> None:
+        name = message.header.properties.correlation_id or ""
+        if (sign := sign_in(message)) is None:
+            self._calls.answered(name, message.body)
+        else:
+            self._calls.sign(name, *sign)
 
     def _lost(self) -> None:
         self._ready.clear()
-        for answer in self._answers.values():
-            if not answer.done():
-                answer.set_result(None)
+        self._calls.all_answered(None)

@@ -18,8 +18,13 @@ _NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 def check_name(what: str, name: object) -> None:
     """Raises InvalidValue for a name that could be mistaken for more than one word of a broker's address."""
-    if not (isinstance(name, str) and _NAME.fullmatch(name)):
+    if not (isinstance(name, str) and is_name(name)):
         raise InvalidValue(path=what, received=repr(name), expected="letters, digits, '-' and '_'")
+
+
+def is_name(text: str) -> bool:
+    """Whether this can be a topic or a host."""
+    return _NAME.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,10 @@ class NoAnswer(MidflightError):
 
     address: str
     seconds: float
+
+
+class Vanished(NoAnswer):
+    """Whoever had a call to {address} in hand has given no sign of life for {seconds} s."""
 
 
 class Redeliver(Exception):
@@ -111,7 +120,10 @@ class Transport(Protocol):
     async def call(self, address: Address, body: bytes, timeout: float) -> bytes:
         """Send and wait for the one answer, at most ``timeout`` seconds.
 
-        Raises NobodyListens (certainly not executed) or NoAnswer (perhaps executed). Never blocks for longer.
+        Raises NobodyListens (certainly not executed) or NoAnswer (perhaps executed). Never blocks for longer. Whoever
+        has the call in hand gives signs of life; when two of them have stayed out after the last, that is Vanished, a
+        NoAnswer too. A call that is given up, since its task is cancelled or its time is over, is cancelled where it
+        runs, best effort.
         """
         ...
 
@@ -135,9 +147,10 @@ class Transport(Protocol):
         """Take work as ``address.host`` of ``address.topic``: what is sent to the topic (shared with the other hosts of
         it), to this host, and to all. Returns when the broker knows; at most ``limit`` casts run at once.
 
-        What ``on_call`` returns is the answer. A cast is acknowledged when ``on_cast`` has returned, not before;
-        when it raises Redeliver, or the process dies, the message comes again, with a higher attempt; any
-        other exception of a handler is a bug: it is logged, and a cast comes again after a second.
+        What ``on_call`` returns is the answer; it is cancelled when nobody waits for that any more. A cast is
+        acknowledged when ``on_cast`` has returned, not before; when it raises Redeliver, or the process dies, the
+        message comes again, with a higher attempt; any other exception of a handler is a bug: it is logged, and a cast
+        comes again after a second.
         """
         ...
 

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Self
 
 from midflight.errors import MessageTooLarge
+from midflight.transports.awaited import Awaited, Silent
 from midflight.transports.base import (
     Address,
     CallHandler,
@@ -25,9 +26,11 @@ from midflight.transports.base import (
     NoAnswer,
     NobodyListens,
     ParkedMessage,
+    Vanished,
 )
 from midflight.transports.handlers import Handlers
 from midflight.transports.hands import Hands
+from midflight.transports.signs import CallsInHand, new_name
 
 MAX_BODY = 1_040_384
 """Bytes: what the NATS adapter takes by default, so that tests in memory meet the same limit."""
@@ -91,6 +94,7 @@ class MemoryListener:
         self.addresses = {Address(address.topic), address}
         self._bus, self._handlers, self._limit, self._ack_wait = bus, handlers, limit, ack_wait
         self._hands = Hands()
+        self._calls = CallsInHand(self._hands, address.topic)
         self._casts_in_hand = 0
         self._comes_again_after = 0.0
 
@@ -109,14 +113,19 @@ class MemoryListener:
         self._bus.listeners.append(self)
         self._bus.deliver(self.addresses)
 
-    def answer(self, body: bytes, answer: asyncio.Future[bytes]) -> None:
+    def answer(self, name: str, body: bytes, awaited: Awaited[bytes]) -> None:
         """Take a call; its answer stays out when the handler fails."""
-        self._hands.take(self._answer(body, answer))
+        sign = partial(awaited.sign, self._handlers.address.host or "")
+        self._calls.take(name, self._answer(body, awaited), sign)
 
-    async def _answer(self, body: bytes, answer: asyncio.Future[bytes]) -> None:
+    async def _answer(self, body: bytes, awaited: Awaited[bytes]) -> None:
         result = await self._handlers.answer(body, MAX_BODY)
-        if result is not None and not answer.done():
-            answer.set_result(_through_bytes(result))
+        if result is not None:
+            awaited.answered(_through_bytes(result))
+
+    def cancel(self, name: str) -> None:
+        """Cancel a call that nobody waits for any more."""
+        self._calls.cancel(name)
 
     def tell(self, body: bytes) -> None:
         """Take a fanout."""
@@ -178,13 +187,23 @@ class MemoryTransport:
         listener = self._bus.one_at(address)
         if listener is None:
             raise NobodyListens(address=str(address))
-        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        listener.answer(body, answer)
         try:
-            async with asyncio.timeout(timeout):
-                return await answer
+            return await self._answered(listener, body, timeout)
         except TimeoutError:
             raise NoAnswer(address=str(address), seconds=timeout) from None
+        except Silent as silent:
+            raise Vanished(address=str(address), seconds=silent.seconds) from None
+
+    async def _answered(self, listener: MemoryListener, body: bytes, timeout: float) -> bytes:
+        name, awaited = new_name(timeout), Awaited[bytes]()
+        listener.answer(name, body, awaited)
+        try:
+            async with asyncio.timeout(timeout):
+                return await awaited.answer
+        except BaseException:
+            awaited.give_up()
+            listener.cancel(name)
+            raise
 
     async def cast(self, address: Address, body: bytes, message_id: str) -> None:
         """See ``Transport.cast``."""

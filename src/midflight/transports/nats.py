@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Self
 
 import msgspec
@@ -17,6 +19,7 @@ from nats.aio.msg import Msg
 from midflight.config import ANONYMOUS, Credentials
 from midflight.errors import BrokerUnreachable, MessageTooLarge
 from midflight.telemetry import log
+from midflight.transports.awaited import Silent
 from midflight.transports.base import (
     Address,
     CallHandler,
@@ -25,16 +28,26 @@ from midflight.transports.base import (
     NoAnswer,
     NobodyListens,
     ParkedMessage,
+    Vanished,
 )
 from midflight.transports.handlers import Handlers
 from midflight.transports.hands import Hands
+from midflight.transports.nats_calls import Calls
 from midflight.transports.nats_connection import Connection, NotTaken
 from midflight.transports.nats_consumer import Consumer
 from midflight.transports.nats_interest import Interest
-from midflight.transports.nats_message import MESSAGE_ID, message_id_of, sequence_of, subject_of
+from midflight.transports.nats_message import (
+    MESSAGE_ID,
+    cancelled_by,
+    message_id_of,
+    sequence_of,
+    sign_of_life,
+    subject_of,
+)
 from midflight.transports.nats_store import Refused, Store
-from midflight.transports.nats_subjects import WORKERS, Subjects, address_in
+from midflight.transports.nats_subjects import WORKERS, Subjects, address_in, last_word
 from midflight.transports.parked_form import pack, unpack
+from midflight.transports.signs import CallsInHand
 
 ACK_SECONDS = 30.0
 CAST_SECONDS = 5.0
@@ -53,6 +66,7 @@ class NatsListener:
     ) -> None:
         self._connection, self._subjects, self._handlers = connection, store.subjects, handlers
         self._hands = Hands()
+        self._calls = CallsInHand(self._hands, handlers.address.topic)
         self._consumer = Consumer(connection, store, handlers.run, self._hands, limit=limit, ack_wait=ack_wait)
         self._interests: list[Interest] = []
         self._draining: asyncio.Task[None] | None = None
@@ -92,7 +106,10 @@ class NatsListener:
             await self._hands.drop()
 
     async def _called(self, message: Msg) -> None:
-        self._hands.take(self._answer(message))
+        if (name := cancelled_by(message)) is not None:
+            self._calls.cancel(name)
+        else:
+            self._calls.take(last_word(message.reply), self._answer(message), partial(self._give_sign, message.reply))
 
     async def _told(self, message: Msg) -> None:
         self._hands.take(self._handlers.tell(message.data))
@@ -107,6 +124,15 @@ class NatsListener:
         except (NotTaken, TimeoutError) as error:
             reason = str(error) or "no answer"
             log.error("transport.answer_lost", address=str(self._handlers.address), reason=reason)
+
+    def _give_sign(self, reply: str, pause: float) -> None:
+        self._hands.take(self._send_sign(reply, pause))
+
+    async def _send_sign(self, reply: str, pause: float) -> None:
+        headers = sign_of_life(self._handlers.address.host, pause)
+        with suppress(NotTaken, TimeoutError):  # the next one may arrive
+            deadline = asyncio.get_running_loop().time() + pause
+            await self._connection.publish(reply, b"", deadline=deadline, headers=headers)
 
 
 def room_for_body(connection: Connection) -> int:
@@ -124,6 +150,7 @@ class NatsTransport:
         self._connection = Connection(url, name, credentials)
         self._subjects = Subjects(project)
         self._store = Store(self._connection, self._subjects)
+        self._calls = Calls(self._connection, self._subjects)
         self._ack_wait = ack_wait
         self._listeners: list[NatsListener] = []
 
@@ -136,6 +163,7 @@ class NatsTransport:
         """See ``Transport.open``: at most 3 s for each server, and 10 s until the broker's store answers."""
         await self._connection.open()
         try:
+            await self._calls.start()
             await self._store.patiently(self._store.declare)
         except BaseException as error:
             await self._connection.close()
@@ -152,15 +180,18 @@ class NatsTransport:
     async def close(self) -> None:
         """See ``Transport.close``. Listeners that were not drained are abandoned: their casts come again later."""
         await asyncio.gather(*(listener.abandon() for listener in self._listeners))
+        await self._calls.stop()
         await self._connection.close()
 
     async def call(self, address: Address, body: bytes, timeout: float) -> bytes:
         """See ``Transport.call``."""
         self._check_size(f"call to {address}", body)
         try:
-            return (await self._connection.request(self._subjects.call(address), body, timeout)).data
+            return await self._calls.call(address, body, timeout)
         except NotTaken:
             raise NobodyListens(address=str(address)) from None
+        except Silent as silent:
+            raise Vanished(address=str(address), seconds=silent.seconds) from None
         except TimeoutError:
             raise NoAnswer(address=str(address), seconds=timeout) from None
 

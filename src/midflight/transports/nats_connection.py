@@ -53,6 +53,7 @@ class Connection:
         self._changing = asyncio.Lock()
         self._moving: asyncio.Task[None] | None = None
         self._mended = asyncio.Event()
+        self._mended_at = 0.0
         self._watch: asyncio.Task[None] | None = None
         self._tasks = Hands()
         self._closing = False
@@ -141,6 +142,10 @@ class Connection:
         if answer is not None and not answer.done():
             answer.set_result(message)
 
+    def could_hear(self, since: float) -> bool:
+        """Whether the connection has been there without a break since then, by the loop's clock."""
+        return self._client.is_connected and self._mended_at < since
+
     # Connecting, and mending
 
     async def _connected(self, deadline: float) -> None:
@@ -170,6 +175,7 @@ class Connection:
 
     async def _on_reconnected(self, client: BrokerClient) -> None:
         log.info("transport.reconnected", broker=self.url, server=client.netloc)
+        self._mended_at = asyncio.get_running_loop().time()
         self._mended.set()
         for callback in self.on_mended:
             callback()

@@ -14,6 +14,12 @@ MESSAGE_ID = "Nats-Msg-Id"
 SEQUENCE = "Nats-Sequence"
 SUBJECT = "Nats-Subject"
 
+SIGN = "Midflight-Sign"
+"""On a reply that is no answer yet: after how many seconds the next one comes, and the host on which the call runs."""
+
+CANCEL = "Midflight-Cancel"
+"""On what is sent to where calls are taken: the name of a call that nobody waits for any more."""
+
 
 def status_of(message: Msg) -> str | None:
     """What the broker itself says with this message; None where a peer speaks."""
@@ -33,3 +39,26 @@ def sequence_of(stored: Msg) -> int:
 def subject_of(stored: Msg) -> str:
     """The subject to which a stored message was put."""
     return (stored.headers or {})[SUBJECT]
+
+
+def sign_of_life(host: str | None, pause: float) -> dict[str, str]:
+    """The headers of a sign of life from a host of which the next one comes after ``pause`` seconds."""
+    return {SIGN: f"{pause:.3f} {host or ''}"}
+
+
+def sign_in(message: Msg) -> tuple[str, str] | None:
+    """The host and the pause that a sign of life speaks of, unread; None where a message is none."""
+    if not message.headers or SIGN not in message.headers:
+        return None
+    pause, _, host = message.headers[SIGN].partition(" ")
+    return host, pause
+
+
+def cancelling(name: str) -> dict[str, str]:
+    """The headers of a message that cancels the call of this name."""
+    return {CANCEL: name}
+
+
+def cancelled_by(message: Msg) -> str | None:
+    """The name of the call that a message cancels; None where it does not."""
+    return message.headers.get(CANCEL) if message.headers else None

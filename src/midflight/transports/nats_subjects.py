@@ -60,3 +60,8 @@ def address_in(subject: str) -> Address:
     """The address of a subject that ``cast`` or ``park`` has made."""
     *_, topic, host = subject.split(".")
     return Address(topic, None if host == ANYONE else host)
+
+
+def last_word(subject: str) -> str:
+    """What stands behind the last dot."""
+    return subject.rpartition(".")[2]

@@ -1,0 +1,153 @@
+"""Our own calls: they wait for their answers, hear of those who have them in hand, and are cancelled there when nobody
+waits any more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from midflight.transports import signs
+from midflight.transports.base import Address, is_name
+from midflight.transports.hands import Hands
+from midflight.transports.signs import announced
+
+T = TypeVar("T")
+
+CANCEL_SECONDS = 1.0
+"""How long a cancellation waits for a connection through which it can go."""
+
+
+class Silent(Exception):
+    """Whoever had a call in hand has given no sign of life for ``seconds``."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"no sign of life for {seconds} s")
+        self.seconds = seconds
+
+
+class Awaited(Generic[T]):
+    """The answer to one call, and what is heard of the call until then. ``could_hear`` says whether we would have heard
+    all that was said to us since a time of the loop's clock."""
+
+    def __init__(self, could_hear: Callable[[float], bool] = lambda _: True) -> None:
+        self._loop, self._could_hear = asyncio.get_running_loop(), could_hear
+        self.answer: asyncio.Future[T] = self._loop.create_future()
+        """Ends with Silent when signs of life have begun, and do not go on."""
+        self.host = ""
+        """Where the call can be cancelled, as soon as that is known."""
+        self._pause = self._since = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether nobody waits for it any more."""
+        return self.answer.cancelled()
+
+    def answered(self, answer: T) -> None:
+        """This is it. What comes later is passed over."""
+        if not self.answer.done():
+            self.answer.set_result(answer)
+            self._stop()
+
+    def sign(self, host: str, pause: float) -> None:
+        """A sign of life has come from ``host``; the next one comes within ``pause`` seconds."""
+        self.host = host
+        if not self.answer.done():
+            self._pause, self._since = pause, self._loop.time()
+            self._wait(1.5 * pause, self._doubt)
+
+    def give_up(self) -> None:
+        """Nobody waits any more."""
+        if not self.answer.cancel() and not self.answer.cancelled():
+            self.answer.exception()  # it came too late, and is no error of which nobody knows
+        self._stop()
+
+    def _doubt(self) -> None:
+        """In two steps: this process itself may have been held up for long, and have signs of life unread."""
+        self._wait(0.5 * self._pause, self._despair)
+
+    def _despair(self) -> None:
+        if not self._could_hear(self._since):
+            self.sign(self.host, self._pause)
+        elif not self.answer.done():
+            self.answer.set_exception(Silent(2 * self._pause))
+
+    def _wait(self, seconds: float, then: Callable[[], None]) -> None:
+        self._stop()
+        self._timer = self._loop.call_later(seconds, then)
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class _Call(Generic[T]):
+    address: Address
+    awaited: Awaited[T]
+
+
+Cancel = Callable[[Address, str, float], Coroutine[Any, Any, None]]
+"""Sends to an address that the call of this name is cancelled, before a time of the loop's clock."""
+
+
+class OwnCalls(Generic[T]):
+    """The calls of one member that have no answer yet, by their names."""
+
+    def __init__(self, cancel: Cancel, could_hear: Callable[[float], bool] = lambda _: True) -> None:
+        self._send_cancel, self._could_hear = cancel, could_hear
+        self._calls: dict[str, _Call[T]] = {}
+        self._hands = Hands()
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def begin(self, name: str, address: Address) -> asyncio.Future[T]:
+        """The answer to a call that is about to be sent: it ends with Silent where signs of life have stopped."""
+        awaited = Awaited[T](self._could_hear)
+        self._calls[name] = _Call(address, awaited)
+        return awaited.answer
+
+    def answered(self, name: str, answer: T) -> None:
+        """An answer has come; it is passed over where nobody waits for it."""
+        if (call := self._calls.get(name)) is not None:
+            call.awaited.answered(answer)
+
+    def sign(self, name: str, host: str, pause: float | str) -> None:
+        """A sign of life has come. What a peer says there is not trusted: a host that is none is as good as none."""
+        if (call := self._calls.get(name)) is None:
+            return
+        call.awaited.sign(host if is_name(host) else "", announced(pause))
+        if call.awaited.is_given_up:
+            self._cancel(name)
+
+    def end(self, name: str) -> None:
+        """Its answer was taken."""
+        del self._calls[name]
+
+    def give_up(self, name: str) -> None:
+        """Nobody waits for it any more: it is cancelled as soon as it is known where it runs."""
+        awaited = self._calls[name].awaited
+        awaited.give_up()
+        if awaited.host:
+            self._cancel(name)
+        else:
+            asyncio.get_running_loop().call_later(signs.SIGN_SECONDS, self._calls.pop, name, None)
+
+    def all_answered(self, answer: T) -> None:
+        """The same answer to all."""
+        for call in self._calls.values():
+            call.awaited.answered(answer)
+
+    async def stop(self) -> None:
+        """Send the last cancellations."""
+        await self._hands.finish(CANCEL_SECONDS)
+
+    def _cancel(self, name: str) -> None:
+        call = self._calls.pop(name)
+        if call.awaited.host:
+            deadline = asyncio.get_running_loop().time() + CANCEL_SECONDS
+            address = Address(call.address.topic, call.awaited.host)
+            self._hands.take(self._send_cancel(address, name, deadline))

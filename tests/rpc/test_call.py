@@ -1,0 +1,118 @@
+"""One call to its end: callees that vanish, and callers that wait no more."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from midflight.errors import Unknown
+from midflight.rpc.client import Client
+from midflight.transports import signs
+from midflight.transports.base import NoAnswer, Vanished
+from tests.rpc import juno
+from tests.rpc.world import Fleet, Member, counted
+
+COMPUTE: Client[juno.ComputeAPI] = Client(juno.ComputeAPI)
+
+
+class Slow:
+    """Does nothing until it is cancelled, and remembers that."""
+
+    def __init__(self, member: Member) -> None:
+        self.running = self.cancelled = 0
+        member.dispatcher._serving["compute"] = member.dispatcher._serving["compute"][0], self
+
+    async def work(self, context: object, what: str, seconds: float = 0) -> str:
+        self.running += 1
+        try:
+            await asyncio.sleep(seconds)
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        return what
+
+
+async def until(condition: object) -> None:
+    """Wait until it holds."""
+    assert callable(condition)
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.002)
+
+
+async def test_a_callee_that_vanishes_makes_the_call_unknown_before_its_deadline(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A killed callee is missed after two signs of life; the call may have run, and says why that is not known."""
+    monkeypatch.setattr(signs, "SIGN_SECONDS", 0.2)
+    agent, api = await fleet.juno("h1"), await fleet.member(juno, "a1")
+    before = counted("rpc.calls", method="compute.work", outcome="unknown")
+    call = asyncio.create_task(COMPUTE.within(3600).call(juno.ComputeAPI.work, api.context, "long", 3600))
+    await until(lambda: agent.done == ["long"])
+    await asyncio.sleep(0.05)
+    await agent.transport.close()
+    with pytest.raises(Unknown) as caught:
+        await call
+    assert str(caught.value) == (
+        "compute.work may or may not have been executed: whoever had it in hand at compute has given no sign of life "
+        "for 0.4 s. Look before you send it again."
+    )
+    assert counted("rpc.calls", method="compute.work", outcome="unknown") == before + 1
+    assert len(api.transport.calls) == 1
+
+
+async def test_an_idempotent_call_of_a_callee_that_vanishes_is_sent_again(fleet: Fleet) -> None:
+    """Another member answers it, without half of the time having gone by."""
+    agent, api = await fleet.juno("h1"), await fleet.member(juno, "a1")
+    api.transport.failing = [Vanished(address="compute", seconds=4.0)]
+    assert await COMPUTE.within(3600).call(juno.ComputeAPI.echo, api.context, "x") == "x"
+    assert (len(api.transport.calls), agent.done) == (2, ["x"])
+
+
+async def test_when_both_callees_vanish_it_is_unknown(fleet: Fleet) -> None:
+    """An idempotent call is sent twice, and no third time."""
+    api = await fleet.member(juno, "a1")
+    gone = Vanished(address="compute", seconds=4.0)
+    assert isinstance(gone, NoAnswer)
+    api.transport.failing = [gone, gone]
+    with pytest.raises(Unknown):
+        await COMPUTE.within(3600).call(juno.ComputeAPI.echo, api.context, "x")
+    assert len(api.transport.calls) == 2
+
+
+async def test_the_handler_of_a_cancelled_call_is_cancelled(fleet: Fleet) -> None:
+    """It sees CancelledError, is counted, and its member serves on."""
+    agent, api = await fleet.juno("h1"), await fleet.member(juno, "a1")
+    slow, before = Slow(agent), counted("transport.calls_cancelled", topic="compute")
+    call = asyncio.create_task(COMPUTE.within(3600).call(juno.ComputeAPI.work, api.context, "long", 3600))
+    await until(lambda: slow.running == 1)
+    call.cancel()
+    await until(lambda: slow.cancelled == 1)
+    assert await COMPUTE.call(juno.ComputeAPI.work, api.context, "short") == "short"
+    assert counted("transport.calls_cancelled", topic="compute") == before + 1
+
+
+async def test_the_handler_of_a_call_whose_deadline_has_passed_is_cancelled(fleet: Fleet) -> None:
+    """Nobody waits for it any more."""
+    agent, api = await fleet.juno("h1"), await fleet.member(juno, "a1")
+    slow = Slow(agent)
+    with pytest.raises(Unknown, match="no answer from compute before its deadline"):
+        await COMPUTE.within(0.1).call(juno.ComputeAPI.work, api.context, "long", 3600)
+    await until(lambda: slow.cancelled == 1)
+
+
+async def test_a_call_made_for_a_cancelled_call_is_cancelled_too(fleet: Fleet) -> None:
+    """From the first caller through the one in the middle to the last: nobody goes on for nobody."""
+    first, middle = await fleet.juno("h1"), await fleet.juno("h2")
+    slow, api = Slow(first), await fleet.member(juno, "a1")
+    passing = Slow(middle)
+
+    async def pass_on(context: object, what: str, seconds: float = 0) -> str:
+        return await COMPUTE.on("h1").within(3600).call(juno.ComputeAPI.work, middle.context, what, seconds)
+
+    passing.work = pass_on  # type: ignore[assignment]  # a service that asks another one
+    call = asyncio.create_task(COMPUTE.on("h2").within(3600).call(juno.ComputeAPI.work, api.context, "long", 3600))
+    await until(lambda: slow.running == 1)
+    call.cancel()
+    await until(lambda: slow.cancelled == 1)

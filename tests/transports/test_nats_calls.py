@@ -1,0 +1,235 @@
+"""What is true of calls over NATS alone: peers from before signs of life, killed processes, brokers that restart."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import sys
+from pathlib import Path
+
+import pytest
+from nats.aio.msg import Msg
+
+from midflight.transports import signs
+from midflight.transports.base import Address, NoAnswer, Vanished
+from midflight.transports.embedded import EmbeddedBroker
+from midflight.transports.nats import NatsTransport
+from midflight.transports.nats_connection import Connection
+from midflight.transports.nats_message import CANCEL, SIGN, sign_in, sign_of_life
+from midflight.transports.nats_subjects import Subjects
+from tests.transports.conftest import Fleet, on_broker
+from tests.transports.recorder import Gated, Recorder, eventually
+from tests.transports.servers import NatsServer
+
+COMPUTE = Address("compute")
+HOST1 = Address("compute", "host1")
+
+
+@pytest.fixture(autouse=True)
+def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Signs of life more often, so that tests need not wait for long."""
+    monkeypatch.setattr(signs, "SIGN_SECONDS", 0.4)
+    monkeypatch.setattr(signs, "FIRST_SECONDS", 0.02)
+
+
+class OldCallee:
+    """A member from before there were signs of life: it answers, and knows nothing else."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.heard: list[Msg] = []
+
+    async def listen(self, subject: str) -> None:
+        await self._connection.subscribe(subject, self._called)
+        await self._connection.flush()
+
+    async def _called(self, message: Msg) -> None:
+        self.heard.append(message)
+
+    async def answer(self) -> None:
+        deadline = asyncio.get_running_loop().time() + 5
+        await self._connection.publish(self.heard[0].reply, b"at last", deadline=deadline)
+
+
+async def test_an_old_caller_hears_nothing_but_its_answer(broker: EmbeddedBroker) -> None:
+    """A caller that knows no signs of life is given none, however long its call takes."""
+    fleet, agent = Fleet(on_broker(broker)), Gated()
+    member = await fleet.join()
+    await agent.listen(member, "compute", "host1")
+    old = Connection(broker.url, "old")
+    await old.open()
+    call = asyncio.create_task(old.request(member._subjects.call(HOST1), b"long", timeout=60))
+    await asyncio.sleep(4 * signs.SIGN_SECONDS)
+    agent.gate.set()
+    answer = await call
+    assert (answer.data, answer.headers) == (b"gated:long", None)
+    await old.close()
+    await fleet.close()
+
+
+async def test_an_old_callee_is_waited_for_until_the_deadline_and_is_sent_no_cancellation(
+    broker: EmbeddedBroker,
+) -> None:
+    """Who has never given a sign of life cannot be missed; and what it would take for a broken call is not sent."""
+    fleet = Fleet(on_broker(broker))
+    caller = await fleet.join()
+    connection = Connection(broker.url, "old")
+    await connection.open()
+    old = OldCallee(connection)
+    await old.listen(caller._subjects.call(HOST1))
+    call = asyncio.create_task(caller.call(HOST1, b"long", timeout=60))
+    await asyncio.sleep(4 * signs.SIGN_SECONDS)
+    await old.answer()
+    assert await call == b"at last"
+    with pytest.raises(NoAnswer) as caught:
+        await caller.call(HOST1, b"never", timeout=0.1)
+    assert type(caught.value) is NoAnswer
+    await asyncio.sleep(2 * signs.SIGN_SECONDS)
+    assert [message.data for message in old.heard] == [b"long", b"never"]
+    assert len(caller._calls._calls) == 0
+    await connection.close()
+    await fleet.close()
+
+
+DOOMED = """
+import asyncio, sys
+from midflight.transports.base import Address
+from midflight.transports.nats import NatsTransport
+
+async def main(url, project):
+    async def on_call(body):
+        print(body.decode(), flush=True)
+        await asyncio.Event().wait()
+
+    async def nothing(_):
+        pass
+
+    transport = await NatsTransport(url, name="doomed", project=project).open()
+    await transport.listen(Address("compute", "host1"), on_call, nothing, nothing)
+    print("listens", flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+async def test_a_killed_process_is_missed_long_before_the_deadline(broker: EmbeddedBroker) -> None:
+    """The calls that it had in hand end as Vanished, short ones and long ones."""
+    project = f"test-{secrets.token_hex(4)}"
+    caller = await NatsTransport(broker.url, name="caller", project=project).open()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", DOOMED, broker.url, project, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout
+    assert await process.stdout.readline() == b"listens\n"
+    calls = [asyncio.create_task(caller.call(HOST1, b"%d" % number, timeout=3600)) for number in range(5)]
+    printed = {await process.stdout.readline() for _ in calls}
+    assert printed == {b"%d\n" % number for number in range(5)}
+    await eventually(lambda: all(call.awaited.host == "host1" for call in caller._calls._calls._calls.values()))
+    process.kill()
+    await process.wait()
+    ended = await asyncio.gather(*calls, return_exceptions=True)
+    assert [type(error) for error in ended] == [Vanished] * 5
+    await caller.close()
+
+
+async def test_a_long_call_outlives_a_restart_of_the_broker(tmp_path: Path) -> None:
+    """While the broker is away nobody can give a sign of life, and nobody is taken for dead."""
+    async with EmbeddedBroker(tmp_path / "broker") as broker:
+        fleet, agent = Fleet(on_broker(broker)), Gated()
+        await agent.listen(await fleet.join(), "compute", "host1")
+        caller = await fleet.join()
+        call = asyncio.create_task(caller.call(HOST1, b"long", timeout=60))
+        await eventually(lambda: agent.running == 1)
+        await asyncio.sleep(signs.SIGN_SECONDS)
+        broker.kill()
+        await asyncio.sleep(4 * signs.SIGN_SECONDS)
+        await broker.start()
+        await eventually(lambda: caller._connection.could_hear(asyncio.get_running_loop().time()))
+        await asyncio.sleep(2 * signs.SIGN_SECONDS)
+        agent.gate.set()
+        assert await call == b"gated:long"
+        assert agent.cancelled == 0
+        await fleet.close()
+
+
+async def test_signs_that_are_none_change_nothing(broker: EmbeddedBroker) -> None:
+    """Whatever a callee writes into a sign of life, its call ends by its answer or its deadline."""
+    fleet = Fleet(on_broker(broker))
+    caller = await fleet.join()
+    connection = Connection(broker.url, "rogue")
+    await connection.open()
+    rogue = OldCallee(connection)
+    await rogue.listen(caller._subjects.call(HOST1))
+    call = asyncio.create_task(caller.call(HOST1, b"long", timeout=60))
+    await eventually(lambda: len(rogue.heard) == 1)
+    deadline = asyncio.get_running_loop().time() + 5
+    for said in ("", "nan $JS.API.STREAM.DELETE.X", "-1 host.1", "inf >", "one host1", "1e400 host1"):
+        await connection.publish(rogue.heard[0].reply, b"", deadline=deadline, headers={SIGN: said})
+    await rogue.answer()
+    assert await call == b"at last"
+    await connection.close()
+    await fleet.close()
+
+
+def test_what_a_sign_says() -> None:
+    """Host and pause, unread, and nothing in any other message."""
+    assert sign_in(_message({SIGN: "2.000 host1"})) == ("host1", "2.000")
+    assert sign_in(_message({SIGN: ""})) == ("", "")
+    assert sign_in(_message(sign_of_life("host1", 2.0))) == ("host1", "2.000")
+    assert sign_in(_message(sign_of_life(None, 2.0))) == ("", "2.000")
+    assert sign_in(_message({CANCEL: "x"})) is None
+    assert sign_in(_message(None)) is None
+
+
+def _message(headers: dict[str, str] | None) -> Msg:
+    return Msg(None, subject="_INBOX.member", data=b"", headers=headers)  # type: ignore[arg-type]  # of no client
+
+
+RIGHTS = """
+authorization { users = [
+  { user: api, password: x, permissions: {
+    publish: ["mf.test.compute", "mf.test.compute.>", "$JS.API.>"], subscribe: "_INBOX.api.>" } },
+  { user: agent, password: x, permissions: {
+    publish: ["$JS.API.>", "$JS.ACK.>"],
+    subscribe: [
+      "mf.test.compute workers", "mf.test.compute.host1", "mf.test.@all.compute", "$JS.EVENT.>", "_INBOX.agent.>"],
+    allow_responses: { max: 100, expires: "10m" } } },
+] }
+"""
+"""A caller may send to a topic and its hosts; a callee may answer, and a bounded number of times."""
+
+
+async def test_signs_and_cancellations_need_no_further_rights(tmp_path: Path) -> None:
+    """Who may call may cancel, and who may answer may give signs of life: the broker refuses nothing of it."""
+    server = await NatsServer(tmp_path / "server", RIGHTS).start()
+    users = [server.url.replace("://", f"://{user}:x@") for user in ("agent", "api")]
+    names = zip(users, ("agent", "api"), strict=True)
+    member, caller = [await NatsTransport(url, name=name, project="test").open() for url, name in names]
+    agent = Gated()
+    await agent.listen(member, "compute", "host1")
+    calls = [asyncio.create_task(caller.call(address, b"long", timeout=60)) for address in (COMPUTE, HOST1, HOST1)]
+    await asyncio.sleep(3 * signs.SIGN_SECONDS)
+    calls[0].cancel()
+    calls[1].cancel()
+    await eventually(lambda: agent.cancelled == 2)
+    agent.gate.set()
+    assert await calls[2] == b"gated:long"
+    await caller.close()
+    await member.close()
+    server.close()
+    assert "Violation" not in (tmp_path / "server" / "server.log").read_text()
+
+
+async def test_cancelling_what_is_not_in_hand_does_no_harm(broker: EmbeddedBroker) -> None:
+    """A cancellation for an unknown call, and one without a name, are passed over, and are no call."""
+    fleet, agent = Fleet(on_broker(broker)), Recorder()
+    member = await fleet.join()
+    await agent.listen(member, "compute", "host1")
+    deadline = asyncio.get_running_loop().time() + 5
+    subject = Subjects(member._subjects.project).call(HOST1)
+    for name in ("", "unknown-now"):
+        await member._connection.publish(subject, b"", deadline=deadline, headers={CANCEL: name})
+    assert await member.call(HOST1, b"call", timeout=5) == b"one:call"
+    assert agent.calls == [b"call"]
+    await fleet.close()
