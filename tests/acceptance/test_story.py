@@ -41,11 +41,17 @@ def left_behind(run: Path) -> list[str]:
     return [" ".join(words) for pid, words in living.items() if str(run) in " ".join(words) and proc.alive(pid)]
 
 
+def as_in_a_terminal() -> None:
+    """A shell makes what runs in its background deaf to SIGINT, and that is inherited."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_interrupted_by_its_user(tmp_path: Path, number: signal.Signals) -> None:
     """Whoever stops the demo in the middle finds no process of it left."""
     arguments = [f"--{name}={value}" for name, value in {**SIZE, "build": tmp_path}.items()]
-    process = await create_subprocess_exec(sys.executable, "-m", "demo", *arguments, cwd=COMPUTE, stdout=DEVNULL)
+    command = [sys.executable, "-m", "demo", *arguments]
+    process = await create_subprocess_exec(*command, cwd=COMPUTE, stdout=DEVNULL, preexec_fn=as_in_a_terminal)
     machines = tmp_path / "run" / "machines"
     while process.returncode is None and len(list(machines.glob("*.count"))) < 5:
         await sleep(0.1)
