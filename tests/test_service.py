@@ -23,6 +23,7 @@ from midflight.errors import (
     ConfigError,
     DatabaseForbidden,
     MidflightError,
+    NotDelivered,
     ProjectError,
     SchemaTooOld,
     UsageError,
@@ -125,6 +126,30 @@ async def test_the_application_stops_after_its_last_answer(world: World) -> None
             asyncio.get_running_loop().call_later(0.1, work["gates"]["release"].set)
         await answer
     assert order == ["answered", "stopped, and read a"]
+
+
+async def test_a_service_with_a_limit(world: World) -> None:
+    """A service takes no more work at once than it is declared for, and is still told what every member is told."""
+
+    @asynccontextmanager
+    async def run(runtime: Runtime) -> AsyncIterator[Sequence[object]]:
+        yield [juno.Agent(runtime)]
+
+    work = gates()
+    project = Project(
+        "shop", interfaces=[juno.ComputeAPI], objects=[juno.Disk, juno.Machine, juno.MachineList],
+        services=[Service("agent", run, limit=1)],
+    )  # fmt: skip
+    async with world.running("conductor") as conductor:
+        async with RunningService.running(project, world.config("agent", app=work), "agent", "h1") as agent:
+            answer = asyncio.create_task(COMPUTE.on("h1").call(juno.ComputeAPI.wait, conductor.context()))
+            await work["gates"]["entered"].wait()
+            with pytest.raises(NotDelivered, match="busy: service agent runs 1 at once"):
+                await COMPUTE.within(0.1).call(juno.ComputeAPI.look, conductor.context(), juno.Machine(name="a"))
+            async with world.running("agent", "h2", app={}):
+                await eventually(lambda: "h2" in agent.floors.hosts("compute"))
+            work["gates"]["release"].set()
+            assert await answer == "done"
 
 
 async def test_an_endpoint_that_fails(world: World) -> None:

@@ -24,6 +24,7 @@ from midflight.errors import InvalidValue, ProjectError
 from midflight.migrations.online import DataMigration
 from midflight.objects.base import VersionedObject
 from midflight.objects.registry import Registry
+from midflight.rpc.endpoints import check_limit
 from midflight.rpc.faults import Faults
 from midflight.rpc.interface import Contract
 from midflight.transports.base import check_name
@@ -79,13 +80,15 @@ class Service:
 
     ``run`` is an async context manager: it starts what the service needs, yields the implementations of the
     interfaces that it serves, and stops when the last accepted message has been answered. ``agent`` services live on
-    many hosts and are upgraded last, one by one.
+    many hosts and are upgraded last, one by one. At most ``limit`` calls, casts and fanouts run at once in a process; a
+    call beyond waits for half of the time that is left to it and is then NotDelivered, a cast waits at the broker.
     """
 
     name: str
     run: Run
     database: bool = False
     agent: bool = False
+    limit: int | None = None
 
 
 class Project:
@@ -184,6 +187,7 @@ def _services(services: Iterable[Service]) -> Iterable[Service]:
             raise ProjectError(where=f"service {CONDUCTOR}", reason=reason)
         if not callable(service.run):
             raise ProjectError(where=f"service {service.name}", reason=RUN_EXPECTED)
+        check_limit(service.limit, f"service {service.name}")
     return services
 
 

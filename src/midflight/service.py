@@ -36,7 +36,8 @@ from midflight.errors import ConfigError, DatabaseForbidden, ProjectError, Schem
 from midflight.project import CONDUCTOR, RUN_EXPECTED, Project, Runtime, Service, place_of
 from midflight.rpc.client import Floors, Messenger
 from midflight.rpc.dispatch import Dispatcher
-from midflight.rpc.server import Server
+from midflight.rpc.limits import Line
+from midflight.rpc.server import CASTS, Server
 from midflight.telemetry import log
 from midflight.transports import connect
 from midflight.transports.base import Address
@@ -307,14 +308,16 @@ class RunningService:
 
     async def _take_work(self, stack: AsyncExitStack, implementations: Sequence[object]) -> None:
         """Others must know what we understand before the first of them can reach us."""
+        limit = self._declared().limit
+        line = Line(limit, f"service {self.service}") if limit else None
         for implementation in implementations:
-            self._dispatcher.add(implementation)
+            self._dispatcher.add(implementation, line)
         topics = [t for t in self.contract.interfaces if t != MemberAPI.topic and self._dispatcher.serves(t)]
         await self.membership.serve(topics)
         working = Server(self.transport, self._dispatcher)
         stack.push_async_callback(working.drain, self.config.drain_seconds)
         for topic in topics:
-            await working.serve(Address(topic, self.host))
+            await working.serve(Address(topic, self.host), limit=limit or CASTS)
         stack.push_async_callback(self._begin_to_drain)
 
     async def _begin_to_drain(self) -> None:

@@ -33,6 +33,7 @@ from midflight.rpc.exits import no_exit
 from midflight.rpc.faults import Faults, text_of
 from midflight.rpc.forms import Form
 from midflight.rpc.interface import Contract, InterfaceSpec
+from midflight.rpc.limits import FREE, Line, Turns, latest_turn, turns_of
 from midflight.rpc.manifests import ManifestStore, NeedManifest
 from midflight.rpc.messages import Fault, Reply, Request, Sender
 from midflight.rpc.parked import OnRejected, Parking, tell_nobody
@@ -58,6 +59,7 @@ class _Work:
     run: Callable[..., Awaitable[Any]]
     context: Context
     arguments: dict[str, Any]
+    turns: Turns
 
     async def done(self) -> Any:
         """Run it."""
@@ -91,9 +93,10 @@ class Dispatcher:
         self._parking = Parking(transport, identity, on_rejected)
         self._sender = Sender.of(identity, identity.pin_epoch)
         self._serving: dict[str, tuple[InterfaceSpec, Any]] = {}
+        self._turns: dict[str, dict[str, Turns]] = {}
 
-    def add(self, implementation: object) -> None:
-        """Serve the interfaces of the contract that this object derives from.
+    def add(self, implementation: object, line: Line | None = None) -> None:
+        """Serve the interfaces of the contract that this object derives from; all of their work passes the ``line``.
 
         Raises ProjectError when there is none, when one of them is served already, or when a method does not take what
         its endpoint is given.
@@ -108,6 +111,7 @@ class Dispatcher:
             for endpoint in spec.endpoints.values():
                 _check_method(implementation, endpoint)
             self._serving[spec.topic] = spec, implementation
+            self._turns[spec.topic] = turns_of(spec.topic, spec.endpoints, line)
 
     def serves(self, topic: str) -> bool:
         """Whether an implementation of this topic was added."""
@@ -123,7 +127,12 @@ class Dispatcher:
             return self._encoded("need_manifest")
         except Exception as error:  # noqa: BLE001  # a message must never kill the server
             return self._refuse(request, error)
-        return await self._answer(work)
+        if full := await work.turns.enter(latest_turn(work.context.deadline)):
+            return self._busy(work, full)
+        try:
+            return await self._answer(work)
+        finally:
+            work.turns.leave()
 
     async def on_cast(self, delivery: CastDelivery, address: Address) -> None:
         """Serve a cast that came to ``address``, or park it. Raises Redeliver for one that shall come again."""
@@ -137,7 +146,11 @@ class Dispatcher:
         except Exception as error:  # noqa: BLE001  # as above
             await self._park(delivery, address, request, error)
         else:
-            await self._effect(delivery, address, work)
+            await work.turns.enter()  # it stays the broker's until it has run, and the broker sends no more than a few
+            try:
+                await self._effect(delivery, address, work)
+            finally:
+                work.turns.leave()
 
     async def on_fanout(self, body: bytes) -> None:
         """Serve a fanout if it is meant for us; what cannot be served is counted and passed over."""
@@ -150,11 +163,14 @@ class Dispatcher:
         except Exception as error:  # noqa: BLE001  # as above
             self._note_refusal(request, error)
             return
+        await work.turns.enter()
         try:
             await work.done()
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # nor must its handler
             _leave_if_stopped(error)
             self._note_failure(work, error)
+        finally:
+            work.turns.leave()
 
     # From a request to work, in order: who sends, which method in which version, its arguments.
 
@@ -169,7 +185,8 @@ class Dispatcher:
             arguments = form.hear(given)
         if context.deadline is not None and time.monotonic() >= context.deadline:
             raise NotDelivered(what=form.what, reason="its caller had stopped waiting before it could begin")
-        return _Work(request, caller, form, getattr(implementation, form.spec.method), context, arguments)
+        turns = self._turns[request.interface].get(form.spec.method, FREE)
+        return _Work(request, caller, form, getattr(implementation, form.spec.method), context, arguments, turns)
 
     def _find(self, request: Request, caller: Caller) -> tuple[Form, Any]:
         if request.interface not in self._serving:
@@ -247,6 +264,12 @@ class Dispatcher:
         self._note_refusal(request, error)
         what = request.what if request else "a message"
         return self._failed("refused", self._faults.fault(error, ran=False), what)
+
+    def _busy(self, work: _Work, full: Line) -> bytes:
+        telemetry.count("rpc.busy", method=work.form.what)
+        reason = f"{self._identity} is busy: {full.name} runs {full.limit} at once, and there was no turn in time"
+        error = NotDelivered(what=work.form.what, reason=reason)
+        return self._failed("refused", self._faults.fault(error, ran=False), work.form.what)
 
     def _failed(self, status: str, fault: Fault, what: str) -> bytes:
         """An answer that surely fits: where the error is itself too large, one that says so."""

@@ -110,7 +110,7 @@ class EndpointSpec:
 
     ROLES = ("adapt", "adapt_reply", "revert", "revert_reply")
 
-    def __init__(self, function: Callable[..., Any], since: str, *, idempotent: bool) -> None:
+    def __init__(self, function: Callable[..., Any], since: str, *, idempotent: bool, limit: int | None = None) -> None:
         where = function.__qualname__
         if not inspect.iscoroutinefunction(function):
             raise ProjectError(where=where, reason="an endpoint is an async def")
@@ -118,6 +118,9 @@ class EndpointSpec:
             raise ProjectError(where=where, reason="an endpoint takes self and context first")
         self.function, self.method, self.since = function, function.__name__, parsed(since, where)
         self.idempotent = idempotent
+        check_limit(limit, where)
+        self.limit = limit
+        """How many run at once in one process of the service. The callee's own affair: no part of the contract."""
         self.interface: Any = None
         self.parameters = parameters_of(function, where, skip=2)
         self.adapters: dict[str, dict[Version, Callable[..., Any]]] = {role: {} for role in self.ROLES}
@@ -174,12 +177,18 @@ class EndpointSpec:
         return TypeError(f"{self.function.__qualname__} {what}; it takes ({', '.join(self.parameters)})")
 
 
+def check_limit(limit: object, where: str) -> None:
+    """Raises ProjectError for what is neither None nor a number above 0."""
+    if limit is not None and not (type(limit) is int and limit > 0):
+        raise ProjectError(where=where, reason=f"received limit={limit!r}, expected 1 or more, or None for no limit")
+
+
 def _quoted(names: Iterable[str]) -> str:
     return ", ".join(map(repr, sorted(names)))
 
 
 def endpoint(
-    *, since: str, idempotent: bool = False
+    *, since: str, idempotent: bool = False, limit: int | None = None
 ) -> Callable[
     [Callable[Concatenate[Owner, Context, P], Coroutine[Any, Any, R]]],
     Endpoint[
@@ -190,11 +199,12 @@ def endpoint(
     """Mark an abstract method of an interface: ``since`` is the interface's version that brought it.
 
     An ``idempotent`` one may run twice with the effect of once, so that a call whose answer stays away is sent again
-    within its deadline. Raises ProjectError for a definition that cannot travel.
+    within its deadline. At most ``limit`` of it run at once in a process that serves it; a call beyond waits for half
+    of the time that is left to it, and is then NotDelivered. Raises ProjectError for a definition that cannot travel.
     """
 
     def mark(function: Any) -> Any:
-        spec = EndpointSpec(function, since, idempotent=idempotent)
+        spec = EndpointSpec(function, since, idempotent=idempotent, limit=limit)
         function.__endpoint__ = spec
         function.__isabstractmethod__ = True
         for role in spec.ROLES:

@@ -8,6 +8,9 @@ from midflight.errors import ProjectError
 from midflight.rpc.dispatch import Dispatcher
 from midflight.transports.base import Address, CastDelivery, Listener, Transport
 
+CASTS = 64
+"""How many casts of a topic are in hand at once, unless the service sets another limit."""
+
 
 class Server:
     """Takes work from an open transport and hands it to a dispatcher. The transport's owner closes it after drain."""
@@ -16,7 +19,7 @@ class Server:
         self._transport, self._dispatcher = transport, dispatcher
         self._listeners: list[Listener] = []
 
-    async def serve(self, address: Address, *, limit: int = 64) -> None:
+    async def serve(self, address: Address, *, limit: int = CASTS) -> None:
         """Take the work of one topic as one host of it, at most ``limit`` casts at once; returns when the broker knows.
 
         Raises ProjectError when nothing was added to the dispatcher that serves the topic.
