@@ -140,16 +140,16 @@ async def test_a_service_with_a_limit(world: World) -> None:
         "shop", interfaces=[juno.ComputeAPI], objects=[juno.Disk, juno.Machine, juno.MachineList],
         services=[Service("agent", run, limit=1)],
     )  # fmt: skip
-    async with world.running("conductor") as conductor:
-        async with RunningService.running(project, world.config("agent", app=work), "agent", "h1") as agent:
-            answer = asyncio.create_task(COMPUTE.on("h1").call(juno.ComputeAPI.wait, conductor.context()))
-            await work["gates"]["entered"].wait()
-            with pytest.raises(NotDelivered, match="busy: service agent runs 1 at once"):
-                await COMPUTE.within(0.1).call(juno.ComputeAPI.look, conductor.context(), juno.Machine(name="a"))
-            async with world.running("agent", "h2", app={}):
-                await eventually(lambda: "h2" in agent.floors.hosts("compute"))
-            work["gates"]["release"].set()
-            assert await answer == "done"
+    limited = RunningService.running(project, world.config("agent", app=work), "agent", "h1")
+    async with world.running("conductor") as conductor, limited as agent:
+        answer = asyncio.create_task(COMPUTE.on("h1").call(juno.ComputeAPI.wait, conductor.context()))
+        await work["gates"]["entered"].wait()
+        with pytest.raises(NotDelivered, match="busy: service agent runs 1 at once"):
+            await COMPUTE.within(0.1).call(juno.ComputeAPI.look, conductor.context(), juno.Machine(name="a"))
+        async with world.running("agent", "h2", app={}):
+            await eventually(lambda: "h2" in agent.floors.hosts("compute"))
+        work["gates"]["release"].set()
+        assert await answer == "done"
 
 
 async def test_an_endpoint_that_fails(world: World) -> None:

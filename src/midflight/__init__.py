@@ -31,6 +31,7 @@ from midflight.objects.wire import check_expected, clone, from_json, from_row, f
 from midflight.project import Project, Runtime, Service
 from midflight.rpc.client import Client
 from midflight.rpc.interface import Interface, endpoint, param
+from midflight.rpc.threads import check_cancelled, from_thread
 from midflight.versions import Manifest, Release, Version
 
 __all__ = [
@@ -65,6 +66,7 @@ __all__ = [
     "VersionedObject",
     "Wire",
     "backport",
+    "check_cancelled",
     "check_expected",
     "clone",
     "data_migration",
@@ -74,6 +76,7 @@ __all__ = [
     "from_json",
     "from_row",
     "from_rows",
+    "from_thread",
     "lazy",
     "param",
     "remotable",

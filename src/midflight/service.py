@@ -38,6 +38,7 @@ from midflight.rpc.client import Floors, Messenger
 from midflight.rpc.dispatch import Dispatcher
 from midflight.rpc.limits import Line
 from midflight.rpc.server import CASTS, Server
+from midflight.rpc.threads import Threads
 from midflight.telemetry import log
 from midflight.transports import connect
 from midflight.transports.base import Address
@@ -265,9 +266,11 @@ class RunningService:
         self.database.store = store_floor.store(connection, self.contract.manifest, self.project.releases)
 
     async def _listen_as_member(self, stack: AsyncExitStack) -> None:
+        threads = Threads()
+        stack.callback(threads.close)
         self._dispatcher = Dispatcher(
             self.contract, self.identity, self.transport, self._context_of_work,
-            errors=self.project.errors, on_rejected=SenderTeller(self.context),
+            errors=self.project.errors, on_rejected=SenderTeller(self.context), threads=threads,
         )  # fmt: skip
         self._dispatcher.add(MemberServer(self.membership))
         listening = Server(self.transport, self._dispatcher)

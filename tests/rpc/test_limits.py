@@ -82,9 +82,7 @@ async def test_a_call_without_a_turn_is_not_delivered(fleet: Fleet) -> None:
     running = await several(2, lambda what: JUNO.call(WORK, api.context, what))
     with capture_logs() as logs:
         for _ in range(3):
-            with pytest.raises(
-                NotDelivered, match=r"compute.work was .* compute@h1 .* is busy: compute.work runs 2 at once"
-            ):
+            with pytest.raises(NotDelivered, match="compute@h1 .* is busy: compute.work runs 2 at once"):
                 await JUNO.within(0.2).call(WORK, api.context, "late")
     gated.go.set()
     await asyncio.gather(*running)

@@ -68,6 +68,14 @@ class ComputeAgent(ComputeAPI):
         return [self.host]
 
 
+class Blocking(ComputeAPI):
+    def build_and_run(self, context: Context, instance: Instance, image: str, quiet: bool = False) -> str:
+        return image
+
+    def hosts(self, context: Context, *, active: bool = True) -> list[int]:  # type: ignore[override]  # other result
+        return []
+
+
 class Forgetful(ComputeAPI):
     async def hosts(self, context: Context, *, active: bool = True) -> list[str]:
         return []

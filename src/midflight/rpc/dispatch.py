@@ -11,6 +11,7 @@ import inspect
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -33,11 +34,12 @@ from midflight.rpc.exits import no_exit
 from midflight.rpc.faults import Faults, text_of
 from midflight.rpc.forms import Form
 from midflight.rpc.interface import Contract, InterfaceSpec
-from midflight.rpc.limits import FREE, Line, Turns, latest_turn, turns_of
+from midflight.rpc.limits import Line, Turns, latest_turn, turns_of
 from midflight.rpc.manifests import ManifestStore, NeedManifest
 from midflight.rpc.messages import Fault, Reply, Request, Sender
 from midflight.rpc.parked import OnRejected, Parking, tell_nobody
 from midflight.rpc.rejected import facts_of, log_rejected
+from midflight.rpc.threads import Threads, is_plain
 from midflight.transports.base import Address, CastDelivery, Redeliver, Transport
 from midflight.versions import Version
 
@@ -86,6 +88,7 @@ class Dispatcher:
         errors: Iterable[type[Exception]] = (),
         manifests: ManifestStore | None = None,
         on_rejected: OnRejected = tell_nobody,
+        threads: Threads | None = None,
     ) -> None:
         self._contract, self._identity, self._transport = contract, identity, transport
         self._make_context, self._faults = make_context, Faults(errors)
@@ -93,7 +96,9 @@ class Dispatcher:
         self._parking = Parking(transport, identity, on_rejected)
         self._sender = Sender.of(identity, identity.pin_epoch)
         self._serving: dict[str, tuple[InterfaceSpec, Any]] = {}
-        self._turns: dict[str, dict[str, Turns]] = {}
+        self._turns: dict[tuple[str, str], Turns] = {}
+        self._threads = threads or Threads()
+        self._plain: set[tuple[str, str]] = set()
 
     def add(self, implementation: object, line: Line | None = None) -> None:
         """Serve the interfaces of the contract that this object derives from; all of their work passes the ``line``.
@@ -110,8 +115,15 @@ class Dispatcher:
                 raise ProjectError(where=where, reason=f"another object serves {spec.topic} here already")
             for endpoint in spec.endpoints.values():
                 _check_method(implementation, endpoint)
+                self._prepare_to_run(spec.topic, endpoint, getattr(implementation, endpoint.method), line)
             self._serving[spec.topic] = spec, implementation
-            self._turns[spec.topic] = turns_of(spec.topic, spec.endpoints, line)
+
+    def _prepare_to_run(self, topic: str, endpoint: EndpointSpec, method: Any, line: Line | None) -> None:
+        """In a thread where it is a plain def, and under which limits."""
+        key, plain = (topic, endpoint.method), is_plain(method)
+        self._turns[key] = turns_of(topic, endpoint, self._threads.line if plain else None, line)
+        if plain:
+            self._plain.add(key)
 
     def serves(self, topic: str) -> bool:
         """Whether an implementation of this topic was added."""
@@ -185,8 +197,10 @@ class Dispatcher:
             arguments = form.hear(given)
         if context.deadline is not None and time.monotonic() >= context.deadline:
             raise NotDelivered(what=form.what, reason="its caller had stopped waiting before it could begin")
-        turns = self._turns[request.interface].get(form.spec.method, FREE)
-        return _Work(request, caller, form, getattr(implementation, form.spec.method), context, arguments, turns)
+        run, key = getattr(implementation, form.spec.method), (request.interface, form.spec.method)
+        if key in self._plain:
+            run = partial(self._threads.run, run)
+        return _Work(request, caller, form, run, context, arguments, self._turns[key])
 
     def _find(self, request: Request, caller: Caller) -> tuple[Form, Any]:
         if request.interface not in self._serving:

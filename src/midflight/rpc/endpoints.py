@@ -42,7 +42,8 @@ class Adapts(Protocol):
 class Endpoint(Protocol[Unbound, Bound]):
     """The face of an endpoint towards type checkers: on the class a function, on an instance a method.
 
-    At run time it *is* a function. The four adapters are found through ``__getattribute__``, since only so do both mypy
+    On an instance it may give its result at once: a service may write a plain ``def``, which runs in a thread. At run
+    time it *is* a function. The four adapters are found through ``__getattribute__``, since only so do both mypy
     and pyright let a plain ``async def`` of a service class override it.
     """
 
@@ -193,7 +194,7 @@ def endpoint(
     [Callable[Concatenate[Owner, Context, P], Coroutine[Any, Any, R]]],
     Endpoint[
         Callable[Concatenate[Owner, Context, P], Coroutine[Any, Any, R]],
-        Callable[Concatenate[Context, P], Coroutine[Any, Any, R]],
+        Callable[Concatenate[Context, P], Coroutine[Any, Any, R] | R],
     ],
 ]:
     """Mark an abstract method of an interface: ``since`` is the interface's version that brought it.

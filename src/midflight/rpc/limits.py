@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
 
 from midflight import telemetry
 from midflight.rpc.endpoints import EndpointSpec
@@ -92,15 +91,11 @@ FREE = Turns()
 """Nothing to wait for."""
 
 
-def turns_of(topic: str, endpoints: Mapping[str, EndpointSpec], line: Line | None) -> dict[str, Turns]:
-    """For each endpoint of an interface that is limited: its own line first, so that whoever waits for it holds no
-    place of the service's."""
-    found: dict[str, Turns] = {}
-    for name, spec in endpoints.items():
-        own = (Line(spec.limit, f"{topic}.{name}"),) if spec.limit else ()
-        if lines := (*own, *((line,) if line else ())):
-            found[name] = Turns(lines)
-    return found
+def turns_of(topic: str, spec: EndpointSpec, *shared: Line | None) -> Turns:
+    """Where an endpoint waits: in its own line first, so that whoever waits there holds no place of the others."""
+    own = Line(spec.limit, f"{topic}.{spec.method}") if spec.limit else None
+    lines = tuple(line for line in (own, *shared) if line is not None)
+    return Turns(lines) if lines else FREE
 
 
 def latest_turn(deadline: float | None) -> float:
