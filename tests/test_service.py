@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from midflight import telemetry
+from midflight.config import Config
 from midflight.db.schema import SchemaRunner
 from midflight.errors import (
     BrokerUnreachable,
@@ -30,9 +32,10 @@ from midflight.errors import (
 )
 from midflight.project import Project, Runtime, Service
 from midflight.rpc.client import Client
-from midflight.service import RunningService, passed_sockets
+from midflight.service import RunningService
+from midflight.supervisor import passed_sockets
 from midflight.transports.embedded import EmbeddedBroker
-from tests.conductor import juno
+from tests.conductor import juno, kilo
 from tests.conductor.conftest import world
 from tests.conductor.tables import metadata
 from tests.conductor.world import World, eventually, fleet, member
@@ -333,6 +336,99 @@ async def test_runtime(world: World) -> None:
         assert context.database is runtime.database
 
 
+# The configuration, read again.
+
+FILE = """
+[midflight]
+project = "tests.conductor.juno:project"
+broker = "BROKER"
+beat_seconds = 0.2
+drain_seconds = 2.0
+call_seconds = 2.0
+"""
+
+
+def written(world: World, more: str = "", broker: str = "") -> Config:
+    """The agent's configuration as a file, which it can read again."""
+    path = world.folder / "midflight.toml"
+    path.write_text(FILE.replace("BROKER", broker or world.broker) + more)
+    return Config.load(path, {})
+
+
+def told(logs: Sequence[Any], event: str) -> list[dict[str, Any]]:
+    return [dict(log) for log in logs if log["event"] == event]
+
+
+async def test_a_file_that_changed(world: World) -> None:
+    """Pins and seconds of the file hold from now on, and the fleet is told; what needs a restart is named and waits."""
+    config = written(world)
+    running = RunningService.running(world.project(), config, "agent", "h1")
+    async with world.running("conductor") as conductor, running as agent:
+        assert (await member(conductor, agent)).overrides == {}
+        written(world, 'log = "debug"\n[upgrade_levels]\ncompute = "juno"\n[app]\nport = 1\n', "memory:other")
+        text = (world.folder / "midflight.toml").read_text().replace("call_seconds = 2.0", "call_seconds = 0.5")
+        (world.folder / "midflight.toml").write_text(text)
+        with capture_logs() as logs:
+            agent.reload()
+        live = ["[midflight] call_seconds", "[midflight] log", "[upgrade_levels]"]
+        assert [log["changed"] for log in told(logs, "config.reloaded")] == [live]
+        assert [log["entries"] for log in told(logs, "config.needs_restart")] == [["[midflight] broker", "[app]"]]
+        assert [log["topic"] for log in told(logs, "pin.overridden")] == ["compute"]
+        assert (agent.config.log, agent.config.broker, agent.config.call_seconds) == ("debug", world.broker, 0.5)
+        await eventually(lambda: _overrides(conductor, agent, {"compute": "juno"}))
+        with pytest.raises(NotDelivered):
+            await COMPUTE.on("nowhere").call(juno.ComputeAPI.look, agent.context(), juno.Machine(name="a"))
+        written(world)
+        agent.reload()
+        await eventually(lambda: _overrides(conductor, agent, {}))
+
+
+async def _overrides(asked: RunningService, of: RunningService, expected: dict[str, str]) -> bool:
+    return (await member(asked, of)).overrides == expected
+
+
+async def test_a_pin_of_the_file_is_obeyed_when_it_is_read_again(world: World) -> None:
+    """The member sends under its new override at once, and under the fleet's floor again when that is gone."""
+    config = written(world)
+    running = RunningService.running(world.project(kilo), config, "agent", "h1")
+    async with world.running("conductor", release=kilo), running as agent:
+        own = agent.contract.manifest["compute"]
+        assert agent.floors.manifest_for("compute")["compute"] == own
+        written(world, '[upgrade_levels]\ncompute = "juno"\n')
+        agent.reload()
+        pinned = world.project().contract.manifest["compute"]
+        assert agent.floors.manifest_for("compute")["compute"] == pinned < own
+        written(world)
+        agent.reload()
+        assert agent.floors.manifest_for("compute")["compute"] == own
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[midflight\n", "syntax"),
+        ("beat_seconds = 0\n", "beat_seconds"),
+        ('[upgrade_levels]\ncompute = "nothing"\n', r"\[upgrade_levels\] compute: received pin 'nothing'"),
+        ('[upgrade_levels]\ncomputer = "juno"\n', "no such topic"),
+    ],
+)
+async def test_a_file_with_a_mistake(world: World, text: str, said: str) -> None:
+    """A file that is wrong leaves all in force as it was, and the log has one line that says what is wrong where."""
+    config = written(world, '[upgrade_levels]\ncompute = "juno"\n')
+    running = RunningService.running(world.project(), config, "agent", "h1")
+    async with world.running("conductor") as conductor, running as agent:
+        path = world.folder / "midflight.toml"
+        path.write_text(path.read_text().partition("[upgrade")[0].replace("beat_seconds = 0.2\n", "") + text)
+        with capture_logs() as logs:
+            agent.reload()
+        (line,) = [log for log in logs if log["event"].startswith(("config.", "pin."))]
+        assert (line["event"], line["log_level"]) == ("config.refused", "error")
+        assert str(path) in line["reason"]
+        assert re.search(said, line["reason"])
+        assert agent.config == config
+        assert (await member(conductor, agent)).overrides == {"compute": "juno"}
+
+
 # Real processes.
 
 APP = """
@@ -418,6 +514,41 @@ def test_told_to_stop(folder: Path, number: int) -> None:
         home.tell(number)
         home.wait_for("service.draining")
         home.wait_for("service.stopped")
+        assert home.process.wait(10) == 0
+
+
+def test_told_to_read_its_configuration_again(folder: Path) -> None:
+    """SIGHUP changes what the log has to say, also when it came during the start, and ends nothing."""
+    with_database(folder)
+    text = (folder / "midflight.toml").read_text()
+    with Process(folder, "home") as home:
+        home.wait_for("service.starting")
+        home.tell(signal.SIGHUP)
+        home.wait_for("service.ready")
+        home.wait_for("config.reloaded")
+        (folder / "midflight.toml").write_text("[midflight\n")
+        home.tell(signal.SIGHUP)
+        assert "syntax" in home.wait_for("config.refused")
+        (folder / "midflight.toml").write_text(text.replace("[app]", 'log = "error"\n[app]'))
+        home.tell(signal.SIGHUP)
+        assert "[midflight] log" in home.wait_for("config.reloaded")
+        home.tell(signal.SIGTERM)
+        assert home.process.wait(10) == 0
+        assert home.process.stderr is not None
+        assert home.process.stderr.read() == ""
+
+
+def test_a_blocked_loop_is_told_by_the_service(folder: Path) -> None:
+    """The log of a service names the line that blocks its loop."""
+    with_database(folder)
+    text = (folder / "app.py").read_text().replace("    yield []\n", "    yield []\n    import time; time.sleep(1.8)\n")
+    (folder / "app.py").write_text(text)
+    with Process(folder, "home") as home:
+        home.wait_for("service.ready")
+        home.tell(signal.SIGTERM)
+        line = home.wait_for("service.loop_blocked")
+        assert "app.py:11 in run: import time; time.sleep(1.8)" in line
+        assert '"service": "home"' in line
         assert home.process.wait(10) == 0
 
 

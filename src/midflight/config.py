@@ -1,4 +1,7 @@
-"""The configuration file of a process: TOML, read once, every mistake in it named with its place."""
+"""The configuration file of a process: TOML, every mistake in it named with its place.
+
+It is read at the start, and again when the process is told to; LIVE may change then.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import msgspec
 
@@ -17,6 +20,9 @@ Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 KNOWN_TABLES = ("midflight", "credentials", "upgrade_levels", "app")
 _PLACES = {"credentials": "[credentials]", "levels": "[upgrade_levels]", "app": "[app]"}
 """The entries that are tables of their own."""
+
+LIVE = ("beat_seconds", "drain_seconds", "call_seconds", "log", "levels")
+"""The entries that hold from now on when the file is read again; any other waits for a restart."""
 
 _NEXT_SERVER = re.compile(r",(?=[a-z+]+://)")
 _USER = re.compile(r"^((?:[a-z+]+:)?//+)?.*@", re.DOTALL)
@@ -65,6 +71,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     beat_seconds: Seconds = 10.0
     drain_seconds: Seconds = 20.0
     call_seconds: Seconds = 5.0
+    log: Literal["debug", "info", "warning", "error", "critical"] = "info"
+    """What a service logs; the environment's MIDFLIGHT_LOG goes first."""
     levels: dict[str, str] = {}
     """Local pins by topic, which win over the fleet's: a release, a version, or ``auto``."""
     app: dict[str, Any] = {}
@@ -81,6 +89,16 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             reason = f"the folder {folder} cannot be made: {wrong.strerror}"
             raise ConfigError(path=self.path, where="[midflight] state", reason=reason) from None
         return folder
+
+    def differences(self, other: Config) -> tuple[list[str], list[str]]:
+        """The places of what differs in another reading of the file: what may change live, and what may not."""
+        names = [name for name in self.__struct_fields__ if getattr(self, name) != getattr(other, name)]
+        live, fixed = ([_where(n) for n in names if (n in LIVE) is wanted] for wanted in (True, False))
+        return live, fixed
+
+    def changed_live(self, other: Config) -> Self:
+        """The same, with what may change live taken from another reading of the file."""
+        return msgspec.structs.replace(self, **{name: getattr(other, name) for name in LIVE})
 
     @classmethod
     def load(cls, path: Path, environment: Mapping[str, str] = os.environ) -> Self:

@@ -7,10 +7,10 @@ import inspect
 import os
 import re
 import secrets
-import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping, MutableMapping, Sequence
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -39,27 +39,29 @@ from midflight.rpc.dispatch import Dispatcher
 from midflight.rpc.limits import Line
 from midflight.rpc.server import CASTS, Server
 from midflight.rpc.threads import Threads
+from midflight.signals import Signals
+from midflight.supervisor import notify, passed_sockets
 from midflight.telemetry import log
 from midflight.transports import connect
 from midflight.transports.base import Address
 from midflight.versions import Manifest
+from midflight.watchdog import Watchdog
 
 _HOST, _ODD = re.compile(r"[A-Za-z0-9_-]{1,63}"), re.compile(r"[^A-Za-z0-9_-]")
-_FIRST_PASSED = 3
-"""The file descriptor of the first socket that a supervisor passes."""
 
 
 async def run_service(project: Project, config: Config, service: str, host: str) -> int:
     """Run one service until SIGTERM or SIGINT, which drain it; a second signal ends the process at once. Returns 0.
+    SIGHUP reads the configuration file again.
 
     Raises the error of what keeps it from starting; the error knows its exit code.
     """
-    telemetry.configure(level=os.environ.get("MIDFLIGHT_LOG", "info"), service=service, host=host)
-    with _Signals() as told:
+    telemetry.configure(level=_log_level(config), service=service, host=host)
+    with Signals() as told, Watchdog():
         try:
             sockets = passed_sockets(os.environ)
             async with RunningService.running(project, config, service, host, sockets=sockets) as running:
-                told.is_ready()
+                told.is_ready(lambda: _reload(running))
                 notify("READY=1")
                 await _first_of(told.stop, running.membership.refused)
                 notify("STOPPING=1")
@@ -72,6 +74,17 @@ async def run_service(project: Project, config: Config, service: str, host: str)
     return 0
 
 
+def _log_level(config: Config) -> str:
+    return os.environ.get("MIDFLIGHT_LOG", config.log)
+
+
+def _reload(running: RunningService) -> None:
+    notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+    running.reload()
+    telemetry.configure(level=_log_level(running.config))
+    notify("READY=1")
+
+
 async def _first_of(*events: asyncio.Event) -> None:
     waiting = {asyncio.create_task(event.wait()) for event in events}
     try:
@@ -79,33 +92,6 @@ async def _first_of(*events: asyncio.Event) -> None:
     finally:
         for task in waiting:
             task.cancel()
-
-
-class _Signals:
-    """What SIGTERM and SIGINT mean: a start is given up, a running service is told to stop. The second one kills."""
-
-    def __init__(self) -> None:
-        self.stop = asyncio.Event()
-        self._starting = asyncio.current_task()
-
-    def __enter__(self) -> Self:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, self._told)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().remove_signal_handler(number)
-
-    def is_ready(self) -> None:
-        """From now on, a signal drains."""
-        self._starting = None
-
-    def _told(self) -> None:
-        self.__exit__()
-        self.stop.set()
-        if self._starting is not None:
-            self._starting.cancel()
 
 
 def _known_service(project: Project, name: str) -> str:
@@ -132,12 +118,16 @@ class RunningService:
         self.id = f"{_ODD.sub('_', service)}-{host}-{secrets.token_hex(4)}"
         """Its address among the members, so of letters that every transport takes."""
         self.identity = Caller(service, host, self.release, self.id, 0, self.contract.manifest)
-        self.floors = PinFloors(self.contract.manifest, _overrides(project, config, sorted(self.contract.interfaces)))
+        self.floors = PinFloors(self.contract.manifest, self._overrides(config))
         self.transport = connect(
             config.broker, name=self.id, project=project.name, credentials=config.credentials, path=config.path
         )
         self.database: Database | None = None
         self._counted: list[dict[str, Any]] = []
+        self._messengers: list[Messenger] = []
+
+    def _overrides(self, config: Config) -> dict[str, Manifest | None]:
+        return _overrides(self.project, config, sorted(self.contract.interfaces))
 
     @classmethod
     @asynccontextmanager
@@ -178,11 +168,14 @@ class RunningService:
     def _announce(self, stack: AsyncExitStack) -> None:
         facts = {"service": self.service, "host": self.host, "member": self.id}
         log.info("service.starting", **facts, release=self.release, code=self.code)
-        for topic, release in self.config.levels.items():
-            log.warning("pin.overridden", topic=topic, release=release, by=self.config.path)
-        stack.callback(log.info, "service.stopped", member=self.id)
+        self._tell_overrides()
+        stack.callback(lambda: log.info("service.stopped", member=self.id))  # at the level of that time
         for passed in self.sockets:
             stack.callback(passed.close)
+
+    def _tell_overrides(self) -> None:
+        for topic, release in self.config.levels.items():
+            log.warning("pin.overridden", topic=topic, release=release, by=self.config.path)
 
     @property
     def code(self) -> str:
@@ -227,15 +220,17 @@ class RunningService:
         )
         joining = replace(self.context(), messenger=self._messenger_under(FirstWords(self.floors)))
         self.membership = Membership(
-            self._member(), self.floors, self.server or RemoteRegistrar(self.config.call_seconds), joining,
+            self._member(), self.floors, self.server or RemoteRegistrar(), joining,
             ViewFile(self._view_file), self._obey, self._log_counters,
         )  # fmt: skip
 
     def _messenger_under(self, floors: Floors) -> Messenger:
-        return Messenger(
+        messenger = Messenger(
             self.contract, self.transport, self.identity, floors,
             errors=self.project.errors, call_seconds=self.config.call_seconds,
         )  # fmt: skip
+        self._messengers.append(messenger)
+        return messenger
 
     @property
     def _view_file(self) -> Path:
@@ -275,7 +270,7 @@ class RunningService:
         self._dispatcher.add(MemberServer(self.membership))
         listening = Server(self.transport, self._dispatcher)
         await listening.serve(Address(MemberAPI.topic, self.id))
-        stack.push_async_callback(listening.drain, self.config.drain_seconds)
+        stack.push_async_callback(self._drained, listening)
 
     def _context_of_work(self, values: Mapping[str, str], request_id: str, caller: Caller) -> Context:
         return self.context(values, request_id=request_id, caller=caller)
@@ -318,14 +313,43 @@ class RunningService:
         topics = [t for t in self.contract.interfaces if t != MemberAPI.topic and self._dispatcher.serves(t)]
         await self.membership.serve(topics)
         working = Server(self.transport, self._dispatcher)
-        stack.push_async_callback(working.drain, self.config.drain_seconds)
+        stack.push_async_callback(self._drained, working)
         for topic in topics:
             await working.serve(Address(topic, self.host), limit=limit or CASTS)
         stack.push_async_callback(self._begin_to_drain)
 
+    async def _drained(self, server: Server) -> None:
+        await server.drain(self.config.drain_seconds)
+
     async def _begin_to_drain(self) -> None:
         log.info("service.draining", member=self.id, seconds=self.config.drain_seconds)
         await self.membership.drain()
+
+    # While it works.
+
+    def reload(self) -> None:
+        """Read the configuration file again. What may change while we work does, and what waits for a restart is named
+        in the log. A mistake in the file changes nothing, and is told in one line."""
+        try:
+            found = Config.load(Path(self.config.path))
+            overrides = self._overrides(found)
+        except ConfigError as wrong:
+            log.error("config.refused", reason=str(wrong), holds="the configuration from before")
+            return
+        changed, waiting = self.config.differences(found)
+        self._live_under(self.config.changed_live(found), overrides)
+        log.info("config.reloaded", path=self.config.path, changed=changed)
+        if waiting:
+            log.warning("config.needs_restart", path=self.config.path, entries=waiting)
+
+    def _live_under(self, config: Config, overrides: Mapping[str, Manifest | None]) -> None:
+        before, self.config = self.config, config
+        for messenger in self._messengers:
+            messenger.call_seconds = config.call_seconds
+        self.floors.override(overrides)
+        self.membership.say_again(config.levels, config.beat_seconds)
+        if config.levels != before.levels:
+            self._tell_overrides()
 
     def _log_counters(self) -> None:
         counted = telemetry.counted()
@@ -399,43 +423,3 @@ def _override(topic: str, release: str, project: Project, config: Config, topics
         return pins.pinned_manifest(topic, release, project.releases)
     except UsageError as wrong:
         raise ConfigError(path=config.path, where=where, reason=wrong.reason) from None
-
-
-def passed_sockets(environment: MutableMapping[str, str]) -> list[socket.socket]:
-    """The listening sockets that a supervisor passed to this process (LISTEN_FDS), taken out of the environment, so
-    that no child takes them for its own. LISTEN_PID may be absent, where the supervisor could not know it.
-
-    Raises ConfigError for what is no number of sockets, and for a descriptor that is no socket.
-    """
-    count, pid = environment.pop("LISTEN_FDS", "0"), environment.pop("LISTEN_PID", str(os.getpid()))
-    if pid != str(os.getpid()):
-        return []
-    if not re.fullmatch(r"[0-9]{1,4}", count):
-        raise _not_passed(f"received {count[:40]!r}, expected the number of sockets that were passed")
-    return [_passed(number) for number in range(_FIRST_PASSED, _FIRST_PASSED + int(count))]
-
-
-def _passed(number: int) -> socket.socket:
-    try:
-        passed = socket.socket(fileno=number)
-    except OSError as wrong:
-        raise _not_passed(f"descriptor {number} is no socket: {wrong.strerror}") from None
-    passed.set_inheritable(False)
-    return passed
-
-
-def _not_passed(reason: str) -> ConfigError:
-    return ConfigError(path="environment", where="LISTEN_FDS", reason=reason)
-
-
-def notify(state: str) -> None:
-    """Tell systemd how this process stands, if systemd wants to know: sd_notify(3). Where nobody listens any more, the
-    service goes on."""
-    address = os.environ.get("NOTIFY_SOCKET", "")
-    if address:
-        try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as systemd:
-                systemd.connect("\0" + address[1:] if address.startswith("@") else address)
-                systemd.sendall(state.encode())
-        except (OSError, ValueError) as wrong:
-            log.warning("service.not_notified", socket=address, state=state, reason=str(wrong))

@@ -32,7 +32,7 @@ def _printable(_logger: Any, _method: str, facts: structlog.typing.EventDict) ->
 
 
 def configure(*, level: str = "info", **facts: str) -> None:
-    """Set up logging of this process, once, at its start; ``facts`` are bound to every event of it."""
+    """Set up logging of this process at its start, or change its level later; ``facts`` are bound to every event."""
     terminal = sys.stderr.isatty()
     render: Any = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer(default=str)
     structlog.configure(

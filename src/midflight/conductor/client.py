@@ -53,8 +53,8 @@ def _said(value: Any, floor: Manifest) -> msgspec.Raw:
 class RemoteRegistrar:
     """Hello, beats and farewells over rpc, for a member without a database."""
 
-    def __init__(self, seconds: float) -> None:
-        self._conductor = Client(ConductorAPI).within(seconds)
+    def __init__(self) -> None:
+        self._conductor = Client(ConductorAPI)
 
     async def hello(self, context: Context, member: Member, manifest: dict[str, list[str]]) -> FleetView:
         return await self._conductor.call(ConductorAPI.hello, context, member, manifest)

@@ -32,6 +32,10 @@ class PinFloors:
         self._manifests: dict[str, Manifest] = {}
         self._floors: dict[tuple[str, str | None], Manifest] = {}
 
+    def override(self, overrides: Mapping[str, Manifest | None]) -> None:
+        """Obey these pins of the member's own configuration from now on, and no others."""
+        self._overrides, self._floors = dict(overrides), {}
+
     @property
     def epoch(self) -> int:
         """The epoch of pins and forms that this member obeys."""

@@ -126,6 +126,13 @@ class Membership:
         if self._joined:
             await self._hello()
 
+    def say_again(self, overrides: Mapping[str, str], beat_seconds: float) -> None:
+        """Tell the conductors, at once, what has changed in this member's configuration."""
+        if (self._member.overrides, self._member.beat_seconds) != (overrides, beat_seconds):
+            self._member.overrides, self._member.beat_seconds = dict(overrides), beat_seconds
+            self._joined = False  # so that the next beat is a hello
+            self._beat_now.set()
+
     async def _hello(self) -> bool:
         """Says whether a conductor answered."""
         self._member.epoch = self.floors.epoch

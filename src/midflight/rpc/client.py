@@ -126,7 +126,9 @@ class Messenger:
         call_seconds: float = 5.0,
     ) -> None:
         self._contract, self._transport, self._identity, self._floors = contract, transport, identity, floors
-        self._faults, self._call_seconds = Faults(errors), call_seconds
+        self._faults = Faults(errors)
+        self.call_seconds = call_seconds
+        """How long a call may take that says nothing else. It may be changed between calls."""
         self._manifest_text = contract.manifest.to_wire()
         self._digest = contract.manifest.digest
         self._sender = Sender.of(identity, floors.epoch)
@@ -167,7 +169,7 @@ class Messenger:
             telemetry.count("rpc.calls", method=call.what, outcome=outcome)
 
     def _deadline(self, context: Context, timeout: float | None) -> float:
-        latest = time.monotonic() + (self._call_seconds if timeout is None else timeout)
+        latest = time.monotonic() + (self.call_seconds if timeout is None else timeout)
         return latest if context.deadline is None else min(latest, context.deadline)
 
     def _result(self, reply: Reply, saying: Saying, context: Context) -> Any:
