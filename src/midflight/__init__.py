@@ -21,6 +21,7 @@ from midflight.errors import (
     Unknown,
     VersionRejected,
 )
+from midflight.guest import Guest, connect
 from midflight.migrations.online import Deferred, Row, RowContext, data_migration
 from midflight.objects import types
 from midflight.objects.base import VersionedObject, Wire, backport, forwardport
@@ -44,6 +45,7 @@ __all__ = [
     "Deferred",
     "FieldNotLoaded",
     "Form",
+    "Guest",
     "Interface",
     "InvalidValue",
     "Manifest",
@@ -69,6 +71,7 @@ __all__ = [
     "check_cancelled",
     "check_expected",
     "clone",
+    "connect",
     "data_migration",
     "endpoint",
     "field",

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol, assert_type
 
 from midflight.context import Context
+from midflight.guest import Guest
 from midflight.objects.base import VersionedObject
 from midflight.rpc.client import Client
 from midflight.rpc.interface import Interface, endpoint, param
@@ -103,6 +104,14 @@ async def clients(context: Context, instance: Instance) -> None:
     await compute.call(ComputeAPI.hosts, context, activ=True)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     await compute.call(ComputeAPI.build_and_run, context, instance, 7)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     await compute.call(ImageAPI.fetch, context, "x")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def scripts(guest: Guest, instance: Instance) -> None:
+    assert_type(guest.on("h1").within(3).call(ComputeAPI.build_and_run, instance, "debian", quiet=True), str)
+    assert_type(guest.call(ComputeAPI.hosts), list[str])
+    guest.cast(ComputeAPI.build_and_run, instance, image="debian")
+    guest.call(ComputeAPI.build_and_run, instance)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    guest.call(ComputeAPI.hosts, activ=True)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
 def services() -> ComputeAPI:
