@@ -215,6 +215,16 @@ def test_no_broker(tmp_path: Path) -> None:
     assert "midflight guest" not in {thread.name for thread in threading.enumerate()}
 
 
+async def test_closed_while_another_thread_waits() -> None:
+    """Whoever still waits when the connection is closed is told that nothing comes."""
+    loop = _Loop()
+    waiting = asyncio.ensure_future(asyncio.to_thread(loop.run, asyncio.sleep(60)))
+    await asyncio.sleep(0.1)
+    await asyncio.to_thread(loop.close)
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
 def test_an_interrupt_takes_the_work_back() -> None:
     """Whoever presses Ctrl-C while waiting gets the prompt back, and the work is cancelled."""
     loop, ended = _Loop(), threading.Event()
