@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import os
 import re
 import secrets
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -33,12 +32,13 @@ from midflight.db.engine import Database
 from midflight.db.forms import Form
 from midflight.db.schema import SchemaRunner
 from midflight.errors import ConfigError, DatabaseForbidden, ProjectError, SchemaTooOld, UsageError
-from midflight.project import CONDUCTOR, RUN_EXPECTED, Project, Runtime, Service, place_of
+from midflight.project import CONDUCTOR, Project, Runtime, Service
 from midflight.rpc.client import Floors, Messenger
 from midflight.rpc.dispatch import Dispatcher
 from midflight.rpc.limits import Line
 from midflight.rpc.server import CASTS, Server
 from midflight.rpc.threads import Threads
+from midflight.runs import NotARun, manager_of, mistakes_of
 from midflight.signals import Signals
 from midflight.supervisor import notify, passed_sockets
 from midflight.telemetry import log
@@ -286,11 +286,11 @@ class RunningService:
         """The application's part. Raises ProjectError for a run that is none, or a class that lacks an endpoint."""
         declared = self._declared()
         async with AsyncExitStack() as stack:
-            with _mistakes_of(declared):
-                manager = _manager(declared.run(self._runtime()))
+            with mistakes_of(declared):
+                manager = manager_of(declared.run(self._runtime()))
                 implementations = await stack.enter_async_context(manager)
                 if not isinstance(implementations, Sequence) or isinstance(implementations, str | bytes):
-                    raise _NotARun
+                    raise NotARun
             yield implementations
 
     def _runtime(self) -> Runtime:
@@ -356,39 +356,6 @@ class RunningService:
         if counted != self._counted:
             self._counted = counted
             log.info("telemetry.counters", member=self.id, counters=counted)
-
-
-class _NotARun(Exception):
-    """A service's run is not what one has to be."""
-
-
-def _manager(given: Any) -> AbstractAsyncContextManager[Sequence[object]]:
-    """What a run gave, if it can be entered at all; raises _NotARun."""
-    made_from = getattr(given, "gen", None)  # by @asynccontextmanager, from whatever the function gave
-    for unawaited in (given, made_from):
-        if inspect.iscoroutine(unawaited):
-            unawaited.close()
-    if not isinstance(given, AbstractAsyncContextManager) or not (made_from is None or inspect.isasyncgen(made_from)):
-        raise _NotARun
-    return given
-
-
-@contextmanager
-def _mistakes_of(service: Service) -> Iterator[None]:
-    """The usual mistakes in a run are told with the service's name; everything else that it raises is its own."""
-    where = f"service {service.name}"
-    try:
-        yield
-    except _NotARun:
-        raise ProjectError(where=where, reason=RUN_EXPECTED) from None
-    except SystemExit as left:
-        raise ProjectError(where=f"{place_of(left)}: {where}", reason=f"run called exit: {left}") from None
-    except (RuntimeError, TypeError) as wrong:
-        if str(wrong) == "generator didn't yield":
-            raise ProjectError(where=where, reason=RUN_EXPECTED) from None
-        if str(wrong).startswith("Can't instantiate abstract class"):
-            raise ProjectError(where=f"{place_of(wrong)}: {where}", reason=str(wrong)) from None
-        raise
 
 
 @asynccontextmanager

@@ -146,6 +146,28 @@ async def test_it_learns_that_it_is_cancelled(fleet: Fleet) -> None:
     assert (plain.done, heir.done) == ([], ["long"])
 
 
+async def test_it_learns_that_its_caller_left(fleet: Fleet) -> None:
+    """A call that is cancelled where it was made ends in the thread that runs it, whose place is free again."""
+    plain, api = await served(fleet, threads=Threads(1))
+    ended = threading.Event()
+
+    def until_cancelled(context: Context) -> str:
+        try:
+            while True:
+                check_cancelled()
+                time.sleep(0.01)
+        finally:
+            ended.set()
+
+    plain.doing["long"] = until_cancelled
+    call = asyncio.create_task(JUNO.call(WORK, api.context, "long"))
+    await begun(plain)
+    call.cancel()
+    assert await asyncio.to_thread(ended.wait, 5)
+    assert await JUNO.call(WORK, api.context, "next") == "next"
+    assert (plain.done, set(plain.threads)) == (["next"], {"endpoint 1"})
+
+
 async def test_what_it_awaits_is_cancelled_with_it(fleet: Fleet) -> None:
     """A cancellation reaches the endpoint where it waits for the loop, and nothing of it runs on."""
     plain, api = await served(fleet)
