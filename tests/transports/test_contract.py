@@ -420,6 +420,65 @@ async def test_parked(fleet: Fleet[Transport]) -> None:
     assert await operator.parked() == [first, second]
 
 
+async def test_a_parked_message_is_found_by_its_id_and_can_be_discarded(fleet: Fleet[Transport]) -> None:
+    """By who parked it, and by everyone else; it is gone for all then, and the others stay."""
+    receiver, operator = await fleet.join(), await fleet.join()
+    first, second = ParkedMessage(HOST1, b"a", "cast-1", {"reason": "new"}), ParkedMessage(COMPUTE, b"b", "cast-2", {})
+    for message in (first, second):
+        await receiver.park(message)
+    assert await receiver.find_parked("cast-1") == await operator.find_parked("cast-1") == first
+    assert await operator.find_parked("cast-3") is None
+    assert [await operator.discard(first), await receiver.discard(first)] == [True, False]
+    assert await receiver.find_parked("cast-1") is None
+    assert await receiver.parked() == [second]
+
+
+async def test_a_replayed_message_comes_under_its_own_id(fleet: Fleet[Transport]) -> None:
+    """At its address, at once also just after it was sent and parked, and is parked no longer."""
+    agent, sender = Recorder(), await fleet.join()
+    listening = await fleet.join()
+    await agent.listen(listening, "compute", "host1")
+    await sender.cast(HOST1, b"x", "cast-1")
+    await eventually(lambda: len(agent.casts) == 1)
+    message = ParkedMessage(HOST1, b"x", "cast-1", {})
+    await listening.park(message)
+    assert await sender.replay(message)
+    assert not await sender.replay(message)
+    await eventually(lambda: len(agent.casts) == 2)
+    again = agent.casts[1]
+    assert (again.body, again.message_id, again.attempt, again.replays) == (b"x", "cast-1", 1, 1)
+    assert await listening.parked() == []
+
+
+async def test_a_replayed_message_can_be_parked_and_replayed_again(fleet: Fleet[Transport]) -> None:
+    """Also before who replayed it has let go of the first one: each time it is another one to the broker."""
+    agent, member = Recorder(), await fleet.join()
+    await agent.listen(member, "compute", "host1")
+    messages = [ParkedMessage(HOST1, b"x", "cast-1", {}, replays) for replays in range(3)]
+    for number, message in enumerate(messages, start=1):
+        await member.park(message)
+        assert await member.parked() == [message]
+        assert await member.replay(message)
+        await eventually(lambda number=number: [cast.replays for cast in agent.casts] == [*range(1, number + 1)])
+    await member.park(messages[0])
+    await member.park(messages[1])
+    assert not await member.discard(messages[2])
+
+
+async def test_a_message_that_is_replayed_by_two_at_once_is_sent_once(fleet: Fleet[Transport]) -> None:
+    """And parked no longer."""
+    agent, first, second = Recorder(), await fleet.join(), await fleet.join()
+    message = ParkedMessage(HOST1, b"x", "cast-1", {})
+    await first.park(message)
+    assert await second.parked() == [message]
+    assert any(await asyncio.gather(first.replay(message), second.replay(message)))
+    await agent.listen(await fleet.join(), "compute", "host1")
+    await first.cast(HOST1, b"last", "cast-2")
+    await eventually(lambda: b"last" in agent.bodies)
+    assert sorted(agent.bodies) == [b"last", b"x"]
+    assert await first.parked() == []
+
+
 async def test_close_is_harmless(fleet: Fleet[Transport], member: Callable[..., Transport]) -> None:
     """A transport may be closed before it was opened, and twice."""
     await member().close()

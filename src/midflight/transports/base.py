@@ -70,11 +70,12 @@ class Redeliver(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CastDelivery:
-    """One delivery of a cast. ``attempt`` counts from 1."""
+    """One delivery of a cast. ``attempt`` counts from 1, ``replays`` how often it was parked and sent again."""
 
     body: bytes
     message_id: str
     attempt: int
+    replays: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,8 @@ class ParkedMessage:
     body: bytes
     message_id: str
     facts: dict[str, str]
+    replays: int = 0
+    """How often it had been sent again before. Parked once more after that, it is not the same one to the broker."""
 
 
 CallHandler = Callable[[bytes], Awaitable[bytes]]
@@ -160,4 +163,22 @@ class Transport(Protocol):
 
     async def parked(self) -> list[ParkedMessage]:
         """All parked messages, oldest first."""
+        ...
+
+    async def find_parked(self, message_id: str) -> ParkedMessage | None:
+        """One parked message as it is kept now; None where none of this id is. What was parked through this transport
+        is found at once, and is never missed."""
+        ...
+
+    async def replay(self, message: ParkedMessage) -> bool:
+        """Send a parked message again to its address, behind what waits there, under its own id and with one more
+        replay; then keep it parked no longer. Says whether it was parked.
+
+        A kill in between leaves both. The same message replayed again within two minutes, by whomever, is sent once.
+        Raises NoAnswer as ``cast`` does; then it is still parked.
+        """
+        ...
+
+    async def discard(self, message: ParkedMessage) -> bool:
+        """Keep a parked message no longer. Says whether it was parked."""
         ...

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
+from collections.abc import Mapping
+from typing import Any
+
 from nats.aio.msg import Msg
 
 STATUS = "Status"
@@ -10,6 +14,10 @@ STATUS = "Status"
 NO_RESPONDERS = "503"
 
 MESSAGE_ID = "Nats-Msg-Id"
+"""The broker stores what has the same once, within two minutes."""
+
+OWN_ID, REPLAYS = "Midflight-Id", "Midflight-Replays"
+"""The id of a cast that was replayed, and how often: to the broker it is another message than before."""
 
 SEQUENCE = "Nats-Sequence"
 SUBJECT = "Nats-Subject"
@@ -28,7 +36,29 @@ def status_of(message: Msg) -> str | None:
 
 def message_id_of(message: Msg) -> str:
     """The id by which a message was sent; empty for one that somebody else has sent."""
-    return (message.headers or {}).get(MESSAGE_ID, "")
+    headers = message.headers or {}
+    return headers.get(OWN_ID) or headers.get(MESSAGE_ID, "")
+
+
+def stored_message(said: Mapping[str, Any]) -> Msg:
+    """A stored message as JetStream says it in JSON, in the form in which it says it directly."""
+    lines = b64decode(said.get("hdrs", "")).decode(errors="replace").split("\r\n")
+    headers = {name: value.strip() for name, colon, value in (line.partition(":") for line in lines) if colon}
+    place = {SEQUENCE: str(said["seq"]), SUBJECT: said["subject"]}
+    return Msg(_client=None, subject=said["subject"], data=b64decode(said.get("data", "")), headers=headers | place)  # type: ignore[arg-type]  # it is answered by nobody
+
+
+def replays_of(message: Msg) -> int:
+    """How often a message was parked and sent again."""
+    given = (message.headers or {}).get(REPLAYS, "")
+    return int(given) if given.isdecimal() and given.isascii() and len(given) < 10 else 0
+
+
+def identity(message_id: str, replays: int) -> dict[str, str]:
+    """The headers of a cast, or of a parked message, that has been replayed so often."""
+    if not replays:
+        return {MESSAGE_ID: message_id}
+    return {MESSAGE_ID: f"{message_id}.{replays}", OWN_ID: message_id, REPLAYS: str(replays)}
 
 
 def sequence_of(stored: Msg) -> int:
