@@ -428,55 +428,35 @@ async def test_a_parked_message_is_found_by_its_id_and_can_be_discarded(fleet: F
         await receiver.park(message)
     assert await receiver.find_parked("cast-1") == await operator.find_parked("cast-1") == first
     assert await operator.find_parked("cast-3") is None
-    assert [await operator.discard(first), await receiver.discard(first)] == [True, False]
+    assert [await operator.discard("cast-1"), await receiver.discard("cast-1")] == [True, False]
     assert await receiver.find_parked("cast-1") is None
     assert await receiver.parked() == [second]
 
 
 async def test_a_replayed_message_comes_under_its_own_id(fleet: Fleet[Transport]) -> None:
-    """At its address, at once also just after it was sent and parked, and is parked no longer."""
-    agent, sender = Recorder(), await fleet.join()
-    listening = await fleet.join()
-    await agent.listen(listening, "compute", "host1")
+    """At its address, at once also just after it was sent and parked; it stays parked until it is discarded."""
+    agent, sender, member = Recorder(), await fleet.join(), await fleet.join()
+    await agent.listen(member, "compute", "host1")
     await sender.cast(HOST1, b"x", "cast-1")
     await eventually(lambda: len(agent.casts) == 1)
     message = ParkedMessage(HOST1, b"x", "cast-1", {})
-    await listening.park(message)
-    assert await sender.replay(message)
-    assert not await sender.replay(message)
-    await eventually(lambda: len(agent.casts) == 2)
-    again = agent.casts[1]
-    assert (again.body, again.message_id, again.attempt, again.replays) == (b"x", "cast-1", 1, 1)
-    assert await listening.parked() == []
+    await member.park(message)
+    for act, count in (("a", 2), ("b", 3)):
+        await sender.replay(message, act)
+        await eventually(lambda count=count: len(agent.casts) == count)
+    assert agent.casts == [CastDelivery(b"x", "cast-1", 1), *[CastDelivery(b"x", "cast-1", 1, replayed=True)] * 2]
+    assert await member.parked() == [message]
 
 
-async def test_a_replayed_message_can_be_parked_and_replayed_again(fleet: Fleet[Transport]) -> None:
-    """Also before who replayed it has let go of the first one: each time it is another one to the broker."""
-    agent, member = Recorder(), await fleet.join()
-    await agent.listen(member, "compute", "host1")
-    messages = [ParkedMessage(HOST1, b"x", "cast-1", {}, replays) for replays in range(3)]
-    for number, message in enumerate(messages, start=1):
-        await member.park(message)
-        assert await member.parked() == [message]
-        assert await member.replay(message)
-        await eventually(lambda number=number: [cast.replays for cast in agent.casts] == [*range(1, number + 1)])
-    await member.park(messages[0])
-    await member.park(messages[1])
-    assert not await member.discard(messages[2])
-
-
-async def test_a_message_that_is_replayed_by_two_at_once_is_sent_once(fleet: Fleet[Transport]) -> None:
-    """And parked no longer."""
+async def test_what_two_replay_in_one_act_is_sent_once(fleet: Fleet[Transport]) -> None:
+    """Like a cast of one id."""
     agent, first, second = Recorder(), await fleet.join(), await fleet.join()
-    message = ParkedMessage(HOST1, b"x", "cast-1", {})
-    await first.park(message)
-    assert await second.parked() == [message]
-    assert any(await asyncio.gather(first.replay(message), second.replay(message)))
+    message = ParkedMessage(COMPUTE, b"x", "cast-1", {})
+    await asyncio.gather(first.replay(message, "start"), second.replay(message, "start"))
+    await first.cast(COMPUTE, b"last", "cast-2")
     await agent.listen(await fleet.join(), "compute", "host1")
-    await first.cast(HOST1, b"last", "cast-2")
     await eventually(lambda: b"last" in agent.bodies)
     assert sorted(agent.bodies) == [b"last", b"x"]
-    assert await first.parked() == []
 
 
 async def test_close_is_harmless(fleet: Fleet[Transport], member: Callable[..., Transport]) -> None:

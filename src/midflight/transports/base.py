@@ -70,12 +70,12 @@ class Redeliver(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CastDelivery:
-    """One delivery of a cast. ``attempt`` counts from 1, ``replays`` how often it was parked and sent again."""
+    """One delivery of a cast. ``attempt`` counts from 1. One that is ``replayed`` had been parked, and was sent again."""
 
     body: bytes
     message_id: str
     attempt: int
-    replays: int = 0
+    replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +86,6 @@ class ParkedMessage:
     body: bytes
     message_id: str
     facts: dict[str, str]
-    replays: int = 0
-    """How often it had been sent again before. Parked once more after that, it is not the same one to the broker."""
 
 
 CallHandler = Callable[[bytes], Awaitable[bytes]]
@@ -170,15 +168,14 @@ class Transport(Protocol):
         is found at once, and is never missed."""
         ...
 
-    async def replay(self, message: ParkedMessage) -> bool:
-        """Send a parked message again to its address, behind what waits there, under its own id and with one more
-        replay; then keep it parked no longer. Says whether it was parked.
+    async def replay(self, message: ParkedMessage, act: str) -> None:
+        """Send a parked message again to its address, behind what waits there, under its own id and as ``replayed``.
 
-        A kill in between leaves both. The same message replayed again within two minutes, by whomever, is sent once.
-        Raises NoAnswer as ``cast`` does; then it is still parked.
+        It stays parked: who has run it discards it. In one ``act`` it is sent once within two minutes, by whomever, as
+        far as ``cast`` promises that. Raises NoAnswer as ``cast`` does.
         """
         ...
 
-    async def discard(self, message: ParkedMessage) -> bool:
+    async def discard(self, message_id: str) -> bool:
         """Keep a parked message no longer. Says whether it was parked."""
         ...

@@ -44,17 +44,18 @@ class MemoryBus:
 
     def __init__(self) -> None:
         self.listeners: list[MemoryListener] = []
-        self.parked: dict[tuple[str, int], ParkedMessage] = {}
+        self.parked: dict[str, ParkedMessage] = {}
         self._casts: dict[Address, deque[CastDelivery]] = {}
-        self._ids: dict[tuple[str, int], float] = {}
+        self._ids: dict[str, float] = {}
 
     def one_at(self, address: Address) -> MemoryListener | None:
         """Somebody who takes calls to this address."""
         return _any_of([listener for listener in self.listeners if address in listener.addresses])
 
-    def put(self, address: Address, cast: CastDelivery) -> None:
-        """Keep a cast until a listener has run it; a new one whose id was seen in the last two minutes is let go."""
-        if cast.attempt > 1 or self._is_new((cast.message_id, cast.replays)):
+    def put(self, address: Address, cast: CastDelivery, name: str = "") -> None:
+        """Keep a cast until a listener has run it; a new one whose name, else its id, was seen in the last two minutes
+        is let go."""
+        if cast.attempt > 1 or self._is_new(name or cast.message_id):
             self._casts.setdefault(address, deque()).append(cast)
             self.deliver([address])
 
@@ -68,7 +69,7 @@ class MemoryBus:
     def _one_with_room(self, address: Address) -> MemoryListener | None:
         return _any_of([who for who in self.listeners if address in who.addresses and who.has_room])
 
-    def _is_new(self, message_id: tuple[str, int]) -> bool:
+    def _is_new(self, message_id: str) -> bool:
         now = time.monotonic()
         while self._ids and now - next(iter(self._ids.values())) > DUPLICATE_SECONDS:
             del self._ids[next(iter(self._ids))]
@@ -229,7 +230,7 @@ class MemoryTransport:
     async def park(self, message: ParkedMessage) -> None:
         """See ``Transport.park``."""
         kept = replace(message, body=_through_bytes(message.body), facts=dict(message.facts))
-        self._bus.parked.setdefault(_key(message), kept)
+        self._bus.parked.setdefault(message.message_id, kept)
 
     async def parked(self) -> list[ParkedMessage]:
         """See ``Transport.parked``."""
@@ -237,28 +238,21 @@ class MemoryTransport:
 
     async def find_parked(self, message_id: str) -> ParkedMessage | None:
         """See ``Transport.find_parked``."""
-        return next((kept for kept in self._bus.parked.values() if kept.message_id == message_id), None)
+        return self._bus.parked.get(message_id)
 
-    async def replay(self, message: ParkedMessage) -> bool:
+    async def replay(self, message: ParkedMessage, act: str) -> None:
         """See ``Transport.replay``."""
-        if _key(message) not in self._bus.parked:
-            return False
-        again = CastDelivery(message.body, message.message_id, attempt=1, replays=message.replays + 1)
-        self._bus.put(message.address, again)
-        return await self.discard(message)
+        again = CastDelivery(message.body, message.message_id, attempt=1, replayed=True)
+        self._bus.put(message.address, again, f"{message.message_id}.{act}")
 
-    async def discard(self, message: ParkedMessage) -> bool:
+    async def discard(self, message_id: str) -> bool:
         """See ``Transport.discard``."""
-        return self._bus.parked.pop(_key(message), None) is not None
+        return self._bus.parked.pop(message_id, None) is not None
 
     def _checked(self, what: str, body: bytes) -> bytes:
         if len(body) > MAX_BODY:
             raise MessageTooLarge(what=what, size=len(body), limit=MAX_BODY)
         return _through_bytes(body)
-
-
-def _key(message: ParkedMessage) -> tuple[str, int]:
-    return message.message_id, message.replays
 
 
 def _any_of(candidates: Sequence[MemoryListener]) -> MemoryListener | None:

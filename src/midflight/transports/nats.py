@@ -233,18 +233,15 @@ class NatsTransport:
         """See ``Transport.find_parked``. Raises BrokerUnreachable when the broker is away."""
         return await self._asked(self._parked.find(message_id))
 
-    async def replay(self, message: ParkedMessage) -> bool:
-        """See ``Transport.replay``. Raises BrokerUnreachable when the broker is away."""
-        if not await self._asked(self._parked.has(message)):
-            return False
-        subject, again = self._subjects.cast(message.address), message.replays + 1
-        putting = self._store.put(subject, message.body, message.message_id, CAST_SECONDS, again)
+    async def replay(self, message: ParkedMessage, act: str) -> None:
+        """See ``Transport.replay``."""
+        subject = self._subjects.cast(message.address)
+        putting = self._store.put(subject, message.body, message.message_id, CAST_SECONDS, act)
         await self._stored(message.address, putting)
-        return await self.discard(message)
 
-    async def discard(self, message: ParkedMessage) -> bool:
+    async def discard(self, message_id: str) -> bool:
         """See ``Transport.discard``. Raises BrokerUnreachable when the broker is away."""
-        return await self._asked(self._parked.delete(message))
+        return await self._asked(self._parked.delete(message_id))
 
     async def _asked(self, question: Awaitable[T]) -> T:
         try:

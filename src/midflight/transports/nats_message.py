@@ -16,8 +16,8 @@ NO_RESPONDERS = "503"
 MESSAGE_ID = "Nats-Msg-Id"
 """The broker stores what has the same once, within two minutes."""
 
-OWN_ID, REPLAYS = "Midflight-Id", "Midflight-Replays"
-"""The id of a cast that was replayed, and how often: to the broker it is another message than before."""
+OWN_ID = "Midflight-Id"
+"""The id of a cast that was replayed: to the broker it is another message than before."""
 
 SEQUENCE = "Nats-Sequence"
 SUBJECT = "Nats-Subject"
@@ -48,17 +48,14 @@ def stored_message(said: Mapping[str, Any]) -> Msg:
     return Msg(_client=None, subject=said["subject"], data=b64decode(said.get("data", "")), headers=headers | place)  # type: ignore[arg-type]  # it is answered by nobody
 
 
-def replays_of(message: Msg) -> int:
-    """How often a message was parked and sent again."""
-    given = (message.headers or {}).get(REPLAYS, "")
-    return int(given) if given.isdecimal() and given.isascii() and len(given) < 10 else 0
+def is_replayed(message: Msg) -> bool:
+    """Whether a cast had been parked, and was sent again."""
+    return OWN_ID in (message.headers or {})
 
 
-def identity(message_id: str, replays: int) -> dict[str, str]:
-    """The headers of a cast, or of a parked message, that has been replayed so often."""
-    if not replays:
-        return {MESSAGE_ID: message_id}
-    return {MESSAGE_ID: f"{message_id}.{replays}", OWN_ID: message_id, REPLAYS: str(replays)}
+def identity(message_id: str, act: str) -> dict[str, str]:
+    """The headers of a message that is sent under this id; and in which act, if it is replayed."""
+    return {MESSAGE_ID: f"{message_id}.{act}", OWN_ID: message_id} if act else {MESSAGE_ID: message_id}
 
 
 def sequence_of(stored: Msg) -> int:

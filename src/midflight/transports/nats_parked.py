@@ -9,7 +9,7 @@ from nats.aio.msg import Msg
 
 from midflight.transports.base import ParkedMessage
 from midflight.transports.nats_connection import Connection
-from midflight.transports.nats_message import message_id_of, replays_of, sequence_of, subject_of
+from midflight.transports.nats_message import message_id_of, sequence_of, subject_of
 from midflight.transports.nats_store import Store
 from midflight.transports.nats_subjects import address_in
 
@@ -22,8 +22,8 @@ class Parked:
 
     def __init__(self, connection: Connection, store: Store, headroom: int) -> None:
         self._connection, self._store, self._headroom = connection, store, headroom
-        self._places: dict[tuple[str, int], int] = {}
-        """In the stream, by id and replays."""
+        self._places: dict[str, int] = {}
+        """In the stream, by id."""
 
     async def put(self, message: ParkedMessage, limit: int, timeout: float) -> None:
         """Have it stored. Raises TimeoutError if nobody confirms."""
@@ -31,53 +31,35 @@ class Parked:
         facts = _cut(message.facts, self._connection.max_payload - self._headroom - len(message.body))
         body = msgspec.msgpack.encode((facts, message.body))
         subject = self._store.subjects.park(message.address)
-        place = await self._store.put(subject, body, message.message_id, timeout, message.replays)
-        self._remember(place, message)
+        place = await self._store.put(subject, body, message.message_id, timeout)
+        self._remember(message.message_id, place)
 
     async def read(self) -> list[ParkedMessage]:
         """All of them, oldest first."""
         found, place = list[ParkedMessage](), 0
         while stored := await self._store.next_parked(place + 1):
             place, message = sequence_of(stored), _unpacked(stored)
-            self._remember(place, message)
+            self._remember(message.message_id, place)
             found.append(message)
         return found
 
     async def find(self, message_id: str) -> ParkedMessage | None:
-        """The one with this id. Where we know its place one question is enough; else all are looked through."""
-        for key in [key for key in self._places if key[0] == message_id]:
-            if stored := await self._store.parked_at(self._places[key]):
-                return _unpacked(stored)
-            self._places.pop(key, None)
+        """The one with this id. Where we know its place, one question is enough; else all are looked through."""
+        if (place := self._places.pop(message_id, 0)) and (stored := await self._store.parked_at(place)):
+            self._remember(message_id, place)
+            return _unpacked(stored)
         return next((message for message in await self.read() if message.message_id == message_id), None)
 
-    async def has(self, message: ParkedMessage) -> bool:
-        """Whether this very one is there."""
-        return bool(await self._place_of(message))
-
-    async def delete(self, message: ParkedMessage) -> bool:
+    async def delete(self, message_id: str) -> bool:
         """Says whether it was there."""
-        place = await self._place_of(message)
-        self._places.pop(_key(message), None)
-        return bool(place) and await self._store.delete_parked(place)
+        if await self.find(message_id) is None:
+            return False
+        return await self._store.delete_parked(self._places.pop(message_id))
 
-    async def _place_of(self, message: ParkedMessage) -> int:
-        """0 where it is not there."""
-        place = self._places.get(_key(message), 0)
-        if place and await self._store.parked_at(place):
-            return place
-        self._places.pop(_key(message), None)
-        await self.read()
-        return self._places.get(_key(message), 0)
-
-    def _remember(self, place: int, message: ParkedMessage) -> None:
-        self._places[_key(message)] = place
+    def _remember(self, message_id: str, place: int) -> None:
+        self._places[message_id] = place
         if len(self._places) > _MOST:
             del self._places[next(iter(self._places))]
-
-
-def _key(message: ParkedMessage) -> tuple[str, int]:
-    return message.message_id, message.replays
 
 
 def _unpacked(message: Msg) -> ParkedMessage:
@@ -85,7 +67,7 @@ def _unpacked(message: Msg) -> ParkedMessage:
         facts, body = msgspec.msgpack.decode(message.data, type=tuple[dict[str, str], bytes])
     except msgspec.DecodeError as error:
         facts, body = {"unreadable": f"parked by another version of midflight: {error}"}, message.data
-    return ParkedMessage(address_in(subject_of(message)), body, message_id_of(message), facts, replays_of(message))
+    return ParkedMessage(address_in(subject_of(message)), body, message_id_of(message), facts)
 
 
 def _fitting(message: ParkedMessage, limit: int) -> ParkedMessage:

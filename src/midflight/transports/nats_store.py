@@ -130,13 +130,13 @@ class Store:
         stream = self.subjects.casts
         await self.ask(f"CONSUMER.CREATE.{stream}.{name}.{subject}", stream_name=stream, config=config)
 
-    async def put(self, subject: str, body: bytes, message_id: str, timeout: float, replays: int = 0) -> int:
-        """Have a message stored, once by its id and replays however often it is sent; its place in the stream. Raises
+    async def put(self, subject: str, body: bytes, message_id: str, timeout: float, act: str = "") -> int:
+        """Have a message stored, once by its id and act however often it is sent; its place in the stream. Raises
         TimeoutError if nobody confirms."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         while (left := deadline - loop.time()) > 0:
-            if place := await self._stored(subject, body, identity(message_id, replays), min(left, TRY_SECONDS)):
+            if place := await self._stored(subject, body, identity(message_id, act), min(left, TRY_SECONDS)):
                 return place
             await asyncio.sleep(PAUSE_SECONDS)
         raise TimeoutError
