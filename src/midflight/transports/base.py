@@ -70,7 +70,7 @@ class Redeliver(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CastDelivery:
-    """One delivery of a cast. ``attempt`` counts from 1. One that is ``replayed`` had been parked, and was sent again."""
+    """One delivery of a cast. ``attempt`` counts from 1. What is ``replayed`` had been parked, and was sent again."""
 
     body: bytes
     message_id: str
