@@ -74,6 +74,8 @@ class Casts:
         self._order, self._hands, self._timers = Order(), Hands(), Hands()
         self._found: dict[Address, list[ParkedMessage]] = {}
         self._wakes: set[Key] = set()
+        self._failed: set[str] = set()
+        """The ids of what was taken up, and failed: for the next start, or an operator."""
         self._draining = False
 
     async def on_cast(self, delivery: CastDelivery, address: Address) -> None:
@@ -222,7 +224,7 @@ class Casts:
         if _is_past(expiry_of(message)):
             await self._drop(message, message.facts.get("method", "unknown"), key)
             return True
-        work = self._work_of(message)
+        work = None if message.message_id in self._failed else self._work_of(message)
         return work is not None and await self._has_run(message, work, key)
 
     def _work_of(self, message: ParkedMessage) -> Work | None:
@@ -238,6 +240,7 @@ class Casts:
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # it stays parked
             leave_if_stopped(error)
             self._on_failure(work, error)
+            self._failed.add(message.message_id)
             return False
         await self._ran(message.message_id, work, key)
         return True
