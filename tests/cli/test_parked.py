@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -17,7 +18,6 @@ HOST = Address("compute", "h1")
 
 def kept(name: str, **facts: str) -> ParkedMessage:
     known = {
-        "parked_at": datetime.fromtimestamp(time.time() - 180, UTC).isoformat(timespec="seconds"),
         "sender": "api@a1", "method": "compute.stop", "error": "VersionRejected", "requested": "4.1",
         "understood": "3.35",
     }  # fmt: skip
@@ -32,7 +32,8 @@ ALONE, GONE = kept("gone-1"), kept("late-1", order="vm-2", expires="1000.0")
 def operator(monkeypatch: pytest.MonkeyPatch) -> FakeOperator:
     """Four messages are parked."""
     employed = employ(monkeypatch, FakeOperator(fleet()))
-    employed.kept = [STOP, START, ALONE, GONE]
+    since = datetime.fromtimestamp(time.time() - 190, UTC).isoformat(timespec="seconds")
+    employed.kept = [replace(each, facts=each.facts | {"parked_at": since}) for each in (STOP, START, ALONE, GONE)]
     return employed
 
 
@@ -58,7 +59,7 @@ def test_list_as_json_has_all_facts_and_no_body(midflight: Command, shop: Shop, 
     first, second, _, last = outcome.document
     assert (first["id"], first["key"], first["ahead"], first["bytes"]) == ("5a5a-stop", "vm-1", None, 6)
     assert (second["ahead"], last["expired"], last["expires"]) == ("5a5a-stop", True, 1000.0)
-    assert first["facts"] == STOP.facts
+    assert first["facts"] == operator.kept[0].facts
     assert "secret" not in outcome.out
 
 

@@ -12,6 +12,7 @@ from midflight.transports.nats_connection import Connection
 from midflight.transports.nats_message import message_id_of, sequence_of, subject_of
 from midflight.transports.nats_store import Store
 from midflight.transports.nats_subjects import address_in
+from midflight.transports.parked_form import pack, unpack
 
 _MOST = 10_000
 """So many places are remembered; what is forgotten is looked for."""
@@ -29,7 +30,7 @@ class Parked:
         """Have it stored. Raises TimeoutError if nobody confirms."""
         message = _fitting(message, limit)
         facts = _cut(message.facts, self._connection.max_payload - self._headroom - len(message.body))
-        body = msgspec.msgpack.encode((facts, message.body))
+        body = pack(facts, message.body)
         subject = self._store.subjects.park(message.address)
         place = await self._store.put(subject, body, message.message_id, timeout)
         self._remember(message.message_id, place)
@@ -63,10 +64,7 @@ class Parked:
 
 
 def _unpacked(message: Msg) -> ParkedMessage:
-    try:
-        facts, body = msgspec.msgpack.decode(message.data, type=tuple[dict[str, str], bytes])
-    except msgspec.DecodeError as error:
-        facts, body = {"unreadable": f"parked by another version of midflight: {error}"}, message.data
+    facts, body = unpack(message.data)
     return ParkedMessage(address_in(subject_of(message)), body, message_id_of(message), facts)
 
 
