@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from midflight.errors import InvalidValue, NotDelivered
+from midflight.errors import BrokerUnreachable, InvalidValue, NotDelivered
 from midflight.rpc import messages
 from midflight.rpc.client import Client
 from midflight.transports.base import Address, CastDelivery, ParkedMessage
@@ -274,6 +274,17 @@ async def test_a_later_cast_waits_for_one_that_failed_and_comes_again(yard: Yard
         await yard.cast(endpoint, name)
     await eventually(lambda: len(yard.done) == 3)
     assert yard.done == ["start b", "stop a", "start a"]
+
+
+async def test_a_later_cast_waits_for_one_that_could_not_be_parked(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broker did not take the stop; until it does, the start does not run, and then it is held back."""
+    monkeypatch.setattr("midflight.rpc.parked._AGAIN", 0.2)
+    agent = await yard.agent(BEFORE)
+    agent.transport.failing = [BrokerUnreachable(url="nats://x", reason="gone")]
+    await yard.cast(After.stop)
+    await yard.cast(After.start, older=True)
+    stop, start = await yard.parked(2)
+    assert (start.facts["behind"], yard.done) == (stop.message_id, [])
 
 
 async def test_what_fails_when_it_is_taken_up_stays_parked(yard: Yard) -> None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from midflight import telemetry
 from midflight.errors import BrokerUnreachable, MalformedMessage, MidflightError, NotDelivered
 from midflight.rpc import messages
+from midflight.rpc.arrival import Arrival, counted_as
 from midflight.rpc.manifests import NeedManifest
 from midflight.rpc.messages import Request
 from midflight.rpc.order import Key, Order
@@ -28,34 +28,6 @@ _LONGEST_PAUSE = 30.0
 _BROKER_AWAY = 1.0
 _ITS_TURN = 0.5
 """Seconds until a cast comes again that waits for an earlier one, which has failed and comes again too."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Arrival:
-    """A cast that has come, and what became of it: work, or the error that it is refused with."""
-
-    delivery: CastDelivery
-    address: Address
-    request: Request | None
-    work: Work | None
-    error: Exception | None
-
-    @property
-    def key(self) -> Key | None:
-        """None where it has no order: it names nothing, or went to no host."""
-        request = self.request
-        if request is None or request.host is None or request.host != self.address.host:
-            return None
-        order = self.work.order if self.work else request.order
-        return (self.address.topic, order) if order else None
-
-    @property
-    def message_id(self) -> str:
-        return self.delivery.message_id
-
-    @property
-    def what(self) -> str:
-        return self.request.what if self.request else "unknown"
 
 
 class Casts:
@@ -85,30 +57,31 @@ class Casts:
             try:
                 await self._serve(arrival, arrival.key)
             except (BrokerUnreachable, NoAnswer) as away:
+                self._order.expect(arrival.key, arrival.message_id, _BROKER_AWAY)
                 raise Redeliver(_BROKER_AWAY) from away
 
-    def _read(self, delivery: CastDelivery, address: Address) -> _Arrival:
+    def _read(self, delivery: CastDelivery, address: Address) -> Arrival:
         request: Request | None = None
         try:
             request = messages.decode_request(delivery.body)
-            return _Arrival(delivery, address, request, self._prepare(request), None)
+            return Arrival(delivery, address, request, self._prepare(request), None)
         except NeedManifest:
             who = str(request.sender) if request else "an unknown sender"
             lost = MalformedMessage(sender=who, reason="a cast must bring its sender's manifest")
-            return _Arrival(delivery, address, request, None, lost)
+            return Arrival(delivery, address, request, None, lost)
         except Exception as error:  # noqa: BLE001  # a message must never kill the server
-            return _Arrival(delivery, address, request, None, error)
+            return Arrival(delivery, address, request, None, error)
 
-    async def _serve(self, arrival: _Arrival, key: Key | None) -> None:
+    async def _serve(self, arrival: Arrival, key: Key | None) -> None:
         """1. whether it may still run 2. whether it is its turn 3. run it, or park it."""
         if arrival.delivery.replayed and await self._transport.find_parked(arrival.message_id) is None:
             telemetry.log.info("rpc.replay_void", method=arrival.what, message_id=arrival.message_id)
         elif arrival.request is not None and _is_past(arrival.request.expires):
-            await self._drop(arrival.delivery, arrival.what, key)
+            await self._drop(arrival.delivery, arrival.counted_as, key)
         elif key is None or await self._is_its_turn(arrival, key):
             await self._run_or_park(arrival, key)
 
-    async def _is_its_turn(self, arrival: _Arrival, key: Key) -> bool:
+    async def _is_its_turn(self, arrival: Arrival, key: Key) -> bool:
         """False where it is parked behind an earlier one. Raises Redeliver where that one is about to come again."""
         if not arrival.delivery.replayed and self._order.is_parked(key, arrival.message_id):
             return False  # the broker had not heard that
@@ -123,15 +96,15 @@ class Casts:
             await self._park(arrival, key, error, "" if arrival.error else ahead.message_id)
         return False
 
-    async def _run_or_park(self, arrival: _Arrival, key: Key | None) -> None:
+    async def _run_or_park(self, arrival: Arrival, key: Key | None) -> None:
         if arrival.work is not None:
             await self._effect(arrival, arrival.work, key)
         elif arrival.delivery.replayed:  # it stays where it is
-            self._on_refusal(arrival.request, _error_of(arrival))
+            self._on_refusal(arrival.request, arrival.refusal)
         else:
-            await self._park(arrival, key, _error_of(arrival))
+            await self._park(arrival, key, arrival.refusal)
 
-    async def _effect(self, arrival: _Arrival, work: Work, key: Key | None) -> None:
+    async def _effect(self, arrival: Arrival, work: Work, key: Key | None) -> None:
         try:
             await work.done()
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # nor must its handler
@@ -144,7 +117,7 @@ class Casts:
             if key is not None:
                 await self._go_on(key)
 
-    async def _again_or_park(self, arrival: _Arrival, key: Key | None, error: BaseException) -> None:
+    async def _again_or_park(self, arrival: Arrival, key: Key | None, error: BaseException) -> None:
         delivery = arrival.delivery
         if delivery.attempt < MOST_ATTEMPTS:
             pause = min(0.1 * 2**delivery.attempt, _LONGEST_PAUSE)
@@ -154,15 +127,19 @@ class Casts:
             await self._park(arrival, key, error, counted=False)
 
     async def _park(
-        self, arrival: _Arrival, key: Key | None, error: BaseException, behind: str = "", *, counted: bool = True
+        self, arrival: Arrival, key: Key | None, error: BaseException, behind: str = "", *, counted: bool = True
     ) -> None:
         if behind:
-            telemetry.count("rpc.held_back", method=arrival.what)
+            telemetry.count("rpc.held_back", method=arrival.counted_as)
         elif counted:
             self._on_refusal(arrival.request, error)
         facts = {"order": key[1]} if key else {}
         facts |= {BEHIND: behind} if behind else {}
-        message = await self._parking.park(arrival.delivery, arrival.address, arrival.request, error, facts)
+        try:
+            message = await self._parking.park(arrival.delivery, arrival.address, arrival.request, error, facts)
+        except Redeliver as again:
+            self._order.expect(key, arrival.message_id, again.delay)
+            raise
         if key is not None:
             self._order.park(key, message)
             self._wake_at_expiry(key)
@@ -222,17 +199,20 @@ class Casts:
             self._order.forget(key, message.message_id)
             return True
         if _is_past(expiry_of(message)):
-            await self._drop(message, message.facts.get("method", "unknown"), key)
+            await self._drop(message, counted_as(self._understood(message)), key)
             return True
         work = None if message.message_id in self._failed else self._work_of(message)
         return work is not None and await self._has_run(message, work, key)
 
     def _work_of(self, message: ParkedMessage) -> Work | None:
+        work = self._understood(message)
+        return work if work is not None and may_go_on(message, work.form.spec.casting) else None
+
+    def _understood(self, message: ParkedMessage) -> Work | None:
         try:
-            work = self._prepare(messages.decode_request(message.body))
+            return self._prepare(messages.decode_request(message.body))
         except Exception:  # noqa: BLE001  # it is parked for good reason, which was told when it was
             return None
-        return work if may_go_on(message, work.form.spec.casting) else None
 
     async def _has_run(self, message: ParkedMessage, work: Work, key: Key | None) -> bool:
         try:
@@ -288,11 +268,6 @@ class Casts:
 def held_back(what: str, ahead: str) -> NotDelivered:
     """Why something has to wait."""
     return NotDelivered(what=what, reason=f"an earlier cast with its ordering key is parked: {ahead}")
-
-
-def _error_of(arrival: _Arrival) -> Exception:
-    assert arrival.error is not None  # it is no work
-    return arrival.error
 
 
 def _is_past(expires: float | None) -> bool:
