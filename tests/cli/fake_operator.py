@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from midflight.conductor.interface import Fleet, Member, ProofResult, SweepResult, VersionsAtRest
+from midflight.transports.base import ParkedMessage
 
 
 class FakeOperator:
@@ -23,6 +24,7 @@ class FakeOperator:
         rows: VersionsAtRest | Exception | None = None,
     ) -> None:
         self.acts: list[str] = []
+        self.kept: list[ParkedMessage] = []
         self._rows = rows or VersionsAtRest()
         self._fleet, self._late, self._chunks = fleet, list(late), list(chunks)
 
@@ -39,6 +41,16 @@ class FakeOperator:
 
     async def retire(self, member: str) -> None:
         self.acts.append(f"retire {member}")
+
+    async def parked(self) -> list[ParkedMessage]:
+        return self.kept
+
+    async def replay(self, message: ParkedMessage) -> None:
+        self.acts.append(f"replay {message.message_id}")
+
+    async def discard(self, message: ParkedMessage) -> bool:
+        self.acts.append(f"discard {message.message_id}")
+        return message.message_id != "gone-1"
 
     async def sweep(self, name: str, limit: int) -> SweepResult:
         self.acts.append(f"sweep {name} {limit}")
@@ -72,6 +84,6 @@ def employ(monkeypatch: pytest.MonkeyPatch, operator: FakeOperator) -> FakeOpera
     async def operating(*_: object) -> AsyncIterator[FakeOperator]:
         yield operator
 
-    for noun in ("data", "fleet", "pin", "release", "upgrade"):
+    for noun in ("data", "fleet", "parked", "pin", "release", "upgrade"):
         monkeypatch.setattr(f"midflight.cli.{noun}.operating", operating)
     return operator

@@ -29,7 +29,7 @@ def test_the_oldest_member_can_be_told() -> None:
     assert {str(FRAMEWORK[name]) for name in ("member", "Member", "FleetView")} == {"1.0"}
     endpoints = contract_of(juno.project()).interfaces["conductor"].endpoints
     assert {str(endpoints[name].since) for name in ("hello", "beat", "leave")} == {"1.0"}
-    assert {name for name, spec in endpoints.items() if str(spec.since) != "1.0"} == {"versions_at_rest"}
+    assert {name for name, spec in endpoints.items() if str(spec.since) != "1.0"} == {"versions_at_rest", "note_parked"}
 
 
 def test_release_by_content(world: World) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args, get_origin
 from uuid import UUID
 
 import msgspec
+from msgspec import structs
 
 from midflight.conductor.contract import OBJECTS as FRAMEWORK
 from midflight.objects import wire
@@ -34,7 +35,9 @@ OBJECTS: tuple[type[VersionedObject], ...] = (
     sample.InstanceList,
 )
 REGISTRY = Registry(OBJECTS, "golden")
-ENVELOPES: dict[str, Callable[[bytes], Any]] = {"Request": messages.decode_request, "Reply": messages.decode_reply}
+ENVELOPES: dict[str, Callable[[bytes], Any]] = {
+    "Request": messages.decode_request, "Cast": messages.decode_request, "Reply": messages.decode_reply,
+}  # fmt: skip
 
 _FIELDS: dict[str, Any] = {
     "Bounded.count": 14, "Bounded.share": 0.5, "Bounded.letters": "abc", "Bounded.short": "ab",
@@ -55,7 +58,8 @@ def current() -> Iterator[Golden]:
     """Golden bytes of every version of today."""
     for cls in OBJECTS:
         yield of_object(cls)
-    yield from (of_envelope(name, message) for name, message in (("Request", request()), ("Reply", reply())))
+    envelopes = {"Request": request(), "Cast": cast(), "Reply": reply()}
+    yield from (of_envelope(name, message) for name, message in envelopes.items())
 
 
 def of_object(cls: type[VersionedObject]) -> Golden:
@@ -78,13 +82,18 @@ def of_envelope(name: str, message: Request | Reply) -> Golden:
 
 
 def request() -> Request:
-    """One with every field."""
+    """One with every field that was there at first."""
     return Request(
         protocol=PROTOCOL, sender=_sender(), kind="call", interface="compute", version="3.35", method="echo",
         arguments=msgspec.Raw(msgspec.msgpack.encode({"text": "x"})), manifest="0000",
         manifest_text={"compute": ["3.35"], "Disk": ["1.1", "1.0"]}, values={"user": "ada"}, request_id="req-1",
         message_id="msg-1", host="h1", ttl=2.5, audience=("0000",),
     )  # fmt: skip
+
+
+def cast() -> Request:
+    """One with a key and an end."""
+    return structs.replace(request(), kind="cast", ttl=None, audience=(), order="vm-1", expires=1_800_000_000.5)
 
 
 def reply() -> Reply:

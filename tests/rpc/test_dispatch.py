@@ -18,8 +18,9 @@ from midflight import errors
 from midflight.context import Caller, Context
 from midflight.errors import ProjectError
 from midflight.objects import wire
+from midflight.rpc.casts import MOST_ATTEMPTS
 from midflight.rpc.client import Client
-from midflight.rpc.dispatch import MOST_ATTEMPTS, Dispatcher
+from midflight.rpc.dispatch import Dispatcher
 from midflight.rpc.faults import Faults
 from midflight.rpc.messages import Reply, Request, decode_reply, decode_request, encode
 from midflight.transports.base import Address, CastDelivery, ParkedMessage, Redeliver

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
+from uuid import UUID
 
 import pytest
 
 from midflight.context import Context
 from midflight.errors import ProjectError
+from midflight.objects.base import VersionedObject
 from midflight.objects.registry import Registry
+from midflight.rpc.casting import Casting
+from midflight.rpc.contract import interface_in_words
 from midflight.rpc.endpoints import spec_of
 from midflight.rpc.interface import Contract, Interface, endpoint, param
 from midflight.versions import Version
@@ -45,6 +49,52 @@ def test_an_endpoint_says_what_it_is() -> None:
     assert spec.parameters["quiet"].since == Version(4, 0)
     assert (spec.boundaries, spec.was) == ((Version(4, 0),), {Version(4, 0): "build_instance"})
     assert spec_of(kilo.ComputeAPI.echo).idempotent
+
+
+class Vm(VersionedObject, version="1.0"):
+    uuid: str
+    note: str | None = None
+
+
+class Ordered(Interface, Protocol, topic="vms", version="1.0"):
+    @endpoint(since="1.0", replayable=True, expires=600, ordered_by="vm.uuid")
+    async def stop(self, context: Context, vm: Vm | None = None) -> None: ...
+
+    @endpoint(since="1.0", ordered_by="name")
+    async def start(self, context: Context, name: str) -> None: ...
+
+
+def test_an_endpoint_says_what_it_promises_of_its_casts() -> None:
+    """In the words of the frozen contract too."""
+    made = Contract(Registry([Vm], "p"), [Ordered])
+    said = interface_in_words(made.interfaces["vms"])["endpoints"]
+    assert said["stop"].endswith("-> None, since 1.0, replayable, expires 600 s, ordered by vm.uuid")
+    assert said["start"].endswith("-> None, since 1.0, ordered by name")
+
+
+def test_the_ordering_key_is_one_for_all_endpoints_that_name_the_same_thing() -> None:
+    """A text, whatever it was; a long one by its digest; none where there is nothing to order by."""
+    stop, start = spec_of(Ordered.stop).casting, spec_of(Ordered.start).casting
+    assert stop.key_of({"vm": Vm(uuid="a-1")}) == start.key_of({"name": "a-1"}) == "a-1"
+    assert start.key_of({"name": UUID(int=7)}) == str(UUID(int=7))
+    assert len(start.key_of({"name": "x" * 1000})) == 64
+    assert (stop.key_of({"vm": None}), stop.key_of({}), spec_of(Thing.go).casting.key_of({"where": "a"})) == ("",) * 3
+
+
+@pytest.mark.parametrize(
+    ("casting", "told"),
+    [
+        (Casting(expires=0), "expires=0: give seconds, more than 0"),
+        (Casting(expires=float("inf")), "expires=inf: give seconds, more than 0"),
+        (Casting(ordered_by="host"), "ordered_by='host': give a parameter, or an attribute of one; it has vm, hard"),
+        (Casting(ordered_by="vm.0"), "ordered_by='vm.0': give a parameter, or an attribute of one; it has vm, hard"),
+    ],
+)
+def test_a_promise_that_cannot_be_kept_is_refused(casting: Casting, told: str) -> None:
+    """With the place."""
+    with pytest.raises(ProjectError) as refused:
+        casting.check("API.stop", ["vm", "hard"])
+    assert (refused.value.where, refused.value.reason) == ("API.stop", told)
 
 
 def test_a_service_that_forgets_an_endpoint_cannot_be_made() -> None:

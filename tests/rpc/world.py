@@ -108,9 +108,9 @@ class Fleet:
         self._url, self._project = url, project
         self.members: list[Member] = []
 
-    async def member(self, release: ModuleType, host: str, service: str = "api", **options: Any) -> Member:
+    async def member(self, release: Any, host: str, service: str = "api", **options: Any) -> Member:
         transport: Any = Watched(await connect(self._url, name=host, project=self._project).open())
-        identity = Caller(service, host, RELEASES[release], f"{service}-{host}", 0)
+        identity = Caller(service, host, RELEASES.get(release) or release.name, f"{service}-{host}", 0)
         floors = Floors(release.contract.manifest)
         messenger = Messenger(release.contract, transport, identity, floors, errors=release.errors, call_seconds=5)
         member: Member

@@ -420,6 +420,45 @@ async def test_parked(fleet: Fleet[Transport]) -> None:
     assert await operator.parked() == [first, second]
 
 
+async def test_a_parked_message_is_found_by_its_id_and_can_be_discarded(fleet: Fleet[Transport]) -> None:
+    """By who parked it, and by everyone else; it is gone for all then, and the others stay."""
+    receiver, operator = await fleet.join(), await fleet.join()
+    first, second = ParkedMessage(HOST1, b"a", "cast-1", {"reason": "new"}), ParkedMessage(COMPUTE, b"b", "cast-2", {})
+    for message in (first, second):
+        await receiver.park(message)
+    assert await receiver.find_parked("cast-1") == await operator.find_parked("cast-1") == first
+    assert await operator.find_parked("cast-3") is None
+    assert [await operator.discard("cast-1"), await receiver.discard("cast-1")] == [True, False]
+    assert await receiver.find_parked("cast-1") is None
+    assert await receiver.parked() == [second]
+
+
+async def test_a_replayed_message_comes_under_its_own_id(fleet: Fleet[Transport]) -> None:
+    """At its address, at once also just after it was sent and parked; it stays parked until it is discarded."""
+    agent, sender, member = Recorder(), await fleet.join(), await fleet.join()
+    await agent.listen(member, "compute", "host1")
+    await sender.cast(HOST1, b"x", "cast-1")
+    await eventually(lambda: len(agent.casts) == 1)
+    message = ParkedMessage(HOST1, b"x", "cast-1", {})
+    await member.park(message)
+    for act, count in (("a", 2), ("b", 3)):
+        await sender.replay(message, act)
+        await eventually(lambda count=count: len(agent.casts) == count)
+    assert agent.casts == [CastDelivery(b"x", "cast-1", 1), *[CastDelivery(b"x", "cast-1", 1, replayed=True)] * 2]
+    assert await member.parked() == [message]
+
+
+async def test_what_two_replay_in_one_act_is_sent_once(fleet: Fleet[Transport]) -> None:
+    """Like a cast of one id."""
+    agent, first, second = Recorder(), await fleet.join(), await fleet.join()
+    message = ParkedMessage(COMPUTE, b"x", "cast-1", {})
+    await asyncio.gather(first.replay(message, "start"), second.replay(message, "start"))
+    await first.cast(COMPUTE, b"last", "cast-2")
+    await agent.listen(await fleet.join(), "compute", "host1")
+    await eventually(lambda: b"last" in agent.bodies)
+    assert sorted(agent.bodies) == [b"last", b"x"]
+
+
 async def test_close_is_harmless(fleet: Fleet[Transport], member: Callable[..., Transport]) -> None:
     """A transport may be closed before it was opened, and twice."""
     await member().close()

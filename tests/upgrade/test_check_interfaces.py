@@ -188,6 +188,40 @@ def test_what_an_older_caller_would_not_survive_is_found(
     assert finding.due
 
 
+def _casts(version: str, **promises: Any) -> type:
+    class API(Interface, Protocol, topic="compute", version=version):
+        @endpoint(since="3.0", **promises)
+        async def stop(self, context: Context, name: str, host: str = "") -> None: ...
+
+    return API
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "change"),
+    [
+        ({}, {"replayable": True}, "became replayable"),
+        ({"replayable": True}, {}, "is no longer replayable"),
+        ({}, {"expires": 600}, "became expires 600 s"),
+        ({}, {"ordered_by": "name"}, "became ordered by name"),
+    ],
+)
+def test_another_promise_of_casts_takes_a_new_version(
+    tmp_path: Path, before: dict[str, Any], after: dict[str, Any], change: str
+) -> None:
+    """Two codes of one version must not promise different things; with a new one it is in order."""
+    finding = only(checked(tmp_path / "same", [_casts("3.5", **before)], [_casts("3.5", **after)]))
+    assert (finding.path, finding.change, finding.due) == ("compute.stop()", change, "compute 3.6")
+    assert checked(tmp_path / "raised", [_casts("3.5", **before)], [_casts("3.6", **after)]).findings == ()
+
+
+@pytest.mark.parametrize("after", [{}, {"ordered_by": "host"}])
+def test_another_ordering_key_is_found_whatever_the_version(tmp_path: Path, after: dict[str, Any]) -> None:
+    """What older and newer callers send would no longer be ordered among each other."""
+    finding = only(checked(tmp_path, [_casts("3.5", ordered_by="name")], [_casts("3.6", **after)]))
+    assert finding.change == "is no longer ordered by name"
+    assert finding.breaks.endswith("its order with what newer ones send is lost")
+
+
 def test_the_suggestion_for_a_parameter_is_ready_to_paste(tmp_path: Path) -> None:
     """The new version and the parameter with its since."""
     finding = only(checked(tmp_path, [first()], [parameter_without_since_or_version()]))

@@ -33,6 +33,7 @@ NOUNS = {
     "data": ("midflight.cli.data:app", "Online data migrations: let rows catch up while everything works."),
     "pin": ("midflight.cli.pin:app", "The wire floor: in whose versions the fleet speaks."),
     "fleet": ("midflight.cli.fleet:app", "The members: who runs what, where, and how lately it was heard."),
+    "parked": ("midflight.cli.parked:app", "Parked messages: casts that no one could serve, until somebody decides."),
     "upgrade": ("midflight.cli.upgrade:app", "The way from one release to the next, step by step."),
     "release": ("midflight.cli.release:app", "Frozen releases: what each understands."),
 }

@@ -188,7 +188,7 @@ class VersionsAtRest(VersionedObject, version="1.0"):
 class ConductorAPI(Interface, Protocol, topic="conductor", version="1.1"):
     """What a conductor does for services without a database, and for the operator.
 
-    1.1 counts versions at rest. Whoever joins says so in 1.0 for ever.
+    1.1 counts versions at rest, and notes what becomes of parked messages. Whoever joins says so in 1.0 for ever.
     """
 
     @endpoint(since="1.0")
@@ -281,6 +281,11 @@ class ConductorAPI(Interface, Protocol, topic="conductor", version="1.1"):
 
         ``after`` is what the chunk before said; empty, it begins.
         """
+        ...
+
+    @endpoint(since="1.1")
+    async def note_parked(self, context: Context, act: str, facts: dict[str, str]) -> None:
+        """Write down that an operator is about to have a parked message ``replayed`` or ``discarded``."""
         ...
 
 

@@ -10,7 +10,7 @@ from midflight.conductor.interface import MemberAPI
 from midflight.context import Caller, Context, Messenger
 from midflight.errors import InvalidValue, VersionRejected
 from midflight.rpc.client import Client
-from midflight.rpc.rejected import facts_of, reported
+from midflight.rpc.rejected import KNOWN, cut, facts_of, reported
 
 TOLD_SECONDS = 2.0
 MOST_TOLD = 100
@@ -69,6 +69,11 @@ def _checked(report: Mapping[str, str]) -> dict[str, str] | None:
         telemetry.count("fleet.reports_refused")
         telemetry.log.warning("fleet.report_refused", reason=str(wrong))
         return None
+
+
+def decided(facts: Mapping[str, str]) -> dict[str, str]:
+    """What goes into the journal of a parked message about which an operator has decided: the known facts, each cut."""
+    return {name: cut(facts[name]) for name in ("message_id", "address", "error", "order", *KNOWN) if name in facts}
 
 
 class SenderTeller:

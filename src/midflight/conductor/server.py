@@ -29,7 +29,7 @@ from midflight.conductor.interface import (
     SweepResult,
     VersionsAtRest,
 )
-from midflight.conductor.rejections import told_in_a_beat
+from midflight.conductor.rejections import decided, told_in_a_beat
 from midflight.conductor.views import Views, covers
 from midflight.context import Context
 from midflight.db import at_rest, journal
@@ -212,6 +212,12 @@ class ConductorServer(ConductorAPI):
             await self._members.fanout(MemberAPI.view_changed, context, view)
         except MidflightError as wrong:  # the change is made, and everybody learns of it at the next beat
             log.warning("fleet.not_told", epoch=view.epoch, reason=str(wrong))
+
+    async def note_parked(self, context: Context, act: str, facts: dict[str, str]) -> None:
+        if act not in ("replayed", "discarded"):
+            raise UsageError(reason=f"received act {act!r}, expected 'replayed' or 'discarded'")
+        noted = decided(facts) | {"by": str(context.caller or "")}
+        await self._database.write(journal.write, f"parked.{act}", noted)
 
     # Data migrations
 

@@ -19,7 +19,7 @@ from midflight.rpc.call import Call
 from midflight.rpc.endpoints import spec_of
 from midflight.rpc.faults import Faults
 from midflight.rpc.floors import Floors, Unpinned
-from midflight.rpc.forms import Saying
+from midflight.rpc.forms import Form, Saying, defaults_of
 from midflight.rpc.interface import Contract
 from midflight.rpc.messages import Reply, Request, Sender
 from midflight.rpc.rejected import facts_of, log_rejected
@@ -85,7 +85,8 @@ class Client(Generic[Api]):
     ) -> None:
         """Tell one member, durably: returns when the broker has it, and it will be run at least once.
 
-        Raises Unknown when the broker did not confirm it, and PinnedOut.
+        Raises Unknown when the broker did not confirm it, and PinnedOut; and InvalidValue for one that has an ordering
+        key and goes to no host: among several receivers, nobody could keep the order.
         """
         messenger = _messenger(context, endpoint)
         await messenger.cast(endpoint, self._host, context, spec_of(endpoint).bind(args, kwargs))
@@ -187,7 +188,11 @@ class Messenger:
     async def cast(self, endpoint: Any, host: str | None, context: Context, arguments: Mapping[str, Any]) -> None:
         """See Client.cast."""
         saying, request, address = self._said("cast", endpoint, host, context, arguments)
+        if request.order and host is None:
+            raise _without_order(saying.form)
         request.manifest_text, request.message_id = self._manifest_text, secrets.token_hex(16)
+        if (seconds := saying.form.spec.casting.expires) is not None:
+            request.expires = time.time() + seconds
         body = self._bounded(request)
         await self._confirmed(saying.form.what, address, body, request.message_id)
         telemetry.count("rpc.casts", method=saying.form.what)
@@ -247,6 +252,7 @@ class Messenger:
             values=dict(context.values),
             request_id=context.request_id,
             host=host,
+            order="" if kind == "fanout" else spec.casting.key_of(defaults_of(spec.parameters) | dict(arguments)),
         )
         return saying, request, address
 
@@ -260,6 +266,13 @@ class Messenger:
         if len(body) > self._transport.max_body:
             raise MessageTooLarge(what=request.what, size=len(body), limit=self._transport.max_body)
         return body
+
+
+def _without_order(form: Form) -> InvalidValue:
+    received, expected = "a cast to any member", "one to a host, .on(host): among several, nobody keeps an order"
+    return InvalidValue(
+        path=f"{form.what}, ordered by {form.spec.casting.ordered_by}", received=received, expected=expected
+    )
 
 
 def _outcome(reply: Reply) -> str:

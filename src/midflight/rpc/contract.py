@@ -41,6 +41,7 @@ def _endpoint(form: Form, version: Version) -> str:
         f"({', '.join(arguments)}) -> {spell(form.result)}",
         f"since {form.since}",
         "idempotent" if form.spec.idempotent else "",
+        *form.spec.casting.words,
         "heard only" if form.lacks else "",
     )
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -29,6 +29,7 @@ from midflight.errors import (
 )
 from midflight.objects import wire
 from midflight.rpc import messages
+from midflight.rpc.casts import Casts
 from midflight.rpc.endpoints import EndpointSpec
 from midflight.rpc.exits import no_exit
 from midflight.rpc.faults import Faults, text_of
@@ -40,39 +41,12 @@ from midflight.rpc.messages import Fault, Reply, Request, Sender
 from midflight.rpc.parked import OnRejected, Parking, tell_nobody
 from midflight.rpc.rejected import facts_of, log_rejected
 from midflight.rpc.threads import Threads, is_plain
-from midflight.transports.base import Address, CastDelivery, Redeliver, Transport
+from midflight.rpc.work import Work, leave_if_stopped
+from midflight.transports.base import Address, CastDelivery, Transport
 from midflight.versions import Version
 
 MakeContext = Callable[[Mapping[str, str], str, Caller], Context]
 """Makes the context of one piece of work from the values and the request id that came with it, and who sent it."""
-
-MOST_ATTEMPTS = 10
-"""A cast whose handler failed this often is parked."""
-_LONGEST_PAUSE = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """One request that may be run."""
-
-    request: Request
-    caller: Caller
-    form: Form
-    run: Callable[..., Awaitable[Any]]
-    context: Context
-    arguments: dict[str, Any]
-    turns: Turns
-
-    async def done(self) -> Any:
-        """Run it."""
-        with no_exit("the handler"):
-            return await self.run(self.context, **self.arguments)
-
-    async def answer(self) -> Any:
-        """Run it; its result in the form of who asked."""
-        result = await self.done()
-        with no_exit("the adapter"):
-            return self.form.reply(result)
 
 
 class Dispatcher:
@@ -93,7 +67,8 @@ class Dispatcher:
         self._contract, self._identity, self._transport = contract, identity, transport
         self._make_context, self._faults = make_context, Faults(errors)
         self._manifests = manifests or ManifestStore(contract.manifest)
-        self._parking = Parking(transport, identity, on_rejected)
+        parking = Parking(transport, identity, on_rejected)
+        self.casts = Casts(transport, parking, self._prepare, self._note_refusal, self._note_failure)
         self._sender = Sender.of(identity, identity.pin_epoch)
         self._serving: dict[str, tuple[InterfaceSpec, Any]] = {}
         self._turns: dict[tuple[str, str], Turns] = {}
@@ -135,6 +110,8 @@ class Dispatcher:
         try:
             request = messages.decode_request(body)
             work = self._prepare(request)
+            if request.host is not None:
+                await self.casts.refuse_behind(request, work, request.interface)
         except NeedManifest:
             return self._encoded("need_manifest")
         except Exception as error:  # noqa: BLE001  # a message must never kill the server
@@ -148,21 +125,7 @@ class Dispatcher:
 
     async def on_cast(self, delivery: CastDelivery, address: Address) -> None:
         """Serve a cast that came to ``address``, or park it. Raises Redeliver for one that shall come again."""
-        request: Request | None = None
-        try:
-            request = messages.decode_request(delivery.body)
-            work = self._prepare(request)
-        except NeedManifest:
-            lost = MalformedMessage(sender=_who(request), reason="a cast must bring its sender's manifest")
-            await self._park(delivery, address, request, lost)
-        except Exception as error:  # noqa: BLE001  # as above
-            await self._park(delivery, address, request, error)
-        else:
-            await work.turns.enter()  # it stays the broker's until it has run, and the broker sends no more than a few
-            try:
-                await self._effect(delivery, address, work)
-            finally:
-                work.turns.leave()
+        await self.casts.on_cast(delivery, address)
 
     async def on_fanout(self, body: bytes) -> None:
         """Serve a fanout if it is meant for us; what cannot be served is counted and passed over."""
@@ -175,18 +138,15 @@ class Dispatcher:
         except Exception as error:  # noqa: BLE001  # as above
             self._note_refusal(request, error)
             return
-        await work.turns.enter()
         try:
-            await work.done()
+            await work.done_in_turn()
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # nor must its handler
-            _leave_if_stopped(error)
+            leave_if_stopped(error)
             self._note_failure(work, error)
-        finally:
-            work.turns.leave()
 
     # From a request to work, in order: who sends, which method in which version, its arguments.
 
-    def _prepare(self, request: Request) -> _Work:
+    def _prepare(self, request: Request) -> Work:
         """Raises NeedManifest, and the error of whatever cannot be served; nothing of it has run then."""
         began = time.monotonic()
         caller = request.sender.caller(self._manifests.of(request))
@@ -200,7 +160,7 @@ class Dispatcher:
         run, key = getattr(implementation, form.spec.method), (request.interface, form.spec.method)
         if key in self._plain:
             run = partial(self._threads.run, run)
-        return _Work(request, caller, form, run, context, arguments, self._turns[key])
+        return Work(request, caller, form, run, context, arguments, self._turns[key])
 
     def _find(self, request: Request, caller: Caller) -> tuple[Form, Any]:
         if request.interface not in self._serving:
@@ -246,31 +206,15 @@ class Dispatcher:
 
     # From work to its effect.
 
-    async def _answer(self, work: _Work) -> bytes:
+    async def _answer(self, work: Work) -> bytes:
         try:
             result = await work.answer()
             raw = wire.encode(result, work.caller.manifest, where=wire.REPLY, peer=_place(work.caller))
             return self._bounded(self._encoded("ok", msgspec.Raw(raw)), work.form.what)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # nor must its handler
-            _leave_if_stopped(error)
+            leave_if_stopped(error)
             self._note_failure(work, error)
             return self._failed("failed", self._faults.fault(error), work.form.what)
-
-    async def _effect(self, delivery: CastDelivery, address: Address, work: _Work) -> None:
-        try:
-            await work.done()
-        except (Exception, asyncio.CancelledError) as error:  # nor must its handler
-            _leave_if_stopped(error)
-            self._note_failure(work, error)
-            if delivery.attempt < MOST_ATTEMPTS:
-                raise Redeliver(min(0.1 * 2**delivery.attempt, _LONGEST_PAUSE)) from error
-            await self._parking.park(delivery, address, work.request, error)
-
-    async def _park(
-        self, delivery: CastDelivery, address: Address, request: Request | None, error: BaseException
-    ) -> None:
-        self._note_refusal(request, error)
-        await self._parking.park(delivery, address, request, error)
 
     # Answers.
 
@@ -279,7 +223,7 @@ class Dispatcher:
         what = request.what if request else "a message"
         return self._failed("refused", self._faults.fault(error, ran=False), what)
 
-    def _busy(self, work: _Work, full: Line) -> bytes:
+    def _busy(self, work: Work, full: Line) -> bytes:
         telemetry.count("rpc.busy", method=work.form.what)
         reason = f"{self._identity} is busy: {full.name} runs {full.limit} at once, and there was no turn in time"
         error = NotDelivered(what=work.form.what, reason=reason)
@@ -317,7 +261,7 @@ class Dispatcher:
         else:
             telemetry.log.error("rpc.not_prepared", sender=_who(request), exc_info=error)
 
-    def _note_failure(self, work: _Work, error: BaseException) -> None:
+    def _note_failure(self, work: Work, error: BaseException) -> None:
         """The traceback stays here, for errors of which the caller learns only the text."""
         facts = {"method": work.form.what, "sender": str(work.caller), "request_id": work.context.request_id}
         if self._faults.crosses(error):
@@ -349,10 +293,3 @@ def _who(request: Request | None) -> str:
 
 def _place(caller: Caller) -> str:
     return f"{caller.service}@{caller.host}"
-
-
-def _leave_if_stopped(error: BaseException) -> None:
-    """Let a cancellation of this very task pass; one that a handler brought upon itself is an error like others."""
-    task = asyncio.current_task()
-    if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
-        raise error

@@ -19,6 +19,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overloa
 
 from midflight.context import Context
 from midflight.errors import ProjectError
+from midflight.rpc.casting import UNPROMISED, Casting
 from midflight.versions import Version
 
 P = ParamSpec("P")
@@ -111,19 +112,28 @@ class EndpointSpec:
 
     ROLES = ("adapt", "adapt_reply", "revert", "revert_reply")
 
-    def __init__(self, function: Callable[..., Any], since: str, *, idempotent: bool, limit: int | None = None) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        since: str,
+        *,
+        idempotent: bool,
+        limit: int | None = None,
+        casting: Casting = UNPROMISED,
+    ) -> None:
         where = function.__qualname__
         if not inspect.iscoroutinefunction(function):
             raise ProjectError(where=where, reason="an endpoint is an async def")
         if [*inspect.signature(function).parameters][1:2] != ["context"]:
             raise ProjectError(where=where, reason="an endpoint takes self and context first")
         self.function, self.method, self.since = function, function.__name__, parsed(since, where)
-        self.idempotent = idempotent
+        self.idempotent, self.casting = idempotent, casting
         check_limit(limit, where)
         self.limit = limit
         """How many run at once in one process of the service. The callee's own affair: no part of the contract."""
         self.interface: Any = None
         self.parameters = parameters_of(function, where, skip=2)
+        casting.check(where, self.parameters)
         self.adapters: dict[str, dict[Version, Callable[..., Any]]] = {role: {} for role in self.ROLES}
         """By role, by the version before which they apply."""
         self.was: dict[Version, str] = {}
@@ -189,7 +199,13 @@ def _quoted(names: Iterable[str]) -> str:
 
 
 def endpoint(
-    *, since: str, idempotent: bool = False, limit: int | None = None
+    *,
+    since: str,
+    idempotent: bool = False,
+    limit: int | None = None,
+    replayable: bool = False,
+    expires: float | None = None,
+    ordered_by: str = "",
 ) -> Callable[
     [Callable[Concatenate[Owner, Context, P], Coroutine[Any, Any, R]]],
     Endpoint[
@@ -202,10 +218,16 @@ def endpoint(
     An ``idempotent`` one may run twice with the effect of once, so that a call whose answer stays away is sent again
     within its deadline. At most ``limit`` of it run at once in a process that serves it; a call beyond waits for half
     of the time that is left to it, and is then NotDelivered. Raises ProjectError for a definition that cannot travel.
+
+    Of casts: what was parked for its version is taken by itself, where it is ``replayable``, by the next member that
+    starts and understands it. It is not run any more ``expires`` seconds after it was sent, by the clocks of sender and
+    receiver. Casts to one host are run one after the other where they have the same value at ``ordered_by``, like
+    ``"instance.uuid"``, whatever the endpoint; behind one that is parked, the later ones wait.
     """
+    casting = Casting(replayable, expires, ordered_by)
 
     def mark(function: Any) -> Any:
-        spec = EndpointSpec(function, since, idempotent=idempotent, limit=limit)
+        spec = EndpointSpec(function, since, idempotent=idempotent, limit=limit, casting=casting)
         function.__endpoint__ = spec
         function.__isabstractmethod__ = True
         for role in spec.ROLES:

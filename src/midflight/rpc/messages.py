@@ -53,7 +53,8 @@ class Request(msgspec.Struct, kw_only=True, omit_defaults=True):
     ``version`` is the interface's version in which the arguments are said. ``manifest`` is the digest of the sender's
     own manifest; its text is in ``manifest_text`` in casts, fanouts, and calls after a reply ``need_manifest``. ``ttl``
     is how many seconds the sender of a call still waits. ``host`` is the one host that was meant. ``audience`` holds
-    the digests of the manifests that a fanout is meant for; when it is empty, it is meant for everyone.
+    the digests of the manifests that a fanout is meant for; when it is empty, it is meant for everyone. ``order`` is
+    the ordering key, in the topic and host where it is sent. A cast ``expires`` at that time, in seconds of Unix time.
     """
 
     protocol: int
@@ -71,6 +72,8 @@ class Request(msgspec.Struct, kw_only=True, omit_defaults=True):
     host: Name | None = None
     ttl: float | None = None
     audience: tuple[str, ...] = ()
+    order: Name = ""
+    expires: float | None = None
 
     @property
     def what(self) -> str:
@@ -121,6 +124,8 @@ def decode_request(body: bytes) -> Request:
     request = _decoded(_requests, body)
     if request.ttl is not None and not isfinite(request.ttl):
         raise MalformedMessage(sender=str(request.sender), reason=f"it is said to wait {request.ttl} s")
+    if request.expires is not None and not isfinite(request.expires):
+        raise MalformedMessage(sender=str(request.sender), reason=f"it is said to expire at {request.expires}")
     return request
 
 

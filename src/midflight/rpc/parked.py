@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
 
 from midflight import telemetry
 from midflight.context import Caller
 from midflight.errors import VersionRejected
+from midflight.rpc.casting import Casting
 from midflight.rpc.faults import text_of
 from midflight.rpc.messages import Request
+from midflight.rpc.order import Key
 from midflight.rpc.rejected import facts_of, parties
 from midflight.transports.base import Address, CastDelivery, ParkedMessage, Redeliver, Transport
 
@@ -17,6 +21,29 @@ OnRejected = Callable[[dict[str, str], str], Awaitable[None]]
 
 _AGAIN = 5.0
 """Seconds until a cast comes again that could be neither served nor parked."""
+
+
+BEHIND = "behind"
+"""The fact of a cast that was held back: the id of the earlier one of its key that was parked."""
+
+
+def key_of(message: ParkedMessage) -> Key | None:
+    """The ordering key under which a message was parked."""
+    order = message.facts.get("order", "")
+    return (message.address.topic, order) if order and message.address.host else None
+
+
+def expiry_of(message: ParkedMessage) -> float | None:
+    """When a parked message is worth nothing any more, in seconds of Unix time."""
+    try:
+        return float(message.facts["expires"])
+    except (KeyError, ValueError):
+        return None
+
+
+def may_go_on(message: ParkedMessage, casting: Casting) -> bool:
+    """Whether nobody needs to decide, once it is understood: what failed in its handler is never tried by itself."""
+    return BEHIND in message.facts or (casting.replayable and message.facts.get("error") == VersionRejected.__name__)
 
 
 async def tell_nobody(facts: dict[str, str], member: str) -> None:
@@ -30,10 +57,16 @@ class Parking:
         self._transport, self._identity, self._on_rejected = transport, identity, on_rejected
 
     async def park(
-        self, delivery: CastDelivery, address: Address, request: Request | None, error: BaseException
-    ) -> None:
-        """Keep a cast with the error as its reason. Raises Redeliver when the broker does not take it."""
-        facts = self._facts(delivery, request, error)
+        self,
+        delivery: CastDelivery,
+        address: Address,
+        request: Request | None,
+        error: BaseException,
+        more: Mapping[str, str] = MappingProxyType({}),
+    ) -> ParkedMessage:
+        """Keep a cast with the error as its reason, and with more facts. Raises Redeliver when the broker does not take
+        it."""
+        facts = self._facts(delivery, request, error) | dict(more)
         meant = address.host if request and request.host == address.host else None
         where = Address(address.topic, meant)
         message = ParkedMessage(where, delivery.body, delivery.message_id, facts)
@@ -45,11 +78,15 @@ class Parking:
         telemetry.log.warning("rpc.parked", address=str(where), **facts)
         if isinstance(error, VersionRejected) and request is not None:
             await self._tell(facts, request.sender.member)
+        return message
 
     def _facts(self, delivery: CastDelivery, request: Request | None, error: BaseException) -> dict[str, str]:
         facts = {"message_id": delivery.message_id, "error": type(error).__name__, "reason": text_of(error)}
+        facts["parked_at"] = datetime.now(UTC).isoformat(timespec="seconds")
         if request is None:
             return facts
+        if request.expires is not None:
+            facts["expires"] = repr(request.expires)
         sender = request.sender.caller()
         if isinstance(error, VersionRejected):
             return facts | facts_of(error, sender, self._identity)

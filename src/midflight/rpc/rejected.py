@@ -48,10 +48,11 @@ def reported(facts: Mapping[str, Any]) -> dict[str, str]:
     if missing := [name for name in REQUIRED if name not in facts]:
         expected = f"the facts of a rejection, with {', '.join(missing)}"
         raise InvalidValue(path="rejected(facts)", received=", ".join(facts)[:_LONGEST] or "none", expected=expected)
-    return {name: _cut(str(facts[name])) for name in KNOWN if name in facts}
+    return {name: cut(str(facts[name])) for name in KNOWN if name in facts}
 
 
-def _cut(fact: str) -> str:
+def cut(fact: str) -> str:
+    """As long as a fact may be that a peer tells."""
     return fact.encode("utf-8", "replace")[:_LONGEST].decode("utf-8", "ignore")
 
 

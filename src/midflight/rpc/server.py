@@ -30,12 +30,16 @@ class Server:
         async def on_cast(delivery: CastDelivery) -> None:
             await self._dispatcher.on_cast(delivery, address)
 
+        casts = self._dispatcher.casts
+        await casts.recall(address)
         listener = await self._transport.listen(
             address, self._dispatcher.on_call, on_cast, self._dispatcher.on_fanout, limit=limit
         )
         self._listeners.append(listener)
+        casts.take_up(address)
 
     async def drain(self, timeout: float) -> None:
         """Take no new work, finish and answer what is in hand for up to ``timeout`` seconds, give the rest back to the
         broker. What was accepted is not lost. Calling it twice does no harm."""
-        await asyncio.gather(*(listener.drain(timeout) for listener in self._listeners))
+        draining = [listener.drain(timeout) for listener in self._listeners]
+        await asyncio.gather(self._dispatcher.casts.drain(timeout), *draining)

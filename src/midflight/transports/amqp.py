@@ -7,9 +7,10 @@ when nobody listens. Casts are stored in a quorum queue of their address until s
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from contextlib import suppress
 from functools import partial
-from typing import Self
+from typing import Self, TypeVar
 
 from aiormq import spec
 from aiormq.abc import DeliveredMessage
@@ -42,6 +43,8 @@ from midflight.transports.base import (
 from midflight.transports.handlers import Handlers
 from midflight.transports.hands import Hands
 from midflight.transports.signs import CallsInHand
+
+T = TypeVar("T")
 
 ACK_SECONDS = 30.0
 CAST_SECONDS = 5.0
@@ -213,10 +216,7 @@ class AmqpTransport:
     async def cast(self, address: Address, body: bytes, message_id: str) -> None:
         """See ``Transport.cast``."""
         self._check_size(f"cast to {address}", body)
-        try:
-            await self._outbox.store_cast(address, body, message_id, CAST_SECONDS)
-        except TimeoutError:
-            raise NoAnswer(address=str(address), seconds=CAST_SECONDS) from None
+        await self._stored(address, self._outbox.store_cast(address, body, message_id, CAST_SECONDS))
 
     async def fanout(self, topic: str, body: bytes) -> None:
         """See ``Transport.fanout``."""
@@ -242,17 +242,36 @@ class AmqpTransport:
 
     async def park(self, message: ParkedMessage) -> None:
         """See ``Transport.park``. Raises NoAnswer as ``cast`` does."""
-        try:
-            await self._parked.keep(message, CAST_SECONDS)
-        except TimeoutError:
-            raise NoAnswer(address=str(message.address), seconds=CAST_SECONDS) from None
+        await self._stored(message.address, self._parked.keep(message, CAST_SECONDS))
 
     async def parked(self) -> list[ParkedMessage]:
         """See ``Transport.parked``. Raises BrokerUnreachable when the broker is away."""
+        return await self._asked(self._parked.read())
+
+    async def find_parked(self, message_id: str) -> ParkedMessage | None:
+        """See ``Transport.find_parked``. Raises BrokerUnreachable when the broker is away."""
+        return await self._asked(self._parked.find(message_id))
+
+    async def replay(self, message: ParkedMessage, act: str) -> None:
+        """See ``Transport.replay``."""
+        storing = self._outbox.store_cast(message.address, message.body, message.message_id, CAST_SECONDS, act)
+        await self._stored(message.address, storing)
+
+    async def discard(self, message_id: str) -> bool:
+        """See ``Transport.discard``. Raises BrokerUnreachable when the broker is away."""
+        return await self._asked(self._parked.delete(message_id))
+
+    async def _asked(self, question: Awaitable[T]) -> T:
         try:
-            return await self._parked.read()
+            return await question
         except FAILURES as error:
             raise self._unreachable(error) from None
+
+    async def _stored(self, address: Address, storing: Awaitable[None]) -> None:
+        try:
+            await storing
+        except TimeoutError:
+            raise NoAnswer(address=str(address), seconds=CAST_SECONDS) from None
 
     def _check_size(self, what: str, body: bytes) -> None:
         if len(body) > MAX_BODY:

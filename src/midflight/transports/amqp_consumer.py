@@ -17,7 +17,7 @@ from aiormq.abc import AbstractChannel, DeliveredMessage
 from midflight.telemetry import count
 from midflight.transports.amqp_connection import Connection
 from midflight.transports.amqp_link import FAILURES, guarded
-from midflight.transports.amqp_outbox import ATTEMPTS, Outbox, headers_of, message_id_of
+from midflight.transports.amqp_outbox import ATTEMPTS, Outbox, act_of, headers_of, message_id_of
 from midflight.transports.amqp_queues import Queues
 from midflight.transports.amqp_seen import Seen
 from midflight.transports.amqp_subscription import Subscription
@@ -90,7 +90,7 @@ class Consumer:
     def _arrived(self, message: DeliveredMessage) -> None:
         if self._abandoned:
             return
-        key, attempt = message_id_of(message) or f"nameless {next(self._numbers)}", attempt_of(message)
+        key, attempt = _name_of(message) or f"nameless {next(self._numbers)}", attempt_of(message)
         if key in self._in_hand:
             self._in_hand[key].append(message)
         elif self._seen.has_done(key) or (attempt == 1 and self._seen.has(key)):
@@ -110,7 +110,9 @@ class Consumer:
             if self._stopping:
                 return 0.0
             del self._waiting[key]
-            return await self._run(CastDelivery(message.body, message_id_of(message), attempt))
+            return await self._run(
+                CastDelivery(message.body, message_id_of(message), attempt, replayed=bool(act_of(message)))
+            )
 
     def _ran(self, key: str, task: asyncio.Task[float | None]) -> None:
         self._waiting.pop(key, None)
@@ -162,6 +164,12 @@ def attempt_of(message: DeliveredMessage) -> int:
     headers = headers_of(message)
     here = max(_number(headers.get(DELIVERIES)), 1 if message.redelivered else 0)
     return _number(headers.get(ATTEMPTS)) + here + 1
+
+
+def _name_of(message: DeliveredMessage) -> str:
+    """What is sent again in another act is another message."""
+    message_id, act = message_id_of(message), act_of(message)
+    return f"{message_id} {act}" if act else message_id
 
 
 def _number(value: object) -> int:

@@ -32,6 +32,9 @@ NEW_QUEUE = "midflight-new-queue"
 MESSAGE_ID = "midflight-id"
 """Our header for it: the library needs RabbitMQ's own message id for itself, and that must never be sent twice."""
 
+ACT = "midflight-act"
+"""The act in which a cast that was parked was sent again."""
+
 ATTEMPTS = "midflight-attempts"
 """How often a message was delivered before it was put into its queue anew."""
 
@@ -70,10 +73,11 @@ class Outbox:
             else:
                 return not isinstance(sent, DeliveredMessage)
 
-    async def store_cast(self, address: Address, body: bytes, message_id: str, seconds: float) -> None:
-        """Have a cast stored. Raises TimeoutError where the broker does not confirm that within so many seconds."""
+    async def store_cast(self, address: Address, body: bytes, message_id: str, seconds: float, act: str = "") -> None:
+        """Have a cast stored, in this act if it is replayed. Raises TimeoutError where the broker does not confirm that
+        within so many seconds."""
         place = Place(self._queues.names.cast(address), partial(self._make_queue, address=address))
-        await self._store(place, body, {MESSAGE_ID: message_id}, seconds)
+        await self._store(place, body, {MESSAGE_ID: message_id} | ({ACT: act} if act else {}), seconds)
 
     async def _make_queue(self, link: Link, address: Address) -> None:
         """And tell those who listen there, who look for it by themselves only now and then."""
@@ -89,6 +93,7 @@ class Outbox:
         declare = partial(self._queues.declare_later, milliseconds=milliseconds)
         place = Place(message.routing_key or "", declare, self._queues.names.later(milliseconds))
         headers: dict[str, Any] = {MESSAGE_ID: message_id_of(message), ATTEMPTS: attempts}
+        headers |= {ACT: act} if (act := act_of(message)) else {}
         await self._store(place, message.body, headers, seconds)
 
     async def store_parked(self, body: bytes, headers: dict[str, str], seconds: float) -> None:
@@ -128,6 +133,11 @@ class Outbox:
 def message_id_of(message: DeliveredMessage) -> str:
     """The id by which a message was stored; empty for one that somebody else has put there."""
     return str(headers_of(message).get(MESSAGE_ID, ""))
+
+
+def act_of(message: DeliveredMessage) -> str:
+    """The act in which it was replayed; empty for one that was not."""
+    return str(headers_of(message).get(ACT, ""))
 
 
 def headers_of(message: DeliveredMessage) -> Mapping[str, Any]:

@@ -46,11 +46,24 @@ class Parked:
 
     async def read(self) -> list[ParkedMessage]:
         """All of them, oldest first; of one that was kept twice the first. Raises one of FAILURES."""
+        return (await self._read(""))[0]
+
+    async def find(self, message_id: str) -> ParkedMessage | None:
+        """The one with this id; all are read for it. Errors as of ``read``."""
+        return next((message for message in await self.read() if message.message_id == message_id), None)
+
+    async def delete(self, message_id: str) -> bool:
+        """Let one go, however often it was kept; says whether it was there. Errors as of ``read``."""
+        return (await self._read(message_id))[1]
+
+    async def _read(self, let_go: str) -> tuple[list[ParkedMessage], bool]:
+        """All but the one that is let go, and whether that was there."""
         async with asyncio.timeout(READ_SECONDS), self._reading:
             link = await self._connection.link(asyncio.get_running_loop().time() + READ_SECONDS)
             async with self._alone(link):
                 queue = await self._queues.declare_parked(link)
-                return [_unpacked(message) for message in await self._all(link, queue)]
+                messages, gone = await self._all(link, queue, let_go)
+                return [_unpacked(message) for message in messages], gone
 
     @asynccontextmanager
     async def _alone(self, link: Link) -> AsyncIterator[None]:
@@ -66,16 +79,18 @@ class Parked:
         finally:
             await self._queues.delete(link, name)
 
-    async def _all(self, link: Link, queue: str) -> list[DeliveredMessage]:
-        channel, messages = await link.new_channel(), dict[str, DeliveredMessage]()
+    async def _all(self, link: Link, queue: str, let_go: str) -> tuple[list[DeliveredMessage], bool]:
+        channel, messages, gone = await link.new_channel(), dict[str, DeliveredMessage](), False
         try:
             while (message := await ask(channel.basic_get(queue))).delivery_tag is not None:
                 key = message_id_of(message) or f"nameless {message.delivery_tag}"
-                if messages.setdefault(key, message) is not message:
+                is_let_go = bool(let_go) and message_id_of(message) == let_go
+                if is_let_go or messages.setdefault(key, message) is not message:
                     await ask(channel.basic_ack(message.delivery_tag))
+                gone = gone or is_let_go
         finally:
             await self._put_back(link, channel, queue, len(messages))
-        return [*messages.values()]
+        return [*messages.values()], gone
 
     async def _put_back(self, link: Link, channel: Channel, queue: str, total: int) -> None:
         """Where this fails, the broker puts them back when the connection ends."""

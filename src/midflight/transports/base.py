@@ -70,11 +70,12 @@ class Redeliver(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CastDelivery:
-    """One delivery of a cast. ``attempt`` counts from 1."""
+    """One delivery of a cast. ``attempt`` counts from 1. What is ``replayed`` had been parked, and was sent again."""
 
     body: bytes
     message_id: str
     attempt: int
+    replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,4 +161,21 @@ class Transport(Protocol):
 
     async def parked(self) -> list[ParkedMessage]:
         """All parked messages, oldest first."""
+        ...
+
+    async def find_parked(self, message_id: str) -> ParkedMessage | None:
+        """One parked message as it is kept now; None where none of this id is. What was parked through this transport
+        is found at once, and is never missed."""
+        ...
+
+    async def replay(self, message: ParkedMessage, act: str) -> None:
+        """Send a parked message again to its address, behind what waits there, under its own id and as ``replayed``.
+
+        It stays parked: who has run it discards it. In one ``act`` it is sent once within two minutes, by whomever, as
+        far as ``cast`` promises that. Raises NoAnswer as ``cast`` does.
+        """
+        ...
+
+    async def discard(self, message_id: str) -> bool:
+        """Keep a parked message no longer. Says whether it was parked."""
         ...

@@ -52,9 +52,10 @@ class MemoryBus:
         """Somebody who takes calls to this address."""
         return _any_of([listener for listener in self.listeners if address in listener.addresses])
 
-    def put(self, address: Address, cast: CastDelivery) -> None:
-        """Keep a cast until a listener has run it; a new one whose id was seen in the last two minutes is let go."""
-        if cast.attempt > 1 or self._is_new(cast.message_id):
+    def put(self, address: Address, cast: CastDelivery, name: str = "") -> None:
+        """Keep a cast until a listener has run it; a new one whose name, else its id, was seen in the last two minutes
+        is let go."""
+        if cast.attempt > 1 or self._is_new(name or cast.message_id):
             self._casts.setdefault(address, deque()).append(cast)
             self.deliver([address])
 
@@ -234,6 +235,19 @@ class MemoryTransport:
     async def parked(self) -> list[ParkedMessage]:
         """See ``Transport.parked``."""
         return list(self._bus.parked.values())
+
+    async def find_parked(self, message_id: str) -> ParkedMessage | None:
+        """See ``Transport.find_parked``."""
+        return self._bus.parked.get(message_id)
+
+    async def replay(self, message: ParkedMessage, act: str) -> None:
+        """See ``Transport.replay``."""
+        again = CastDelivery(message.body, message.message_id, attempt=1, replayed=True)
+        self._bus.put(message.address, again, f"{message.message_id}.{act}")
+
+    async def discard(self, message_id: str) -> bool:
+        """See ``Transport.discard``."""
+        return self._bus.parked.pop(message_id, None) is not None
 
     def _checked(self, what: str, body: bytes) -> bytes:
         if len(body) > MAX_BODY:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Awaitable
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
-from typing import Self
+from typing import Self, TypeVar
 
-import msgspec
 from nats.aio.msg import Msg
 
 from midflight.config import ANONYMOUS, Credentials
@@ -36,18 +35,13 @@ from midflight.transports.nats_calls import Calls
 from midflight.transports.nats_connection import Connection, NotTaken
 from midflight.transports.nats_consumer import Consumer
 from midflight.transports.nats_interest import Interest
-from midflight.transports.nats_message import (
-    MESSAGE_ID,
-    cancelled_by,
-    message_id_of,
-    sequence_of,
-    sign_of_life,
-    subject_of,
-)
+from midflight.transports.nats_message import MESSAGE_ID, cancelled_by, sign_of_life
+from midflight.transports.nats_parked import Parked
 from midflight.transports.nats_store import Refused, Store
-from midflight.transports.nats_subjects import WORKERS, Subjects, address_in, last_word
-from midflight.transports.parked_form import pack, unpack
+from midflight.transports.nats_subjects import WORKERS, Subjects, last_word
 from midflight.transports.signs import CallsInHand
+
+T = TypeVar("T")
 
 ACK_SECONDS = 30.0
 CAST_SECONDS = 5.0
@@ -151,6 +145,7 @@ class NatsTransport:
         self._subjects = Subjects(project)
         self._store = Store(self._connection, self._subjects)
         self._calls = Calls(self._connection, self._subjects)
+        self._parked = Parked(self._connection, self._store, HEADROOM // 2)
         self._ack_wait = ack_wait
         self._listeners: list[NatsListener] = []
 
@@ -228,48 +223,41 @@ class NatsTransport:
     async def park(self, message: ParkedMessage) -> None:
         """See ``Transport.park``. Raises NoAnswer as ``cast`` does; facts that are too long are cut. So is a body that
         only somebody without our limits can have sent, and the fact ``cut`` says so."""
-        message = _fitting(message, self.max_body)
-        room = self._connection.max_payload - HEADROOM // 2 - len(message.body)
-        body = pack(_cut(message.facts, room), message.body)
-        await self._put(self._subjects.park(message.address), message.address, body, message.message_id)
+        await self._stored(message.address, self._parked.put(message, self.max_body, CAST_SECONDS))
 
     async def parked(self) -> list[ParkedMessage]:
         """See ``Transport.parked``. Raises BrokerUnreachable when the broker is away."""
-        messages: list[Msg] = []
+        return await self._asked(self._parked.read())
+
+    async def find_parked(self, message_id: str) -> ParkedMessage | None:
+        """See ``Transport.find_parked``. Raises BrokerUnreachable when the broker is away."""
+        return await self._asked(self._parked.find(message_id))
+
+    async def replay(self, message: ParkedMessage, act: str) -> None:
+        """See ``Transport.replay``."""
+        subject = self._subjects.cast(message.address)
+        putting = self._store.put(subject, message.body, message.message_id, CAST_SECONDS, act)
+        await self._stored(message.address, putting)
+
+    async def discard(self, message_id: str) -> bool:
+        """See ``Transport.discard``. Raises BrokerUnreachable when the broker is away."""
+        return await self._asked(self._parked.delete(message_id))
+
+    async def _asked(self, question: Awaitable[T]) -> T:
         try:
-            while message := await self._store.next_parked(sequence_of(messages[-1]) + 1 if messages else 1):
-                messages.append(message)
-        except (NotTaken, TimeoutError) as error:
+            return await question
+        except (Refused, NotTaken, TimeoutError) as error:
             raise self._unreachable(error) from None
-        return [_unpacked(message) for message in messages]
 
     async def _put(self, subject: str, address: Address, body: bytes, message_id: str) -> None:
+        await self._stored(address, self._store.put(subject, body, message_id, CAST_SECONDS))
+
+    async def _stored(self, address: Address, putting: Awaitable[object]) -> None:
         try:
-            await self._store.put(subject, body, message_id, CAST_SECONDS)
+            await putting
         except TimeoutError:
             raise NoAnswer(address=str(address), seconds=CAST_SECONDS) from None
 
     def _check_size(self, what: str, body: bytes) -> None:
         if len(body) > self.max_body:
             raise MessageTooLarge(what=what, size=len(body), limit=self.max_body)
-
-
-def _unpacked(message: Msg) -> ParkedMessage:
-    facts, body = unpack(message.data)
-    return ParkedMessage(address_in(subject_of(message)), body, message_id_of(message), facts)
-
-
-def _fitting(message: ParkedMessage, limit: int) -> ParkedMessage:
-    if len(message.body) <= limit:
-        return message
-    cut = f"the first {limit} of {len(message.body)} bytes are kept"
-    return replace(message, body=message.body[:limit], facts={"cut": cut, **message.facts})
-
-
-def _cut(facts: dict[str, str], room: int) -> dict[str, str]:
-    """The same facts, each cut to the greatest of some lengths with which all of them fit into this many bytes."""
-    for length in (10_000, 2_000, 500, 100):
-        cut = {name: fact[:length] for name, fact in facts.items()}
-        if len(msgspec.msgpack.encode(cut)) <= room:
-            return cut
-    return {}

@@ -19,7 +19,7 @@ from midflight.transports.base import Address, CastDelivery
 from midflight.transports.hands import Hands
 from midflight.transports.nats_connection import Connection, NotTaken
 from midflight.transports.nats_interest import Interest
-from midflight.transports.nats_message import message_id_of, status_of
+from midflight.transports.nats_message import is_replayed, message_id_of, status_of
 from midflight.transports.nats_store import API, ELECTED, Refused, Store, nanoseconds
 
 POLL_SECONDS = 10
@@ -255,7 +255,8 @@ class Consumer:
 
 
 def _delivery(message: Msg) -> CastDelivery:
-    return CastDelivery(message.data, message_id_of(message), attempt=message.metadata.num_delivered)
+    attempt = message.metadata.num_delivered
+    return CastDelivery(message.data, message_id_of(message), attempt, is_replayed(message))
 
 
 def _word(task: asyncio.Task[float | None]) -> bytes:

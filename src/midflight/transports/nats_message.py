@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
+from collections.abc import Mapping
+from typing import Any
+
 from nats.aio.msg import Msg
 
 STATUS = "Status"
@@ -10,6 +14,10 @@ STATUS = "Status"
 NO_RESPONDERS = "503"
 
 MESSAGE_ID = "Nats-Msg-Id"
+"""The broker stores what has the same once, within two minutes."""
+
+OWN_ID = "Midflight-Id"
+"""The id of a cast that was replayed: to the broker it is another message than before."""
 
 SEQUENCE = "Nats-Sequence"
 SUBJECT = "Nats-Subject"
@@ -28,7 +36,26 @@ def status_of(message: Msg) -> str | None:
 
 def message_id_of(message: Msg) -> str:
     """The id by which a message was sent; empty for one that somebody else has sent."""
-    return (message.headers or {}).get(MESSAGE_ID, "")
+    headers = message.headers or {}
+    return headers.get(OWN_ID) or headers.get(MESSAGE_ID, "")
+
+
+def stored_message(said: Mapping[str, Any]) -> Msg:
+    """A stored message as JetStream says it in JSON, in the form in which it says it directly."""
+    lines = b64decode(said.get("hdrs", "")).decode(errors="replace").split("\r\n")
+    headers = {name: value.strip() for name, colon, value in (line.partition(":") for line in lines) if colon}
+    place = {SEQUENCE: str(said["seq"]), SUBJECT: said["subject"]}
+    return Msg(_client=None, subject=said["subject"], data=b64decode(said.get("data", "")), headers=headers | place)  # type: ignore[arg-type]  # it is answered by nobody
+
+
+def is_replayed(message: Msg) -> bool:
+    """Whether a cast had been parked, and was sent again."""
+    return OWN_ID in (message.headers or {})
+
+
+def identity(message_id: str, act: str) -> dict[str, str]:
+    """The headers of a message that is sent under this id; and in which act, if it is replayed."""
+    return {MESSAGE_ID: f"{message_id}.{act}", OWN_ID: message_id} if act else {MESSAGE_ID: message_id}
 
 
 def sequence_of(stored: Msg) -> int:

@@ -15,7 +15,7 @@ from nats.aio.msg import Msg
 from midflight.telemetry import log
 from midflight.transports.nats_client import CONNECT_SECONDS
 from midflight.transports.nats_connection import Connection, NotTaken
-from midflight.transports.nats_message import MESSAGE_ID, status_of
+from midflight.transports.nats_message import identity, status_of, stored_message
 from midflight.transports.nats_subjects import Subjects
 
 API = "$JS.API"
@@ -41,6 +41,9 @@ OTHER_CONFIGURATION = 10058
 
 NO_PEERS = 10005
 """JetStream's code for a new stream that cannot be kept as often as we want, since servers of the cluster are away."""
+
+NO_MESSAGE, NOT_DELETED = 10037, 10057
+"""JetStream's codes for a place in a stream where no message is, or not any more."""
 
 TEMPORARY = 503
 """The status by which JetStream says that it has no leader, or not yet."""
@@ -127,28 +130,28 @@ class Store:
         stream = self.subjects.casts
         await self.ask(f"CONSUMER.CREATE.{stream}.{name}.{subject}", stream_name=stream, config=config)
 
-    async def put(self, subject: str, body: bytes, message_id: str, timeout: float) -> None:
-        """Have a message stored, once by its id however often it is sent. Raises TimeoutError if nobody confirms."""
+    async def put(self, subject: str, body: bytes, message_id: str, timeout: float, act: str = "") -> int:
+        """Have a message stored, once by its id and act however often it is sent; its place in the stream. Raises
+        TimeoutError if nobody confirms."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         while (left := deadline - loop.time()) > 0:
-            if await self._stored(subject, body, message_id, min(left, TRY_SECONDS)):
-                return
+            if place := await self._stored(subject, body, identity(message_id, act), min(left, TRY_SECONDS)):
+                return place
             await asyncio.sleep(PAUSE_SECONDS)
         raise TimeoutError
 
-    async def _stored(self, subject: str, body: bytes, message_id: str, timeout: float) -> bool:
+    async def _stored(self, subject: str, body: bytes, headers: dict[str, str], timeout: float) -> int:
+        """Its place, or 0."""
         try:
-            _answered(await self._connection.request(subject, body, timeout, {MESSAGE_ID: message_id}))
+            return int(_answered(await self._connection.request(subject, body, timeout, headers))["seq"])
         except TimeoutError:
-            return False
+            pass
         except NotTaken:
             await self._declare_again(timeout)
-            return False
         except Refused as refused:
-            log.warning("transport.cast_refused", subject=subject, message_id=message_id, reason=str(refused))
-            return False
-        return True
+            log.warning("transport.cast_refused", subject=subject, reason=str(refused), **headers)
+        return 0
 
     async def _declare_again(self, timeout: float) -> None:
         """The streams are gone, or are not there yet: the broker has just started, perhaps with an empty store."""
@@ -163,6 +166,26 @@ class Store:
         body = msgspec.json.encode({"seq": sequence, "next_by_subj": self.subjects.of_streams()[self.subjects.parked]})
         message = await self._connection.request(f"{API}.DIRECT.GET.{self.subjects.parked}", body, API_SECONDS)
         return None if status_of(message) else message
+
+    async def parked_at(self, sequence: int) -> Msg | None:
+        """The one at this place, by the word of who leads: a replica may not have heard of it yet."""
+        try:
+            answer = await self.ask(f"STREAM.MSG.GET.{self.subjects.parked}", seq=sequence)
+        except Refused as refused:
+            if refused.code != NO_MESSAGE:
+                raise
+            return None
+        return stored_message(answer["message"])
+
+    async def delete_parked(self, sequence: int) -> bool:
+        """Says whether it was there."""
+        try:
+            await self.ask(f"STREAM.MSG.DELETE.{self.subjects.parked}", seq=sequence)
+        except Refused as refused:
+            if refused.code not in (NO_MESSAGE, NOT_DELETED):
+                raise
+            return False
+        return True
 
     async def ask(self, what: str, **request: Any) -> Any:
         """One request of JetStream's own. Raises Refused, NotTaken or TimeoutError."""

@@ -28,13 +28,27 @@ def signature_findings(path: str, old: Signature, new: Signature, bump: str, sug
         if mark == "heard only":
             continue
         change = f"{'became' if mark in new.marks else 'is no longer'} {mark}"
-        if mark == "idempotent" and mark in new.marks:
+        if _is_announced(mark, gained=mark in new.marks):
             if bump:
                 yield Finding(
                     Category.RPC, path, change, "two codes of one version promise different", bump, suggestion
                 )
         else:
-            yield Finding(Category.RPC, path, change, _MARKS.get(mark, "callers of the older form fail"), WAY_OUT)
+            yield Finding(Category.RPC, path, change, _breaks(mark), WAY_OUT)
+
+
+def _is_announced(mark: str, *, gained: bool) -> bool:
+    """Whether a raised version is enough: no older caller is failed by it. Another key of the order is two marks, of
+    which one is lost."""
+    if mark == "replayable" or mark.startswith("expires "):
+        return True
+    return gained and (mark == "idempotent" or mark.startswith("ordered by "))
+
+
+def _breaks(mark: str) -> str:
+    if mark.startswith("ordered by "):
+        return "what older callers send has the old key, and its order with what newer ones send is lost"
+    return _MARKS.get(mark, "callers of the older form fail")
 
 
 _MARKS = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -19,7 +20,7 @@ from midflight.errors import NoConductor, NotDelivered
 from midflight.project import Project
 from midflight.rpc.client import Client, Floors, Messenger, Unpinned
 from midflight.transports import connect
-from midflight.transports.base import Transport
+from midflight.transports.base import ParkedMessage, Transport
 from midflight.upgrade import roster
 from midflight.upgrade.at_rest import merged
 
@@ -43,7 +44,8 @@ class Operator:
     ``newest`` is the context of what was not always to be asked: a conductor that is older raises VersionRejected.
     """
 
-    def __init__(self, context: Context, newest: Context, project: str, broker: str) -> None:
+    def __init__(self, context: Context, newest: Context, project: str, broker: str, transport: Transport) -> None:
+        self._transport = transport
         self._context, self._newest, self._project, self._broker = context, newest, project, broker
         self._conductor = Client(ConductorAPI)
         self._patient, self._counting = self._conductor.within(LONG_SECONDS), self._conductor.within(COUNT_SECONDS)
@@ -63,6 +65,24 @@ class Operator:
     async def retire(self, member: str) -> None:
         """Take a dead member out of all counts."""
         await self._asked(self._conductor.call(ConductorAPI.retire_member, self._context, member))
+
+    async def parked(self) -> list[ParkedMessage]:
+        """All parked messages, oldest first."""
+        return await self._transport.parked()
+
+    async def replay(self, message: ParkedMessage) -> None:
+        """Send a parked message again, when it is in the journal. Raises VersionRejected."""
+        await self._note("replayed", message)
+        await self._transport.replay(message, secrets.token_hex(4))
+
+    async def discard(self, message: ParkedMessage) -> bool:
+        """Keep it parked no longer, when that is in the journal. Says whether it was parked. Raises VersionRejected."""
+        await self._note("discarded", message)
+        return await self._transport.discard(message.message_id)
+
+    async def _note(self, act: str, message: ParkedMessage) -> None:
+        facts = {"address": str(message.address), **message.facts, "message_id": message.message_id}
+        await self._asked(self._conductor.call(ConductorAPI.note_parked, self._newest, act, facts))
 
     async def sweep(self, name: str, limit: int) -> SweepResult:
         """One chunk of a data migration."""
@@ -116,7 +136,7 @@ async def operating(config: Config, project: Project) -> AsyncIterator[Operator]
     try:
         newest = Unpinned(contract_of(project).manifest)
         first, last = (_context(config, project, transport, floors) for floors in (FirstWords(newest), newest))
-        yield Operator(first, last, project.name, public_url(config.broker))
+        yield Operator(first, last, project.name, public_url(config.broker), transport)
     finally:
         await transport.close()
 

@@ -1,0 +1,61 @@
+"""Work: one request that may be run, with all that it takes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from midflight.context import Caller, Context
+from midflight.rpc.exits import no_exit
+from midflight.rpc.forms import Form
+from midflight.rpc.limits import Turns
+from midflight.rpc.messages import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One request that may be run."""
+
+    request: Request
+    caller: Caller
+    form: Form
+    run: Callable[..., Awaitable[Any]]
+    context: Context
+    arguments: dict[str, Any]
+    turns: Turns
+
+    async def done_in_turn(self) -> Any:
+        """Run it when the limits of service and endpoint let it in, however long that takes."""
+        await self.turns.enter()
+        try:
+            return await self.done()
+        finally:
+            self.turns.leave()
+
+    async def done(self) -> Any:
+        """Run it."""
+        with no_exit("the handler"):
+            return await self.run(self.context, **self.arguments)
+
+    async def answer(self) -> Any:
+        """Run it; its result in the form of who asked."""
+        result = await self.done()
+        with no_exit("the adapter"):
+            return self.form.reply(result)
+
+    @property
+    def order(self) -> str:
+        """Its ordering key; of a sender that knows of none, the one that its arguments say."""
+        try:
+            return self.request.order or self.form.spec.casting.key_of(self.arguments)
+        except AttributeError:  # what it is ordered by was not sent
+            return ""
+
+
+def leave_if_stopped(error: BaseException) -> None:
+    """Let a cancellation of this very task pass; one that a handler brought upon itself is an error like others."""
+    task = asyncio.current_task()
+    if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+        raise error

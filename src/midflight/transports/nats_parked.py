@@ -1,0 +1,84 @@
+"""Parked messages in their stream, and where each of them lies there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import msgspec
+from nats.aio.msg import Msg
+
+from midflight.transports.base import ParkedMessage
+from midflight.transports.nats_connection import Connection
+from midflight.transports.nats_message import message_id_of, sequence_of, subject_of
+from midflight.transports.nats_store import Store
+from midflight.transports.nats_subjects import address_in
+from midflight.transports.parked_form import pack, unpack
+
+_MOST = 10_000
+"""So many places are remembered; what is forgotten is looked for."""
+
+
+class Parked:
+    """The parked messages of a project. Errors as of ``Store.ask``."""
+
+    def __init__(self, connection: Connection, store: Store, headroom: int) -> None:
+        self._connection, self._store, self._headroom = connection, store, headroom
+        self._places: dict[str, int] = {}
+        """In the stream, by id."""
+
+    async def put(self, message: ParkedMessage, limit: int, timeout: float) -> None:
+        """Have it stored. Raises TimeoutError if nobody confirms."""
+        message = _fitting(message, limit)
+        facts = _cut(message.facts, self._connection.max_payload - self._headroom - len(message.body))
+        body = pack(facts, message.body)
+        subject = self._store.subjects.park(message.address)
+        place = await self._store.put(subject, body, message.message_id, timeout)
+        self._remember(message.message_id, place)
+
+    async def read(self) -> list[ParkedMessage]:
+        """All of them, oldest first."""
+        found, place = list[ParkedMessage](), 0
+        while stored := await self._store.next_parked(place + 1):
+            place, message = sequence_of(stored), _unpacked(stored)
+            self._remember(message.message_id, place)
+            found.append(message)
+        return found
+
+    async def find(self, message_id: str) -> ParkedMessage | None:
+        """The one with this id. Where we know its place, one question is enough; else all are looked through."""
+        if (place := self._places.pop(message_id, 0)) and (stored := await self._store.parked_at(place)):
+            self._remember(message_id, place)
+            return _unpacked(stored)
+        return next((message for message in await self.read() if message.message_id == message_id), None)
+
+    async def delete(self, message_id: str) -> bool:
+        """Says whether it was there."""
+        if await self.find(message_id) is None:
+            return False
+        return await self._store.delete_parked(self._places.pop(message_id))
+
+    def _remember(self, message_id: str, place: int) -> None:
+        self._places[message_id] = place
+        if len(self._places) > _MOST:
+            del self._places[next(iter(self._places))]
+
+
+def _unpacked(message: Msg) -> ParkedMessage:
+    facts, body = unpack(message.data)
+    return ParkedMessage(address_in(subject_of(message)), body, message_id_of(message), facts)
+
+
+def _fitting(message: ParkedMessage, limit: int) -> ParkedMessage:
+    if len(message.body) <= limit:
+        return message
+    cut = f"the first {limit} of {len(message.body)} bytes are kept"
+    return replace(message, body=message.body[:limit], facts={"cut": cut, **message.facts})
+
+
+def _cut(facts: dict[str, str], room: int) -> dict[str, str]:
+    """The same facts, each cut to the greatest of some lengths with which all of them fit into this many bytes."""
+    for length in (10_000, 2_000, 500, 100):
+        cut = {name: fact[:length] for name, fact in facts.items()}
+        if len(msgspec.msgpack.encode(cut)) <= room:
+            return cut
+    return {}
