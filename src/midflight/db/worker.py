@@ -1,17 +1,20 @@
 """A thread that does the work of a loop, one piece after the other, in the order in which it was given.
 
-What asyncio has for that makes a future of a thread's, a lock and a wake-up of the loop for each piece; here a thread that
-is busy goes on with the next one, and results that are ready together are told together.
+What asyncio has for that makes a future with a lock for each piece, and wakes the loop for each; here results that are
+ready together are told together.
 """
 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextvars
+import threading
+import weakref
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -44,53 +47,71 @@ class _Piece:
 
 
 class Worker:
-    """Belongs to the loop that gives it something."""
+    """Belongs to the loop that gives it something. Its thread ends with it, and with the interpreter, when all that was
+    given is done."""
 
     def __init__(self, name: str) -> None:
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
-        self._waiting: deque[_Piece] = deque()
-        self._ready: deque[_Piece] = deque()
-        self._is_working = self._is_telling = False
+        self._given: SimpleQueue[_Piece | Callable[[], object] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=_work, args=(self._given, _Results()), name=name, daemon=True)
+        self._thread.start()
+        _all.add(self)
 
     async def run(self, work: Callable[[], T]) -> T:
         """Have it done in the thread. Whoever is cancelled does not stop what has begun; the rest is dropped."""
         piece = _Piece(work, asyncio.get_running_loop().create_future())
-        self._waiting.append(piece)
-        if not self._is_working:
-            self._is_working = True
-            self._thread.submit(self._work)
+        self._given.put(piece)
         result: T = await piece.future
         return result
 
     def end_with(self, last: Callable[[], object]) -> None:
-        """Do what was given, then this; nothing can be given any more."""
-        self._thread.submit(last)
-        self._thread.shutdown(wait=False)
+        """Do what was given, then this; give nothing any more."""
+        self._given.put(last)
+        self._given.put(None)
 
     def join(self) -> None:
         """Wait until all is done. May block for long."""
-        self._thread.shutdown()
+        self._given.put(None)
+        self._thread.join()
 
-    # In the thread. Each flag is lowered before the look that finds nothing, so that nothing is left lying: somebody who
-    # sees it raised has put down his piece before that look.
+    def __del__(self) -> None:
+        self._given.put(None)
 
-    def _work(self) -> None:
-        while self._waiting or self._lowered():
-            piece = self._waiting.popleft()
-            if not piece.future.cancelled():
-                piece.run()
-                self._ready.append(piece)
-                if not self._is_telling:
-                    self._is_telling = True
-                    self._wake(piece.future.get_loop())
 
-    def _lowered(self) -> bool:
-        self._is_working = False
-        return bool(self._waiting)
+_all: weakref.WeakSet[Worker] = weakref.WeakSet()
 
-    def _wake(self, loop: asyncio.AbstractEventLoop) -> None:
+
+@atexit.register
+def _join_all() -> None:
+    for worker in list(_all):
+        worker.join()
+
+
+def _work(given: SimpleQueue[Any], results: _Results) -> None:
+    """What the thread does. It knows no Worker, which could not go otherwise."""
+    while (piece := given.get()) is not None:
+        if not isinstance(piece, _Piece):
+            piece()
+        elif not piece.future.cancelled():
+            piece.run()
+            results.add(piece)
+        del piece
+
+
+class _Results:
+    """What was done, on its way from the thread to the loop."""
+
+    def __init__(self) -> None:
+        self._ready: deque[_Piece] = deque()
+        self._is_telling = False
+
+    def add(self, piece: _Piece) -> None:
+        """In the thread. Who sees the flag raised has put down its piece before the loop looks for the last one."""
+        self._ready.append(piece)
+        if self._is_telling:
+            return
+        self._is_telling = True
         try:
-            loop.call_soon_threadsafe(self._tell)
+            piece.future.get_loop().call_soon_threadsafe(self._tell)
         except RuntimeError:  # the loop was closed, and nobody waits any more
             self._ready.clear()
             self._is_telling = False
