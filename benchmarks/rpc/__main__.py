@@ -50,7 +50,7 @@ def started(urls: dict[str, str], incumbent: str, folder: Path) -> Iterator[dict
         def process(name: str, role: str) -> Process:
             module, broker = CONTENDERS[name]
             python = incumbent if name == "incumbent" else sys.executable
-            made = Process(python, module, role, urls[broker], folder / name / role)
+            made = Process(module, role, urls[broker], folder / name / role, python)
             stack.callback(made.end)
             return made
 

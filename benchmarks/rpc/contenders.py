@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -32,11 +33,11 @@ async def brokers(folder: Path) -> AsyncIterator[dict[str, str]]:
 class Process:
     """One process of a contender, which has said that it is ready."""
 
-    def __init__(self, python: str, module: str, role: str, broker: str, folder: Path) -> None:
+    def __init__(self, module: str, role: str, broker: str, folder: Path, python: str = sys.executable) -> None:
         folder.mkdir(parents=True)
         self._process = subprocess.Popen(
-            [python, "-W", "ignore", "-m", "benchmarks.rpc.worker", module, role, broker, str(folder)], cwd=ROOT, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [python, "-W", "ignore", "-m", "benchmarks.rpc.worker", module, role, broker, str(folder)],
+            cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
         self._hear()
 

@@ -17,8 +17,8 @@ UUID = payload.uuid(1)
 """The instance that is read and saved."""
 VALUES = {"project_id": "4a5b6c7d", "user_id": "0c1d2e3f"}
 """The context that goes with every call."""
-CALL_SECONDS = 10.0
-"""The deadline of every call."""
+CALL_SECONDS = 5.0
+"""The deadline of every call: the configuration's own."""
 
 Times = list[float]
 
