@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo test coverage fuzz lint format types wheel-test bench-objects ci changelog lock clean
+.PHONY: help setup packages demo test coverage fuzz lint format types wheel-test bench-objects bench-rpc ci changelog lock clean
 
 PYTHON ?=
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -61,6 +61,9 @@ wheel-test: $(READY) ## build the wheel and test it in a fresh environment, away
 
 bench-objects: $(READY) $(PEER)/.ready ## measure objects beside oslo.versionedobjects and bare Structs, into build/bench
 	python -m benchmarks.objects --incumbent $(PEER)/bin/python
+
+bench-rpc: packages $(READY) $(PEER)/.ready ## measure calls beside oslo.messaging and bare nats-py, into build/bench
+	python -m benchmarks.rpc --incumbent $(PEER)/bin/python
 
 $(PEER)/.ready: requirements/peer.txt
 	python -m venv --clear $(PEER)

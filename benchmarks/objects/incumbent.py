@@ -40,7 +40,8 @@ def _field(short: str) -> Any:
 
 def _compatible(self: Any, primitive: dict[str, Any], target: str) -> None:
     base.VersionedObject.obj_make_compatible(self, primitive, target)
-    primitive.pop(_NEW.get(type(self).__name__, ""), None)
+    if target != self.VERSION:
+        primitive.pop(_NEW.get(type(self).__name__, ""), None)
 
 
 def _class(name: str) -> Any:
@@ -55,11 +56,11 @@ def _class(name: str) -> Any:
     return base.VersionedObjectRegistry.register(type(name, bases, body))
 
 
-_CLASSES = {name: _class(name) for name in payload.FIELDS}
+CLASSES = {name: _class(name) for name in payload.FIELDS}
 
 
 def _from_row(name: str, row: dict[str, Any]) -> Any:
-    obj = _CLASSES[name]()
+    obj = CLASSES[name]()
     for field, value in row.items():
         setattr(obj, field, value)
     obj.obj_reset_changes()

@@ -2,9 +2,11 @@
 
 import sys
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 from benchmarks.objects import bare, ours, payload
+from benchmarks.rpc import rows
 from midflight.objects import wire
 
 KIND = ours.KIND(ours.Instance)
@@ -53,6 +55,15 @@ def test_calls_do_not_grow_with_the_number_of_fields() -> None:
     assert calls(one.changes) <= 15
     assert calls(lambda: wire.clone(one)) <= 45
     assert calls(lambda: wire.encode(one, ours.OLDER)) <= 60
+    assert calls(lambda: ours.loaded(row)) <= 50
+
+
+def test_a_row_of_sqlalchemy_s_is_read_natively_too(tmp_path: Path) -> None:
+    """Its names are no plain text, which must not make it cost a call for each field."""
+    rows.fill(tmp_path / "rows.db")
+    with rows.opened(tmp_path / "rows.db").connect() as connection:
+        row = rows.find(connection, payload.uuid(1))
+    assert {type(name) for name in row} != {str}
     assert calls(lambda: ours.loaded(row)) <= 50
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, inspect, make_url
@@ -16,6 +15,7 @@ from midflight.config import public_url
 from midflight.db import forms, sqlite, tables
 from midflight.db.forms import Form
 from midflight.db.store import OWN, Store, options
+from midflight.db.worker import Worker
 from midflight.errors import DatabaseUnreachable, NoDatabaseUrl
 from midflight.versions import Manifest
 
@@ -48,9 +48,19 @@ def transaction(engine: Engine, *, writes: bool, store: Store = OWN) -> Iterator
     Raises DatabaseBusy if another process holds the write lock for too long, and DatabaseUnreachable for a file that
     cannot be opened or is no database; other errors of the driver pass through.
     """
+    with (
+        translated(engine),
+        engine.connect().execution_options(writes=writes, **options(store)) as connection,
+        connection.begin(),
+    ):
+        yield connection
+
+
+@contextmanager
+def translated(engine: Engine) -> Iterator[None]:
+    """What the driver raises, in our words where we have some."""
     try:
-        with engine.connect().execution_options(writes=writes, **options(store)) as connection, connection.begin():
-            yield connection
+        yield
     except DBAPIError as wrong:
         ours = sqlite.translate(engine.url, wrong)
         if ours is None:
@@ -79,7 +89,9 @@ class Database:
         """Who reads what this process writes, as it obeys it now."""
         self._engine = engine
         self._closed = False
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="database")
+        self._worker = Worker("database")
+        self._kept: Connection | None = None
+        """Between two transactions, the connection of both: to make one takes longer than a short transaction."""
 
     @classmethod
     async def open(cls, url: str) -> Self:
@@ -113,23 +125,42 @@ class Database:
         """Finish the work that was given, and close. May be called again."""
         if not self._closed:
             self._closed = True
-            self._worker.submit(self._engine.dispose)
-        await asyncio.to_thread(self._worker.shutdown)
+            self._worker.end_with(self._disconnect)
+        await asyncio.to_thread(self._worker.join)
 
     async def _run(self, writes: bool, work: Callable[[Connection], T]) -> T:
         if self._closed:
             raise DatabaseUnreachable(url=self._engine.url.render_as_string(), reason="it was closed by this process")
-        within = contextvars.copy_context()
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._worker, lambda: within.run(self._transact, writes, work))
+        return await self._worker.run(partial(self._transact, writes, work))
 
     def _transact(self, writes: bool, work: Callable[[Connection], T]) -> T:
         try:
-            with transaction(self._engine, writes=writes, store=self.store) as connection:
-                return work(connection)
+            with translated(self._engine), self._connected() as connection:
+                connection.execution_options(writes=writes, **options(self.store))
+                with connection.begin():
+                    return work(connection)
         except StopIteration as stop:
             # A future cannot carry it: whoever awaits would wait for ever.
             raise RuntimeError("work on the database raised StopIteration") from stop
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        """The connection that is kept; after any exception it is a new one."""
+        connection, self._kept = self._kept, None
+        if connection is None:
+            connection = self._engine.connect()
+        try:
+            yield connection
+            self._kept = connection
+        finally:
+            if self._kept is None:
+                connection.close()
+
+    def _disconnect(self) -> None:
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
+        self._engine.dispose()
 
 
 def _persisted_forms(connection: Connection) -> dict[str, Form]:

@@ -55,7 +55,7 @@ def from_rows(cls: type[L], rows: Iterable[Mapping[str, Any]], *, context: Any =
     """A clean list with an object from each row, as ``from_row`` makes them."""
     shape = _shape_of(cls)
     item = shape.fields[cls.__items__].kind.objects[0].__shape__.resolve()
-    contents = [_content(item, row) for row in rows] if item.columns or item.times else [*rows]
+    contents = [_content(item, row) for row in rows]
     try:
         items = msgspec.convert(contents, _list_of(item), dec_hook=from_text)
     except _UNFIT:
@@ -80,9 +80,12 @@ def _shape_of(cls: Any) -> Shape:
 
 def _content(shape: Shape, row: Mapping[str, Any]) -> Mapping[str, Any]:
     """What the columns hold, by the names of the fields; other columns may be in it too. Naive times are UTC."""
+    is_own = type(next(iter(row), "")) is not str
+    if is_own:  # SQLAlchemy's names are more than text, and msgspec reads text alone
+        row = dict(zip(map(str, row), row.values(), strict=True))
     if not shape.columns and not shape.times:
         return row
-    content = dict(row)
+    content = row if isinstance(row, dict) and is_own else dict(row)
     for field in shape.columns:
         content.pop(field.name, None)
     for field in shape.columns:

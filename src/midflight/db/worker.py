@@ -1,0 +1,122 @@
+"""A thread that does the work of a loop, one piece after the other, in the order in which it was given.
+
+What asyncio has for that makes a future with a lock for each piece, and wakes the loop for each; here results that are
+ready together are told together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextvars
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True, eq=False)
+class _Piece:
+    """Work, and who waits for it."""
+
+    work: Callable[[], Any]
+    future: asyncio.Future[Any]
+    within: contextvars.Context = field(default_factory=contextvars.copy_context)
+    result: Any = None
+    error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            self.result = self.within.run(self.work)
+        except BaseException as error:  # noqa: BLE001  # whatever it is, it is for whoever waits
+            self.error = error
+            del self  # which the error would keep, by its traceback
+
+    def tell(self) -> None:
+        if self.future.done():  # nobody waits any more
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.result)
+
+
+class Worker:
+    """Belongs to the loop that gives it something. Its thread ends with it, and with the interpreter, when all that was
+    given is done."""
+
+    def __init__(self, name: str) -> None:
+        self._given: SimpleQueue[_Piece | Callable[[], object] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=_work, args=(self._given, _Results()), name=name, daemon=True)
+        self._thread.start()
+        _all.add(self)
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Have it done in the thread. Whoever is cancelled does not stop what has begun; the rest is dropped."""
+        piece = _Piece(work, asyncio.get_running_loop().create_future())
+        self._given.put(piece)
+        result: T = await piece.future
+        return result
+
+    def end_with(self, last: Callable[[], object]) -> None:
+        """Do what was given, then this; give nothing any more."""
+        self._given.put(last)
+        self._given.put(None)
+
+    def join(self) -> None:
+        """Wait until all is done. May block for long."""
+        self._given.put(None)
+        self._thread.join()
+
+    def __del__(self) -> None:
+        self._given.put(None)
+
+
+_all: weakref.WeakSet[Worker] = weakref.WeakSet()
+
+
+@atexit.register
+def _join_all() -> None:
+    for worker in list(_all):
+        worker.join()
+
+
+def _work(given: SimpleQueue[Any], results: _Results) -> None:
+    """What the thread does. It knows no Worker, which could not go otherwise."""
+    while (piece := given.get()) is not None:
+        if not isinstance(piece, _Piece):
+            piece()
+        elif not piece.future.cancelled():
+            piece.run()
+            results.add(piece)
+        del piece
+
+
+class _Results:
+    """What was done, on its way from the thread to the loop."""
+
+    def __init__(self) -> None:
+        self._ready: deque[_Piece] = deque()
+        self._is_telling = False
+
+    def add(self, piece: _Piece) -> None:
+        """In the thread. Who sees the flag raised has put down its piece before the loop looks for the last one."""
+        self._ready.append(piece)
+        if self._is_telling:
+            return
+        self._is_telling = True
+        try:
+            piece.future.get_loop().call_soon_threadsafe(self._tell)
+        except RuntimeError:  # the loop was closed, and nobody waits any more
+            self._ready.clear()
+            self._is_telling = False
+
+    def _tell(self) -> None:
+        self._is_telling = False
+        while self._ready:
+            self._ready.popleft().tell()

@@ -1,0 +1,38 @@
+"""The benchmark of calls says what it is asked for; how fast anything is, is no matter for a test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.rpc import __main__ as bench
+from benchmarks.rpc.contenders import Contender, Process
+from midflight.transports.embedded import EmbeddedBroker
+
+
+async def test_a_turn(tmp_path: Path) -> None:
+    """A contender, in processes of its own, makes calls of each kind; a skewed agent needs no second trip."""
+    async with EmbeddedBroker(tmp_path / "nats") as broker:
+        server = Process("ours", "serving", broker.url, tmp_path / "server")
+        client = Process("older", "asking", broker.url, tmp_path / "client")
+        turns = [Contender(client, server).run(load, 2, 0.01) for load in ("get", "save", "echo")]
+        trips = client.ask("trips")
+        client.end()
+        server.end()
+    assert all(turn.keys() == {"p50", "rate", "calls", "cpu"} and turn["calls"] for turn in turns)
+    assert trips == 1
+
+
+def test_figures() -> None:
+    """Each figure has our value, the other's and their ratio, and there is a target for each."""
+    turn = {"p50": 2.0, "rate": 4.0, "cpu": 1.0, "calls": 1.0}
+    slow = {"p50": 10.0, "rate": 1.0, "cpu": 10.0, "calls": 1.0}
+    medians = {
+        f"{load} {in_flight}": {name: slow if name == "incumbent" else turn for name in bench.CONTENDERS}
+        for load, in_flight in bench.LOADS
+    }
+    figures = bench.figures(medians, {"nats": 1, "older": 1})
+    assert figures.keys() == bench.TARGETS.keys()
+    assert {row.keys() == {"ours", "incumbent", "ratio"} for row in figures.values()} == {True}
+    assert [figures[name]["ratio"] for name in ("nats_get_p50", "amqp_get_rate16", "cpu_share")] == [5.0, 4.0, 0.1]
+    assert bench.holds(5.0, ">= 5")
+    assert not bench.holds(1.2, "<= 1.1")
