@@ -123,4 +123,7 @@ def _begin(connection: Connection) -> None:
     if connection.info["query_only"] is writes:
         connection.exec_driver_sql(f"PRAGMA query_only = {'OFF' if writes else 'ON'}")
         connection.info["query_only"] = not writes
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if writes:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:  # it takes no lock and so cannot fail, and needs nothing of what SQLAlchemy does around a statement
+        connection.connection.driver_connection.execute("BEGIN")  # type: ignore[union-attr]  # it is open
