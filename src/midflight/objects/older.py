@@ -125,7 +125,7 @@ class _Older:
         self.made[plan] = self.made.get(plan, 0) + 1
         *values, changed = plan.values(obj)
         for at, kind in plan.holders:
-            values[at] = kind.mapped(values[at], self._object)
+            values[at] = self._object(values[at]) if kind.is_object else kind.mapped(values[at], self._object)
         return plan.form(*values, changed if changed is msgspec.UNSET else self._known(changed, plan))
 
     def _known(self, changed: set[str], plan: Plan) -> set[str]:

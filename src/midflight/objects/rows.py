@@ -30,6 +30,8 @@ L = TypeVar("L", bound=ObjectList[Any])
 _UNFIT = (msgspec.ValidationError, TypeError, UnicodeError, OverflowError, RecursionError)
 """What msgspec raises for what is not of the right types already."""
 
+_convert = msgspec.convert
+
 _AS_THEY_ARE = (str, int, float, bytes, datetime, date, time, timedelta, Decimal, type(None))
 """What columns take: the rest is written as text, and containers and objects as JSON."""
 
@@ -44,7 +46,7 @@ def from_row(cls: type[V], row: Mapping[str, Any], *, context: Any = None, **mor
     shape = _shape_of(cls)
     content = _content(shape, row)
     if more:
-        content = {**content, **more} if content is row else content | more  # type: ignore[operator]  # our own dict
+        content = {**content, **more}
     obj: V = _made(shape, content)
     if more or context is not None:
         _settle(obj, more, context)
@@ -55,18 +57,16 @@ def from_rows(cls: type[L], rows: Iterable[Mapping[str, Any]], *, context: Any =
     """A clean list with an object from each row, as ``from_row`` makes them."""
     shape = _shape_of(cls)
     item = shape.fields[cls.__items__].kind.objects[0].__shape__.resolve()
-    contents = [_content(item, row) for row in rows]
+    contents: list[Mapping[str, Any]] = [*rows]
+    if contents and _content(item, contents[0]) is not contents[0]:  # the rows of one query are alike
+        contents = [_content(item, row) for row in contents]
     try:
-        items = msgspec.convert(contents, _list_of(item), dec_hook=from_text)
+        items = _convert({"all": contents}, item.rows, dec_hook=from_text).all
     except _UNFIT:
         items = [_made(item, content) for content in contents]
     found: L = restore(shape, {cls.__items__: items})
     tracking.adopt_object(found, context)
     return found
-
-
-def _list_of(item: Shape) -> Any:
-    return list[item.cls]  # type: ignore[name-defined]  # a class made at run time
 
 
 def _shape_of(cls: Any) -> Shape:
@@ -80,12 +80,13 @@ def _shape_of(cls: Any) -> Shape:
 
 def _content(shape: Shape, row: Mapping[str, Any]) -> Mapping[str, Any]:
     """What the columns hold, by the names of the fields; other columns may be in it too. Naive times are UTC."""
-    is_own = type(next(iter(row), "")) is not str
-    if is_own:  # SQLAlchemy's names are more than text, and msgspec reads text alone
-        row = dict(zip(map(str, row), row.values(), strict=True))
+    for name in row:
+        if type(name) is not str:  # SQLAlchemy's names are more than text, and msgspec reads text alone
+            row = dict(zip(map(str, row), row.values(), strict=True))
+        break
     if not shape.columns and not shape.times:
         return row
-    content = row if isinstance(row, dict) and is_own else dict(row)
+    content = dict(row)
     for field in shape.columns:
         content.pop(field.name, None)
     for field in shape.columns:
@@ -100,11 +101,14 @@ def _content(shape: Shape, row: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _made(shape: Shape, content: Mapping[str, Any]) -> Any:
     """Natively, where all is of the right types already, complete or with unset fields; else field by field."""
-    for cls in (shape.cls, shape.partial):
-        try:
-            return msgspec.convert(content, cls, dec_hook=from_text)
-        except _UNFIT:
-            continue
+    try:
+        return _convert(content, shape.cls, dec_hook=from_text)
+    except _UNFIT:
+        pass
+    try:
+        return _convert(content, shape.partial, dec_hook=from_text)
+    except _UNFIT:
+        pass
     fields = {name: field for name, field in shape.fields.items() if name in content}
     values = {name: field.build(content[name], field.where, None) for name, field in fields.items()}
     return restore(shape, values, riding=packed(shape.version, shape.unknown_members(content, values), set()))
@@ -114,9 +118,9 @@ def _settle(obj: VersionedObject, more: Mapping[str, Any], context: Any) -> None
     """What a caller gave may have changed, and may change behind the object's back. Raises UnknownField."""
     shape = obj.__shape__
     for name in more:
-        slot = shape.slots[shape.field(name).name]
+        slot = shape.slots.get(name) or shape.slots[shape.field(name).name]
         for inner in slot.kind.inside(slot.get(obj)) if slot.kind.objects else ():
-            if tracking.is_dirty(inner):
+            if inner._changed is not msgspec.UNSET or (inner.__shape__.deep and tracking.is_dirty(inner)):
                 tracking.forget(inner)
         if slot.is_container:
             tracking.watch(obj, [slot])

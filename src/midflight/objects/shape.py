@@ -147,6 +147,11 @@ class Shape:
         """Whether msgspec encodes its objects, with all inside, as they should be: no Codec is needed."""
         return all(field.kind.plain for shape in self.reachable(subclasses=True) for field in shape.fields.values())
 
+    @cached_property
+    def rows(self) -> Any:
+        """What msgspec makes many rows into: a Struct, whose types it looks at once, with all objects in a list."""
+        return msgspec.defstruct("Rows", [("all", list[self.cls])])  # type: ignore[name-defined]  # made at run time
+
     def same_under(self, manifest: Manifest) -> bool:
         """Whether a peer with this manifest understands our own form of it and of everything inside."""
         if manifest.digest not in self._same:

@@ -146,14 +146,20 @@ def copied(obj: Any) -> Any:
         assign(twin, "_changed", set(obj._changed))
     if obj._riding is not UNSET:
         assign(twin, "_riding", dict(obj._riding))
-    for slot in shape.deep:
-        try:
-            slot.put(twin, slot.kind.copied(slot.get(obj)))
-        except AttributeError:
-            continue  # it is unset
+    if shape.deep:
+        _unshare(twin, shape.deep)
     if obj._context is not None:
         assign(twin, "_context", obj._context)
     return twin
+
+
+def _unshare(twin: Any, slots: Iterable[Slot]) -> None:
+    """Give a copy its own of what could change."""
+    for slot in slots:
+        try:
+            slot.put(twin, slot.kind.copied(slot.get(twin)))
+        except AttributeError:
+            continue  # it is unset
 
 
 def _partial_copy(obj: Any) -> Any:
