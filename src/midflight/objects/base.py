@@ -296,7 +296,7 @@ class VersionedObject(_Record):
     def __copy__(self) -> Self:
         """As clone: copies that share what can change would miss each other's changes."""
         tracking.fold(self)
-        twin: Self = tracking.copied(self)
+        twin: Self = self.__shape__.copied(self)
         return twin
 
     def __deepcopy__(self, memo: object) -> Self:

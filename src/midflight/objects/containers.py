@@ -21,8 +21,9 @@ class ListOf(Kind):
         self.wire_type = types.GenericAlias(container, (item.wire_type, ...) if container is tuple else item.wire_type)
         self.name = f"{container.__name__}[{item.name}{', ...' if container is tuple else ''}]"
         self.mutable = container in (list, set) or item.mutable
-        if not item.mutable:
-            self.differs = ne  # type: ignore[method-assign, assignment]  # natively: asked for whatever was read
+        if not item.mutable:  # natively: asked for whatever was read, and for each copy
+            self.differs = ne  # type: ignore[method-assign, assignment]
+            self.copied = container  # type: ignore[method-assign]
         self.objects, self.plain = item.objects, item.plain
 
     def convert(self, value: Any) -> Any:
@@ -46,7 +47,7 @@ class ListOf(Kind):
         return len(value) != len(snapshot) or any(map(self.item.differs, value, snapshot))
 
     def copied(self, value: Any) -> Any:
-        return self.container(map(self.item.copied, value) if self.item.mutable else value)
+        return self.container(map(self.item.copied, value))
 
     def mapped(self, value: Any, change: Callable[[Any], Any]) -> Any:
         return [self.item.mapped(item, change) for item in value] if self.objects else value
@@ -118,6 +119,7 @@ class DictOf(Kind):
         self.key, self.value, self.objects = key, value, value.objects
         if not value.mutable:
             self.differs = ne  # type: ignore[method-assign, assignment]  # as in ListOf
+            self.copied = dict.copy  # type: ignore[method-assign, assignment]
         self.plain = key.plain and value.plain
         self.wire_type = types.GenericAlias(dict, (key.wire_type, value.wire_type))
         self.name = f"dict[{key.name}, {value.name}]"
@@ -148,7 +150,7 @@ class DictOf(Kind):
         return value.keys() != snapshot.keys() or any(self.value.differs(v, snapshot[k]) for k, v in value.items())
 
     def copied(self, value: Any) -> Any:
-        return {k: self.value.copied(v) for k, v in value.items()} if self.value.mutable else value.copy()
+        return {k: self.value.copied(v) for k, v in value.items()}
 
     def mapped(self, value: Any, change: Callable[[Any], Any]) -> Any:
         return {key: self.value.mapped(item, change) for key, item in value.items()} if self.objects else value

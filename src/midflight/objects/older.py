@@ -87,49 +87,44 @@ def _plan(shape: Shape, manifest: Manifest) -> Plan | None:
 def encode_older(value: Any, manifest: Manifest, where: str, peer: str, *, is_reply: bool) -> bytes | None:
     """The bytes of a value in the versions of a peer, where these only leave fields out; None where there is more to be
     done. A reply says what is, not what to save. What became older is counted."""
-    older = _Older(manifest, is_reply=is_reply)
-    try:
-        data = _encode(older.of(value))
-    except (_TakeApart, AttributeError):  # or a field is unset
-        return None
-    for plan, number in older.made.items():
-        plan.count(number, where, peer)
-    return data
+    made: dict[Plan, int] = {}
 
-
-class _Older:
-    """Makes the older forms of one value."""
-
-    def __init__(self, manifest: Manifest, *, is_reply: bool) -> None:
-        self._manifest, self._is_reply = manifest, is_reply
-        self.made: dict[Plan, int] = {}
-
-    def of(self, value: Any) -> Any:
-        """The value, to be encoded natively. Raises _TakeApart, or AttributeError where a field is unset."""
-        if hasattr(type(value), "__shape__"):
-            return self._object(value)
-        if isinstance(value, dict):
-            return {key: self.of(item) for key, item in value.items()}
-        if isinstance(value, list | tuple | set | frozenset):
-            return [self.of(item) for item in value]
-        if CODECS and codec_of(type(value)):
-            raise _TakeApart
-        return value
-
-    def _object(self, obj: Any) -> Any:
-        plan = road_for(obj.__shape__, self._manifest)
+    def older(obj: Any) -> Any:
+        plan = road_for(obj.__shape__, manifest)
         if plan is True:
             return obj
         if plan is None or type(obj) is not obj.__shape__.cls or obj._riding is not msgspec.UNSET:
             raise _TakeApart
-        self.made[plan] = self.made.get(plan, 0) + 1
+        made[plan] = made.get(plan, 0) + 1
         *values, changed = plan.values(obj)
         for at, kind in plan.holders:
-            values[at] = self._object(values[at]) if kind.is_object else kind.mapped(values[at], self._object)
-        return plan.form(*values, changed if changed is msgspec.UNSET else self._known(changed, plan))
+            values[at] = older(values[at]) if kind.is_object else kind.mapped(values[at], older)
+        return plan.form(*values, changed if changed is msgspec.UNSET else _known(changed, plan, is_reply))
 
-    def _known(self, changed: set[str], plan: Plan) -> set[str]:
-        """The changes of a reply. Elsewhere each has to be looked at: one that is left out would be lost."""
-        if not self._is_reply:
-            raise _TakeApart
-        return of_fields(changed, plan.fields)
+    try:
+        data = _encode(_mapped(value, older))
+    except (_TakeApart, AttributeError):  # or a field is unset
+        return None
+    for plan, number in made.items():
+        plan.count(number, where, peer)
+    return data
+
+
+def _mapped(value: Any, older: Callable[[Any], Any]) -> Any:
+    """The value with the older form of each object; to be encoded natively."""
+    if hasattr(type(value), "__shape__"):
+        return older(value)
+    if isinstance(value, dict):
+        return {key: _mapped(item, older) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_mapped(item, older) for item in value]
+    if CODECS and codec_of(type(value)):
+        raise _TakeApart
+    return value
+
+
+def _known(changed: set[str], plan: Plan, is_reply: bool) -> set[str]:
+    """The changes of a reply. Elsewhere each has to be looked at: one that is left out would be lost."""
+    if not is_reply:
+        raise _TakeApart
+    return of_fields(changed, plan.fields)

@@ -6,7 +6,7 @@ reading has left; nested objects keep their own account. How changes are noted, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -137,35 +137,40 @@ def watch(obj: Any, slots: Iterable[Slot]) -> None:
             assign(obj, "_snapshots", snapshots)
 
 
-def copied(obj: Any) -> Any:
-    """A copy that shares nothing with the original, with its context and its changes. What changed in place must be
-    folded before."""
-    shape = obj.__shape__
-    twin = _shallow(obj) if type(obj) is shape.cls else _partial_copy(obj)
+def copier(shape: Any) -> Callable[[Any], Any]:
+    """How objects of one class are copied: to one that shares nothing with the original, with its context and its
+    changes. What changed in place must be folded before."""
+    cls = shape.cls
+    deep = [(slot.get, slot.put, slot.kind.copied) for slot in shape.deep]
+
+    def copied(obj: Any) -> Any:
+        if type(obj) is not cls:
+            return _partial_copy(obj)
+        twin = _shallow(obj)
+        for get, put, copy in deep:
+            put(twin, copy(get(twin)))
+        return _settled(twin, obj) if obj._changed is not UNSET or obj._riding is not UNSET or obj._context else twin
+
+    return copied
+
+
+def _settled(twin: Any, obj: Any) -> Any:
+    """What an object keeps beside its fields is its own."""
     if obj._changed is not UNSET:
         assign(twin, "_changed", set(obj._changed))
     if obj._riding is not UNSET:
         assign(twin, "_riding", dict(obj._riding))
-    if shape.deep:
-        _unshare(twin, shape.deep)
     if obj._context is not None:
         assign(twin, "_context", obj._context)
     return twin
 
 
-def _unshare(twin: Any, slots: Iterable[Slot]) -> None:
-    """Give a copy its own of what could change."""
-    for slot in slots:
-        try:
-            slot.put(twin, slot.kind.copied(slot.get(twin)))
-        except AttributeError:
-            continue  # it is unset
-
-
 def _partial_copy(obj: Any) -> Any:
+    """With some fields unset."""
     shape = obj.__shape__
-    values = {name: slot.get(obj) for name, slot in shape.slots.items() if obj.is_set(name)}
-    return msgspec.StructMeta.__call__(shape.partial, **values)
+    slots = [slot for slot in shape.slots.values() if obj.is_set(slot.name)]
+    values = {slot.name: slot.kind.copied(slot.get(obj)) for slot in slots}
+    return _settled(msgspec.StructMeta.__call__(shape.partial, **values), obj)
 
 
 def _changed_in_place(obj: Any, known: Iterable[str]) -> list[str]:

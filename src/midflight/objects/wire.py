@@ -166,5 +166,5 @@ def apply(target: VersionedObject, fresh: VersionedObject) -> None:
 def clone(obj: V) -> V:
     """A copy that shares nothing with the original, with its context and its changes."""
     tracking.fold(obj)
-    twin: V = tracking.copied(obj)
+    twin: V = obj.__shape__.copied(obj)
     return twin
