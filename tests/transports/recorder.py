@@ -10,9 +10,9 @@ from midflight.transports.base import Address, CastDelivery, Listener, Transport
 PATIENCE = 10.0
 
 
-async def eventually(condition: Callable[[], bool]) -> None:
+async def eventually(condition: Callable[[], bool], patience: float = PATIENCE) -> None:
     """Wait until the condition holds; fails loudly when it never does."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(patience):
         while not condition():
             await asyncio.sleep(0.002)
 

@@ -22,7 +22,7 @@ from midflight.transports.base import (
     Transport,
 )
 from tests.transports.conftest import ACK_WAIT, Fleet
-from tests.transports.recorder import Gated, Recorder, eventually
+from tests.transports.recorder import PATIENCE, Gated, Recorder, eventually
 
 COMPUTE = Address("compute")
 HOST1 = Address("compute", "host1")
@@ -362,7 +362,8 @@ async def test_drain_under_load_loses_nothing(fleet: Fleet[Transport]) -> None:
             await member.cast(COMPUTE, cast, cast.decode().replace(" ", "-"))
             handed_over[cast] += 1
 
-    patient = partial(fleet.join, ack_wait=60)  # so that a busy machine makes nobody look dead
+    ack_wait = 60  # so that a busy machine makes nobody look dead
+    patient = partial(fleet.join, ack_wait=ack_wait)
     members, stays, leaves = [await patient(), await patient()], await patient(), await patient()
     await Worker().listen(stays, "compute", "host1")
     listener = await Worker().listen(leaves, "compute", "host2")
@@ -375,7 +376,9 @@ async def test_drain_under_load_loses_nothing(fleet: Fleet[Transport]) -> None:
         listener = await Worker().listen(leaves, "compute", "host2")
     stop.set()
     await asyncio.gather(*callers)
-    await eventually(partial(at_least, handled, sum(answered.values()) + sum(handed_over.values())))
+    # A cluster may send a cast to who has just left, before all its servers know: it comes again when that is noticed.
+    total = sum(answered.values()) + sum(handed_over.values())
+    await eventually(partial(at_least, handled, total), patience=ack_wait + PATIENCE)
     assert handled == answered + handed_over
     assert set(handled.values()) == {1}
 

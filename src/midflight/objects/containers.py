@@ -22,8 +22,8 @@ class ListOf(Kind):
         self.name = f"{container.__name__}[{item.name}{', ...' if container is tuple else ''}]"
         self.mutable = container in (list, set) or item.mutable
         if not item.mutable:  # natively: asked for whatever was read, and for each copy
-            self.differs = ne  # type: ignore[method-assign, assignment]
-            self.copied = container  # type: ignore[method-assign]
+            self.differs = ne  # type: ignore[method-assign, assignment]  # it takes the same
+            self.copied = container  # type: ignore[method-assign]  # likewise
         self.objects, self.plain = item.objects, item.plain
 
     def convert(self, value: Any) -> Any:
@@ -119,7 +119,7 @@ class DictOf(Kind):
         self.key, self.value, self.objects = key, value, value.objects
         if not value.mutable:
             self.differs = ne  # type: ignore[method-assign, assignment]  # as in ListOf
-            self.copied = dict.copy  # type: ignore[method-assign, assignment]
+            self.copied = dict.copy  # type: ignore[method-assign, assignment]  # likewise
         self.plain = key.plain and value.plain
         self.wire_type = types.GenericAlias(dict, (key.wire_type, value.wire_type))
         self.name = f"dict[{key.name}, {value.name}]"
