@@ -166,6 +166,17 @@ def test_a_default_that_does_not_fit_is_a_mistake_of_the_definition(default: Any
         Registry([Wrong])
 
 
+def test_a_sensitive_default_that_does_not_fit_is_not_shown() -> None:
+    """The mistake is named, and the secret is not."""
+
+    class Safe(VersionedObject, version="1.0"):
+        code: int = field(default="hunter2", sensitive=True)  # type: ignore[assignment]  # the mistake
+
+    with pytest.raises(ProjectError, match="Safe.code: its default does not fit") as caught:
+        Registry([Safe])
+    assert "hunter2" not in str(caught.value)
+
+
 def test_a_default_that_can_change_would_be_shared() -> None:
     """A factory is asked for."""
 

@@ -95,9 +95,9 @@ class Field:
         self.kind, self.where, self.column = kind, where, self._column or self.name
         self.coerce, self.build = kind.coerce, kind.build
         self.exact = exact(kind)
-        self._check_default()
         if self.sensitive:
             self.coerce, self.build = _silent(kind.coerce), _silent(kind.build)
+        self._check_default()
         if self.transitions is not None:
             self.transitions = self._allowed(self.transitions)
 
@@ -106,7 +106,7 @@ class Field:
         if self.default is MISSING:
             return
         try:
-            self.default = self.kind.coerce(self.default, self.where)
+            self.default = self.coerce(self.default, self.where)
         except InvalidValue as wrong:
             raise ProjectError(where=self.where, reason=f"its default does not fit: {wrong}") from None
         if self.kind.mutable and self.default is not None:
