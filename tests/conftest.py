@@ -7,7 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from midflight import telemetry
 from midflight.transports.embedded import EmbeddedBroker
+
+
+@pytest.fixture(autouse=True)
+def _nothing_said() -> None:
+    """What one test has seen logged, the next one sees again."""
+    telemetry.bad_input.forget()
 
 
 @pytest.fixture(scope="session")

@@ -250,16 +250,19 @@ class Dispatcher:
     # What is told about it.
 
     def _note_refusal(self, request: Request | None, error: BaseException) -> None:
-        telemetry.count("rpc.refused", kind=type(error).__name__)
+        kind = type(error).__name__
         if isinstance(error, VersionRejected) and request is not None:
             sender = request.sender.caller()
+            telemetry.count("rpc.refused", kind=kind)
             telemetry.count("rpc.rejected", sender=_place(sender), method=error.method)
-            log_rejected(facts_of(error, sender, self._identity), "receiver")
+            if telemetry.bad_input.turn("rpc.version_rejected", error.method, str(sender)) is not None:
+                log_rejected(facts_of(error, sender, self._identity), "receiver")
         elif isinstance(error, MidflightError | NeedManifest):
-            facts = {"error": type(error).__name__, "reason": text_of(error)}
-            telemetry.log.warning("rpc.refused", sender=_who(request), **facts)
+            telemetry.bad_input.note("rpc.refused", kind, _who(request, error), reason=text_of(error))
         else:
-            telemetry.log.error("rpc.not_prepared", sender=_who(request), exc_info=error)
+            telemetry.count("rpc.refused", kind=kind)
+            if (more := telemetry.bad_input.turn("rpc.not_prepared", kind, _who(request, error))) is not None:
+                telemetry.log.error("rpc.not_prepared", sender=_who(request, error), exc_info=error, **more)
 
     def _note_failure(self, work: Work, error: BaseException) -> None:
         """The traceback stays here, for errors of which the caller learns only the text."""
@@ -287,8 +290,10 @@ def _malformed(caller: Caller, reason: str) -> MalformedMessage:
     return MalformedMessage(sender=str(caller), reason=reason)
 
 
-def _who(request: Request | None) -> str:
-    return str(request.sender) if request else "an unknown sender"
+def _who(request: Request | None, error: BaseException) -> str:
+    if request is not None:
+        return str(request.sender)
+    return error.sender if isinstance(error, MalformedMessage) else "an unknown sender"
 
 
 def _place(caller: Caller) -> str:

@@ -75,7 +75,9 @@ class Parking:
         except Exception as trouble:  # whatever the broker's trouble, the cast must not be lost
             telemetry.log.error("rpc.not_parked", trouble=repr(trouble), **facts)
             raise Redeliver(_AGAIN) from trouble
-        telemetry.log.warning("rpc.parked", address=str(where), **facts)
+        known = request is not None  # what says not even who sends it may come in any number
+        if known or telemetry.bad_input.turn("rpc.parked", facts["error"], str(where)) is not None:
+            telemetry.log.warning("rpc.parked", address=str(where), **facts)
         if isinstance(error, VersionRejected) and request is not None:
             await self._tell(facts, request.sender.member)
         return message

@@ -1,0 +1,77 @@
+"""Counters whose labels peers may choose, and bad input that is told seldom."""
+
+from __future__ import annotations
+
+from structlog.testing import capture_logs
+
+from midflight import telemetry
+from midflight.telemetry import BadInput
+
+
+class Clock:
+    """Stands still until it is set."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def counted(name: str) -> dict[str, int]:
+    """The values of a counter by its labels."""
+    found = {}
+    for entry in telemetry.counted():
+        if entry.pop("name") == name:
+            value = entry.pop("value")
+            found[" ".join(f"{label}={said}" for label, said in entry.items())] = value
+    return found
+
+
+def test_bad_input_is_counted_each_time_and_logged_once_a_minute_for_each_sender() -> None:
+    """A thousand from each of two senders are two lines; the next line says what was passed over, by kind."""
+    clock, before = Clock(), counted("test.bad")
+    bad_input = BadInput(clock)
+    with capture_logs() as logs:
+        for _ in range(1000):
+            bad_input.note("test.bad", "Garbage", "api@a", reason="it is none")
+            bad_input.note("test.bad", "TooLarge", "api@b")
+        clock.now = 59.9
+        bad_input.note("test.bad", "TooLarge", "api@a")
+        clock.now = 60.0
+        bad_input.note("test.bad", "TooLarge", "api@a")
+    lines = [(line["sender"], line["error"], line.get("passed_over")) for line in logs]
+    assert lines == [
+        ("api@a", "Garbage", None),
+        ("api@b", "TooLarge", None),
+        ("api@a", "TooLarge", {"Garbage": 999, "TooLarge": 1}),
+    ]
+    assert logs[0]["reason"] == "it is none"
+    assert before == {}
+    assert counted("test.bad") == {"kind=Garbage": 1000, "kind=TooLarge": 1002}
+
+
+def test_ten_thousand_senders_are_a_thousand_lines_and_one_for_the_others() -> None:
+    """Whoever makes up a name for each message fills neither the log nor the memory; a minute later all may speak."""
+    clock = Clock()
+    bad_input = BadInput(clock)
+    with capture_logs() as logs:
+        for number in range(10_000):
+            bad_input.note("test.many", "Garbage", f"api@{number}")
+    assert len(logs) == BadInput.MOST_SENDERS + 1
+    assert len(bad_input._said) == BadInput.MOST_SENDERS + 1
+    clock.now = 61.0
+    with capture_logs() as logs:
+        bad_input.note("test.many", "Garbage", "api@new")
+    assert [line["sender"] for line in logs] == ["api@new"]
+    assert len(bad_input._said) == 1
+
+
+def test_what_peers_call_things_does_not_fill_the_counters() -> None:
+    """Beyond a thousand sets of labels, a counter counts the others together; none is lost."""
+    for number in range(3_000):
+        telemetry.count("test.labels", method=f"m{number}")
+    found = counted("test.labels")
+    assert len(found) == telemetry.MOST_LABELS + 1
+    assert found["labels=others"] == 3_000 - telemetry.MOST_LABELS
+    telemetry.count("test.labels", method="m0")
+    assert counted("test.labels")["method=m0"] == 2
