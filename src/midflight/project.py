@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -121,7 +122,8 @@ class Project:
         self.contract = _contract(name, objects, interfaces)
         self.services = _by_name(_services(_each("services", services, "Service(…)", Service)), "service")
         migrations = _each("migrations", migrations, "functions with @data_migration", DataMigration)
-        self.migrations = _by_name(migrations, "data migration")
+        self.migrations = _in_order(_by_name(migrations, "data migration"))
+        """The data migrations by name; each stands behind those that it needs."""
         self.errors = _each("errors", errors, "classes of exceptions")
         Faults(self.errors)  # refuses what is none
         self.releases_dir, self.schema = _folder("releases", releases), _folder("schema", schema)
@@ -216,6 +218,17 @@ def _by_name(items: Iterable[N], what: str) -> dict[str, N]:
             raise ProjectError(where=f"{what} {item.name}", reason="two of this name in one project")
         found[item.name] = item
     return found
+
+
+def _in_order(migrations: dict[str, DataMigration]) -> dict[str, DataMigration]:
+    """Those that others need first, else in the order in which they were given."""
+    for each in migrations.values():
+        for needed in each.needs:
+            if needed not in migrations:
+                reason = f"it needs {needed}, which is not in Project(migrations=…)"
+                raise ProjectError(where=f"data migration {each.name}", reason=reason)
+    waits = TopologicalSorter({name: each.needs for name, each in migrations.items()})
+    return {name: migrations[name] for name in waits.static_order()}
 
 
 def _find(known: Mapping[str, N], name: str, what: str, project: str) -> N:

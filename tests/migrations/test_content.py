@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 from sqlalchemy import JSON, DateTime, Integer, String, Text, make_url
-from sqlalchemy.sql.elements import Null
 
-from midflight.migrations.content import same, storable
+from midflight.migrations.content import same, storable, writable
 
 NOON = datetime(2015, 4, 30, 12, 0)
 
@@ -72,4 +71,11 @@ def test_storable() -> None:
     aware = datetime(2015, 4, 30, 14, 0, tzinfo=timezone(timedelta(hours=2)))
     assert storable(aware, DateTime(), here) == NOON
     assert storable(aware, DateTime(timezone=True), there) == NOON.replace(tzinfo=UTC)
-    assert isinstance(storable(None, JSON(), here), Null)
+    assert storable(None, JSON(), here) is None
+
+
+def test_writable() -> None:
+    """A column of JSON is written NULL where there is nothing; the column's own type stays as it is."""
+    json, number = JSON(), Integer()
+    assert (writable(json).none_as_null, json.none_as_null) == (True, False)
+    assert writable(number) is number

@@ -117,7 +117,7 @@ def test_failing_on_save(connection: Connection) -> None:
     with capture_logs() as events:
         assert not migrate_flavor_data.apply(connection, 1)
     standing = state.read(connection, NAME)
-    assert (standing.state, standing.proven_at, standing.failed) == (State.MOVING, None, 1)
+    assert (standing.state, standing.proven_at, standing.failed) == (State.VERIFYING, None, 1)
     assert state.quarantined(connection, NAME) == {"1": "ValueError: instance 1 has no disk"}
     assert [(event["event"], event["key"]) for event in events] == [("migrations.failed_on_save", 1)]
 

@@ -42,11 +42,11 @@ def test_content_not_presence(connection: Connection) -> None:
     settle(connection, 4, task_state="resizing")
     settle(connection, 5, task_state="broken")
     proof = prove(connection, migrate_flavor_data)
-    assert (proof.checked, proof.disagreeing, proof.movable) == (6, [2, 4, 5], [2])
+    assert (proof.checked, proof.disagreeing, proof.left, proof.failures) == (6, [2, 4, 5], 3, 1)
     assert (proof.deferred, proof.failed) == ({4: "resizing"}, {5: "ValueError: instance 5 has no disk"})
     standing = state.read(connection, NAME)
     assert (standing.state, standing.proven_at, standing.deferred, standing.failed) == (
-        State.MOVING,
+        State.VERIFYING,
         None,
         {"resizing": 1},
         1,

@@ -17,7 +17,8 @@ from midflight.db.forms import Form
 from midflight.errors import ProjectError, StepBlocked, UsageError
 from midflight.migrations import state
 from midflight.migrations.online import DataMigration, Deferred, Row, RowContext
-from midflight.migrations.runner import Progress, sweep
+from midflight.migrations.progress import Progress
+from midflight.migrations.runner import sweep
 from midflight.migrations.state import State
 from tests.migrations.cloud import boot, instances, migrate_flavor_data, migrated, ram_of, resize, settle, variant
 
@@ -103,19 +104,21 @@ def test_deferred_rows_behind_the_cursor(connection: Connection) -> None:
     connection.execute(update(instances).where(instances.c.id > 1).values(flavor={"name": "m1", "ram": 512}))
     first = sweep(connection, migrate_flavor_data, 10)
     assert (str(first), first.more) == ("1 instances matched query, 0 completed (1 deferred: resizing 1)", True)
-    second = sweep(connection, migrate_flavor_data, 10)
-    assert str(second) == "1 instances matched query, 0 completed (1 deferred: resizing 1)"
-    assert (second.more, second.proven, second.exit_code) == (False, False, 2)
+    second, last = sweep(connection, migrate_flavor_data, 10), sweep(connection, migrate_flavor_data, 10)
+    assert (second.more, second.matched) == (True, 1)
+    assert str(last) == "1 instances matched query, 0 completed (1 deferred: resizing 1)"
+    assert (last.more, last.proven, last.exit_code) == (False, False, 2)
 
 
 def test_bounded_look(connection: Connection) -> None:
-    """A chunk looks at 50 rows for each that it may match; one that found nothing says that it is not through."""
+    """A chunk looks at 50 rows for each that it may match; one that found nothing says that it is not through. 120 rows
+    are swept in three chunks, the last of which begins to verify them."""
     for number in range(1, 121):
         boot(connection, number)
     connection.execute(update(instances).values(flavor={"name": "m1", "ram": 512}))
     seen = runs(connection, 1)
     unfinished = ("0 instances matched query, 0 completed (not all rows were looked at yet)", 1)
-    assert seen == [unfinished, unfinished, ("0 instances matched query, 0 completed", 0)]
+    assert seen == [*[unfinished] * 4, ("0 instances matched query, 0 completed", 0)]
 
 
 def test_content_not_presence(connection: Connection) -> None:
@@ -171,9 +174,15 @@ def test_cursor_and_counters_are_kept_with_the_rows(engine: Engine) -> None:
         sweep(connection, migrate_flavor_data, 10)
     with transaction(engine, writes=True) as connection:
         standing = state.read(connection, NAME)
-        assert (standing.after, standing.matched, standing.completed, standing.state) == (10, 10, 10, State.MOVING)
-        facts = journal.read(connection, kind="migration.chunk")[0].facts
-        assert (facts["line"], facts["more"]) == ("10 instances matched query, 10 completed", True)
+        assert (standing.cursor.after, standing.matched, standing.completed, standing.state) == (
+            10,
+            10,
+            10,
+            State.SWEEPING,
+        )
+        assert [(entry.kind, entry.facts) for entry in journal.read(connection)] == [
+            ("migration.sweeping", {"name": NAME, "rows": 25})
+        ]
 
 
 def test_standing_over_passes(connection: Connection) -> None:
@@ -183,7 +192,7 @@ def test_standing_over_passes(connection: Connection) -> None:
     runs(connection)
     standing = state.read(connection, NAME)
     assert (standing.completed, standing.deferred, standing.failed) == (23, {"resizing": 1}, 1)
-    assert (standing.state, standing.cursor, standing.passes, standing.proven_at) == (State.MOVING, {}, 1, None)
+    assert (standing.state, standing.at_start, standing.passes, standing.proven_at) == (State.VERIFYING, True, 1, None)
     assert state.quarantined(connection, NAME) == {"4": "ValueError: instance 4 has no disk"}
     settle(connection, 3, 4)
     runs(connection)
@@ -201,7 +210,7 @@ def test_a_match_takes_the_proof_back(connection: Connection) -> None:
     resize(connection, 1, 99)
     settle(connection, 1, task_state="resizing")
     assert sweep(connection, migrate_flavor_data, 1).more
-    assert (state.read(connection, NAME).state, state.read(connection, NAME).proven_at) == (State.MOVING, None)
+    assert (state.read(connection, NAME).state, state.read(connection, NAME).proven_at) == (State.VERIFYING, None)
 
 
 COUNTER = itertools.count()
@@ -225,7 +234,7 @@ def returning(result: Any) -> DataMigration:
         ({"host": 5}, "host was written and differs still: the row function gives another result each time, or"),
         (lambda: {"flavor": {"serial": next(COUNTER)}}, "flavor was written and differs still: the row function gives"),
         (lambda: [][0], "IndexError: list index out of range"),
-        (lambda: sys.exit("no more"), "RuntimeError: the row function called exit: no more"),
+        (lambda: sys.exit("no more"), "the row function called exit: no more"),
         ({"host": 2**63}, "the new form was refused: a value for the database: received a larger number"),
     ],
 )
@@ -255,7 +264,7 @@ def test_refused_writes_do_not_run_in_circles(connection: Connection) -> None:
     connection.execute(text("CREATE TRIGGER no BEFORE UPDATE ON instances BEGIN SELECT RAISE(ABORT, 'not today'); END"))
     seen = runs(connection)
     assert seen[0] == ("10 instances matched query, 0 completed (10 failed)", 1)
-    assert (len(seen), seen[-1]) == (3, ("25 instances matched query, 0 completed (25 failed)", 3))
+    assert (len(seen), seen[-1]) == (5, ("25 instances matched query, 0 completed (25 failed)", 3))
     connection.execute(text("DROP TRIGGER no"))
     assert runs(connection, 25)[-1][1] == 0
 

@@ -39,6 +39,7 @@ from midflight.db.epoch import current_epoch, next_epoch
 from midflight.db.forms import Form
 from midflight.errors import InvalidValue, MidflightError, UnknownField, UnknownRemotable, UsageError
 from midflight.migrations import proof, runner
+from midflight.migrations.keys import key_text
 from midflight.migrations.online import DataMigration
 from midflight.objects import wire
 from midflight.objects.remote import remotable_of
@@ -237,7 +238,7 @@ class ConductorServer(ConductorAPI):
 
     async def prove(self, context: Context, name: str) -> ProofResult:
         found = await self._database.write(proof.prove, self._migration(name))
-        disagreeing = [str(key) for key in found.disagreeing]
+        disagreeing = [key_text(key) for key in found.disagreeing]
         return ProofResult(name=name, checked=found.checked, disagreeing=disagreeing, proven=found.proven)
 
     def _migration(self, name: str) -> DataMigration:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, String, null
+from sqlalchemy import JSON, DateTime, Dialect, String
 from sqlalchemy.types import TypeEngine
 
 _CONTAINERS = (dict, list, tuple)
+_PLAIN = {str, int, float, bool, type(None)}
 
 
 def same(stored: Any, derived: Any) -> bool:
@@ -18,7 +20,9 @@ def same(stored: Any, derived: Any) -> bool:
     Containers are compared by what is in them; text that holds a JSON container counts as that container. Naive times
     are UTC. Raises TypeError for a derived container that JSON cannot hold.
     """
-    stored, derived = _opened(stored), _plain(_opened(derived))
+    stored, derived = _opened(stored), _opened(derived)
+    if isinstance(derived, _CONTAINERS) and not _is_plain(derived):
+        derived = _as_it_comes_back(derived)
     if isinstance(stored, datetime) and isinstance(derived, datetime):
         return _aware(stored) == _aware(derived)
     if isinstance(stored, _CONTAINERS) and isinstance(derived, _CONTAINERS):
@@ -27,9 +31,7 @@ def same(stored: Any, derived: Any) -> bool:
 
 
 def storable(value: Any, type_: TypeEngine[Any], dialect: Dialect) -> Any:
-    """A derived value as a column of this type takes it: containers become JSON, times UTC, None NULL."""
-    if value is None:
-        return null()
+    """A derived value as a column of ``writable`` type takes it: containers become JSON, times UTC."""
     if isinstance(type_, JSON):
         return _opened(value)
     if isinstance(type_, String) and isinstance(value, _CONTAINERS):
@@ -38,6 +40,15 @@ def storable(value: Any, type_: TypeEngine[Any], dialect: Dialect) -> Any:
         in_utc = _aware(value)
         return in_utc.replace(tzinfo=None) if dialect.name == "sqlite" else in_utc
     return value
+
+
+def writable(type_: TypeEngine[Any]) -> TypeEngine[Any]:
+    """The type to write a column of this type with: None is NULL there, also where it might be JSON's null."""
+    if not isinstance(type_, JSON):
+        return type_
+    same_type = copy.copy(type_)
+    same_type.none_as_null = True
+    return same_type
 
 
 def _opened(value: Any) -> Any:
@@ -50,9 +61,19 @@ def _opened(value: Any) -> Any:
         return value
 
 
-def _plain(value: Any) -> Any:
-    """A container as it will be when it comes back from the database: keys are text, tuples are lists."""
-    return json.loads(json.dumps(value)) if isinstance(value, _CONTAINERS) else value
+def _is_plain(value: Any) -> bool:
+    """Whether a value is as it will be when it comes back from the database. Most are, and need no trip there."""
+    kind = type(value)
+    if kind is dict:
+        return all(type(key) is str and (type(item) in _PLAIN or _is_plain(item)) for key, item in value.items())
+    if kind is list:
+        return all(type(item) in _PLAIN or _is_plain(item) for item in value)
+    return kind in _PLAIN
+
+
+def _as_it_comes_back(value: Any) -> Any:
+    """A container with keys that are text, and no tuples. Raises TypeError for what JSON cannot hold."""
+    return json.loads(json.dumps(value))
 
 
 def _same_json(one: Any, other: Any) -> bool:

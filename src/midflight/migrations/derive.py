@@ -1,4 +1,4 @@
-"""One row, settled: does its stored new form say what its old form says, and if not, can it be written?"""
+"""One row, judged: does its stored new form say what its old form says, and if not, what is to be written?"""
 
 from __future__ import annotations
 
@@ -7,37 +7,35 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import StatementError
 
-from midflight.errors import InvalidValue
 from midflight.migrations.content import same
 from midflight.migrations.rows import Deferred, Row, RowContext
-from midflight.migrations.table import Key, Snapshot, WalkedTable
-from midflight.rpc.exits import no_exit
+from midflight.migrations.stuck import Limit
+from midflight.migrations.table import Snapshot, WalkedTable
 
 RowFunction = Callable[[Row, RowContext], Mapping[str, Any]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Agrees:
     """The new form says what the old one says."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Differs:
     """It does not, or is not there; ``values`` are the columns to write."""
 
     values: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Postponed:
     """The row function defers this row."""
 
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Failed:
     """There is no new form of this row that could be written."""
 
@@ -45,17 +43,18 @@ class Failed:
 
 
 Finding = Agrees | Differs | Postponed | Failed
+_AGREES = Agrees()
 
 
 @dataclass(frozen=True)
 class Deriver:
-    """A row function on one table."""
+    """A row function on one table. ``limit`` stops one that does not end; without it, it may run for ever."""
 
     function: RowFunction
     table: WalkedTable
-    key: str
     proof: str
     release: str | None = None
+    limit: Limit | None = None
 
     def look(self, connection: Connection, snapshot: Snapshot, *, saving: bool = False) -> Finding:
         """Derive the new form of a row and compare contents. Writes nothing. What the row function raises is found.
@@ -69,81 +68,48 @@ class Deriver:
         return finding
 
     def _derive(self, connection: Connection, snapshot: Snapshot, *, saving: bool) -> Finding:
+        row, context = snapshot.row, RowContext(connection, saving=saving, release=self.release)
         try:
-            with no_exit("the row function"):
-                derived = self._checked(self.function(snapshot.row, self._context(connection, saving=saving)))
-            differing = {column: value for column, value in derived.items() if not _says(snapshot.row, column, value)}
+            derived = self._run(row, context)
+            self._check(derived)
+            differing = {column: value for column, value in derived.items() if not says(row, column, value)}
         except Deferred as deferred:
             return Postponed(deferred.reason)
+        except SystemExit as left:
+            return Failed(f"the row function called exit: {left}")
         except Exception as wrong:  # noqa: BLE001  # a row function may fail in any way, and must not stop the others
             return Failed(f"{type(wrong).__name__}: {wrong}")
         if differing:
             return Differs(differing)
-        return (
-            Agrees() if snapshot.holds else Failed(f"both forms agree, and yet the proof ({self.proof}) does not hold")
-        )
+        return _AGREES if snapshot.holds else self.unproven()
 
-    def _context(self, connection: Connection, *, saving: bool) -> RowContext:
-        return RowContext(connection, saving=saving, release=self.release)
+    def _run(self, row: Row, context: RowContext) -> Mapping[str, Any]:
+        if self.limit is None:
+            return self.function(row, context)
+        return self.limit.run(self.function, row, context)
 
-    def settle(self, connection: Connection, snapshot: Snapshot, *, saving: bool = False) -> Finding:
-        """The same, and write the new form if it differs. Differs then means: written, read again, and found to agree.
+    def unproven(self) -> Failed:
+        """What is found where the forms agree, and the proof condition does not hold."""
+        return Failed(f"both forms agree, and yet the proof ({self.proof}) does not hold")
 
-        A row that could not be written, or differs still, is a failure, and nothing of it is kept.
-        """
-        finding = self.look(connection, snapshot, saving=saving)
-        if not isinstance(finding, Differs):
-            return finding
-        kept = connection.begin_nested()
-        failure = self._write(connection, snapshot.key, finding.values, saving=saving)
-        if failure is None:
-            kept.commit()
-            return finding
-        kept.rollback()
-        return failure
-
-    def _write(self, connection: Connection, key: Key, values: Mapping[str, Any], *, saving: bool) -> Failed | None:
-        try:
-            self.table.write(connection, key, values)
-        except StatementError as wrong:
-            return Failed(f"the new form was refused: {wrong.orig}")
-        except InvalidValue as wrong:
-            return Failed(f"the new form was refused: {wrong}")
-        return _still_wrong(self.look(connection, self.table.one(connection, key), saving=saving))
-
-    def _checked(self, derived: object) -> Mapping[str, Any]:
+    def _check(self, derived: object) -> None:
         if not isinstance(derived, Mapping):
             raise TypeError(
                 f"the row function returned {type(derived).__name__}, expected a mapping of columns to values"
             )
-        if self.key in derived:
-            raise ValueError(f"the row function returned the key {self.key!r}, which stays as it is")
-        if unknown := [str(name) for name in derived if name not in self.table.columns]:
+        for column in derived:
+            if column in self.table.key:
+                raise ValueError(f"the row function returned the key {column!r}, which stays as it is")
+        if unknown := [str(name) for name in derived if not self.table.has(name)]:
             raise ValueError(
                 f"the row function returned {', '.join(unknown)}; the columns are {', '.join(self.table.columns)}"
             )
-        return derived
 
 
-def _says(row: Row, column: str, derived: Any) -> bool:
+def says(row: Row, column: str, derived: Any) -> bool:
+    """Whether a row's column says what was derived for it."""
     try:
         stored = row[column]
     except ValueError:
         return False  # it cannot even be decoded: whatever was derived is better
     return same(stored, derived)
-
-
-def _still_wrong(again: Finding) -> Failed | None:
-    match again:
-        case Agrees():
-            return None
-        case Differs(values):
-            columns = ", ".join(values)
-            return Failed(
-                f"{columns} was written and differs still: the row function gives another result each time, "
-                "or the column does not keep what it is given"
-            )
-        case Postponed(reason):
-            return Failed(f"the row function defers the row after its new form was written: {reason}")
-        case Failed():
-            return again

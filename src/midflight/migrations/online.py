@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -22,8 +22,10 @@ from midflight.db.store import store_of
 from midflight.errors import CannotDerive, ProjectError
 from midflight.migrations import state
 from midflight.migrations.derive import Deriver, Differs, Failed, Postponed, RowFunction
+from midflight.migrations.keys import Key
 from midflight.migrations.rows import Deferred, Row, RowContext
-from midflight.migrations.table import Key, WalkedTable
+from midflight.migrations.settle import settle
+from midflight.migrations.table import WalkedTable
 from midflight.versions import Manifest
 
 __all__ = ["DataMigration", "Deferred", "Row", "RowContext", "data_migration"]
@@ -32,10 +34,13 @@ __all__ = ["DataMigration", "Deferred", "Row", "RowContext", "data_migration"]
 class DataMigration:
     """A row function with the table that it is for. Made by ``data_migration``; called, it is the row function."""
 
-    def __init__(self, function: RowFunction, *, release: str, table: str, key: str, todo: str, proof: str) -> None:
+    def __init__(
+        self, function: RowFunction, *, release: str, table: str, key: tuple[str, ...], todo: str, proof: str,
+        needs: tuple[str, ...],
+    ) -> None:  # fmt: skip
         self.function, self.name = function, function.__name__
         self.release, self.table, self.key = release, table, key
-        self.todo, self.proof = todo, proof
+        self.todo, self.proof, self.needs = todo, proof, needs
         self._derivers: WeakKeyDictionary[Engine, Deriver] = WeakKeyDictionary()
         functools.update_wrapper(self, function)
 
@@ -58,7 +63,8 @@ class DataMigration:
         if not (form.writes_old and form.writes_new):
             return False
         deriver = self.deriver(connection)
-        finding = deriver.settle(connection, deriver.table.one(connection, key), saving=form.reads_new)
+        row = deriver.table.one(connection, key)
+        finding = settle(connection, deriver, [row], saving=form.reads_new)[key]
         if isinstance(finding, Postponed):
             self._tell_deferred(form, key, finding)
         elif isinstance(finding, Failed):
@@ -82,7 +88,7 @@ class DataMigration:
     def _read(self, connection: Connection) -> Deriver:
         table = WalkedTable(connection, self.table, self.key, self.proof, f"data migration {self.name}")
         table.check(connection, self.todo)
-        return Deriver(self.function, table, self.key, self.proof, self.release)
+        return Deriver(self.function, table, self.proof, self.release)
 
     def _tell_deferred(self, form: Form, key: Key, finding: Postponed) -> None:
         telemetry.count("migrations.deferred_on_save", migration=self.name, reason=finding.reason)
@@ -100,23 +106,32 @@ class DataMigration:
 
 
 def data_migration(
-    *, release: str, table: str, key: str, todo: str = "1 = 1", proof: str = "1 = 1"
-) -> Callable[[RowFunction], DataMigration]:
+    *, release: str, table: str, key: str | Sequence[str], todo: str = "1 = 1", proof: str = "1 = 1",
+    needs: Iterable[DataMigration] = (),
+) -> Callable[[RowFunction], DataMigration]:  # fmt: skip
     """Make a row function a data migration of ``release``, named like the function.
 
-    ``key`` is one column of ``table`` that tells all rows apart. ``todo`` is an SQL condition that narrows the first
-    pass to rows that need work; later passes and the proof look at every row. ``proof`` is an SQL condition that must
-    hold for each row in the end, besides the agreement of both forms.
+    ``key`` is the column of ``table`` that tells all rows apart, or several that do so together. ``todo`` is an SQL
+    condition that narrows the first pass to rows that need work; later passes and the proof look at every row.
+    ``proof`` is an SQL condition that must hold for each row in the end, besides the agreement of both forms. What the
+    migration ``needs`` is proven before it begins.
 
     The row function gets a frozen Row and a RowContext to read other rows. It returns the columns of the new form, or
     raises Deferred with a reason. It must give the same for the same rows, and take nothing from the new form but
-    whether it is there: a row that has one already is better kept up to date than deferred.
+    whether it is there: a row that has one already is better kept up to date than deferred. It ends within a second.
     """
 
     def made(function: RowFunction) -> DataMigration:
+        where = f"data migration {function.__name__}"
         if inspect.iscoroutinefunction(function):
             reason = "a row function is an ordinary function, not async: it runs in the database's thread"
-            raise ProjectError(where=f"data migration {function.__name__}", reason=reason)
-        return DataMigration(function, release=release, table=table, key=key, todo=todo, proof=proof)
+            raise ProjectError(where=where, reason=reason)
+        columns = (key,) if isinstance(key, str) else tuple(key)
+        if not columns:
+            raise ProjectError(where=where, reason="received no key, expected the columns that tell all rows apart")
+        needed = tuple(each.name for each in needs)
+        return DataMigration(
+            function, release=release, table=table, key=columns, todo=todo, proof=proof, needs=needed
+        )  # fmt: skip
 
     return made

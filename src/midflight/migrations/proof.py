@@ -7,8 +7,8 @@ the new one with it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
 
@@ -17,55 +17,68 @@ from midflight.db.clock import now
 from midflight.db.forms import Form
 from midflight.errors import StepBlocked
 from midflight.migrations import state
-from midflight.migrations.derive import Agrees, Deriver, Failed, Postponed
+from midflight.migrations.derive import Agrees, Deriver, Differs, Failed, Finding, Postponed
+from midflight.migrations.keys import Key, key_text
 from midflight.migrations.online import DataMigration
-from midflight.migrations.state import State
-from midflight.migrations.table import Key, Snapshot
+from midflight.migrations.state import Position, State
+from midflight.migrations.stuck import limited
+from midflight.migrations.table import Snapshot
 
 _PAGE = 500
-_NAMED = 5
+_NAMED = 1_000
+"""How many rows a proof names."""
+_SHOWN = 5
 """How many keys an error names."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Proof:
-    """What a full scan found. ``disagreeing`` are the keys of all rows that cannot be shown to agree, in order;
-    ``deferred`` and ``failed`` are those among them that have a reason or an error."""
+    """What a full scan found. ``left`` rows cannot be shown to agree; ``disagreeing`` are the keys of the first of
+    them, in order, and ``deferred`` and ``failed`` those among these that have a reason or an error."""
 
-    checked: int
-    disagreeing: list[Key]
-    deferred: Mapping[Key, str]
-    failed: Mapping[Key, str]
+    checked: int = 0
+    left: int = 0
+    failures: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    """Of all deferred rows: reason → rows."""
+    disagreeing: list[Key] = field(default_factory=list)
+    deferred: dict[Key, str] = field(default_factory=dict)
+    failed: dict[Key, str] = field(default_factory=dict)
 
     @property
     def proven(self) -> bool:
         """Both forms of every row agree."""
-        return not self.disagreeing
+        return not self.left
 
-    @property
-    def movable(self) -> list[Key]:
-        """The rows that only wait to be migrated."""
-        return [key for key in self.disagreeing if key not in self.deferred and key not in self.failed]
+    def add(self, key: Key, finding: Finding) -> None:
+        """Count a row, and name it if it is among the first that disagree."""
+        self.checked += 1
+        if isinstance(finding, Agrees):
+            return
+        self.left += 1
+        named = self.left <= _NAMED
+        if named:
+            self.disagreeing.append(key)
+        if isinstance(finding, Postponed):
+            self.reasons[finding.reason] += 1
+            self.deferred |= {key: finding.reason} if named else {}
+        elif isinstance(finding, Failed):
+            self.failures += 1
+            self.failed |= {key: finding.error} if named else {}
 
 
 def scan(connection: Connection, migration: DataMigration) -> Proof:
     """Compare both forms of all rows, and write nothing. A row that could not be written when last tried has failed."""
-    deriver = migration.deriver(connection, fresh=True)
-    known = state.quarantined(connection, migration.name)
-    checked, disagreeing, deferred, failed = 0, list[Key](), dict[Key, str](), dict[Key, str]()
-    for snapshot in _all(connection, deriver):
-        checked += 1
-        finding = deriver.look(connection, snapshot)
-        if isinstance(finding, Agrees):
-            continue
-        disagreeing.append(snapshot.key)
-        if isinstance(finding, Postponed):
-            deferred[snapshot.key] = finding.reason
-        elif isinstance(finding, Failed):
-            failed[snapshot.key] = finding.error
-        elif str(snapshot.key) in known:
-            failed[snapshot.key] = known[str(snapshot.key)]
-    return Proof(checked, disagreeing, deferred, failed)
+    proof = Proof()
+    with limited() as stuck:
+        deriver = replace(migration.deriver(connection, fresh=True), limit=stuck)
+        known = state.quarantined(connection, migration.name)
+        for snapshot in _all(connection, deriver):
+            finding = deriver.look(connection, snapshot)
+            if isinstance(finding, Differs) and key_text(snapshot.key) in known:
+                finding = Failed(known[key_text(snapshot.key)])
+            proof.add(snapshot.key, finding)
+    return proof
 
 
 def prove(connection: Connection, migration: DataMigration) -> Proof:
@@ -78,7 +91,7 @@ def prove(connection: Connection, migration: DataMigration) -> Proof:
         raise StepBlocked(step=f"Proving {migration.name}", reason=reason)
     proof = scan(connection, migration)
     _remember(connection, migration, proof)
-    facts = {"name": migration.name, "checked": proof.checked, "disagreeing": len(proof.disagreeing)}
+    facts = {"name": migration.name, "checked": proof.checked, "disagreeing": proof.left}
     journal.write(connection, "migration.proved" if proof.proven else "migration.not_proven", facts)
     return proof
 
@@ -102,10 +115,11 @@ def _all(connection: Connection, deriver: Deriver) -> Iterator[Snapshot]:
 def _remember(connection: Connection, migration: DataMigration, proof: Proof) -> None:
     standing = replace(
         state.read(connection, migration.name),
-        state=State.PROVEN if proof.proven else State.MOVING,
+        state=State.PROVEN if proof.proven else State.VERIFYING,
+        cursor=Position(),
         proven_at=now() if proof.proven else None,
-        deferred=Counter(proof.deferred.values()),
-        failed=len(proof.failed),
+        deferred=state.bounded(proof.reasons),
+        failed=proof.failures,
     )
     state.replace_quarantine(connection, migration.name, proof.failed)
     state.write(connection, standing)
@@ -114,10 +128,10 @@ def _remember(connection: Connection, migration: DataMigration, proof: Proof) ->
 def _refuse_unproven(migration: DataMigration, to: Form, proof: Proof) -> None:
     if proof.proven:
         return
-    named = ", ".join(str(key) for key in proof.disagreeing[:_NAMED])
-    more = " …" if len(proof.disagreeing) > _NAMED else ""
+    named = ", ".join(key_text(key) for key in proof.disagreeing[:_SHOWN])
+    more = " …" if proof.left > _SHOWN else ""
     reason = (
-        f"both forms of {len(proof.disagreeing)} of {proof.checked} {migration.table} do not agree ({named}{more}); "
+        f"both forms of {proof.left} of {proof.checked} {migration.table} do not agree ({named}{more}); "
         f"run `midflight data run {migration.name}` until it is proven"
     )
     raise StepBlocked(step=f"Advancing {migration.name} to '{to}'", reason=reason)

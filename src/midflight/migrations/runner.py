@@ -1,15 +1,16 @@
 """The sweep: rows that nobody saves are migrated in chunks, from where the last chunk ended.
 
-A chunk is one transaction: its rows, the cursor, the counters and the journal entry are kept together or not at all. At
-the end of the table a proof over all rows decides whether anything is left.
+A chunk is one transaction: its rows, the cursor and the counters are kept together or not at all. The first pass over
+the table sweeps: it migrates the rows that need it. Then passes verify: every row is derived once more and compared,
+and brought up to date where it differs, until one pass finds nothing that is held up. That is the proof.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from sqlalchemy import Connection
 
@@ -19,82 +20,52 @@ from midflight.db.clock import now
 from midflight.db.forms import Form
 from midflight.errors import StepBlocked, UsageError
 from midflight.migrations import state
-from midflight.migrations.derive import Agrees, Differs, Failed, Finding, Postponed
+from midflight.migrations.derive import Agrees, Deriver, Differs, Failed, Finding, Postponed
+from midflight.migrations.keys import Key, from_text, key_text
 from midflight.migrations.online import DataMigration
-from midflight.migrations.proof import Proof, scan
-from midflight.migrations.state import Standing, State
-from midflight.migrations.table import Key, Snapshot
+from midflight.migrations.progress import Progress
+from midflight.migrations.settle import settle
+from midflight.migrations.state import Position, Standing, State
+from midflight.migrations.stuck import limited
+from midflight.migrations.table import Snapshot
 
-_LOOK = 50
+LOOK = 50
 """How many rows a chunk looks at, at most, for each row that it may match."""
 _PAGE = 500
-_NAMED = 20
-"""How many failed rows a journal entry names."""
+_NAMED = 1_000
+"""How many failed rows a chunk names."""
+_EXTENSIONS = 5
+"""How often a verifying pass goes on to what was inserted meanwhile, before it says that it cannot keep up."""
 
 
-@dataclass(frozen=True)
-class Progress:
-    """What one chunk did. As text it is the line for the operator: ``10 instances matched query, 10 completed``.
+def sweep(connection: Connection, migration: DataMigration, limit: int, looks: int | None = None) -> Progress:
+    """Migrate rows until ``limit`` of them matched, or a pass ends, or ``looks`` rows were looked at.
 
-    ``matched`` are the rows whose new form was missing or said something else than the old one, the deferred and the
-    failed among them. A chunk that reached the end of the table counts all rows that are still left.
-    """
-
-    table: str
-    matched: int = 0
-    completed: int = 0
-    deferred: Mapping[str, int] = field(default_factory=dict)
-    """Reason → rows."""
-    failed: Mapping[str, str] = field(default_factory=dict)
-    """Key, as text → error."""
-    more: bool = False
-    """There are rows that this chunk did not come to: run it again."""
-    proven: bool = False
-    """All rows of the table were compared in the end, and agree."""
-
-    def __str__(self) -> str:
-        line = f"{self.matched} {self.table} matched query, {self.completed} completed"
-        parts = [part for part in (self._deferred_text(), self._failed_text()) if part]
-        if self.more and not self.matched:
-            parts.append("not all rows were looked at yet")
-        return f"{line} ({'; '.join(parts)})" if parts else line
-
-    @property
-    def exit_code(self) -> int:
-        """0 nothing is left, and that is proven; 1 there is more to do; 2 only deferred rows are left; 3 rows fail."""
-        if self.more:
-            return 1
-        if self.failed:
-            return 3
-        if self.deferred:
-            return 2
-        return 0 if self.proven and (self.completed or not self.matched) else 1
-
-    def _deferred_text(self) -> str:
-        by_number = sorted(self.deferred.items(), key=lambda item: (-item[1], item[0]))
-        reasons = ", ".join(f"{reason} {rows}" for reason, rows in by_number)
-        return f"{sum(self.deferred.values())} deferred: {reasons}" if reasons else ""
-
-    def _failed_text(self) -> str:
-        return f"{len(self.failed)} failed" if self.failed else ""
-
-
-def sweep(connection: Connection, migration: DataMigration, limit: int) -> Progress:
-    """Migrate rows until ``limit`` of them matched, or the table ends, or very many were looked at without a match.
-
-    To be run in one write transaction. Under the form ``new`` there is nothing to do any more; under ``old``
-    StepBlocked is raised, since nobody would keep the new form up to date. Raises ProjectError for a migration whose
+    To be run in one write transaction. Under the form ``new`` there is nothing to do any more; under ``old``, and
+    before what the migration needs is proven, StepBlocked is raised. Raises ProjectError for a migration whose
     table, key or conditions are not what it says, and UsageError for a limit below 1.
     """
     if limit < 1:
         raise UsageError(reason=f"the number of rows in a chunk is at least 1; received {limit}")
-    form = forms.current_of(connection, migration.name)
-    if form is Form.NEW:
+    if forms.current_of(connection, migration.name) is Form.NEW:
         return Progress(migration.table, proven=True)
-    if form is Form.OLD:
+    refuse_blocked(connection, migration)
+    standing = state.read(connection, migration.name)
+    with limited() as stuck:
+        deriver = replace(migration.deriver(connection, fresh=standing.at_start), limit=stuck)
+        return _Chunk(connection, migration, deriver, standing, limit, looks or LOOK * limit).run()
+
+
+def refuse_blocked(connection: Connection, migration: DataMigration) -> None:
+    """Raises StepBlocked for a migration that cannot run yet, with what is to be done first."""
+    step = f"Running {migration.name}"
+    if forms.current_of(connection, migration.name) is Form.OLD:
         reason = "its form is 'old', so nobody keeps the new form up to date; advance it to 'both, read old' first"
-        raise StepBlocked(step=f"Running {migration.name}", reason=reason)
-    return _Chunk(connection, migration, limit).run()
+        raise StepBlocked(step=step, reason=reason)
+    for needed in migration.needs:
+        if forms.current_of(connection, needed) is not Form.NEW and not state.is_proven(connection, needed):
+            reason = f"it needs {needed}, which is not proven: run `midflight data run {needed}` first"
+            raise StepBlocked(step=step, reason=reason)
 
 
 class _Tally:
@@ -109,6 +80,10 @@ class _Tally:
     def matched(self) -> int:
         return len(self.completed) + len(self.deferred) + len(self.failed)
 
+    @property
+    def reasons(self) -> Counter[str]:
+        return Counter(self.deferred.values())
+
     def add(self, key: Key, finding: Finding) -> None:
         self.deferred.pop(key, None)
         self.failed.pop(key, None)
@@ -122,128 +97,194 @@ class _Tally:
             case Agrees():
                 pass
 
-    @property
-    def reasons(self) -> Counter[str]:
-        return Counter(self.deferred.values())
-
 
 class _Chunk:
-    """One run of the sweeper: walk; at the table's end prove and settle what the proof found; keep what was done."""
+    """One run of the sweeper. A chunk that ends one pass begins the next one, as far as it may look."""
 
-    def __init__(self, connection: Connection, migration: DataMigration, limit: int) -> None:
-        self._connection, self._migration, self._limit = connection, migration, limit
-        self._deriver = migration.deriver(connection, fresh=True)
-        self._standing = state.read(connection, migration.name)
-        self._sick = state.quarantined(connection, migration.name)
-        self._todo = migration.todo if self._standing.passes == 0 else None
-        self._after = self._standing.after
-        self._tally = _Tally()
+    def __init__(
+        self, connection: Connection, migration: DataMigration, deriver: Deriver, standing: Standing,
+        limit: int, looks: int,
+    ) -> None:  # fmt: skip
+        self._connection, self._migration, self._deriver = connection, migration, deriver
+        self._limit, self._looks_left, self._looked = limit, looks, 0
+        self._before, self._standing = standing, standing
+        self._swept, self._tally = _Tally(), _Tally()
+        """What became of rows while sweeping, and in the pass that is under way in the end."""
 
     def run(self) -> Progress:
-        ended = self._walk()
-        more = self._settle_the_rest() if ended else True
-        tally = self._tally
-        progress = Progress(
-            table=self._migration.table,
-            matched=tally.matched,
-            completed=len(tally.completed),
-            deferred=tally.reasons,
-            failed={str(key): error for key, error in tally.failed.items()},
-            more=more,
-            proven=ended and not more and not tally.deferred and not tally.failed,
-        )
-        self._keep(progress, ended=ended)
+        if self._standing.at_start and not self._begin(self._standing.phase):
+            return self._end()
+        if self._standing.phase is State.SWEEPING:
+            if not self._sweep():
+                return self._go_on()
+            self._swept, self._tally = self._tally, _Tally()
+            self._begin(State.VERIFYING)
+        return self._end() if self._verify() else self._go_on()
+
+    def _begin(self, phase: State) -> bool:
+        """Begin a pass, and say whether there is any row for it."""
+        table = self._deriver.table
+        position = Position(until=table.last_key(self._connection), of=table.estimate(self._connection))
+        proven = phase is State.VERIFYING and self._standing.state is State.PROVEN
+        kept = State.PROVEN if proven else phase
+        self._standing = replace(self._standing, state=kept, cursor=position, deferred={})
+        facts = {"name": self._migration.name, "rows": position.of}
+        journal.write(self._connection, f"migration.{phase}", facts)
+        return position.until is not None
+
+    # Sweeping
+
+    def _sweep(self) -> bool:
+        """Migrate rows from the cursor on. Returns whether the pass ended."""
+        while self._looks_left and self._tally.matched < self._limit:
+            asked = min(self._looks_left, self._limit - self._tally.matched)
+            page = self._page(asked, todo=self._migration.todo, lock=True)
+            self._keep_all(settle(self._connection, self._deriver, page))
+            self._move(page)
+            if len(page) < asked:
+                return True
+        return not self._page(1, todo=self._migration.todo)
+
+    # Verifying
+
+    def _verify(self) -> bool:
+        """Compare rows from the cursor on, and migrate those that differ. Returns whether the pass ended."""
+        while self._looks_left:
+            asked = min(self._looks_left, max(_PAGE, self._limit))
+            page = self._page(asked)
+            found = {row.key: self._deriver.look(self._connection, row) for row in page}
+            beyond = self._migrate_differing(found)
+            self._move(page, beyond)
+            if beyond is not None:
+                return False
+            if len(page) < asked and not self._extend():
+                return True
+        return not self._page(1) and not self._extend()
+
+    def _migrate_differing(self, found: dict[Key, Finding]) -> Key | None:
+        """Keep what was found; the key of the first row that differs and is beyond the limit."""
+        differing = [key for key, finding in found.items() if isinstance(finding, Differs)]
+        waiting = set(differing)
+        room = max(0, self._limit - len(self._tally.completed) - self._swept.matched)
+        beyond = differing[room] if room < len(differing) else None
+        rows = self._deriver.table.some(self._connection, differing[:room], lock=True)
+        settled = settle(self._connection, self._deriver, rows, thoroughly=True)
+        keys = list(found)
+        come_to = keys if beyond is None else keys[: keys.index(beyond)]
+        self._keep_all({key: settled.get(key, found[key]) for key in come_to if key in settled or key not in waiting})
+        return beyond
+
+    def _extend(self) -> bool:
+        """Whether there are rows behind the end of the pass to go on to."""
+        position = self._standing.cursor
+        if position.extended == _EXTENSIONS or self._nothing_behind():
+            return False
+        last = self._deriver.table.last_key(self._connection)
+        self._standing = replace(self._standing, cursor=replace(position, until=last, extended=position.extended + 1))
+        return True
+
+    # Both
+
+    def _page(self, limit: int, *, todo: str | None = None, lock: bool = False) -> list[Snapshot]:
+        at, table = self._standing.cursor, self._deriver.table
+        return table.page(self._connection, at.after, limit, until=at.until, todo=todo, lock=lock)
+
+    def _keep_all(self, findings: Mapping[Key, Finding]) -> None:
+        name, sick = self._migration.name, self._sick(findings)
+        for key, finding in findings.items():
+            self._tally.add(key, finding)
+            if isinstance(finding, Failed):
+                state.quarantine_row(self._connection, name, key, finding.error)
+            elif key_text(key) in sick:
+                state.release_row(self._connection, name, key_text(key))
+
+    def _sick(self, findings: Mapping[Key, Finding]) -> set[str]:
+        may_be = self._before.failed or self._swept.failed or self._tally.failed
+        return state.sick(self._connection, self._migration.name, findings) if may_be else set()
+
+    def _move(self, page: Sequence[Snapshot], beyond: Key | None = None) -> None:
+        """Put the cursor behind the rows that were come to: all of a page, or those before a key."""
+        keys = [row.key for row in page]
+        come_to = keys if beyond is None else keys[: keys.index(beyond)]
+        at = self._standing.cursor
+        after = come_to[-1] if come_to else at.after
+        self._standing = replace(self._standing, cursor=replace(at, after=after, looked=at.looked + len(come_to)))
+        self._looks_left -= len(page)
+        self._looked += len(page)
+
+    def _go_on(self) -> Progress:
+        """The pass is under way."""
+        failed = self._swept.failed | self._tally.failed
+        held_up = self._swept.deferred | self._tally.deferred
+        named = {key_text(key): error for key, error in itertools.islice(failed.items(), _NAMED)}
+        progress = self._progress(Counter(held_up.values()), named, len(failed), more=True)
+        reasons = state.bounded(Counter(self._standing.deferred) + self._tally.reasons)
+        at = self._standing.cursor
+        cursor = replace(at, failed=at.failed + len(self._tally.failed))
+        # Rows that agree so far say nothing against an earlier proof; a row that matched does.
+        standing = self._standing.disproved() if progress.matched else self._standing
+        self._keep(progress, replace(standing, cursor=cursor, deferred=reasons))
         return progress
 
-    def _walk(self) -> bool:
-        """Take rows from the cursor on. Returns whether the table ended."""
-        left = _LOOK * self._limit
-        while left and self._tally.matched < self._limit:
-            asked = min(_PAGE, left)
-            page = self._page(asked)
-            for snapshot in page:
-                self._take(snapshot)
-                self._after = snapshot.key
-                if self._tally.matched == self._limit:
-                    break
-            else:
-                if len(page) < asked:
-                    return True
-            left -= len(page)
-        return not self._page(1)
-
-    def _page(self, limit: int) -> list[Snapshot]:
-        return self._deriver.table.page(self._connection, self._after, limit, self._todo)
-
-    def _take(self, snapshot: Snapshot) -> None:
-        finding = self._deriver.settle(self._connection, snapshot)
-        self._tally.add(snapshot.key, finding)
-        if isinstance(finding, Failed):
-            state.quarantine_row(self._connection, self._migration.name, snapshot.key, finding.error)
-        elif str(snapshot.key) in self._sick:
-            state.release_row(self._connection, self._migration.name, snapshot.key)
-
-    def _settle_the_rest(self) -> bool:
-        """Look at all rows: count those that are held up, and migrate the others that the walk did not come to, as far
-        as the limit goes. Returns whether there are more of them."""
-        room = max(0, self._limit - self._tally.matched)
-        proof = scan(self._connection, self._migration)
-        self._count_held_up(proof)
-        for key in proof.movable[:room]:
-            self._take(self._deriver.table.one(self._connection, key))
-        return len(proof.movable) > room
-
-    def _count_held_up(self, proof: Proof) -> None:
-        state.replace_quarantine(self._connection, self._migration.name, proof.failed)
-        for key, reason in proof.deferred.items():
-            self._tally.add(key, Postponed(reason))
-        for key, error in proof.failed.items():
-            self._tally.add(key, Failed(error))
-
-    def _keep(self, progress: Progress, *, ended: bool) -> None:
-        state.write(self._connection, self._ended(progress) if ended else self._under_way(progress))
-        journal.write(self._connection, "migration.chunk", _facts(self._migration.name, progress))
-        telemetry.count("migrations.completed", progress.completed, migration=self._migration.name)
-
-    def _ended(self, progress: Progress) -> Standing:
-        return replace(
-            self._counted(progress),
-            cursor={},
+    def _end(self) -> Progress:
+        """A pass of verifying has ended: what it found is what is left."""
+        self._release_gone()
+        name = self._migration.name
+        reasons = state.bounded(Counter(self._standing.deferred) + self._tally.reasons)
+        named = state.quarantined(self._connection, name, _NAMED)
+        progress = self._progress(
+            reasons, named, state.failures(self._connection, name), more=not self._nothing_behind()
+        )
+        standing = replace(
+            self._standing,
+            cursor=Position(),
             passes=self._standing.passes + 1,
-            deferred=progress.deferred,
-            state=State.PROVEN if progress.proven else State.MOVING,
+            deferred=reasons,
+            state=State.PROVEN if progress.proven else State.VERIFYING,
             proven_at=now() if progress.proven else None,
         )
+        self._keep(progress, standing)
+        journal.write(self._connection, "migration.proved" if progress.proven else "migration.not_proven", {
+            "name": name, "checked": self._standing.cursor.looked, "line": str(progress),
+            "deferred": dict(reasons), "failed": progress.failures,
+        })  # fmt: skip
+        return progress
 
-    def _under_way(self, progress: Progress) -> Standing:
-        before = self._standing
-        earlier = Counter(before.deferred) if before.after is not None else Counter[str]()
-        moving = replace(self._counted(progress), cursor=self._cursor(), deferred=earlier + Counter(progress.deferred))
-        # Rows that agree so far say nothing against an earlier proof; a row that matched does.
-        return replace(moving, state=State.MOVING, proven_at=None) if progress.matched else moving
+    def _nothing_behind(self) -> bool:
+        """Whether no row was inserted behind the end of the pass, which it would not come to."""
+        return not self._deriver.table.page(self._connection, self._standing.cursor.until, 1)
 
-    def _cursor(self) -> dict[str, Key]:
-        return {} if self._after is None else {"after": self._after}
+    def _release_gone(self) -> None:
+        """Rows in quarantine that are deleted by now hold up nothing."""
+        name, table = self._migration.name, self._deriver.table
+        kept = list(state.quarantined(self._connection, name))
+        for start in range(0, len(kept), _PAGE):
+            keys = {text: from_text(text, table.key_types) for text in kept[start : start + _PAGE]}
+            there = {row.key for row in table.some(self._connection, list(keys.values()))}
+            for text, key in keys.items():
+                if key not in there:
+                    state.release_row(self._connection, name, text)
 
-    def _counted(self, progress: Progress) -> Standing:
-        return replace(
-            self._standing,
-            matched=self._standing.matched + progress.matched,
-            completed=self._standing.completed + progress.completed,
-            failed=len(state.quarantined(self._connection, self._migration.name)),
+    def _progress(self, reasons: Counter[str], failed: Mapping[str, str], failures: int, *, more: bool) -> Progress:
+        completed = len(self._tally.completed | self._swept.completed)
+        return Progress(
+            table=self._migration.table,
+            matched=completed + sum(reasons.values()) + failures,
+            completed=completed,
+            deferred=dict(reasons),
+            failed=failed,
+            failures=failures,
+            more=more,
+            proven=not more and not reasons and not failures,
+            looked=self._looked,
         )
 
-
-def _facts(name: str, progress: Progress) -> dict[str, Any]:
-    named = dict(list(progress.failed.items())[:_NAMED])
-    return {
-        "name": name,
-        "line": str(progress),
-        "matched": progress.matched,
-        "completed": progress.completed,
-        "deferred": dict(progress.deferred),
-        "failed": len(progress.failed),
-        "errors": named,
-        "more": progress.more,
-        "proven": progress.proven,
-    }
+    def _keep(self, progress: Progress, standing: Standing) -> None:
+        counted = replace(
+            standing,
+            matched=standing.matched + progress.matched,
+            completed=standing.completed + progress.completed,
+            failed=state.failures(self._connection, self._migration.name),
+        )
+        state.write(self._connection, counted)
+        telemetry.count("migrations.completed", progress.completed, migration=self._migration.name)

@@ -6,22 +6,32 @@ of its own row and not of the whole page.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     Column,
     ColumnElement,
     Connection,
+    Integer,
     MetaData,
     Select,
     Table,
     TextClause,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    cast,
+    func,
     inspect,
     literal_column,
     select,
     text,
+    tuple_,
     type_coerce,
     update,
 )
@@ -30,15 +40,19 @@ from sqlalchemy.exc import DBAPIError, NoSuchTableError
 from sqlalchemy.types import NullType
 
 from midflight.errors import ProjectError
-from midflight.migrations.content import storable
+from midflight.migrations.content import storable, writable
+from midflight.migrations.keys import Key
 from midflight.migrations.rows import Row
 
-Key = int | str
-
 _HOLDS = "mf_holds"
+_AT_ONCE = 500
+"""So many keys of several columns one statement asks for; databases bound the parameters of a statement."""
+_COUNTED = 100_000
+"""Tables that are believed to have more rows are not counted."""
+_BELIEVED = text("SELECT reltuples FROM pg_class WHERE oid = to_regclass(:name)")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """One row as it was read, and whether the migration's proof condition held for it."""
 
@@ -53,15 +67,16 @@ class WalkedTable:
     Raises ProjectError for a table or key that is not there, and for a key that does not tell all rows apart.
     """
 
-    def __init__(self, connection: Connection, name: str, key: str, proof: str, where: str) -> None:
-        self._where = where
+    def __init__(self, connection: Connection, name: str, key: Sequence[str], proof: str, where: str) -> None:
+        self._where, self.name, self.key = where, name, tuple(key)
         columns = self._columns(connection, name)
-        if key not in columns:
-            raise self._mistake(f"table {name} has no column {key!r}; it has {', '.join(columns)}")
-        self._refuse_ambiguous(connection, name, key, nullable=columns[key]["nullable"])
+        for part in key:
+            if part not in columns:
+                raise self._mistake(f"table {name} has no column {part!r}; it has {', '.join(columns)}")
+        self._refuse_ambiguous(connection, columns)
         self._table = Table(name, MetaData(), *(Column(name, column["type"]) for name, column in columns.items()))
-        self._raw = {column.name: type_coerce(column, NullType()) for column in self._table.columns}
-        self._key_name, self._key = key, self._raw[key]
+        self._raw = {column.name: self._rawly(column) for column in self._table.columns}
+        self._keys = [self._raw[part] for part in self.key]
         self._proof = proof
         self._dialect = connection.dialect
         self._decoders = self._decoders_of(columns)
@@ -70,39 +85,131 @@ class WalkedTable:
     def columns(self) -> tuple[str, ...]:
         return tuple(self._raw)
 
+    def has(self, column: object) -> bool:
+        """Whether there is a column of this name."""
+        return column in self._raw
+
     def check(self, connection: Connection, todo: str) -> None:
         """Let the database read the migration's conditions. Raises ProjectError with what it says against them."""
         try:
-            connection.execute(self._select().where(_condition(todo)).limit(0))
+            with connection.begin_nested():
+                connection.execute(self._select().where(_condition(todo)).limit(0))
         except DBAPIError as wrong:
             raise self._mistake(f"its todo ({todo}) or its proof ({self._proof}): {wrong.orig}") from None
 
-    def page(self, connection: Connection, after: Key | None, limit: int, todo: str | None = None) -> list[Snapshot]:
-        """Up to ``limit`` rows behind a key, or from the first on, in the order of the key."""
-        wanted = self._select().order_by(self._key).limit(limit)
+    def page(
+        self, connection: Connection, after: Key | None, limit: int, *,
+        until: Key | None = None, todo: str | None = None, lock: bool = False,
+    ) -> list[Snapshot]:  # fmt: skip
+        """Up to ``limit`` rows behind a key, or from the first on, up to the key ``until``, in the order of the key.
+
+        With ``lock`` others wait with these rows until the transaction ends, on databases that lock rows.
+        """
+        wanted = self._select().order_by(*self._keys).limit(limit)
         if after is not None:
-            wanted = wanted.where(self._key > after)
+            wanted = wanted.where(self._placed(after, "after"))
+        if until is not None:
+            wanted = wanted.where(self._placed(until, "until"))
         if todo is not None:
             wanted = wanted.where(_condition(todo))
-        return [self._snapshot(found) for found in connection.execute(wanted).mappings()]
+        return self._snapshots(connection, wanted, lock=lock)
+
+    def some(self, connection: Connection, keys: Sequence[Key], *, lock: bool = False) -> list[Snapshot]:
+        """The rows of these keys that there are, in the order of the key."""
+        at_once = _AT_ONCE if len(self._keys) > 1 else max(1, len(keys))
+        found: list[Snapshot] = []
+        for start in range(0, len(keys), at_once):
+            wanted = self._select().where(self._among(keys[start : start + at_once])).order_by(*self._keys)
+            found += self._snapshots(connection, wanted, lock=lock)
+        return found
 
     def one(self, connection: Connection, key: Key) -> Snapshot:
-        """The row of a key. Raises LookupError if there is none."""
-        found = connection.execute(self._select().where(self._key == key)).mappings().one_or_none()
-        if found is None:
-            raise LookupError(f"{self._where}: table {self._table.name} has no row {key!r}")
-        return self._snapshot(found)
+        """The row of a key, locked where rows are. Raises LookupError if there is none."""
+        found = self.some(connection, [key], lock=True)
+        if not found:
+            raise LookupError(f"{self._where}: table {self.name} has no row {key!r}")
+        return found[0]
 
-    def write(self, connection: Connection, key: Key, values: Mapping[str, Any]) -> None:
-        """Write columns of one row, each in the form that its type takes."""
-        stored = {name: storable(value, self._table.c[name].type, self._dialect) for name, value in values.items()}
-        connection.execute(update(self._table).where(self._key == key).values(stored))
+    def last_key(self, connection: Connection) -> Key | None:
+        """The highest key there is; None in an empty table."""
+        highest = select(*self._keys).order_by(*(part.desc() for part in self._keys)).limit(1)
+        found = connection.execute(highest).one_or_none()
+        return None if found is None else self._key_of(tuple(found))
+
+    @property
+    def key_types(self) -> tuple[type, ...]:
+        """Of what Python type each column of the key is: int or str."""
+        return tuple(int if isinstance(self._table.c[part].type, Integer) else str for part in self.key)
+
+    def estimate(self, connection: Connection) -> int:
+        """How many rows there are: counted, or what PostgreSQL believes where counting would take long."""
+        if connection.dialect.name == "postgresql":
+            believed = connection.execute(_BELIEVED, {"name": self.name}).scalar_one_or_none()
+            if believed is not None and believed > _COUNTED:
+                return int(believed)
+        return int(connection.execute(select(func.count()).select_from(self._table)).scalar_one())
+
+    def write(self, connection: Connection, rows: Iterable[tuple[Key, Mapping[str, Any]]]) -> None:
+        """Write columns of rows, each in the form that its type takes; those of the same columns in one go."""
+        groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+        for key, values in rows:
+            groups.setdefault(tuple(sorted(values)), []).append(self._parameters(key, values))
+        for names, parameters in groups.items():
+            connection.execute(self._update(names), parameters)
+
+    def _parameters(self, key: Key, values: Mapping[str, Any]) -> dict[str, Any]:
+        parameters = {
+            f"v_{name}": storable(value, self._table.c[name].type, self._dialect) for name, value in values.items()
+        }
+        return parameters | {f"k_{part}": value for part, value in zip(self.key, _parts(key), strict=True)}
+
+    def _update(self, names: tuple[str, ...]) -> Any:
+        which = and_(*(self._raw[part] == bindparam(f"k_{part}", type_=self._raw[part].type) for part in self.key))
+        written = {name: bindparam(f"v_{name}", type_=writable(self._table.c[name].type)) for name in names}
+        return update(self._table).where(which).values(written)
 
     def _select(self) -> Select[*tuple[Any, ...]]:
         holds: ColumnElement[int] = literal_column(f"CASE WHEN ({self._proof}) THEN 1 ELSE 0 END").label(_HOLDS)
-        columns = [raw.label(name) for name, raw in self._raw.items()]
-        # Others wait with the row until it is settled, on databases that lock rows.
-        return select(*columns, holds).with_for_update()
+        return select(*(raw.label(name) for name, raw in self._raw.items()), holds)
+
+    def _snapshots(self, connection: Connection, wanted: Select[*tuple[Any, ...]], *, lock: bool) -> list[Snapshot]:
+        names, places = self.columns, [self.columns.index(part) for part in self.key]
+        found: list[Snapshot] = []
+        for values in connection.execute(wanted.with_for_update() if lock else wanted):
+            key = self._key_of(tuple([values[place] for place in places]))
+            row = Row(dict(zip(names, values, strict=False)), self._decoders)
+            found.append(Snapshot(key, row, bool(values[-1])))
+        return found
+
+    def _key_of(self, parts: tuple[Any, ...]) -> Key:
+        for value in parts:
+            if not isinstance(value, (int, str)):
+                part = self.key[parts.index(value)]
+                raise self._mistake(f"key {part} of {self.name} is {value!r}; a key is a whole number or a text")
+        return parts if len(self.key) > 1 else parts[0]
+
+    def _placed(self, key: Key, side: str) -> ColumnElement[bool]:
+        """Behind a key, or not behind it."""
+        if not isinstance(key, tuple):
+            return self._keys[0] > key if side == "after" else self._keys[0] <= key
+        parts = tuple_(*self._keys)
+        return parts > key if side == "after" else parts <= key
+
+    def _among(self, keys: Sequence[Key]) -> ColumnElement[bool]:
+        """One parameter for any number of keys, where there is one column of them."""
+        if len(self._keys) > 1:
+            return tuple_(*self._keys).in_([_parts(key) for key in keys])
+        if self._dialect.name == "sqlite":
+            return self._keys[0].in_(select(func.json_each(json.dumps(keys)).table_valued("value").c.value))
+        array = cast(list(keys), ARRAY(self._table.c[self.key[0]].type))
+        return self._keys[0] == any_(array)
+
+    def _rawly(self, column: Column[Any]) -> ColumnElement[Any]:
+        """A column whose values come as the driver gives them; keys that are UUIDs come as text, as a cursor keeps
+        them."""
+        if column.name in self.key and isinstance(column.type, Uuid):
+            return type_coerce(column, Uuid(as_uuid=False))
+        return type_coerce(column, NullType())
 
     def _columns(self, connection: Connection, name: str) -> dict[str, ReflectedColumn]:
         try:
@@ -110,32 +217,32 @@ class WalkedTable:
         except NoSuchTableError:
             raise self._mistake(f"there is no table {name!r}; is the schema expanded?") from None
 
-    def _refuse_ambiguous(self, connection: Connection, name: str, key: str, *, nullable: bool) -> None:
-        inspector = inspect(connection)
-        if inspector.get_pk_constraint(name)["constrained_columns"] == [key]:
+    def _refuse_ambiguous(self, connection: Connection, columns: Mapping[str, ReflectedColumn]) -> None:
+        inspector, key = inspect(connection), set(self.key)
+        if set(inspector.get_pk_constraint(self.name)["constrained_columns"]) == key:
             return
-        unique = [constraint["column_names"] for constraint in inspector.get_unique_constraints(name)]
-        if nullable or [key] not in unique:
-            raise self._mistake(f"key {key!r} of table {name} is neither its primary key nor unique and not null")
+        unique = [set(constraint["column_names"]) for constraint in inspector.get_unique_constraints(self.name)]
+        if any(columns[part]["nullable"] for part in key) or key not in unique:
+            named = ", ".join(map(repr, self.key))
+            raise self._mistake(f"key {named} of table {self.name} is neither its primary key nor unique and not null")
 
     def _decoders_of(self, columns: Mapping[str, ReflectedColumn]) -> dict[str, Callable[[Any], Any]]:
         processors = {
             name: column["type"].dialect_impl(self._dialect).result_processor(self._dialect, None)
             for name, column in columns.items()
         }
-        return {name: processor for name, processor in processors.items() if processor is not None}
+        return {
+            name: processor
+            for name, processor in processors.items()
+            if processor is not None and not isinstance(self._raw[name].type, Uuid)
+        }
 
     def _mistake(self, reason: str) -> ProjectError:
         return ProjectError(where=self._where, reason=reason)
 
-    def _snapshot(self, found: Mapping[Any, Any]) -> Snapshot:
-        stored = {name: found[name] for name in self._raw}
-        key = stored[self._key_name]
-        if not isinstance(key, (int, str)):
-            raise self._mistake(
-                f"key {self._key_name} of {self._table.name} is {key!r}; a key is a whole number or a text"
-            )
-        return Snapshot(key, Row(stored, self._decoders), bool(found[_HOLDS]))
+
+def _parts(key: Key) -> tuple[int | str, ...]:
+    return key if isinstance(key, tuple) else (key,)
 
 
 def _condition(condition: str) -> TextClause:

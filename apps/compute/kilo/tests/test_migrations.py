@@ -16,8 +16,9 @@ from compute.tables import instances, system_metadata
 from midflight import Context, Form, from_json, to_json
 from midflight.db import forms
 from midflight.db.engine import Database
+from midflight.migrations.progress import Progress
 from midflight.migrations.proof import prove
-from midflight.migrations.runner import Progress, sweep
+from midflight.migrations.runner import sweep
 
 NAME = migrate_flavor_data.name
 
