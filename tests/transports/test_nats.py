@@ -377,7 +377,7 @@ async def test_cast_that_the_broker_forgot(own_fleet: Fleet[NatsTransport]) -> N
     listener._consumer._start = start_and_keep  # type: ignore[method-assign]
     await member.cast(HOST1, b"once", "cast-1")
     await eventually(lambda: agent.bodies == [b"once"])
-    await listener._consumer._arrived(taken[0][1])
+    listener._consumer._arrived(taken[0][1])
     await member.cast(HOST1, b"next", "cast-2")
     await eventually(lambda: len(agent.casts) == 2)
     assert agent.bodies == [b"once", b"next"]

@@ -43,7 +43,7 @@ class OldCallee:
         await self._connection.subscribe(subject, self._called)
         await self._connection.flush()
 
-    async def _called(self, message: Msg) -> None:
+    def _called(self, message: Msg) -> None:
         self.heard.append(message)
 
     async def answer(self) -> None:

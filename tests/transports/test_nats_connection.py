@@ -70,7 +70,7 @@ async def test_what_was_sent_before_the_broker_knew_is_taken(late_broker: LateBr
     """A message that crosses the word that nobody wants more is given to its callback before withdrawing returns."""
     connection, taken = Connection(late_broker.url, "agent"), list[bytes]()
 
-    async def take(message: Msg) -> None:
+    def take(message: Msg) -> None:
         taken.append(message.data)
 
     await connection.open()
@@ -219,7 +219,7 @@ async def test_a_peer_that_stops_reading(broker: EmbeddedBroker, monkeypatch: py
     relay = await Relay(int(broker.url.rpartition(":")[2])).start()
     member, other, heard = Connection(relay.url, "member"), Connection(broker.url, "other"), list[bytes]()
 
-    async def take(message: Msg) -> None:
+    def take(message: Msg) -> None:
         heard.append(message.data)
 
     await member.open()

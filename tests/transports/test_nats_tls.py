@@ -155,7 +155,7 @@ async def test_two_hundred_reconnects_at_once(server: NatsServer) -> None:
     heard = list[str]()
     for connection in connections:
         await connection.open()
-        await connection.subscribe("news", lambda message: _note(heard, message.data.decode()))
+        await connection.subscribe("news", lambda message: heard.append(message.data.decode()))
     server.kill()
     await eventually(lambda: not any(connection._client.is_connected for connection in connections))
     await server.start()
@@ -166,7 +166,3 @@ async def test_two_hundred_reconnects_at_once(server: NatsServer) -> None:
     await connections[0].publish("news", b"all back", deadline=deadline)
     await eventually(lambda: heard == ["all back"] * 200)
     await asyncio.gather(*(connection.close() for connection in connections))
-
-
-async def _note(heard: list[str], text: str) -> None:
-    heard.append(text)

@@ -99,13 +99,13 @@ class NatsListener:
             await self._consumer.abandon()
             await self._hands.drop()
 
-    async def _called(self, message: Msg) -> None:
+    def _called(self, message: Msg) -> None:
         if (name := cancelled_by(message)) is not None:
             self._calls.cancel(name)
         else:
             self._calls.take(last_word(message.reply), self._answer(message), partial(self._give_sign, message.reply))
 
-    async def _told(self, message: Msg) -> None:
+    def _told(self, message: Msg) -> None:
         self._hands.take(self._handlers.tell(message.data))
 
     async def _answer(self, message: Msg) -> None:

@@ -49,7 +49,7 @@ class Calls:
             raise NotTaken(f"nobody subscribes to {subject}")
         return message.data
 
-    async def _heard(self, message: Msg) -> None:
+    def _heard(self, message: Msg) -> None:
         name = last_word(message.subject)
         if (sign := sign_in(message)) is None:
             self._calls.answered(name, message)

@@ -15,13 +15,16 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import nats.errors
-from nats.aio.client import Client, Server
+from nats.aio.client import Client, Server, Srv
+from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from midflight.errors import BrokerUnreachable
 from midflight.telemetry import log
 from midflight.transports.hands import Hands
 from midflight.transports.nats_access import Access
+from midflight.transports.nats_message import message_of
+from midflight.transports.nats_wire import Wire
 
 CONNECT_SECONDS = 3
 """How long a first connection may take, for each server."""
@@ -39,6 +42,7 @@ RETRY_SECONDS = 0.1
 """About how long a server that has refused us is left alone; no two members wait equally long."""
 
 Event = Callable[[], Awaitable[None]]
+Callback = Callable[[Msg], None]
 
 
 class BrokerClient(Client):
@@ -51,6 +55,8 @@ class BrokerClient(Client):
         self._failures: deque[Exception] = deque(maxlen=len(access.servers))
         self._all_failed = asyncio.Event()
         self._pings = Hands()
+        self._wire: Wire | None = None
+        self._callbacks: dict[bytes, Callback] = {}
         if access.nkey is not None:
             self._public_nkey = access.nkey.public
 
@@ -96,6 +102,12 @@ class BrokerClient(Client):
             token=token,
         )
 
+    async def _connect_to_server(self, s: Srv) -> None:
+        """Called by the library for each attempt."""
+        s.last_attempt = asyncio.get_running_loop().time()
+        self._transport = self._wire = Wire(self._arrived)
+        await self._wire.connect(s.uri, 0, ANSWER_SECONDS)
+
     def _connect_command(self) -> bytes:
         """What the library says first, with our name and password in it."""
         if self._access.tls is not None and self._socket("ssl_object") is None:
@@ -137,6 +149,49 @@ class BrokerClient(Client):
             return f"no answer within {seconds} s"
         error = connecting.exception()
         return in_words(error or nats.errors.UnexpectedEOF())
+
+    # Messages
+
+    async def hear(self, subject: str, queue: str, callback: Callback) -> Subscription:
+        """Have messages given to the callback, which only starts work, by the reader itself."""
+        self._callbacks[b"%d" % (self._sid + 1)] = callback  # the number that the library gives next
+        return await self.subscribe(subject, queue)
+
+    def _remove_sub(self, sid: int, max_msgs: int = 0) -> None:
+        super()._remove_sub(sid, max_msgs)
+        self._callbacks.pop(b"%d" % sid, None)
+
+    def _arrived(self, number: bytes, subject: bytes, reply: bytes, headers: bytes, body: bytes) -> None:
+        self.stats["in_msgs"] += 1
+        if (callback := self._callbacks.get(number)) is None:
+            return
+        try:
+            callback(message_of(subject, reply, headers, body))
+        except Exception as error:  # noqa: BLE001  # a message can never kill the reader
+            log.error("transport.message_failed", broker=self._access.url, exc_info=error)
+
+    @property
+    def takes_more(self) -> bool:
+        """Whether there is a connection, and room in it."""
+        return self._wire is not None and self.is_connected and not self._wire.is_full
+
+    def send(self, subject: str, body: bytes, reply: str) -> None:
+        """Send a message without headers, behind all that the library was to send. To be called while
+        ``takes_more``, with subjects of our own, which are well formed."""
+        assert self._wire is not None
+        if self._pending:
+            self._wire.writelines(self._pending)
+            self._pending, self._pending_data_size = [], 0
+        self.stats["out_msgs"] += 1
+        self._wire.write(b"PUB %b %b %d\r\n%b\r\n" % (subject.encode(), reply.encode(), len(body), body))
+
+    async def make_room(self) -> None:
+        """Wait until the broker has read enough that more can be sent, or the connection is lost."""
+        assert self._wire is not None
+        try:
+            await self._wire.drain()
+        except OSError:
+            await asyncio.sleep(RETRY_SECONDS)  # the library is about to notice
 
     # Looking after
 

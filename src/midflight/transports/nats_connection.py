@@ -22,8 +22,8 @@ from midflight.errors import BrokerUnreachable
 from midflight.telemetry import count, log
 from midflight.transports.hands import Hands
 from midflight.transports.nats_access import Access
-from midflight.transports.nats_client import BrokerClient
-from midflight.transports.nats_interest import Callback, Interest, drain, unsubscribe
+from midflight.transports.nats_client import BrokerClient, Callback
+from midflight.transports.nats_interest import Interest, drain, unsubscribe
 from midflight.transports.nats_message import NO_RESPONDERS, status_of
 
 WATCH_SECONDS = 1.0
@@ -103,10 +103,14 @@ class Connection:
     ) -> None:
         """Send, before ``deadline`` by the loop's clock. Raises NotTaken where there was no connection until then, or
         TimeoutError where it may have gone out."""
-        await self._connected(deadline)
+        if not self._client.takes_more:
+            await self._until_it_takes_more(deadline)
+        if not headers:
+            self._client.send(subject, body, reply)
+            return
         try:
             async with asyncio.timeout_at(deadline):
-                await self._client.publish(subject, body, reply, dict(headers) if headers else None)
+                await self._client.publish(subject, body, reply, dict(headers))
         except (nats.errors.OutboundBufferLimitError, nats.errors.ConnectionClosedError) as error:
             raise NotTaken(str(error)) from None
 
@@ -137,7 +141,7 @@ class Connection:
             await unsubscribe(past)
         await drain(past)
 
-    async def _answered(self, message: Msg) -> None:
+    def _answered(self, message: Msg) -> None:
         answer = self._answers.get(message.subject[len(self._inbox) + 1 :])
         if answer is not None and not answer.done():
             answer.set_result(message)
@@ -147,6 +151,13 @@ class Connection:
         return self._client.is_connected and self._mended_at < since
 
     # Connecting, and mending
+
+    async def _until_it_takes_more(self, deadline: float) -> None:
+        """Raises NotTaken, or TimeoutError where the broker does not read."""
+        while not self._client.takes_more:
+            await self._connected(deadline)
+            async with asyncio.timeout_at(deadline):
+                await self._client.make_room()
 
     async def _connected(self, deadline: float) -> None:
         if self._client.is_connected:

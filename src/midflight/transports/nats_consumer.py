@@ -119,7 +119,7 @@ class Consumer:
         """In a cluster, a poll is lost with the server that led its consumer, and nobody tells us; but who leads it
         from then on is told to everyone."""
 
-        async def elected(_: Msg) -> None:
+        def elected(_: Msg) -> None:
             asyncio.get_running_loop().call_later(PAUSE_SECONDS, self._ended, self._polls[name])
 
         return await self._connection.subscribe(f"{ELECTED}.{self._store.subjects.casts}.{name}", elected)
@@ -174,7 +174,7 @@ class Consumer:
         poll.expected, poll.failed = 0, poll.failed or failed
         self._look.set()
 
-    async def _arrived(self, message: Msg) -> None:
+    def _arrived(self, message: Msg) -> None:
         if status := status_of(message):
             self._told(message.subject, failed=status != EXPIRED)
         else:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from midflight.transports.nats_client import BrokerClient
+from midflight.transports.nats_client import BrokerClient, Callback
 from midflight.transports.nats_message import message_id_of
 
 DRAIN_SECONDS = 2.0
 
-Callback = Callable[[Msg], Awaitable[None]]
 Past = list[tuple[BrokerClient, Subscription]]
 
 
@@ -31,14 +29,14 @@ class Interest:
 
     async def subscribe(self, client: BrokerClient) -> None:
         """Ask for it by this client too."""
-        self.subscriptions[client] = await client.subscribe(self.subject, self.queue, self._take)
+        self.subscriptions[client] = await client.hear(self.subject, self.queue, self._take)
 
-    async def _take(self, message: Msg) -> None:
+    def _take(self, message: Msg) -> None:
         if self.seen is not None and (name := message.reply or message_id_of(message)):
             if name in self.seen:
                 return
             self.seen.add(name)
-        await self.callback(message)
+        self.callback(message)
 
 
 async def unsubscribe(past: Past) -> None:

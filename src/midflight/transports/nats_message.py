@@ -13,6 +13,8 @@ STATUS = "Status"
 
 NO_RESPONDERS = "503"
 
+_VERSION = "NATS/1.0"
+
 MESSAGE_ID = "Nats-Msg-Id"
 """The broker stores what has the same once, within two minutes."""
 
@@ -27,6 +29,23 @@ SIGN = "Midflight-Sign"
 
 CANCEL = "Midflight-Cancel"
 """On what is sent to where calls are taken: the name of a call that nobody waits for any more."""
+
+
+def message_of(subject: bytes, reply: bytes, headers: bytes, body: bytes) -> Msg:
+    """A message as it comes by the wire."""
+    said = _headers_in(headers) if headers else None
+    return Msg(None, subject.decode(), reply.decode(), body, said)  # type: ignore[arg-type]  # it is answered through the connection
+
+
+def _headers_in(raw: bytes) -> dict[str, str]:
+    """Behind ``NATS/1.0`` stands the status, where the broker itself speaks, and below it a line for each header."""
+    first, *lines = raw.decode(errors="replace").split("\r\n")
+    status = first[len(_VERSION) :].split(maxsplit=1)
+    headers = {STATUS: status[0]} if status and status[0].isdigit() else {}
+    for name, colon, value in (line.partition(":") for line in lines):
+        if colon:
+            headers[name.strip()] = value.strip()
+    return headers
 
 
 def status_of(message: Msg) -> str | None:
