@@ -1,5 +1,5 @@
 # `make demo` and `make test` need Python 3.11, make and the package registries; they set up the rest in .venv. The tests
-# need a RabbitMQ server as well, and install Debian's where it is missing.
+# need a RabbitMQ server and a PostgreSQL 15 as well, and install Debian's where they are missing.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -25,7 +25,7 @@ $(READY): requirements/dev.txt pyproject.toml .ci/setup
 	@PYTHON="$(PYTHON)" .ci/setup
 	@touch $@
 
-packages: ## install the Debian packages that the tests need, where they are missing (rabbitmq-server)
+packages: ## install the Debian packages that the tests need, where they are missing (rabbitmq-server, postgresql-15)
 	@.ci/packages
 
 demo: $(READY) ## upgrade a miniature cloud from juno to kilo under load (BREAK=wrongpin|kill|lose|stale makes it fail)

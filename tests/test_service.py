@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 
 from midflight import telemetry
 from midflight.config import Config
-from midflight.db.schema import SchemaRunner
+from midflight.db.schema.runner import SchemaRunner
 from midflight.errors import (
     BrokerUnreachable,
     ConfigError,

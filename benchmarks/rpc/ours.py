@@ -27,7 +27,7 @@ from midflight import (
     to_row,
 )
 from midflight.config import Config
-from midflight.db.schema import SchemaRunner
+from midflight.db.schema.runner import SchemaRunner
 from midflight.service import RunningService
 from midflight.transports.base import Address
 

@@ -65,7 +65,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     credentials: Credentials = ANONYMOUS
     """Whom we trust as the broker, and who we are."""
     database: str | None = None
-    """For services that open the database, and ``midflight db``; the environment's MIDFLIGHT_DATABASE goes first."""
+    """``sqlite:///PATH``, or ``postgresql://user:password@host/name`` (with ``midflight[postgresql]``): for services
+    that open the database, and ``midflight db``. The environment's MIDFLIGHT_DATABASE goes first."""
     state: str = "state"
     """A folder for what this host keeps between two runs; relative to the file."""
     beat_seconds: Seconds = 10.0

@@ -26,7 +26,9 @@
     ├── DatabaseError
     │   ├── DatabaseUnreachable (ConnectionError)
     │   │   └── NoDatabaseUrl (ValueError)      the configuration names nothing that can be opened
-    │   ├── DatabaseBusy (TimeoutError)         another process holds the write lock for too long
+    │   ├── DatabaseBusy (TimeoutError)         somebody else holds a lock for too long
+    │   ├── DatabaseContended (TimeoutError)    others were always in the way of a transaction
+    │   ├── CommitUnknown (ConnectionError)     the connection was lost in a commit
     │   ├── NoDatabaseHere (RuntimeError)      this service has no database
     │   ├── DatabaseForbidden                  a service without a database was given one
     │   ├── SchemaTooOld                       the schema lacks what this code needs
@@ -311,6 +313,23 @@ class DatabaseBusy(DatabaseError, TimeoutError):
     exit_code = 75
     url: str
     seconds: float
+
+
+class DatabaseContended(DatabaseError, TimeoutError):
+    """Others changed what this transaction in {url} has read, as often as it was tried within {seconds} s: nothing of
+    it was written. Try again."""
+
+    exit_code = 75
+    url: str
+    seconds: float
+
+
+class CommitUnknown(DatabaseError, ConnectionError):
+    """The connection to {url} was lost in a commit: all of the transaction is written, or nothing. Look before it is
+    tried again."""
+
+    exit_code = 4
+    url: str
 
 
 class NoDatabaseHere(DatabaseError, RuntimeError):

@@ -30,7 +30,7 @@ from midflight.config import Config, public_url
 from midflight.context import Caller, Context
 from midflight.db.engine import Database
 from midflight.db.forms import Form
-from midflight.db.schema import SchemaRunner
+from midflight.db.schema.runner import SchemaRunner
 from midflight.errors import ConfigError, DatabaseForbidden, ProjectError, SchemaTooOld, UsageError
 from midflight.project import CONDUCTOR, Project, Runtime, Service
 from midflight.rpc.client import Floors, Messenger

@@ -6,5 +6,6 @@ from tests.conductor.world import World
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
+def world(tmp_path: Path, database_url: str) -> World:
+    """On each engine."""
+    return World(tmp_path, database_url)

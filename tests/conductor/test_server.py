@@ -183,6 +183,7 @@ async def test_versions_at_rest(world: World) -> None:
         for name in ("a", "b", "c"):
             await kilo.Machine(context=conductor.context(), name=name, disk=kilo.Disk(gigabytes=1)).create()
         await ask(ConductorAPI.raise_store_floor, conductor, "kilo")
+        await eventually(lambda: conductor.floors.view.epoch == 1)
         machine = await kilo.Machine.get(conductor.context(), "b")
         machine.disk = kilo.Disk(gigabytes=2)
         await machine.save()

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any
 
 import pytest
+from sqlalchemy import Text, cast, select
 
 from midflight.conductor.interface import ConductorAPI
+from midflight.db.engine import create, parse, transaction
 from midflight.errors import PinnedOut
 from midflight.service import RunningService
-from tests.conductor import juno, kilo
+from tests.conductor import juno, kilo, tables
 from tests.conductor.world import CONDUCTOR, World, eventually, member
 
 
 def stored(world: World, name: str) -> str:
     """A machine's disk as it lies in the row."""
-    connection = sqlite3.connect(world.folder / "shop.db")
-    try:
-        found: str = connection.execute("select disk from machines where name = ?", [name]).fetchone()[0]
-        return found
-    finally:
-        connection.close()
+    engine = create(parse(world.database))
+    with transaction(engine, writes=False) as connection:
+        query = select(cast(tables.machines.c.disk, Text)).where(tables.machines.c.name == name)
+        found: str = connection.execute(query).scalar_one()
+    engine.dispose()
+    return found
 
 
 async def raised(world: World, conductor: RunningService, release: str, *members: RunningService) -> None:

@@ -1,4 +1,4 @@
-"""A fleet in one process: real services on a memory bus, with a real SQLite file."""
+"""A fleet in one process: real services on a memory bus, with a real database."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, delete, insert
+from sqlalchemy import Connection, delete, insert
 
 from midflight.conductor.interface import ConductorAPI, Fleet, Member
 from midflight.config import Config
-from midflight.db.schema import SchemaRunner
+from midflight.db.engine import create, parse, transaction
+from midflight.db.schema.runner import SchemaRunner
 from midflight.db.tables import members
 from midflight.project import Project
 from midflight.rpc import messages
@@ -44,10 +45,10 @@ def freeze(folder: Path, name: str, sequence: int, manifest: Manifest, topics: t
 class World:
     """Where the services of a test live."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, database: str | None = None) -> None:
         self.folder = folder
         self.broker = f"memory:world-{next(_buses)}"
-        self.database = f"sqlite:///{folder / 'shop.db'}"
+        self.database = database or f"sqlite:///{folder / 'shop.db'}"
         for sequence, release in enumerate((juno, kilo), start=1):
             name = release.__name__.rpartition(".")[2]
             freeze(folder / "releases", name, sequence, release.project().contract.manifest)
@@ -64,8 +65,8 @@ class World:
         self._rows(lambda connection: connection.execute(insert(tables.machines), rows))
 
     def _rows(self, work: Callable[[Connection], Any]) -> None:
-        engine = create_engine(self.database)
-        with engine.begin() as connection:
+        engine = create(parse(self.database))
+        with transaction(engine, writes=True) as connection:
             work(connection)
         engine.dispose()
 

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, make_url
+from sqlalchemy import Connection
 
-from midflight.db import forms, journal, sqlite, tables
-from midflight.db.engine import transaction
+from midflight.db import forms, journal, tables
+from midflight.db.engine import create, parse, transaction
 from midflight.db.epoch import current_epoch, next_epoch
 from midflight.db.forms import Form
 from midflight.errors import StepBlocked
@@ -21,8 +20,8 @@ LEGAL = {
 
 
 @pytest.fixture
-def connection(tmp_path: Path) -> Iterator[Connection]:
-    engine = sqlite.create(make_url(f"sqlite:///{tmp_path}/x.db"))
+def connection(database_url: str) -> Iterator[Connection]:
+    engine = create(parse(database_url))
     with transaction(engine, writes=True) as connection:
         tables.metadata.create_all(connection)
         yield connection

@@ -2,19 +2,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, make_url
+from sqlalchemy import Engine
 
-from midflight.db import journal, sqlite, tables
+from midflight.db import journal, tables
 from midflight.db.clock import now
-from midflight.db.engine import transaction
+from midflight.db.engine import create, parse, transaction
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = sqlite.create(make_url(f"sqlite:///{tmp_path}/x.db"))
+def engine(database_url: str) -> Iterator[Engine]:
+    engine = create(parse(database_url))
     with transaction(engine, writes=True) as connection:
         tables.metadata.create_all(connection)
     yield engine

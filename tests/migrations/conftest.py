@@ -1,20 +1,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, Engine, make_url
+from sqlalchemy import Connection, Engine
 
-from midflight.db import sqlite
-from midflight.db.engine import transaction
+from midflight.db.engine import create, parse, transaction
 from tests.migrations import cloud
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    """An empty cloud in a file."""
-    engine = sqlite.create(make_url(f"sqlite:///{tmp_path}/cloud.db"))
+def engine(database_url: str) -> Iterator[Engine]:
+    """An empty cloud, on each engine."""
+    engine = create(parse(database_url))
     with transaction(engine, writes=True) as connection:
         cloud.create(connection)
     yield engine

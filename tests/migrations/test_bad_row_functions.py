@@ -15,6 +15,7 @@ from midflight.migrations.online import DataMigration, Deferred, Row, RowContext
 from midflight.migrations.progress import Progress
 from midflight.migrations.runner import sweep
 from midflight.migrations.stuck import limited
+from tests.engines import ON_SQLITE
 from tests.migrations.cloud import boot, migrate_flavor_data, migrated, variant
 
 
@@ -91,6 +92,7 @@ def test_one_bad_row_among_good_ones(fleet: Connection, what: Any, error: str) -
     assert migrated(fleet) == 29
 
 
+@ON_SQLITE
 def test_a_row_that_the_database_refuses(fleet: Connection) -> None:
     """A chunk is halved until the bad row stands alone."""
     fleet.execute(text("CREATE TRIGGER no BEFORE UPDATE ON instances WHEN old.id = 7 "

@@ -13,6 +13,7 @@ from midflight.migrations import state
 from midflight.migrations.proof import prove, scan
 from midflight.migrations.runner import sweep
 from midflight.migrations.state import State
+from tests.engines import ON_SQLITE
 from tests.migrations.cloud import boot, migrate_flavor_data, ram_of, resize, settle, variant
 
 NAME = "migrate_flavor_data"
@@ -54,6 +55,7 @@ def test_content_not_presence(connection: Connection) -> None:
     assert [entry.kind for entry in journal.read(connection)][-2:] == ["migration.proved", "migration.not_proven"]
 
 
+@ON_SQLITE
 def test_scan_writes_nothing(connection: Connection) -> None:
     """A scan only looks."""
     boot(connection, 1)

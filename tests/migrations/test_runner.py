@@ -20,6 +20,7 @@ from midflight.migrations.online import DataMigration, Deferred, Row, RowContext
 from midflight.migrations.progress import Progress
 from midflight.migrations.runner import sweep
 from midflight.migrations.state import State
+from tests.engines import ON_SQLITE
 from tests.migrations.cloud import boot, instances, migrate_flavor_data, migrated, ram_of, resize, settle, variant
 
 NAME = "migrate_flavor_data"
@@ -235,7 +236,6 @@ def returning(result: Any) -> DataMigration:
         (lambda: {"flavor": {"serial": next(COUNTER)}}, "flavor was written and differs still: the row function gives"),
         (lambda: [][0], "IndexError: list index out of range"),
         (lambda: sys.exit("no more"), "the row function called exit: no more"),
-        ({"host": 2**63}, "the new form was refused: a value for the database: received a larger number"),
     ],
 )
 def test_impossible_results(connection: Connection, result: Any, error: str) -> None:
@@ -248,6 +248,14 @@ def test_impossible_results(connection: Connection, result: Any, error: str) -> 
     assert (migrated(connection), state.quarantined(connection, migration.name)) == (0, progress.failed)
 
 
+@ON_SQLITE
+def test_a_number_that_the_driver_refuses(connection: Connection) -> None:
+    """It is the failure of its row, and not an error of the driver's."""
+    boot(connection, 1)
+    error = "the new form was refused: a value for the database: received a larger number"
+    assert error in sweep(connection, returning({"host": 2**63}), 10).failed["1"]
+
+
 def test_nothing_returned_while_the_proof_does_not_hold(connection: Connection) -> None:
     """A row that never comes to satisfy the proof condition is a failure, not an endless match."""
     boot(connection, 1)
@@ -257,18 +265,30 @@ def test_nothing_returned_while_the_proof_does_not_hold(connection: Connection) 
     assert progress.exit_code == 3
 
 
+REFUSE = {
+    "sqlite": ["CREATE TRIGGER no BEFORE UPDATE ON instances BEGIN SELECT RAISE(ABORT, 'not today'); END"],
+    "postgresql": [
+        "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not today'; END $$",
+        "CREATE TRIGGER no BEFORE UPDATE ON instances FOR EACH ROW EXECUTE FUNCTION no()",
+    ],
+}
+ALLOW = {"sqlite": "DROP TRIGGER no", "postgresql": "DROP TRIGGER no ON instances"}
+
+
 def test_refused_writes_do_not_run_in_circles(connection: Connection) -> None:
     """More rows than a chunk takes that cannot be written: the operator's loop ends, and asks for a person."""
     for number in range(1, 26):
         boot(connection, number)
-    connection.execute(text("CREATE TRIGGER no BEFORE UPDATE ON instances BEGIN SELECT RAISE(ABORT, 'not today'); END"))
+    for statement in REFUSE[connection.dialect.name]:
+        connection.execute(text(statement))
     seen = runs(connection)
     assert seen[0] == ("10 instances matched query, 0 completed (10 failed)", 1)
     assert (len(seen), seen[-1]) == (5, ("25 instances matched query, 0 completed (25 failed)", 3))
-    connection.execute(text("DROP TRIGGER no"))
+    connection.execute(text(ALLOW[connection.dialect.name]))
     assert runs(connection, 25)[-1][1] == 0
 
 
+@ON_SQLITE
 def test_value_that_cannot_be_decoded(connection: Connection) -> None:
     """Garbage in the new form is replaced; garbage in what a row function reads is that row's failure alone."""
     for number in (1, 2):
@@ -320,8 +340,8 @@ def test_old_form(connection: Connection) -> None:
         ({"table": "instance"}, "there is no table 'instance'; is the schema expanded?"),
         ({"key": "uuid"}, "table instances has no column 'uuid'; it has id, host, task_state, flavor"),
         ({"key": "host"}, "key 'host' of table instances is neither its primary key nor unique and not null"),
-        ({"todo": "flavr IS NULL"}, "its todo (flavr IS NULL) or its proof (1 = 1): no such column: flavr"),
-        ({"proof": "flavor IS"}, "its todo (1 = 1) or its proof (flavor IS): near"),
+        ({"todo": "flavr IS NULL"}, "its todo (flavr IS NULL) or its proof (1 = 1): "),
+        ({"proof": "flavor IS"}, "its todo (1 = 1) or its proof (flavor IS): "),
     ],
 )
 def test_mistakes(connection: Connection, changes: dict[str, str], reason: str) -> None:
@@ -346,9 +366,7 @@ def test_limit(connection: Connection) -> None:
 
 KILLED = """
 import os, sys
-from sqlalchemy import make_url
-from midflight.db import sqlite
-from midflight.db.engine import transaction
+from midflight.db.engine import create, parse, transaction
 from midflight.migrations.runner import sweep
 from tests.migrations.cloud import migrate_flavor_data, variant
 
@@ -357,7 +375,7 @@ def until_five(row, db):
         os.kill(os.getpid(), 9)
     return migrate_flavor_data(row, db)
 
-with transaction(sqlite.create(make_url(sys.argv[1])), writes=True) as connection:
+with transaction(create(parse(sys.argv[1])), writes=True) as connection:
     sweep(connection, variant(function=until_five), 10)
 """
 
@@ -375,12 +393,12 @@ def test_killed_sweeper(engine: Engine) -> None:
         assert run(connection) == ("10 instances matched query, 10 completed", 0)
 
 
-async def test_two_sweepers(engine: Engine, tmp_path: Path) -> None:
+async def test_two_sweepers(engine: Engine, database_url: str) -> None:
     """Two conductors that sweep in turn share one cursor; no row is matched twice."""
     with transaction(engine, writes=True) as connection:
         for number in range(1, 51):
             boot(connection, number)
-    one, other = [await Database.open(f"sqlite:///{tmp_path}/cloud.db") for _ in range(2)]
+    one, other = [await Database.open(database_url) for _ in range(2)]
     done = [await database.write(sweep, migrate_flavor_data, 10) for database in (one, other, one, other, one)]
     assert [progress.completed for progress in done] == [10] * 5
     assert [progress.exit_code for progress in done] == [1, 1, 1, 1, 0]

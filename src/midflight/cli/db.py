@@ -8,7 +8,7 @@ from midflight.cli.options import ConfigFile, Json
 from midflight.cli.output import Output
 from midflight.cli.place import Place, open_place
 from midflight.conductor.contract import release_of
-from midflight.db.schema import SchemaRunner
+from midflight.db.schema.runner import SchemaRunner
 
 app = App(name="db", help="The schema: expand it, and see how it stands.")
 

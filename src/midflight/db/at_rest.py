@@ -77,7 +77,7 @@ def _walked(connection: Connection, table: Table, after: Sequence[Any], limit: i
         chunk.unkeyed = [str(table.name)]
         return chunk, None
     width, key = len(table.primary_key.columns), list[Any]()
-    for row in connection.execution_options(yield_per=_AT_ONCE).execute(_wanted(table, after, limit)):
+    for row in connection.execute(_wanted(table, after, limit), execution_options={"yield_per": _AT_ONCE}):
         key = list(row[:width])
         chunk.rows += 1
         for column, text in zip(chunk.columns, row[width:], strict=True):

@@ -1,43 +1,71 @@
-"""The database of a process: work on its rows, one transaction at a time, in a thread of its own."""
+"""The database of a process: work on its rows, one transaction at a time, in threads of its own.
+
+Which engine it is, the scheme of its URL says: ``db/sqlite.py`` and ``db/postgresql.py`` have what differs.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import random
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, inspect, make_url
+from sqlalchemy import URL, Connection, Engine, RootTransaction, inspect, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from midflight.config import public_url
-from midflight.db import forms, sqlite, tables
+from midflight.db import forms, postgresql, sqlite, tables
 from midflight.db.forms import Form
 from midflight.db.store import OWN, Store, options
 from midflight.db.worker import Worker
-from midflight.errors import DatabaseUnreachable, NoDatabaseUrl
+from midflight.errors import CommitUnknown, DatabaseContended, DatabaseUnreachable, NoDatabaseUrl
 from midflight.versions import Manifest
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_LONGEST_PAUSE = 0.1
+"""Seconds, between two tries of work that cannot be ordered with what others do."""
+
+_EXPECTED = "expected sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME"
+_SQLITE = ("sqlite", "sqlite+pysqlite")
+_POSTGRESQL = ("postgresql", "postgresql+psycopg")
+
 
 def parse(url: str) -> URL:
-    """Read ``sqlite:///PATH``. Raises NoDatabaseUrl for anything that midflight cannot open."""
+    """Read ``sqlite:///PATH`` or ``postgresql://…/NAME``. Raises NoDatabaseUrl for anything that midflight cannot open.
+
+    What stands behind a question mark in the latter is libpq's: ``sslmode``, ``target_session_attrs``, ``host`` …
+    """
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        raise NoDatabaseUrl(
-            url=repr(public_url(url)), reason="this is no database URL; expected sqlite:///PATH"
-        ) from None
-    if parsed.drivername not in ("sqlite", "sqlite+pysqlite"):
-        reason = f"the scheme {parsed.drivername!r} is unknown; expected sqlite:///PATH"
-        raise NoDatabaseUrl(url=public_url(url), reason=reason)
-    if parsed.query:
-        reason = "it has arguments behind a question mark, which midflight does not take; expected sqlite:///PATH"
-        raise NoDatabaseUrl(url=public_url(url), reason=reason)
+        raise NoDatabaseUrl(url=repr(public_url(url)), reason=f"this is no database URL; {_EXPECTED}") from None
+    if mistake := _mistake(parsed):
+        raise NoDatabaseUrl(url=public_url(url), reason=f"{mistake}; {_EXPECTED}")
     return parsed
+
+
+def _mistake(url: URL) -> str:
+    if url.drivername in _POSTGRESQL:
+        return "" if url.database else "it names no database"
+    if url.drivername not in _SQLITE:
+        return f"the scheme {url.drivername!r} is unknown"
+    return "it has arguments behind a question mark, which midflight does not take for SQLite" if url.query else ""
+
+
+def is_postgresql(url: URL) -> bool:
+    """Whether a parsed URL is of a PostgreSQL, and not of an SQLite."""
+    return url.drivername in _POSTGRESQL
+
+
+def create(url: URL) -> Engine:
+    """The engine for a parsed URL. Nothing is opened yet. Raises MissingExtra where its driver is not installed."""
+    return postgresql.create(url) if is_postgresql(url) else sqlite.create(url)
 
 
 @contextmanager
@@ -45,8 +73,8 @@ def transaction(engine: Engine, *, writes: bool, store: Store = OWN) -> Iterator
     """One transaction: committed at the end of the block, rolled back by any exception. ``store`` knows for whom it
     writes objects.
 
-    Raises DatabaseBusy if another process holds the write lock for too long, and DatabaseUnreachable for a file that
-    cannot be opened or is no database; other errors of the driver pass through.
+    Raises DatabaseBusy if others hold a lock for too long, DatabaseContended where it must be run again, and
+    DatabaseUnreachable for a database that cannot be opened; other errors of the driver pass through.
     """
     with (
         translated(engine),
@@ -62,23 +90,38 @@ def translated(engine: Engine) -> Iterator[None]:
     try:
         yield
     except DBAPIError as wrong:
-        ours = sqlite.translate(engine.url, wrong)
+        translate = postgresql.translate if engine.dialect.name == "postgresql" else sqlite.translate
+        ours = translate(engine.url, wrong)
         if ours is None:
             raise
         raise ours from wrong
 
 
+def reason_of(wrong: DBAPIError) -> str:
+    """What the database says against a statement, in one line."""
+    lines = str(wrong.orig).strip().splitlines() or [type(wrong.orig).__name__]
+    return lines[0].strip()
+
+
+class _Stale(Exception):
+    """The connection that was kept is none any more. Nothing has been done on it."""
+
+
 class Database:
     """One process's way to the rows.
 
-    ``await database.write(work, …)`` runs the plain function ``work(connection, …)`` in the database's own thread, in
-    one transaction that is committed when it returns and rolled back when it raises; what it raises is raised here.
-    ``read`` does the same on one snapshot, and refuses to write. Work is done in the order in which it was given, one
-    at a time. A caller that is cancelled does not stop work that has begun: it commits or rolls back as if
-    somebody still waited; work that has not begun is dropped.
+    ``await database.write(work, …)`` runs the plain function ``work(connection, …)`` in a thread of the database's own,
+    in one transaction that is committed when it returns and rolled back when it raises; what it raises is raised here.
+    ``read`` does the same on one snapshot, and refuses to write. A caller that is cancelled does not stop work that has
+    begun: it commits or rolls back as if somebody still waited; work that has not begun is dropped.
 
-    Both raise DatabaseBusy when another process keeps the database locked, and InvalidValue for a number that no column
-    can keep, with nothing written.
+    Work that writes is as if alone. On SQLite it is: all work is done one at a time, in the order in which it was
+    given. On PostgreSQL several pieces run at once, and one that cannot be ordered with the others is rolled back and
+    **run again**: so work changes nothing but rows, neither its arguments nor what it can reach by them.
+
+    Both raise DatabaseBusy when somebody else keeps a lock, DatabaseContended when others were always in the way, and
+    InvalidValue for a value that no column can keep, with nothing written; CommitUnknown where the connection is lost
+    in a commit.
     """
 
     def __init__(self, url: str, engine: Engine) -> None:
@@ -89,14 +132,14 @@ class Database:
         """Who reads what this process writes, as it obeys it now."""
         self._engine = engine
         self._closed = False
-        self._worker = Worker("database")
-        self._kept: Connection | None = None
-        """Between two transactions, the connection of both: to make one takes longer than a short transaction."""
+        self._worker = Worker("database", postgresql.WORKERS if engine.dialect.name == "postgresql" else 1)
+        self._kept = _Kept()
 
     @classmethod
     async def open(cls, url: str) -> Self:
-        """Open a database, creating an empty one if there is none yet. Raises DatabaseUnreachable with the reason."""
-        database = cls(url, sqlite.create(parse(url)))
+        """Open a database, creating an empty SQLite if there is none yet. Raises DatabaseUnreachable with the
+        reason."""
+        database = cls(url, create(parse(url)))
         try:
             database.forms.update(await database.read(_persisted_forms))
         except BaseException:
@@ -126,7 +169,11 @@ class Database:
         if not self._closed:
             self._closed = True
             self._worker.end_with(self._disconnect)
-        await asyncio.to_thread(self._worker.join)
+        await asyncio.to_thread(self._end)
+
+    def _end(self) -> None:
+        self._worker.join()
+        self._engine.dispose()
 
     async def _run(self, writes: bool, work: Callable[[Connection], T]) -> T:
         if self._closed:
@@ -134,34 +181,69 @@ class Database:
         return await self._worker.run(partial(self._transact, writes, work))
 
     def _transact(self, writes: bool, work: Callable[[Connection], T]) -> T:
-        try:
-            with translated(self._engine), self._connected() as connection:
-                connection.execution_options(writes=writes, **options(self.store))
-                with connection.begin():
-                    return work(connection)
-        except StopIteration as stop:
-            # A future cannot carry it: whoever awaits would wait for ever.
-            raise RuntimeError("work on the database raised StopIteration") from stop
+        patience, pause = time.monotonic() + postgresql.BUSY_SECONDS, 0.005
+        while True:
+            try:
+                return self._once(writes, work)
+            except _Stale:
+                pass
+            except DatabaseContended:
+                if time.monotonic() > patience:
+                    raise
+                time.sleep(random.uniform(0, pause))
+                pause = min(pause * 2, _LONGEST_PAUSE)
+            except StopIteration as stop:
+                # A future cannot carry it: whoever awaits would wait for ever.
+                raise RuntimeError("work on the database raised StopIteration") from stop
+
+    def _once(self, writes: bool, work: Callable[[Connection], T]) -> T:
+        worked, was_kept = False, self._kept.connection is not None
+        with translated(self._engine), self._connected() as connection:
+            connection.execution_options(writes=writes, **options(self.store))
+            try:
+                with _begun(connection, was_kept=was_kept):
+                    result = work(connection)
+                    worked = True
+            except DBAPIError as wrong:
+                if worked and writes and wrong.connection_invalidated:
+                    raise CommitUnknown(url=self._engine.url.render_as_string()) from wrong
+                raise
+            return result
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
-        """The connection that is kept; after any exception it is a new one."""
-        connection, self._kept = self._kept, None
+        """The connection that this thread keeps; after any exception it is a new one."""
+        connection, self._kept.connection = self._kept.connection, None
         if connection is None:
             connection = self._engine.connect()
         try:
             yield connection
-            self._kept = connection
+            self._kept.connection = connection
         finally:
-            if self._kept is None:
+            if self._kept.connection is None:
                 connection.close()
 
     def _disconnect(self) -> None:
-        if self._kept is not None:
-            self._kept.close()
-            self._kept = None
-        self._engine.dispose()
+        if self._kept.connection is not None:
+            self._kept.connection.close()
+            self._kept.connection = None
+
+
+class _Kept(threading.local):
+    """Between two transactions of a thread, the connection of both: to make one takes longer than a short
+    transaction."""
+
+    connection: Connection | None = None
 
 
 def _persisted_forms(connection: Connection) -> dict[str, Form]:
     return forms.current(connection) if inspect(connection).has_table(tables.forms.name) else {}
+
+
+def _begun(connection: Connection, *, was_kept: bool) -> RootTransaction:
+    try:
+        return connection.begin()
+    except DBAPIError as wrong:
+        if was_kept and wrong.connection_invalidated:
+            raise _Stale from wrong
+        raise

@@ -12,6 +12,9 @@ from sqlalchemy import Connection, insert, select
 from midflight.db.clock import now
 from midflight.db.tables import journal
 
+_TURN = 0x6D66_0001
+"""The advisory lock of a PostgreSQL's database under which entries are added; any number that nobody else takes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -26,8 +29,11 @@ class Entry:
 def write(connection: Connection, kind: str, facts: Mapping[str, Any]) -> int:
     """Add an entry in the caller's transaction, so that it is kept if and only if the act is. Returns its id.
 
-    Facts are plain JSON values.
+    Facts are plain JSON values. Ids are in the order of the commits: whoever has read up to one has missed nothing, so
+    where transactions run at once, they take their turns from here to their ends.
     """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_TURN})")
     added = insert(journal).values(at=now(), kind=kind, facts=dict(facts)).returning(journal.c.id)
     return int(connection.execute(added).scalar_one())
 

@@ -1,4 +1,4 @@
-"""A thread that does the work of a loop, one piece after the other, in the order in which it was given.
+"""Threads that do the work of a loop: each takes the next piece, in the order in which they were given.
 
 What asyncio has for that makes a future with a lock for each piece, and wakes the loop for each; here results that are
 ready together are told together.
@@ -47,34 +47,40 @@ class _Piece:
 
 
 class Worker:
-    """Belongs to the loop that gives it something. Its thread ends with it, and with the interpreter, when all that was
+    """Belongs to the loop that gives it something. Its threads end with it, and with the interpreter, when all that was
     given is done."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, threads: int = 1) -> None:
         self._given: SimpleQueue[_Piece | Callable[[], object] | None] = SimpleQueue()
-        self._thread = threading.Thread(target=_work, args=(self._given, _Results()), name=name, daemon=True)
-        self._thread.start()
+        what = (self._given, _Results())
+        self._threads = [threading.Thread(target=_work, args=what, name=name, daemon=True) for _ in range(threads)]
+        for thread in self._threads:
+            thread.start()
         _all.add(self)
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Have it done in the thread. Whoever is cancelled does not stop what has begun; the rest is dropped."""
+        """Have it done in a thread. Whoever is cancelled does not stop what has begun; the rest is dropped."""
         piece = _Piece(work, asyncio.get_running_loop().create_future())
         self._given.put(piece)
         result: T = await piece.future
         return result
 
     def end_with(self, last: Callable[[], object]) -> None:
-        """Do what was given, then this; give nothing any more."""
-        self._given.put(last)
-        self._given.put(None)
+        """Do what was given, then this in each thread, as its last; give nothing any more."""
+        self._put_for_each(last)
 
     def join(self) -> None:
         """Wait until all is done. May block for long."""
-        self._given.put(None)
-        self._thread.join()
+        self._put_for_each(None)
+        for thread in self._threads:
+            thread.join()
 
     def __del__(self) -> None:
-        self._given.put(None)
+        self._put_for_each(None)
+
+    def _put_for_each(self, last: Callable[[], object] | None) -> None:
+        for _ in self._threads:
+            self._given.put(last)
 
 
 _all: weakref.WeakSet[Worker] = weakref.WeakSet()
@@ -87,18 +93,18 @@ def _join_all() -> None:
 
 
 def _work(given: SimpleQueue[Any], results: _Results) -> None:
-    """What the thread does. It knows no Worker, which could not go otherwise."""
-    while (piece := given.get()) is not None:
-        if not isinstance(piece, _Piece):
-            piece()
-        elif not piece.future.cancelled():
+    """What a thread does. It knows no Worker, which could not go otherwise."""
+    while isinstance(piece := given.get(), _Piece):
+        if not piece.future.cancelled():
             piece.run()
             results.add(piece)
         del piece
+    if piece is not None:
+        piece()
 
 
 class _Results:
-    """What was done, on its way from the thread to the loop."""
+    """What was done, on its way from the threads to the loop."""
 
     def __init__(self) -> None:
         self._ready: deque[_Piece] = deque()

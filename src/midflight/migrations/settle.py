@@ -63,7 +63,7 @@ class _Writing:
             self.deriver.table.write(self.connection, wanted)
         except StatementError as wrong:
             return dict.fromkeys((key for key, _ in wanted), Failed(f"the new form was refused: {wrong.orig}"))
-        except InvalidValue as wrong:
+        except (InvalidValue, TypeError) as wrong:  # a TypeError: the driver makes no JSON of it
             return dict.fromkeys((key for key, _ in wanted), Failed(f"the new form was refused: {wrong}"))
         return self._read_again(wanted)
 

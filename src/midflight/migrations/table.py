@@ -39,6 +39,7 @@ from sqlalchemy.engine.interfaces import ReflectedColumn
 from sqlalchemy.exc import DBAPIError, NoSuchTableError
 from sqlalchemy.types import NullType
 
+from midflight.db.engine import reason_of
 from midflight.errors import ProjectError
 from midflight.migrations.content import storable, writable
 from midflight.migrations.keys import Key
@@ -95,7 +96,7 @@ class WalkedTable:
             with connection.begin_nested():
                 connection.execute(self._select().where(_condition(todo)).limit(0))
         except DBAPIError as wrong:
-            raise self._mistake(f"its todo ({todo}) or its proof ({self._proof}): {wrong.orig}") from None
+            raise self._mistake(f"its todo ({todo}) or its proof ({self._proof}): {reason_of(wrong)}") from None
 
     def page(
         self, connection: Connection, after: Key | None, limit: int, *,

@@ -18,7 +18,7 @@ from compute.project import project
 from compute.states import TaskState
 from midflight import Context, NotDelivered
 from midflight.db.engine import Database
-from midflight.db.schema import SchemaRunner
+from midflight.db.schema.runner import SchemaRunner
 
 
 @dataclass

@@ -126,9 +126,10 @@ def _find(connection: Connection, uuid: UUID) -> Found:
 
 
 def _insert(connection: Connection, uuid: UUID, values: dict[str, Any], groups: Iterable[int]) -> int:
-    flavor = values.pop("flavor")
-    id = rows.add(connection, instances, WHAT, str(uuid), values)
-    spread.scatter(connection, str(uuid), flavor)
+    of_row, flavor = _parted(values)
+    id = rows.add(connection, instances, WHAT, str(uuid), of_row)
+    if flavor is not None:
+        spread.scatter(connection, str(uuid), flavor)
     for group in groups:
         connection.execute(insert(security_group_instances).values(security_group_id=group, instance_uuid=str(uuid)))
     return id
@@ -136,10 +137,15 @@ def _insert(connection: Connection, uuid: UUID, values: dict[str, Any], groups: 
 
 def _update(connection: Connection, uuid: UUID, changes: dict[str, Any], expect: Mapping[str, str | None]) -> None:
     _check(connection, uuid, expect)
-    flavor = changes.pop("flavor", None)
-    connection.execute(update(instances).filter_by(uuid=str(uuid)).values(columns(changes)))
+    of_row, flavor = _parted(changes)
+    connection.execute(update(instances).filter_by(uuid=str(uuid)).values(columns(of_row)))
     if flavor is not None:
         spread.scatter(connection, str(uuid), flavor)
+
+
+def _parted(values: Mapping[str, Any]) -> tuple[dict[str, Any], Flavor | None]:
+    """What goes into the row as it is, and the flavor. What was given stays whole: a transaction may be run again."""
+    return {name: value for name, value in values.items() if name != "flavor"}, values.get("flavor")
 
 
 def _delete(connection: Connection, uuid: UUID, expect: Mapping[str, str | None]) -> None:

@@ -159,8 +159,8 @@ def _find(connection: Connection, uuid: UUID, context: Context) -> Found:
 
 
 def _insert(connection: Connection, uuid: UUID, values: dict[str, Any], groups: Iterable[int], context: Context) -> int:
-    flavor = values.pop("flavor")
-    id = rows.add(connection, instances, WHAT, str(uuid), values)
+    of_row, flavor = _parted(values)
+    id = rows.add(connection, instances, WHAT, str(uuid), of_row)
     _keep(connection, id, uuid, flavor, _form(context))
     for group in groups:
         connection.execute(insert(security_group_instances).values(security_group_id=group, instance_uuid=str(uuid)))
@@ -171,9 +171,14 @@ def _update(
     connection: Connection, uuid: UUID, changes: dict[str, Any], expect: Mapping[str, str | None], context: Context
 ) -> None:
     id = _check(connection, uuid, expect)["id"]
-    flavor = changes.pop("flavor", None)
-    connection.execute(update(instances).filter_by(uuid=str(uuid)).values(columns(changes)))
+    of_row, flavor = _parted(changes)
+    connection.execute(update(instances).filter_by(uuid=str(uuid)).values(columns(of_row)))
     _keep(connection, id, uuid, flavor, _form(context))
+
+
+def _parted(values: Mapping[str, Any]) -> tuple[dict[str, Any], Flavor | None]:
+    """What goes into the row as it is, and the flavor. What was given stays whole: a transaction may be run again."""
+    return {name: value for name, value in values.items() if name != "flavor"}, values.get("flavor")
 
 
 def _keep(connection: Connection, id: int, uuid: UUID, flavor: Flavor | None, form: Form) -> None:

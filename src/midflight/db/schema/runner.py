@@ -22,14 +22,14 @@ from sqlalchemy.exc import DBAPIError
 from midflight.config import public_url
 from midflight.db import catalogue, forms, journal, sqlite, tables
 from midflight.db.clock import now
-from midflight.db.engine import parse, transaction
-from midflight.db.revision_files import RevisionFiles
-from midflight.db.schema_lock import schema_lock
+from midflight.db.engine import create, is_postgresql, parse, reason_of, transaction, translated
+from midflight.db.schema.files import RevisionFiles
+from midflight.db.schema.lock import schema_lock
 from midflight.errors import MidflightError, NoDatabaseUrl, SchemaBroken, SchemaTooNew
 
 T = TypeVar("T")
 
-_OWN_REVISIONS = Path(__file__).parent / "revisions"
+_OWN_REVISIONS = Path(__file__).parent.parent / "revisions"
 
 
 @dataclass(frozen=True)
@@ -70,12 +70,11 @@ class SchemaRunner:
 
     def __init__(self, url: str, schema: Path | None, tables: MetaData | None, release: str) -> None:
         self._url = parse(url)
-        file = sqlite.file_of(self._url)
-        if file is None:
+        self._file = None if is_postgresql(self._url) else sqlite.file_of(self._url)
+        if self._file is None and not is_postgresql(self._url):
             raise NoDatabaseUrl(
                 url=public_url(url), reason="a schema in memory is seen by nobody else; expected sqlite:///PATH"
             )
-        self._file = file
         self._release = release
         self._tables = tables or MetaData()
         self._lines = [_own_line()] + ([_project_line(schema, self._tables)] if schema else [])
@@ -90,12 +89,12 @@ class SchemaRunner:
         while another process expands, SchemaTooNew if the schema has revisions that this code does not know, and
         SchemaBroken for a revision that fails, removes something, or leaves something out that the tables promise.
         """
-        with _disposed(sqlite.create(self._url)) as engine:
-            with transaction(engine, writes=False) as connection:
+        with _disposed(create(self._url)) as engine, translated(engine), engine.connect() as connection:
+            with _transaction(connection, writes=False):
                 catalogue.things(connection)
-            with schema_lock(self._file):
-                applied = [revision for line in self._lines for revision in self._follow(engine, line)]
-                with transaction(engine, writes=True) as connection:
+            with schema_lock(connection):
+                applied = [revision for line in self._lines for revision in self._follow(connection, line)]
+                with _transaction(connection, writes=True):
                     self._record(connection, applied, forms.ensure(connection, data_migrations))
         return applied
 
@@ -108,9 +107,9 @@ class SchemaRunner:
         return self._look(lambda connection: catalogue.missing(connection, tables.metadata, self._tables))
 
     def _look(self, work: Callable[[Connection], T]) -> T:
-        nothing_yet = self._file.parent.is_dir() and not self._file.exists()
+        nothing_yet = self._file is not None and self._file.parent.is_dir() and not self._file.exists()
         url = make_url("sqlite://") if nothing_yet else self._url
-        with _disposed(sqlite.create(url)) as engine, transaction(engine, writes=False) as connection:
+        with _disposed(create(url)) as engine, transaction(engine, writes=False) as connection:
             return work(connection)
 
     def _status(self, connection: Connection) -> SchemaStatus:
@@ -137,8 +136,8 @@ class SchemaRunner:
             missing=tuple(catalogue.missing(connection, tables.metadata, self._tables)),
         )
 
-    def _follow(self, engine: Engine, line: _Line) -> list[str]:
-        with transaction(engine, writes=False) as connection:
+    def _follow(self, connection: Connection, line: _Line) -> list[str]:
+        with _transaction(connection, writes=False):
             heads = _heads(connection, line)
             if unknown := line.files.unknown(heads):
                 raise SchemaTooNew(revision=", ".join(unknown), release=self._release)
@@ -146,16 +145,16 @@ class SchemaRunner:
             if not pending:
                 _refuse_missing(connection, line, ", ".join(heads) or "none")
         for script in pending:
-            self._apply(engine, line, script, last=script is pending[-1])
+            self._apply(connection, line, script, last=script is pending[-1])
         return [script.revision for script in pending]
 
-    def _apply(self, engine: Engine, line: _Line, script: Script, *, last: bool) -> None:
+    def _apply(self, connection: Connection, line: _Line, script: Script, *, last: bool) -> None:
         name = f"{script.revision} ({Path(script.path).name})"
         try:
-            with transaction(engine, writes=True) as connection:
+            with _transaction(connection, writes=True):
                 before = catalogue.things(connection)
-                _refuse_copies(connection, name)
-                _run(connection, line, script)
+                with _refuse_copies(connection, name):
+                    _run(connection, line, script)
                 _refuse_losses(before, catalogue.things(connection), name)
                 if last:
                     _refuse_missing(connection, line, name)
@@ -165,7 +164,7 @@ class SchemaRunner:
             raise
         except DBAPIError as wrong:
             raise SchemaBroken(
-                revision=name, reason=f"{wrong.orig}, in: {' '.join(str(wrong.statement).split())}"
+                revision=name, reason=f"{reason_of(wrong)}, in: {' '.join(str(wrong.statement).split())}"
             ) from wrong
         except Exception as wrong:
             raise SchemaBroken(revision=name, reason=f"{type(wrong).__name__}: {wrong}") from wrong
@@ -193,6 +192,14 @@ def _disposed(engine: Engine) -> Iterator[Engine]:
         yield engine
     finally:
         engine.dispose()
+
+
+@contextmanager
+def _transaction(connection: Connection, *, writes: bool) -> Iterator[None]:
+    """One transaction of the session that changes the schema: alone by its lock, it sees what others commit."""
+    connection.execution_options(writes=writes, isolation="READ COMMITTED")
+    with translated(connection.engine), connection.begin():
+        yield
 
 
 def _context(connection: Connection, line: _Line, **options: Any) -> MigrationContext:
@@ -236,7 +243,8 @@ def _refuse_losses(before: set[str], after: set[str], revision: str) -> None:
         raise SchemaBroken(revision=revision, reason=reason)
 
 
-def _refuse_copies(connection: Connection, revision: str) -> None:
+@contextmanager
+def _refuse_copies(connection: Connection, revision: str) -> Iterator[None]:
     """A copy of a table is neither quick nor safe under the services that go on writing to it."""
 
     def look(connection: Connection, cursor: Any, statement: str, *rest: Any) -> None:
@@ -244,3 +252,7 @@ def _refuse_copies(connection: Connection, revision: str) -> None:
             raise SchemaBroken(revision=revision, reason="it copies a whole table; an expand revision only adds to it")
 
     event.listen(connection, "before_cursor_execute", look)
+    try:
+        yield
+    finally:
+        event.remove(connection, "before_cursor_execute", look)

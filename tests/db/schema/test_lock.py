@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from midflight.db.clock import now
-from midflight.db.schema_lock import schema_lock
+from midflight.db.schema.lock import file_lock
 from midflight.errors import SchemaBusy
 
 
 def refusal(path: Path) -> str:
-    with pytest.raises(SchemaBusy) as busy, schema_lock(path):
+    with pytest.raises(SchemaBusy) as busy, file_lock(path):
         raise AssertionError("two owners")
     return str(busy.value)
 
@@ -25,13 +25,13 @@ def test_one_owner(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
 
     def fail() -> None:
-        with schema_lock(path):
+        with file_lock(path):
             assert "for 0 s. Try again when it is done." in refusal(path)
             raise KeyError
 
     with pytest.raises(KeyError):
         fail()
-    with schema_lock(path):
+    with file_lock(path):
         pass
 
 
@@ -39,7 +39,7 @@ def test_one_owner(tmp_path: Path) -> None:
 def test_age(tmp_path: Path, seconds: int, words: str) -> None:
     """Who waits is told since when, in words that fit."""
     path = tmp_path / "x.db"
-    with schema_lock(path):
+    with file_lock(path):
         owner = {"pid": 77, "host": "db1", "since": (now() - timedelta(seconds=seconds)).isoformat()}
         Path(f"{path}.schema-lock").write_text(json.dumps(owner))
         assert (
@@ -51,7 +51,7 @@ def test_an_owner_that_goes_while_it_is_looked_for(tmp_path: Path) -> None:
     """Who finds no signature tries once more before it speaks of an owner that nobody knows."""
     path = tmp_path / "x.db"
     with ExitStack() as owner, ThreadPoolExecutor() as others:
-        owner.enter_context(schema_lock(path))
+        owner.enter_context(file_lock(path))
         Path(f"{path}.schema-lock").write_text("")
         second = others.submit(_own, path)
         time.sleep(0.2)
@@ -60,14 +60,14 @@ def test_an_owner_that_goes_while_it_is_looked_for(tmp_path: Path) -> None:
 
 
 def _own(path: Path) -> str:
-    with schema_lock(path):
+    with file_lock(path):
         return "owned"
 
 
 def test_a_change_that_fails_leaves_no_signature(tmp_path: Path) -> None:
     """Who comes next is not told of an owner that is no more."""
     path = tmp_path / "x.db"
-    with pytest.raises(KeyError), schema_lock(path):
+    with pytest.raises(KeyError), file_lock(path):
         raise KeyError
     assert Path(f"{path}.schema-lock").read_text() == ""
 
@@ -75,6 +75,6 @@ def test_a_change_that_fails_leaves_no_signature(tmp_path: Path) -> None:
 def test_unsigned(tmp_path: Path) -> None:
     """An owner that has not signed yet is an owner all the same."""
     path = tmp_path / "x.db"
-    with schema_lock(path):
+    with file_lock(path):
         Path(f"{path}.schema-lock").write_text("")
         assert "a process that has not signed" in refusal(path)

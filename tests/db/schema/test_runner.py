@@ -10,12 +10,12 @@ import time
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Column, MetaData, String, Table, make_url
+from sqlalchemy import Column, MetaData, String, Table
 
 from midflight.db import catalogue, forms, journal, sqlite, tables
-from midflight.db.engine import Database, transaction
+from midflight.db.engine import Database, create, parse, transaction
 from midflight.db.forms import Form
-from midflight.db.schema import SchemaRunner
+from midflight.db.schema.runner import SchemaRunner
 from midflight.errors import (
     DatabaseBusy,
     DatabaseUnreachable,
@@ -24,12 +24,14 @@ from midflight.errors import (
     SchemaBusy,
     SchemaTooNew,
 )
-from tests.db.schemas import add, juno_schema, juno_tables, kilo_schema, kilo_tables
+from tests.db.schema.folders import add, juno_schema, juno_tables, kilo_schema, kilo_tables
+from tests.engines import ON_SQLITE
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/fleet.db"
+def url(database_url: str) -> str:
+    """On each engine."""
+    return database_url
 
 
 @pytest.fixture
@@ -48,7 +50,7 @@ def kilo(url: str, folder: Path) -> SchemaRunner:
 
 
 def look(url: str) -> set[str]:
-    engine = sqlite.create(make_url(url))
+    engine = create(parse(url))
     with transaction(engine, writes=False) as connection:
         found = catalogue.things(connection)
     engine.dispose()
@@ -56,7 +58,7 @@ def look(url: str) -> set[str]:
 
 
 def entries(url: str, kind: str) -> list[dict[str, object]]:
-    engine = sqlite.create(make_url(url))
+    engine = create(parse(url))
     with transaction(engine, writes=False) as connection:
         found = [entry.facts for entry in journal.read(connection, kind=kind)]
     engine.dispose()
@@ -120,7 +122,7 @@ def test_own_revisions_keep_their_promise(url: str) -> None:
     runner = SchemaRunner(url, None, None, "unreleased")
     assert runner.expand() == ["mf0001"]
     made = MetaData()
-    engine = sqlite.create(make_url(url))
+    engine = create(parse(url))
     with transaction(engine, writes=False) as connection:
         made.reflect(connection)
     engine.dispose()
@@ -154,16 +156,14 @@ def test_failing_statement(url: str, folder: Path) -> None:
         "0001",
         'op.create_table("half", sa.Column("id", sa.Integer))\n    op.execute("INSERT INTO nowhere VALUES (1)")',
     )
-    with pytest.raises(
-        SchemaBroken, match=r"promised: no such table: nowhere, in: INSERT INTO nowhere VALUES \(1\)\. N"
-    ):
+    with pytest.raises(SchemaBroken, match=r"promised: .*nowhere.*, in: INSERT INTO nowhere VALUES \(1\)\. Nothing"):
         SchemaRunner(url, folder, juno_tables(), "kilo").expand()
 
 
 EXPAND = """
 import sys
 from pathlib import Path
-from midflight.db.schema import SchemaRunner
+from midflight.db.schema.runner import SchemaRunner
 print(SchemaRunner(sys.argv[1], Path(sys.argv[2]), None, "kilo").expand())
 """
 
@@ -210,6 +210,7 @@ def wait_for(path: Path) -> None:
         time.sleep(0.01)
 
 
+@ON_SQLITE
 def test_busy_database(url: str, juno: SchemaRunner, kilo: SchemaRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     """A service that keeps the database locked is named as the reason; the same command works afterwards."""
     juno.expand()
@@ -277,10 +278,6 @@ def test_no_revision_at_all(url: str, juno: SchemaRunner, tmp_path: Path) -> Non
         ('op.drop_column("instances", "host")', "it removed column instances.host; an expand revision only adds"),
         ('op.drop_table("flavors")', "it removed column flavors.id, table flavors"),
         ('op.rename_table("flavors", "kinds")', "it removed column flavors.id, table flavors"),
-        (
-            'with op.batch_alter_table("instances") as batch: batch.alter_column("host", nullable=False)',
-            "it copies a whole table",
-        ),
     ],
 )
 def test_not_additive(url: str, folder: Path, upgrade: str, reason: str) -> None:
@@ -291,6 +288,16 @@ def test_not_additive(url: str, folder: Path, upgrade: str, reason: str) -> None
         SchemaRunner(url, folder, None, "kilo").expand()
     assert reason in str(broken.value)
     assert before <= look(url) >= {"table flavors", "column instances.host"}
+
+
+@ON_SQLITE
+def test_a_copy_of_a_table(url: str, folder: Path) -> None:
+    """What SQLite cannot change in place, a revision must not copy under the services that write to it."""
+    upgrade = 'with op.batch_alter_table("instances") as batch: batch.alter_column("host", nullable=False)'
+    add(juno_schema(folder) / "expand", "0002", "0001", upgrade)
+    with pytest.raises(SchemaBroken, match="it copies a whole table"):
+        SchemaRunner(url, folder, None, "kilo").expand()
+    assert look(url) >= {"table flavors", "column instances.host"}
 
 
 def test_expression_index(url: str, folder: Path) -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from midflight.db.revision_files import RevisionFiles
+from midflight.db.schema.files import RevisionFiles
 from midflight.errors import ProjectError
-from tests.db.schemas import add, juno_schema, kilo_schema
+from tests.db.schema.folders import add, juno_schema, kilo_schema
 
 
 def test_order(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""The schema: its revisions, and who applies them. Nothing here is imported by what reads and writes rows."""

@@ -1,0 +1,139 @@
+"""A PostgreSQL of the tests' own, in a folder of its own: Debian's postgresql-15 as a child process.
+
+It listens on a socket in its folder only. As root, its processes run as the user postgres, as they refuse to be root.
+Every test gets a database of its own, copied from an empty one.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Self
+
+import psycopg
+
+PROGRAMS = Path("/usr/lib/postgresql/15/bin")
+"""Where Debian keeps them; they are not on the PATH."""
+
+SETTINGS = {
+    "listen_addresses": "",
+    "fsync": "off",  # nothing here outlives the tests
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_connections": "100",
+    "shared_buffers": "32MB",
+    "max_parallel_maintenance_workers": "0",
+}
+
+START_SECONDS = 30.0
+
+
+class Postgres:
+    """A cluster. After ``stop`` or ``kill`` it starts again with the same store; ``settings`` are the server's own."""
+
+    def __init__(self, **settings: str) -> None:
+        self._settings = SETTINGS | settings
+        # A socket's path has at most 107 characters, which a test's own folder may exceed.
+        self._directory = Path(tempfile.mkdtemp(prefix="mf-pg-"))
+        self._account = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
+        if self._account is not None:
+            os.chown(self._directory, self._account.pw_uid, self._account.pw_gid)
+        self._numbers = itertools.count()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Self:
+        """Start, and wait until it takes connections. Does nothing where it runs already."""
+        if not self._data.exists():
+            self._run("initdb", "-D", self._data, "-U", "mf", "--auth=trust", "--encoding=UTF8", "--no-locale", "-N")
+        if self._process is None:
+            settings = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
+            sockets = ("-c", f"unix_socket_directories={self._directory}")
+            with self._log.open("ab") as log:
+                command = [*_until_we_die(), PROGRAMS / "postgres", "-D", self._data, *sockets, *settings]
+                self._process = subprocess.Popen(
+                    command, stdout=log, stderr=log, start_new_session=True, **self._as_its_user()
+                )
+            self._wait_until_ready(self._process)
+        return self
+
+    def stop(self) -> None:
+        """End all sessions, and stop. Does nothing where it does not run."""
+        self._end(signal.SIGINT)
+
+    def kill(self) -> None:
+        """Make an end of it at once: it recovers when it starts again."""
+        self._end(signal.SIGQUIT)
+
+    def remove(self) -> None:
+        """Stop, and leave nothing behind."""
+        self.stop()
+        shutil.rmtree(self._directory)
+
+    def create(self) -> str:
+        """A new, empty database; returns its URL."""
+        name = f"test_{next(self._numbers)}"
+        with self.connect("postgres") as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+        return self.url(name)
+
+    def drop(self, url: str) -> None:
+        """Drop a database that ``create`` made, whoever is connected to it."""
+        name = url.partition("?")[0].rpartition("/")[2]
+        with self.connect("postgres") as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def url(self, database: str) -> str:
+        """``postgresql://mf@/DATABASE?host=FOLDER``."""
+        return f"postgresql://mf@/{database}?host={self._directory}"
+
+    def connect(self, database: str) -> psycopg.Connection[Any]:
+        """A connection whose every statement is a transaction; to be closed by ``with``."""
+        return psycopg.connect(self.url(database), autocommit=True)
+
+    @property
+    def _data(self) -> Path:
+        return self._directory / "data"
+
+    @property
+    def _log(self) -> Path:
+        return self._directory / "log"
+
+    def _as_its_user(self) -> dict[str, Any]:
+        environment = {**os.environ, "LC_ALL": "C", "HOME": str(self._directory)}
+        here: dict[str, Any] = {"cwd": self._directory, "env": environment}
+        if self._account is not None:
+            here |= {"user": self._account.pw_uid, "group": self._account.pw_gid, "extra_groups": []}
+        return here
+
+    def _run(self, program: str, *arguments: str | Path) -> None:
+        command = [PROGRAMS / program, *arguments]
+        subprocess.run(command, check=True, capture_output=True, **self._as_its_user())
+
+    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
+        patience = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                self.connect("postgres").close()
+                return
+            except psycopg.OperationalError:
+                if process.poll() is not None or time.monotonic() > patience:
+                    raise RuntimeError(self._log.read_text()[-2000:]) from None
+                time.sleep(0.02)
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(START_SECONDS)
+            self._process = None
+
+
+def _until_we_die() -> list[str]:
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "INT"] if setpriv else []
