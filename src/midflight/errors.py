@@ -272,7 +272,7 @@ class MalformedMessage(RpcError, ValueError):
 
 
 class MessageTooLarge(RpcError, ValueError):
-    """{what} is {size} bytes; the broker takes {limit}. Send less at once, page by page."""
+    """{what} is {size} bytes; at most {limit} can be sent. Send less at once, page by page."""
 
     what: str
     size: int

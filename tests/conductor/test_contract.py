@@ -26,8 +26,10 @@ def test_a_project_knows_which_names_are_ours() -> None:
 def test_the_oldest_member_can_be_told() -> None:
     """The words of hello and of views stay at 1.0, so that members of every release understand them; what conductors
     have learnt since is beside them."""
-    assert {str(FRAMEWORK[name]) for name in ("member", "Member", "FleetView")} == {"1.0"}
-    endpoints = contract_of(juno.project()).interfaces["conductor"].endpoints
+    assert {str(FRAMEWORK[name]) for name in ("Member", "FleetView")} == {"1.0"}
+    interfaces = contract_of(juno.project()).interfaces
+    assert {str(spec.since) for spec in interfaces["member"].endpoints.values()} == {"1.0"}
+    endpoints = interfaces["conductor"].endpoints
     assert {str(endpoints[name].since) for name in ("hello", "beat", "leave")} == {"1.0"}
     assert {name for name, spec in endpoints.items() if str(spec.since) != "1.0"} == {"versions_at_rest", "note_parked"}
 

@@ -11,7 +11,6 @@ import pytest
 from midflight.context import Context
 from midflight.errors import (
     InvalidValue,
-    MessageTooLarge,
     NotDelivered,
     PinnedOut,
     ProjectError,
@@ -197,26 +196,6 @@ async def test_a_call_for_which_no_time_is_left_is_not_sent(fleet: Fleet) -> Non
     with pytest.raises(NotDelivered, match="its deadline had passed before it was sent"):
         await COMPUTE.call(juno.ComputeAPI.echo, late, "x")
     assert api.transport.calls == []
-
-
-async def test_a_request_that_is_too_large_is_refused_at_the_sender(fleet: Fleet) -> None:
-    """Nothing is sent of a call, cast or fanout that the broker would not take."""
-    api = await fleet.member(juno, "a1")
-    huge = "x" * 2_000_000
-    for send in (COMPUTE.call, COMPUTE.cast, COMPUTE.fanout):
-        with pytest.raises(MessageTooLarge, match=r"compute\.echo is 200\d\d\d\d bytes; the broker takes 1040384\."):
-            await send(juno.ComputeAPI.echo, api.context, huge)
-    assert (api.transport.calls, api.transport.told) == ([], [])
-
-
-async def test_an_answer_that_is_too_large_is_an_error_and_no_silence(fleet: Fleet) -> None:
-    """The caller is told the size of the answer and the limit."""
-    await fleet.juno("h1")
-    api = await fleet.member(juno, "a1")
-    with pytest.raises(
-        MessageTooLarge, match=r"the answer of compute\.echo is 20\d+ bytes; the broker takes 1040384\."
-    ):
-        await COMPUTE.call(juno.ComputeAPI.echo, api.context, "a lot" * 20)
 
 
 async def test_arguments_are_coerced_and_refused_at_the_sender(fleet: Fleet) -> None:

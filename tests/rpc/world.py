@@ -52,7 +52,7 @@ class Watched:
         self.calls: list[bytes] = []
         self.told: list[bytes] = []
         self.failing: list[Exception] = []
-        self.max_body = transport.max_body
+        self.max_body, self.max_whole = transport.max_body, transport.max_whole
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)

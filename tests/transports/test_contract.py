@@ -387,18 +387,19 @@ async def test_too_large(fleet: Fleet[Transport]) -> None:
     """The largest body passes every way; one byte more is refused before it is sent, with its size and the limit."""
     agent, caller = Recorder(), await fleet.join()
     await agent.listen(await fleet.join(), "compute", "host1")
-    largest = b"x" * caller.max_body
+    largest, all_take = b"x" * caller.max_whole, b"x" * caller.max_body
     assert caller.max_body > 1_000_000
+    assert caller.max_whole > 15 * caller.max_body - 100_000
     assert await caller.call(HOST1, largest[:-4], timeout=10) == b"one:" + largest[:-4]
     await caller.cast(HOST1, largest, "cast-1")
-    await caller.fanout("compute", largest)
-    await eventually(lambda: agent.bodies == [largest] and agent.fanouts == [largest])
+    await caller.fanout("compute", all_take)
+    await eventually(lambda: agent.bodies == [largest] and agent.fanouts == [all_take])
     with pytest.raises(MessageTooLarge, match=f"^call to compute@host1 is {len(largest) + 1} bytes"):
         await caller.call(HOST1, largest + b"x", timeout=10)
     with pytest.raises(MessageTooLarge, match="^cast to compute@host1 is"):
         await caller.cast(HOST1, largest + b"x", "cast-2")
     with pytest.raises(MessageTooLarge, match="^fanout to compute is"):
-        await caller.fanout("compute", largest + b"x")
+        await caller.fanout("compute", all_take + b"x")
     assert (len(agent.calls), len(agent.casts), len(agent.fanouts)) == (1, 1, 1)
 
 
@@ -407,8 +408,88 @@ async def test_too_large_an_answer(fleet: Fleet[Transport]) -> None:
     agent, caller = Recorder(), await fleet.join()
     await agent.listen(await fleet.join(), "compute", "host1")
     with pytest.raises(NoAnswer):
-        await caller.call(HOST1, b"x" * caller.max_body, timeout=0.5)
+        await caller.call(HOST1, b"x" * caller.max_whole, timeout=2)
     assert await caller.call(HOST1, b"small", timeout=5) == b"one:small"
+
+
+def different(number: int, size: int) -> bytes:
+    """A body that differs from others, and of which no part looks like another."""
+    return b"".join(b"%d.%d," % (number, at) for at in range(size // 6))[:size]
+
+
+async def test_large_bodies_side_by_side(fleet: Fleet[Transport]) -> None:
+    """Large calls and casts to a topic and its hosts, between small ones: each body and each answer arrives whole, and
+    each call and cast is run once, by one listener."""
+    workers, caller = [Recorder("one"), Recorder("two")], await fleet.join()
+    for number, worker in enumerate(workers, 1):
+        await worker.listen(await fleet.join(), "compute", f"host{number}")
+    large = [different(number, 2_500_000 + number) for number in range(4)]
+    small = [different(number, 1_000) for number in range(20)]
+
+    async def call(address: Address, body: bytes) -> None:
+        assert (await caller.call(address, body, timeout=30)).partition(b":")[2] == body
+
+    calls = [call(COMPUTE if number % 2 else HOST1, body) for number, body in enumerate([*large, *small])]
+    casts = [caller.cast(COMPUTE if n % 2 else HOST2, body, f"cast-{n}") for n, body in enumerate([*large, *small])]
+    await asyncio.gather(*calls, *casts)
+    await eventually(lambda: sum(len(worker.casts) for worker in workers) == 24, patience=30)
+    assert Counter(workers[0].bodies + workers[1].bodies) == Counter([*large, *small])
+    assert Counter(workers[0].calls + workers[1].calls) == Counter([*large, *small])
+
+
+async def test_a_large_call_to_nobody(fleet: Fleet[Transport]) -> None:
+    """It fails as fast as a small one, and is certainly not executed."""
+    caller = await fleet.join()
+    with pytest.raises(NobodyListens):
+        await caller.call(HOST1, b"x" * 3_000_000, timeout=3600)
+
+
+async def test_a_large_cast_outlives_its_sender_and_its_first_receiver(fleet: Fleet[Transport]) -> None:
+    """Its parts are acknowledged as one, after it has run: they come again, whole, when its receiver is killed."""
+    body = different(1, 3_000_000)
+    sender, doomed = await fleet.join(), await fleet.join()
+    await sender.cast(HOST1, body, "cast-1")
+    await sender.close()
+    agent, next_agent = Gated(), Recorder()
+    await agent.listen(doomed, "compute", "host1")
+    await eventually(lambda: agent.running == 1)
+    await doomed.close()
+    await next_agent.listen(await fleet.join(), "compute", "host1")
+    await eventually(lambda: len(next_agent.casts) == 1)
+    assert next_agent.casts == [CastDelivery(body, "cast-1", attempt=2)]
+
+
+async def test_a_large_message_can_be_parked(fleet: Fleet[Transport]) -> None:
+    """It is found and listed whole, comes again when it is replayed though it came and was acknowledged before, and
+    its facts are kept; and it can be discarded."""
+    agent, sender, member = Recorder(), await fleet.join(), await fleet.join()
+    await agent.listen(member, "compute", "host1")
+    body = different(1, 3_000_000)
+    await sender.cast(HOST1, body, "cast-1")
+    await eventually(lambda: len(agent.casts) == 1)
+    message = ParkedMessage(HOST1, body, "cast-1", {"reason": "new"})
+    await member.park(message)
+    assert await sender.find_parked("cast-1") == message
+    await sender.replay(message, "again")
+    await eventually(lambda: len(agent.casts) == 2)
+    assert agent.casts == [CastDelivery(body, "cast-1", 1), CastDelivery(body, "cast-1", 1, replayed=True)]
+    assert await member.parked() == [message]
+    assert await sender.discard("cast-1")
+    assert await member.parked() == []
+
+
+async def test_drain_finishes_large_calls(fleet: Fleet[Transport]) -> None:
+    """A listener that is drained hands out the whole of the large answers that it has in hand."""
+    agent, caller = Gated(), await fleet.join()
+    listener = await agent.listen(await fleet.join(), "compute", "host1")
+    bodies = [different(number, 5_000_000) for number in range(2)]
+    calls = [asyncio.create_task(caller.call(HOST1, body, timeout=20)) for body in bodies]
+    await eventually(lambda: agent.running == 2)
+    draining = asyncio.create_task(listener.drain(timeout=20))
+    await asyncio.sleep(0.1)
+    agent.gate.set()
+    await draining
+    assert await asyncio.gather(*calls) == [b"gated:" + body for body in bodies]
 
 
 async def test_parked(fleet: Fleet[Transport]) -> None:
@@ -473,7 +554,7 @@ async def test_close_is_harmless(fleet: Fleet[Transport], member: Callable[..., 
 async def test_parked_facts_never_make_a_message_too_large(fleet: Fleet[Transport]) -> None:
     """The largest message can be parked with facts of any length; they may be cut, but are there."""
     member = await fleet.join()
-    message = ParkedMessage(HOST1, b"x" * member.max_body, "cast-1", {"error": "…" * 100_000, "sender": "api"})
+    message = ParkedMessage(HOST1, b"x" * member.max_whole, "cast-1", {"error": "…" * 100_000, "sender": "api"})
     await member.park(message)
     [kept] = await member.parked()
     assert (kept.body, kept.facts["sender"]) == (message.body, "api")

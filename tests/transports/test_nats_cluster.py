@@ -79,18 +79,17 @@ async def leader_of(three: Cluster, member: NatsTransport) -> NatsServer:
     return three.servers[int(name[1:])]
 
 
-async def copies(member: NatsTransport) -> tuple[int, int]:
-    """How often casts and parked messages are kept."""
+async def copies(member: NatsTransport) -> tuple[int, ...]:
+    """How often casts, parked messages and large bodies are kept."""
     streams = [await stream(member, name) for name in member._subjects.of_streams()]
-    casts, parked = (info["config"]["num_replicas"] for info in streams)
-    return casts, parked
+    return tuple(info["config"]["num_replicas"] for info in streams)
 
 
 async def test_everything_is_kept_three_times(fleet: Fleet[NatsTransport]) -> None:
-    """Where the URL names three servers, casts, parked messages and what is known of their receivers are on each."""
+    """Where the URL names three servers, all streams, and what is known of the receivers of casts, are on each."""
     member = await fleet.join()
     await Recorder().listen(member, "compute", "host1")
-    assert await copies(member) == (3, 3)
+    assert await copies(member) == (3, 3, 3)
     for name in ("compute", "compute@host1"):
         consumer = await member._store.ask(f"CONSUMER.INFO.{member._subjects.casts}.{name}")
         assert len(consumer["cluster"]["replicas"]) == 2
@@ -115,13 +114,13 @@ async def test_streams_grow_with_the_cluster(three: Cluster) -> None:
     make = on_broker(three)
     alone = make.func(three.servers[0].url, **make.keywords)  # type: ignore[attr-defined]
     await alone.open()
-    assert await copies(alone) == (1, 1)
+    assert await copies(alone) == (1, 1, 1)
     await alone.cast(AGENT, b"early", "cast-1")
     await alone.park(ParkedMessage(AGENT, b"parked", "cast-2", {}))
     grown = await make().open()
-    assert await copies(grown) == (3, 3)
+    assert await copies(grown) == (3, 3, 3)
     await alone._store.declare()
-    assert await copies(grown) == (3, 3)
+    assert await copies(grown) == (3, 3, 3)
     agent = Recorder()
     await agent.listen(grown, "compute", "host1")
     await eventually(lambda: agent.bodies == [b"early"])

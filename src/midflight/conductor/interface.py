@@ -289,8 +289,11 @@ class ConductorAPI(Interface, Protocol, topic="conductor", version="1.1"):
         ...
 
 
-class MemberAPI(Interface, Protocol, topic="member", version="1.0"):
-    """What every member listens to, at the host that is its id."""
+class MemberAPI(Interface, Protocol, topic="member", version="1.1"):
+    """What every member listens to, at the host that is its id.
+
+    1.1 takes bodies in parts, wherever it listens.
+    """
 
     @endpoint(since="1.0")
     async def view_changed(self, context: Context, view: FleetView) -> None:

@@ -7,9 +7,11 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from midflight.errors import InvalidValue, MalformedMessage, MessageTooLarge, NotDelivered, Unknown
+from midflight.errors import InvalidValue, MalformedMessage, NotDelivered, Unknown
 from midflight.rpc import messages
+from midflight.rpc.floors import Floors
 from midflight.rpc.messages import Reply, Request
+from midflight.rpc.sizes import check_request
 from midflight.transports.base import Address, NoAnswer, NobodyListens, Transport, Vanished
 
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
@@ -21,6 +23,7 @@ class Call:
     """``deadline`` is in time.monotonic() seconds. ``manifest_text`` is sent only when the callee asks for it."""
 
     transport: Transport
+    floors: Floors
     address: Address
     request: Request
     what: str
@@ -102,9 +105,17 @@ class Call:
         self.request.ttl = left = max(self._left(), 0.001)
         body = messages.encode(self.request)
         if len(body) > self.transport.max_body:
-            raise MessageTooLarge(what=self.what, size=len(body), limit=self.transport.max_body)
+            body = self._large(body)
         self._sent = True
         return await self.transport.call(self._turn or self.address, body, left)
+
+    def _large(self, body: bytes) -> bytes:
+        """It need not be sent again because its receiver does not know our manifest."""
+        if self.request.manifest_text is None:
+            self.request.manifest_text = self.manifest_text
+            body = messages.encode(self.request)
+        check_request(self.what, body, self.transport, self.floors, self.address)
+        return body
 
     async def _asked_twice(self) -> bytes:
         """Ask again when half of the time has gone by, and take the first answer. Only for idempotent endpoints."""

@@ -12,7 +12,7 @@ import msgspec
 from midflight import telemetry
 from midflight.context import Caller, Context
 from midflight.context import Messenger as MessengerPort
-from midflight.errors import InvalidValue, MalformedMessage, MessageTooLarge, NotDelivered, Unknown, VersionRejected
+from midflight.errors import InvalidValue, MalformedMessage, NotDelivered, Unknown, VersionRejected
 from midflight.objects import wire
 from midflight.rpc import messages
 from midflight.rpc.call import Call
@@ -23,6 +23,7 @@ from midflight.rpc.forms import Form, Saying, defaults_of
 from midflight.rpc.interface import Contract
 from midflight.rpc.messages import Reply, Request, Sender
 from midflight.rpc.rejected import facts_of, log_rejected
+from midflight.rpc.sizes import check_message, check_request
 from midflight.transports.base import Address, NoAnswer, Transport
 from midflight.versions import Manifest
 
@@ -146,7 +147,8 @@ class Messenger:
         saying, request, address = self._said("call", endpoint, host, context, arguments)
         deadline, idempotent = self._deadline(context, timeout), saying.form.spec.idempotent
         call = Call(
-            self._transport, address, request, saying.form.what, deadline, idempotent, self._manifest_text
+            self._transport, self._floors, address, request, saying.form.what, deadline, idempotent,
+            self._manifest_text,
         )  # fmt: skip
         return self._result(await self._replied(call), saying, context)
 
@@ -193,7 +195,8 @@ class Messenger:
         request.manifest_text, request.message_id = self._manifest_text, secrets.token_hex(16)
         if (seconds := saying.form.spec.casting.expires) is not None:
             request.expires = time.time() + seconds
-        body = self._bounded(request)
+        body = messages.encode(request)
+        check_request(request.what, body, self._transport, self._floors, address)
         await self._confirmed(saying.form.what, address, body, request.message_id)
         telemetry.count("rpc.casts", method=saying.form.what)
 
@@ -223,7 +226,8 @@ class Messenger:
             request.manifest_text = self._manifest_text
             if len(manifests) > 1:
                 request.audience = tuple(sorted(self._floors.audience(topic, manifest)))
-            bodies.append(self._bounded(request))
+            bodies.append(messages.encode(request))
+            check_message(request.what, bodies[-1], self._transport)
         return bodies
 
     def _said(
@@ -260,12 +264,6 @@ class Messenger:
         if self._sender.pin_epoch != self._floors.epoch:
             self._sender = Sender.of(self._identity, self._floors.epoch)
         return self._sender
-
-    def _bounded(self, request: Request) -> bytes:
-        body = messages.encode(request)
-        if len(body) > self._transport.max_body:
-            raise MessageTooLarge(what=request.what, size=len(body), limit=self._transport.max_body)
-        return body
 
 
 def _without_order(form: Form) -> InvalidValue:

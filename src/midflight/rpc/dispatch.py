@@ -40,6 +40,7 @@ from midflight.rpc.manifests import ManifestStore, NeedManifest
 from midflight.rpc.messages import Fault, Reply, Request, Sender
 from midflight.rpc.parked import OnRejected, Parking, tell_nobody
 from midflight.rpc.rejected import facts_of, log_rejected
+from midflight.rpc.sizes import check_answer, check_message
 from midflight.rpc.threads import Threads, is_plain
 from midflight.rpc.work import Work, leave_if_stopped
 from midflight.transports.base import Address, CastDelivery, Transport
@@ -210,7 +211,9 @@ class Dispatcher:
         try:
             result = await work.answer()
             raw = wire.encode(result, work.caller.manifest, where=wire.REPLY, peer=_place(work.caller))
-            return self._bounded(self._encoded("ok", msgspec.Raw(raw)), work.form.what)
+            answer = self._encoded("ok", msgspec.Raw(raw))
+            check_answer(f"the answer of {work.form.what}", answer, self._transport, work.caller.manifest)
+            return answer
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # nor must its handler
             leave_if_stopped(error)
             self._note_failure(work, error)
@@ -231,21 +234,18 @@ class Dispatcher:
 
     def _failed(self, status: str, fault: Fault, what: str) -> bytes:
         """An answer that surely fits: where the error is itself too large, one that says so."""
+        answer = self._encoded(status, fault=fault)
         try:
-            return self._bounded(self._encoded(status, fault=fault), what)
+            check_message(f"the answer of {what}", answer, self._transport)
         except MessageTooLarge as error:
             return self._encoded(status, fault=self._faults.fault(error))
+        return answer
 
     def _encoded(self, status: str, result: msgspec.Raw | None = None, fault: Fault | None = None) -> bytes:
         reply = Reply(protocol=messages.PROTOCOL, sender=self._sender, status=status, fault=fault)
         if result is not None:
             reply.result = result
         return messages.encode(reply)
-
-    def _bounded(self, body: bytes, what: str) -> bytes:
-        if len(body) > self._transport.max_body:
-            raise MessageTooLarge(what=f"the answer of {what}", size=len(body), limit=self._transport.max_body)
-        return body
 
     # What is told about it.
 

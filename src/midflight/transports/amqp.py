@@ -31,6 +31,7 @@ from midflight.transports.amqp_signs import CANCEL, sign_of_life
 from midflight.transports.amqp_subscription import Subscription
 from midflight.transports.awaited import Silent
 from midflight.transports.base import (
+    MAX_WHOLE,
     Address,
     CallHandler,
     CastHandler,
@@ -53,7 +54,7 @@ REPLY_SECONDS = 5.0
 
 MAX_BODY = 1_040_384
 """Bytes: what the NATS adapter takes by default, so that what works over one broker works over the other. RabbitMQ
-itself takes 16 MiB at least: room enough for headers, and for the facts of a parked message."""
+itself takes 16 MiB at least."""
 
 
 class AmqpListener:
@@ -133,7 +134,7 @@ class AmqpListener:
 
     async def _answer(self, message: DeliveredMessage) -> None:
         asked = message.header.properties
-        answer = await self._handlers.answer(message.body, MAX_BODY)
+        answer = await self._handlers.answer(message.body, MAX_WHOLE)
         if answer is None or not asked.reply_to:
             return
         try:
@@ -172,6 +173,11 @@ class AmqpTransport:
     def max_body(self) -> int:
         """See ``Transport.max_body``."""
         return MAX_BODY
+
+    @property
+    def max_whole(self) -> int:
+        """See ``Transport.max_whole``. RabbitMQ takes it as one message, so here nothing goes in parts."""
+        return MAX_WHOLE
 
     async def open(self) -> Self:
         """See ``Transport.open``: at most 3 s for each broker, and then 5 s until we can be answered."""
@@ -220,7 +226,7 @@ class AmqpTransport:
 
     async def fanout(self, topic: str, body: bytes) -> None:
         """See ``Transport.fanout``."""
-        self._check_size(f"fanout to {topic}", body)
+        self._check_size(f"fanout to {topic}", body, MAX_BODY)
         try:
             await self._outbox.tell(topic, body, asyncio.get_running_loop().time() + REPLY_SECONDS)
         except FAILURES as error:
@@ -273,6 +279,6 @@ class AmqpTransport:
         except TimeoutError:
             raise NoAnswer(address=str(address), seconds=CAST_SECONDS) from None
 
-    def _check_size(self, what: str, body: bytes) -> None:
-        if len(body) > MAX_BODY:
-            raise MessageTooLarge(what=what, size=len(body), limit=MAX_BODY)
+    def _check_size(self, what: str, body: bytes, limit: int = MAX_WHOLE) -> None:
+        if len(body) > limit:
+            raise MessageTooLarge(what=what, size=len(body), limit=limit)

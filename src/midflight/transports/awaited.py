@@ -123,6 +123,11 @@ class OwnCalls(Generic[T]):
         if call.awaited.is_given_up:
             self._cancel(name)
 
+    def runs_at(self, name: str, host: str) -> None:
+        """Where it can be cancelled is known, though nothing was said yet of when more will be heard."""
+        if (call := self._calls.get(name)) is not None and is_name(host):
+            call.awaited.host = host
+
     def end(self, name: str) -> None:
         """Its answer was taken."""
         del self._calls[name]

@@ -13,6 +13,10 @@ from typing import Protocol, Self
 
 from midflight.errors import InvalidValue, MidflightError
 
+MAX_WHOLE = 15 * 1_040_384
+"""Bytes: the largest body of a call, an answer or a cast. As one message it still passes through a RabbitMQ of default
+settings (16 MiB), with room for the facts of a parked one; over NATS it goes in fifteen parts."""
+
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -107,7 +111,14 @@ class Transport(Protocol):
 
     @property
     def max_body(self) -> int:
-        """The largest body that may be sent, in bytes; a larger one raises MessageTooLarge before anything is sent."""
+        """The largest body, in bytes, that everyone takes, and the largest of a fanout; a larger fanout raises
+        MessageTooLarge before anything is sent."""
+        ...
+
+    @property
+    def max_whole(self) -> int:
+        """The largest body of a call, an answer or a cast, in bytes, for peers that take bodies in parts: that is known
+        above. A larger one raises MessageTooLarge before anything is sent."""
         ...
 
     async def open(self) -> Self:
@@ -125,6 +136,9 @@ class Transport(Protocol):
         has the call in hand gives signs of life; when two of them have stayed out after the last, that is Vanished, a
         NoAnswer too. A call that is given up, since its task is cancelled or its time is over, is cancelled where it
         runs, best effort.
+
+        Where a body goes in parts, all of them go to one listener, which has a host; one that is lost before the last
+        has gone out is NobodyListens.
         """
         ...
 
@@ -134,7 +148,8 @@ class Transport(Protocol):
         It waits there until a listener of the address has run it, also one that starts later. The same ``message_id``
         sent again within two minutes is not run again by the same listener; by no other either where the broker itself
         knows ids (NATS, memory), while over RabbitMQ another listener may. Raises NoAnswer when the broker does not
-        confirm within 5 s.
+        confirm within 5 s. Where a body goes in parts, they are confirmed one by one and accepted as one; over NATS
+        they are kept for 30 days, and a cast that is taken later is run with a body that nobody can read.
         """
         ...
 

@@ -18,6 +18,7 @@ from typing import Self
 from midflight.errors import MessageTooLarge
 from midflight.transports.awaited import Awaited, Silent
 from midflight.transports.base import (
+    MAX_WHOLE,
     Address,
     CallHandler,
     CastDelivery,
@@ -120,7 +121,7 @@ class MemoryListener:
         self._calls.take(name, self._answer(body, awaited), sign)
 
     async def _answer(self, body: bytes, awaited: Awaited[bytes]) -> None:
-        result = await self._handlers.answer(body, MAX_BODY)
+        result = await self._handlers.answer(body, MAX_WHOLE)
         if result is not None:
             awaited.answered(_through_bytes(result))
 
@@ -173,6 +174,11 @@ class MemoryTransport:
         """See ``Transport.max_body``."""
         return MAX_BODY
 
+    @property
+    def max_whole(self) -> int:
+        """See ``Transport.max_whole``."""
+        return MAX_WHOLE
+
     async def open(self) -> Self:
         """Nothing to connect to: it is here."""
         return self
@@ -212,7 +218,7 @@ class MemoryTransport:
 
     async def fanout(self, topic: str, body: bytes) -> None:
         """See ``Transport.fanout``."""
-        body = self._checked(f"fanout to {topic}", body)
+        body = self._checked(f"fanout to {topic}", body, MAX_BODY)
         for listener in self._bus.listeners:
             if listener.topic == topic:
                 listener.tell(body)
@@ -249,9 +255,9 @@ class MemoryTransport:
         """See ``Transport.discard``."""
         return self._bus.parked.pop(message_id, None) is not None
 
-    def _checked(self, what: str, body: bytes) -> bytes:
-        if len(body) > MAX_BODY:
-            raise MessageTooLarge(what=what, size=len(body), limit=MAX_BODY)
+    def _checked(self, what: str, body: bytes, limit: int = MAX_WHOLE) -> bytes:
+        if len(body) > limit:
+            raise MessageTooLarge(what=what, size=len(body), limit=limit)
         return _through_bytes(body)
 
 

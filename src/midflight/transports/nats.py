@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
 from contextlib import suppress
 from functools import partial
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from nats.aio.msg import Msg
 
@@ -20,6 +20,7 @@ from midflight.errors import BrokerUnreachable, MessageTooLarge
 from midflight.telemetry import log
 from midflight.transports.awaited import Silent
 from midflight.transports.base import (
+    MAX_WHOLE,
     Address,
     CallHandler,
     CastHandler,
@@ -31,12 +32,15 @@ from midflight.transports.base import (
 )
 from midflight.transports.handlers import Handlers
 from midflight.transports.hands import Hands
+from midflight.transports.nats_bodies import Bodies
 from midflight.transports.nats_calls import Calls
-from midflight.transports.nats_connection import Connection, NotTaken
+from midflight.transports.nats_connection import HEADROOM, Connection, NotTaken
 from midflight.transports.nats_consumer import Consumer
 from midflight.transports.nats_interest import Interest
-from midflight.transports.nats_message import MESSAGE_ID, cancelled_by, sign_of_life
+from midflight.transports.nats_large import LargeCalls
+from midflight.transports.nats_message import MESSAGE_ID, NOBODY, cancelled_by, sign_of_life
 from midflight.transports.nats_parked import Parked
+from midflight.transports.nats_parts import Part, is_new_call
 from midflight.transports.nats_store import Refused, Store
 from midflight.transports.nats_subjects import WORKERS, Subjects, last_word
 from midflight.transports.signs import CallsInHand
@@ -48,21 +52,21 @@ CAST_SECONDS = 5.0
 REPLY_SECONDS = 5.0
 """How long an answer waits for a connection through which it can go."""
 
-HEADROOM = 8192
-"""Bytes that are kept free in each message: for headers, and for the facts of a parked one."""
-
 
 class NatsListener:
     """Takes work for one topic and host. Made by ``NatsTransport.listen``."""
 
     def __init__(
-        self, connection: Connection, store: Store, handlers: Handlers, *, limit: int, ack_wait: float
+        self, connection: Connection, store: Store, bodies: Bodies, handlers: Handlers, *, limit: int, ack_wait: float
     ) -> None:
         self._connection, self._subjects, self._handlers = connection, store.subjects, handlers
         self._hands = Hands()
         self._calls = CallsInHand(self._hands, handlers.address.topic)
-        self._consumer = Consumer(connection, store, handlers.run, self._hands, limit=limit, ack_wait=ack_wait)
+        self._large = LargeCalls(connection, handlers.address.host)
+        self._consumer = Consumer(connection, store, bodies, handlers.run, self._hands, limit=limit, ack_wait=ack_wait)
         self._interests: list[Interest] = []
+        self._own: list[Interest] = []
+        self._is_leaving = False
         self._draining: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -72,7 +76,7 @@ class NatsListener:
         await self._consumer.start([shared, *own])
         subscribe, subjects = self._connection.subscribe, self._subjects
         self._interests.append(await subscribe(subjects.call(shared), self._called, WORKERS))
-        self._interests.extend([await subscribe(subjects.call(address), self._called) for address in own])
+        self._own = [await subscribe(subjects.call(address), self._called_here) for address in own]
         self._interests.append(await subscribe(subjects.fanout(address.topic), self._told))
         if not await self._connection.flush():
             raise TimeoutError
@@ -84,12 +88,14 @@ class NatsListener:
         await asyncio.shield(self._draining)
 
     async def _drain(self, timeout: float) -> None:
-        # 1. The broker sends nothing more here, and what it had sent is in hand.
+        # 1. The broker sends nothing more here but to our host, and what it had sent is in hand.
+        self._is_leaving = True
         await asyncio.gather(self._connection.withdraw(*self._interests), self._consumer.stop())
         # 2. What is in hand is finished, and its answers are sent; the rest is cancelled and its casts go back.
         await self._hands.finish(timeout)
         await self._hands.drop()
         # 3. The broker has confirmed all of it.
+        await self._connection.withdraw(*self._own)
         await self._consumer.settle()
         await self._connection.flush()
 
@@ -99,20 +105,39 @@ class NatsListener:
             await self._consumer.abandon()
             await self._hands.drop()
 
-    def _called(self, message: Msg) -> None:
-        if (name := cancelled_by(message)) is not None:
-            self._calls.cancel(name)
+    def _called_here(self, message: Msg) -> None:
+        """Who is leaving hears to the end what belongs to the calls in hand, and takes no new ones."""
+        if self._is_leaving and is_new_call(message):
+            self._hands.take(self._say(message.reply, NOBODY, REPLY_SECONDS))
         else:
-            self._calls.take(last_word(message.reply), self._answer(message), partial(self._give_sign, message.reply))
+            self._called(message)
+
+    def _called(self, message: Msg) -> None:
+        if not message.headers:
+            self._take(message, self._answer(message, message.data))
+        elif (name := cancelled_by(message)) is not None:
+            self._calls.cancel(name)
+        elif (part := self._large.begun_by(message)) is not None:
+            self._take(message, self._answer_large(message, part))
+
+    def _take(self, message: Msg, work: Coroutine[Any, Any, None]) -> None:
+        self._calls.take(last_word(message.reply), work, partial(self._give_sign, message.reply))
 
     def _told(self, message: Msg) -> None:
         self._hands.take(self._handlers.tell(message.data))
 
-    async def _answer(self, message: Msg) -> None:
-        answer = await self._handlers.answer(message.data, room_for_body(self._connection))
+    async def _answer_large(self, message: Msg, part: Part) -> None:
+        if (body := await self._large.received(message, part)) is not None:
+            await self._answer(message, body)
+
+    async def _answer(self, message: Msg, body: bytes) -> None:
+        answer = await self._handlers.answer(body, max(MAX_WHOLE, self._connection.max_body))
         if answer is None or not message.reply:
             return
         try:
+            if len(answer) > self._connection.max_body:
+                await self._large.send(message.reply, answer)
+                return
             deadline = asyncio.get_running_loop().time() + REPLY_SECONDS
             await self._connection.publish(message.reply, answer, deadline=deadline)
         except (NotTaken, TimeoutError) as error:
@@ -123,15 +148,13 @@ class NatsListener:
         self._hands.take(self._send_sign(reply, pause))
 
     async def _send_sign(self, reply: str, pause: float) -> None:
-        headers = sign_of_life(self._handlers.address.host, pause)
-        with suppress(NotTaken, TimeoutError):  # the next one may arrive
-            deadline = asyncio.get_running_loop().time() + pause
+        await self._say(reply, sign_of_life(self._handlers.address.host, pause), pause)
+
+    async def _say(self, reply: str, headers: dict[str, str], seconds: float) -> None:
+        """Something beside the answer, best effort."""
+        with suppress(NotTaken, TimeoutError):
+            deadline = asyncio.get_running_loop().time() + seconds
             await self._connection.publish(reply, b"", deadline=deadline, headers=headers)
-
-
-def room_for_body(connection: Connection) -> int:
-    """The largest body that this broker takes, in bytes: its own limit less the room for headers."""
-    return connection.max_payload - HEADROOM
 
 
 class NatsTransport:
@@ -145,14 +168,20 @@ class NatsTransport:
         self._subjects = Subjects(project)
         self._store = Store(self._connection, self._subjects)
         self._calls = Calls(self._connection, self._subjects)
-        self._parked = Parked(self._connection, self._store, HEADROOM // 2)
+        self._bodies = Bodies(self._connection, self._store)
+        self._parked = Parked(self._connection, self._store, self._bodies, HEADROOM // 2)
         self._ack_wait = ack_wait
         self._listeners: list[NatsListener] = []
 
     @property
     def max_body(self) -> int:
         """See ``Transport.max_body``."""
-        return room_for_body(self._connection)
+        return self._connection.max_body
+
+    @property
+    def max_whole(self) -> int:
+        """See ``Transport.max_whole``."""
+        return max(MAX_WHOLE, self.max_body)
 
     async def open(self) -> Self:
         """See ``Transport.open``: at most 3 s for each server, and 10 s until the broker's store answers."""
@@ -180,7 +209,7 @@ class NatsTransport:
 
     async def call(self, address: Address, body: bytes, timeout: float) -> bytes:
         """See ``Transport.call``."""
-        self._check_size(f"call to {address}", body)
+        self._check_size(f"call to {address}", body, self.max_whole)
         try:
             return await self._calls.call(address, body, timeout)
         except NotTaken:
@@ -192,12 +221,12 @@ class NatsTransport:
 
     async def cast(self, address: Address, body: bytes, message_id: str) -> None:
         """See ``Transport.cast``."""
-        self._check_size(f"cast to {address}", body)
-        await self._put(self._subjects.cast(address), address, body, message_id)
+        self._check_size(f"cast to {address}", body, self.max_whole)
+        await self._stored(address, self._put(address, body, message_id))
 
     async def fanout(self, topic: str, body: bytes) -> None:
         """See ``Transport.fanout``."""
-        self._check_size(f"fanout to {topic}", body)
+        self._check_size(f"fanout to {topic}", body, self.max_body)
         try:
             deadline = asyncio.get_running_loop().time() + REPLY_SECONDS
             # The id is for those who are moving from one server to another, and hear it by both.
@@ -211,7 +240,9 @@ class NatsTransport:
     ) -> NatsListener:
         """See ``Transport.listen``. Raises BrokerUnreachable when the broker is away."""
         handlers = Handlers(address, on_call, on_cast, on_fanout)
-        listener = NatsListener(self._connection, self._store, handlers, limit=limit, ack_wait=self._ack_wait)
+        listener = NatsListener(
+            self._connection, self._store, self._bodies, handlers, limit=limit, ack_wait=self._ack_wait
+        )
         try:
             await listener.start()
         except (Refused, NotTaken, TimeoutError) as error:
@@ -221,9 +252,8 @@ class NatsTransport:
         return listener
 
     async def park(self, message: ParkedMessage) -> None:
-        """See ``Transport.park``. Raises NoAnswer as ``cast`` does; facts that are too long are cut. So is a body that
-        only somebody without our limits can have sent, and the fact ``cut`` says so."""
-        await self._stored(message.address, self._parked.put(message, self.max_body, CAST_SECONDS))
+        """See ``Transport.park``. Raises NoAnswer as ``cast`` does; facts that are too long are cut."""
+        await self._stored(message.address, self._parked.put(message, CAST_SECONDS))
 
     async def parked(self) -> list[ParkedMessage]:
         """See ``Transport.parked``. Raises BrokerUnreachable when the broker is away."""
@@ -235,9 +265,7 @@ class NatsTransport:
 
     async def replay(self, message: ParkedMessage, act: str) -> None:
         """See ``Transport.replay``."""
-        subject = self._subjects.cast(message.address)
-        putting = self._store.put(subject, message.body, message.message_id, CAST_SECONDS, act)
-        await self._stored(message.address, putting)
+        await self._stored(message.address, self._put(message.address, message.body, message.message_id, act))
 
     async def discard(self, message_id: str) -> bool:
         """See ``Transport.discard``. Raises BrokerUnreachable when the broker is away."""
@@ -249,8 +277,9 @@ class NatsTransport:
         except (Refused, NotTaken, TimeoutError) as error:
             raise self._unreachable(error) from None
 
-    async def _put(self, subject: str, address: Address, body: bytes, message_id: str) -> None:
-        await self._stored(address, self._store.put(subject, body, message_id, CAST_SECONDS))
+    async def _put(self, address: Address, body: bytes, message_id: str, act: str = "") -> None:
+        stored = await self._bodies.put(address, body, f"{message_id} {act}", CAST_SECONDS)
+        await self._store.put(self._subjects.cast(address), stored, message_id, CAST_SECONDS, act)
 
     async def _stored(self, address: Address, putting: Awaitable[object]) -> None:
         try:
@@ -258,6 +287,6 @@ class NatsTransport:
         except TimeoutError:
             raise NoAnswer(address=str(address), seconds=CAST_SECONDS) from None
 
-    def _check_size(self, what: str, body: bytes) -> None:
-        if len(body) > self.max_body:
-            raise MessageTooLarge(what=what, size=len(body), limit=self.max_body)
+    def _check_size(self, what: str, body: bytes, limit: int) -> None:
+        if len(body) > limit:
+            raise MessageTooLarge(what=what, size=len(body), limit=limit)

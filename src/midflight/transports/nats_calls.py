@@ -8,9 +8,10 @@ from contextlib import suppress
 from nats.aio.msg import Msg
 
 from midflight.transports.awaited import OwnCalls
-from midflight.transports.base import Address
+from midflight.transports.base import MAX_WHOLE, Address
 from midflight.transports.nats_connection import Connection, NotTaken
 from midflight.transports.nats_message import NO_RESPONDERS, cancelling, sign_in, status_of
+from midflight.transports.nats_parts import Part, Transfers, part_in, receive, refuse, send, wanted_in, wanting
 from midflight.transports.nats_subjects import Subjects, last_word
 from midflight.transports.signs import new_name
 
@@ -22,6 +23,7 @@ class Calls:
         self._connection, self._subjects = connection, subjects
         self._inbox = connection.new_inbox()
         self._calls = OwnCalls[Msg](self._cancel, connection.could_hear)
+        self._transfers = Transfers()
 
     async def start(self) -> None:
         """Listen for the answers."""
@@ -37,26 +39,93 @@ class Calls:
         subject, reply = self._subjects.call(address), f"{self._inbox}.{name}"
         answer = self._calls.begin(name, address)
         try:
-            await self._connection.publish(subject, body, deadline=deadline, reply=reply)
+            if len(body) <= self._connection.max_body:
+                await self._connection.publish(subject, body, deadline=deadline, reply=reply)
+            else:
+                await self._send_in_parts(address, name, body, answer, deadline)
             # A second timeout: the library swallows a cancellation that meets it in the middle of a flush.
             async with asyncio.timeout_at(deadline):
                 message = await answer
+            whole = await self._whole(address, name, message, deadline) if message.headers else message.data
         except BaseException:
             self._calls.give_up(name)
             raise
         self._calls.end(name)
+        return whole
+
+    async def _send_in_parts(
+        self, address: Address, name: str, body: bytes, answer: asyncio.Future[Msg], deadline: float
+    ) -> None:
+        """All of it, or as much as is wanted before it is answered. Raises NotTaken where the last part did not go
+        out."""
+        left = len(body)
+
+        async def say(part: bytes, place: Part, host: str) -> None:
+            nonlocal left
+            where = Address(address.topic, host) if host else address
+            if host:
+                self._calls.runs_at(name, host)
+            left -= len(part)
+            await self._publish(where, part, place.headers, deadline, name)
+
+        try:
+            async with asyncio.timeout_at(deadline):
+                with self._transfers.begin(name) as transfer:
+                    await send(transfer, body, self._connection.max_body, say, answer)
+        except BlockingIOError:
+            raise NotTaken(f"{address} has no room for so much now") from None
+        except TimeoutError:
+            if left:
+                raise NotTaken(f"nobody at {address} takes the rest of it") from None
+            raise
+        if left and answer.done() and answer.exception():
+            raise NotTaken(f"who took the beginning at {address} has vanished")
+
+    async def _whole(self, address: Address, name: str, message: Msg, deadline: float) -> bytes:
+        """The answer, which may be but the first part of it. Raises TimeoutError when another one does not come."""
         if status_of(message) == NO_RESPONDERS:
-            raise NotTaken(f"nobody subscribes to {subject}")
-        return message.data
+            raise NotTaken(f"nobody listens at {address}")
+        part = part_in(message)
+        if part is None or part.size <= len(message.data):
+            return message.data
+
+        async def ask(start: int) -> None:
+            where = Address(address.topic, part.host or address.host)
+            await self._publish(where, b"", wanting(start), deadline, name)
+
+        try:
+            if part.size > max(MAX_WHOLE, self._connection.max_body):
+                raise ValueError(f"an answer of {part.size} bytes")
+            async with asyncio.timeout_at(deadline):
+                with self._transfers.begin(name) as transfer:
+                    return await receive(transfer, message.data, part.size, ask)
+        except ValueError as wrong:
+            refuse(f"{address}.", str(wrong))
+            raise TimeoutError from None
+        except NotTaken:
+            raise TimeoutError from None
 
     def _heard(self, message: Msg) -> None:
         name = last_word(message.subject)
-        if (sign := sign_in(message)) is None:
+        if not message.headers:
             self._calls.answered(name, message)
-        else:
+        elif (sign := sign_in(message)) is not None:
             self._calls.sign(name, *sign)
+        elif (wanted := wanted_in(message)) is not None:
+            self._transfers.take(name, wanted, message)
+        elif (part := part_in(message)) is not None and part.start:
+            self._transfers.take(name, part, message)
+        else:
+            self._calls.answered(name, message)
 
     async def _cancel(self, address: Address, name: str, deadline: float) -> None:
-        subject, headers = self._subjects.call(address), cancelling(name)
         with suppress(NotTaken, TimeoutError):
-            await self._connection.publish(subject, b"", deadline=deadline, headers=headers)
+            await self._publish(address, b"", cancelling(name), deadline)
+
+    async def _publish(
+        self, address: Address, body: bytes, headers: dict[str, str], deadline: float, name: str = ""
+    ) -> None:
+        reply = f"{self._inbox}.{name}" if name else ""
+        await self._connection.publish(
+            self._subjects.call(address), body, deadline=deadline, reply=reply, headers=headers
+        )

@@ -28,6 +28,9 @@ from midflight.transports.nats_message import NO_RESPONDERS, status_of
 
 WATCH_SECONDS = 1.0
 
+HEADROOM = 8192
+"""Bytes that are kept free in each message: for headers, and for the facts of a parked one."""
+
 LATE_SECONDS = 1.0
 """For so long after a move, what comes by the new server may have come by the old one before."""
 
@@ -62,6 +65,11 @@ class Connection:
     def max_payload(self) -> int:
         """The most bytes that the broker takes at once, headers included."""
         return self._client.max_payload
+
+    @property
+    def max_body(self) -> int:
+        """The largest body that it takes, in bytes."""
+        return self.max_payload - HEADROOM
 
     async def open(self) -> None:
         """Connect. Raises BrokerUnreachable when each server has failed once, and after 3 s for each."""

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import msgspec
 from nats.aio.msg import Msg
 
-from midflight.telemetry import log
+from midflight.telemetry import count, log
 from midflight.transports.base import Address, CastDelivery
 from midflight.transports.hands import Hands
+from midflight.transports.nats_bodies import Bodies, Gone, is_ticket
 from midflight.transports.nats_connection import Connection, NotTaken
 from midflight.transports.nats_interest import Interest
 from midflight.transports.nats_message import is_replayed, message_id_of, status_of
@@ -25,6 +26,7 @@ from midflight.transports.nats_store import API, ELECTED, Refused, Store, nanose
 POLL_SECONDS = 10
 """How long one poll stays open. The broker then ends it with a word; where it forgot the poll, we notice soon after."""
 
+BODY_AGAIN_SECONDS = 1.0
 PAUSE_SECONDS = 0.2
 SETTLE_SECONDS = 2.0
 
@@ -60,9 +62,18 @@ class Consumer:
     has to come again; at most ``limit`` run at once."""
 
     def __init__(
-        self, connection: Connection, store: Store, run: Run, hands: Hands, *, limit: int, ack_wait: float
+        self,
+        connection: Connection,
+        store: Store,
+        bodies: Bodies,
+        run: Run,
+        hands: Hands,
+        *,
+        limit: int,
+        ack_wait: float,
     ) -> None:
         self._connection, self._store, self._run, self._hands = connection, store, run, hands
+        self._bodies = bodies
         self._limit, self._ack_wait = limit, ack_wait
         self._inbox = connection.new_inbox()
         self._polls: dict[str, Poll] = {}
@@ -213,7 +224,23 @@ class Consumer:
             if self._stopping:
                 return 0.0
             del self._waiting[sequence]
-            return await self._run(_delivery(message))
+            delivery = _delivery(message)
+            return await (self._run_whole(delivery, message) if is_ticket(message.data) else self._run(delivery))
+
+    async def _run_whole(self, delivery: CastDelivery, message: Msg) -> float | None:
+        """With its body put together. One that cannot be had any more is run as it is, so that it is parked above."""
+        try:
+            body = await self._bodies.get(self._address_of(message), message.data)
+        except (NotTaken, TimeoutError):
+            return BODY_AGAIN_SECONDS
+        except Gone as gone:
+            count("transport.bodies_gone")
+            log.error("transport.body_gone", message_id=delivery.message_id, reason=str(gone))
+            body = message.data
+        return await self._run(replace(delivery, body=body))
+
+    def _address_of(self, message: Msg) -> Address:
+        return self._polls[message.metadata.consumer].address
 
     def _ran(self, sequence: int, task: asyncio.Task[float | None]) -> None:
         self._waiting.pop(sequence, None)
@@ -241,6 +268,8 @@ class Consumer:
             except (NotTaken, TimeoutError):
                 await asyncio.sleep(PAUSE_SECONDS)
             else:
+                if word == ACK:
+                    await self._bodies.drop(self._address_of(message), message.data)
                 return
 
     async def _report_progress(self) -> None:

@@ -9,7 +9,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from midflight.transports.nats_client import BrokerClient, Callback
-from midflight.transports.nats_message import message_id_of
+from midflight.transports.nats_message import PART, message_id_of
 
 DRAIN_SECONDS = 2.0
 
@@ -32,11 +32,17 @@ class Interest:
         self.subscriptions[client] = await client.hear(self.subject, self.queue, self._take)
 
     def _take(self, message: Msg) -> None:
-        if self.seen is not None and (name := message.reply or message_id_of(message)):
+        if self.seen is not None and (name := _name_of(message)):
             if name in self.seen:
                 return
             self.seen.add(name)
         self.callback(message)
+
+
+def _name_of(message: Msg) -> str:
+    """All parts of a body are to be answered at the same place."""
+    part = (message.headers or {}).get(PART, "")
+    return f"{message.reply} {part}" if part else message.reply or message_id_of(message)
 
 
 async def unsubscribe(past: Past) -> None:

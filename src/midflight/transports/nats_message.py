@@ -13,6 +13,9 @@ STATUS = "Status"
 
 NO_RESPONDERS = "503"
 
+NOBODY = {STATUS: NO_RESPONDERS}
+"""What the broker says where nobody listens, and who is leaving says for it."""
+
 _VERSION = "NATS/1.0"
 
 MESSAGE_ID = "Nats-Msg-Id"
@@ -29,6 +32,12 @@ SIGN = "Midflight-Sign"
 
 CANCEL = "Midflight-Cancel"
 """On what is sent to where calls are taken: the name of a call that nobody waits for any more."""
+
+PART = "Midflight-Part"
+"""On a part of a body: where in it the part begins, how many bytes the body has, and the host that has the rest."""
+
+MORE = "Midflight-More"
+"""Asks for the part of a body that begins there, and says on which host it is wanted."""
 
 
 def message_of(subject: bytes, reply: bytes, headers: bytes, body: bytes) -> Msg:

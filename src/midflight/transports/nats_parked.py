@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import msgspec
 from nats.aio.msg import Msg
 
 from midflight.transports.base import ParkedMessage
+from midflight.transports.nats_bodies import Bodies, Gone
 from midflight.transports.nats_connection import Connection
 from midflight.transports.nats_message import message_id_of, sequence_of, subject_of
 from midflight.transports.nats_store import Store
@@ -21,16 +20,16 @@ _MOST = 10_000
 class Parked:
     """The parked messages of a project. Errors as of ``Store.ask``."""
 
-    def __init__(self, connection: Connection, store: Store, headroom: int) -> None:
-        self._connection, self._store, self._headroom = connection, store, headroom
+    def __init__(self, connection: Connection, store: Store, bodies: Bodies, headroom: int) -> None:
+        self._connection, self._store, self._bodies, self._headroom = connection, store, bodies, headroom
         self._places: dict[str, int] = {}
         """In the stream, by id."""
 
-    async def put(self, message: ParkedMessage, limit: int, timeout: float) -> None:
+    async def put(self, message: ParkedMessage, timeout: float) -> None:
         """Have it stored. Raises TimeoutError if nobody confirms."""
-        message = _fitting(message, limit)
-        facts = _cut(message.facts, self._connection.max_payload - self._headroom - len(message.body))
-        body = pack(facts, message.body)
+        stored = await self._bodies.put(message.address, message.body, f"parked {message.message_id}", timeout)
+        facts = _cut(message.facts, self._connection.max_payload - self._headroom - len(stored))
+        body = pack(facts, stored)
         subject = self._store.subjects.park(message.address)
         place = await self._store.put(subject, body, message.message_id, timeout)
         self._remember(message.message_id, place)
@@ -39,7 +38,7 @@ class Parked:
         """All of them, oldest first."""
         found, place = list[ParkedMessage](), 0
         while stored := await self._store.next_parked(place + 1):
-            place, message = sequence_of(stored), _unpacked(stored)
+            place, message = sequence_of(stored), await self._unpacked(stored)
             self._remember(message.message_id, place)
             found.append(message)
         return found
@@ -48,31 +47,33 @@ class Parked:
         """The one with this id. Where we know its place, one question is enough; else all are looked through."""
         if (place := self._places.pop(message_id, 0)) and (stored := await self._store.parked_at(place)):
             self._remember(message_id, place)
-            return _unpacked(stored)
+            return await self._unpacked(stored)
         return next((message for message in await self.read() if message.message_id == message_id), None)
 
     async def delete(self, message_id: str) -> bool:
         """Says whether it was there."""
         if await self.find(message_id) is None:
             return False
-        return await self._store.delete_parked(self._places.pop(message_id))
+        place = self._places.pop(message_id)
+        stored = await self._store.parked_at(place)
+        is_gone = await self._store.delete_parked(place)
+        if is_gone and stored is not None:
+            await self._bodies.drop(address_in(subject_of(stored)), unpack(stored.data)[1])
+        return is_gone
 
     def _remember(self, message_id: str, place: int) -> None:
         self._places[message_id] = place
         if len(self._places) > _MOST:
             del self._places[next(iter(self._places))]
 
-
-def _unpacked(message: Msg) -> ParkedMessage:
-    facts, body = unpack(message.data)
-    return ParkedMessage(address_in(subject_of(message)), body, message_id_of(message), facts)
-
-
-def _fitting(message: ParkedMessage, limit: int) -> ParkedMessage:
-    if len(message.body) <= limit:
-        return message
-    cut = f"the first {limit} of {len(message.body)} bytes are kept"
-    return replace(message, body=message.body[:limit], facts={"cut": cut, **message.facts})
+    async def _unpacked(self, message: Msg) -> ParkedMessage:
+        facts, stored = unpack(message.data)
+        address = address_in(subject_of(message))
+        try:
+            body = await self._bodies.get(address, stored)
+        except Gone as gone:
+            body, facts = stored, {"body": str(gone), **facts}
+        return ParkedMessage(address, body, message_id_of(message), facts)
 
 
 def _cut(facts: dict[str, str], room: int) -> dict[str, str]:

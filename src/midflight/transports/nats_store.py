@@ -33,6 +33,10 @@ DUPLICATE_SECONDS = 120
 FORGET_SECONDS = 7 * 24 * 3600
 """A consumer that nobody pulls from is forgotten after a week; the casts for it are not."""
 
+BODY_SECONDS = 30 * 24 * 3600
+"""What nobody has taken or dropped for a month, since its sender died before its message was whole, or its receiver
+just after it had run it, is let go."""
+
 TRY_SECONDS = 1.0
 PAUSE_SECONDS = 0.1
 
@@ -79,14 +83,15 @@ class Store:
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def declare(self) -> None:
-        """See that both streams are there; any number of processes may do so at once. Raises Refused, TimeoutError, or
+        """See that all streams are there; any number of processes may do so at once. Raises Refused, TimeoutError, or
         NotTaken where the broker has no JetStream, or not yet."""
         await asyncio.gather(
             self._declare(self.subjects.casts, "workqueue"),
             self._declare(self.subjects.parked, "limits"),
+            self._declare(self.subjects.bodies, "limits", max_msgs_per_subject=1, max_age=nanoseconds(BODY_SECONDS)),
         )
 
-    async def _declare(self, stream: str, retention: str) -> None:
+    async def _declare(self, stream: str, retention: str, **more: Any) -> None:
         try:
             await self.ask(
                 f"STREAM.CREATE.{stream}",
@@ -97,6 +102,7 @@ class Store:
                 num_replicas=self.replicas,
                 allow_direct=True,
                 duplicate_window=nanoseconds(DUPLICATE_SECONDS),
+                **more,
             )
         except Refused as refused:
             if refused.code != OTHER_CONFIGURATION:

@@ -35,9 +35,18 @@ class Subjects:
         """The stream in which parked messages lie."""
         return f"MF_{self.project}_PARKED"
 
+    @property
+    def bodies(self) -> str:
+        """The stream in which the parts of large bodies lie."""
+        return f"MF_{self.project}_BODIES"
+
     def of_streams(self) -> dict[str, str]:
         """What each stream takes in."""
-        return {self.casts: f"mfc.{self.project}.>", self.parked: f"mfp.{self.project}.>"}
+        return {
+            self.casts: f"mfc.{self.project}.>",
+            self.parked: f"mfp.{self.project}.>",
+            self.bodies: f"mfb.{self.project}.>",
+        }
 
     def call(self, address: Address) -> str:
         """Where calls to this address are taken."""
@@ -54,6 +63,14 @@ class Subjects:
     def park(self, address: Address) -> str:
         """Where casts to this address are parked."""
         return f"mfp.{self.project}.{address.topic}.{address.host or ANYONE}"
+
+    def bodies_of(self, address: Address) -> str:
+        """What the subjects of all bodies begin with that belong to messages to this address."""
+        return f"mfb.{self.project}.{address.topic}.{address.host or ANYONE}"
+
+    def body(self, address: Address, name: str) -> str:
+        """Where the parts of a body lie, each under its number behind this."""
+        return f"{self.bodies_of(address)}.{name}"
 
 
 def address_in(subject: str) -> Address:
