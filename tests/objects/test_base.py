@@ -155,6 +155,8 @@ def test_a_list_of_objects_behaves_like_a_list() -> None:
 
 def test_a_field_by_a_name_of_the_base_class_is_refused_at_definition() -> None:
     """The vocabulary of the base class is small, and its own."""
+    with pytest.raises(ProjectError, match="Bad.a b: is no name that Python could say"):
+        type(VersionedObject)("Bad", (VersionedObject,), {"__annotations__": {"a b": int}}, version="1.0")
     with pytest.raises(ProjectError, match="Bad.context: this name belongs to midflight"):
 
         class Bad(VersionedObject, version="1.0"):

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
 from ipaddress import IPv4Address
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -100,3 +101,41 @@ def test_more_than_the_row_has_is_given_by_name() -> None:
     assert list(to_row(thing)) == ["mode_name", "parts"]
     with pytest.raises(UnknownField, match="Thing has no field 'part'"):
         from_row(Thing, {}, part=1)
+
+
+class Record(VersionedObject, version="1.0"):
+    id: int
+    at: datetime
+    part: Part | None = None
+    parts: list[Part] = field(default_factory=list)
+
+
+def test_what_is_given_beside_a_row_is_no_change_of_the_object() -> None:
+    """Objects that have changed, alone and in a container, which the caller may go on changing."""
+    part, parts = Part(size=1), [Part(size=2)]
+    record = from_row(Record, {"id": 1, "at": datetime(2026, 1, 2)}, part=part, parts=parts)  # a column
+    assert (record.at, record.changes()) == (datetime(2026, 1, 2, tzinfo=UTC), {})
+    assert record.part is part
+    part.size = record.parts[0].size = 3
+    assert list(record.changes()) == ["part", "parts"]
+
+
+def test_only_a_column_is_naive() -> None:
+    """A time that a caller gives says when it is; a column is UTC, to the microsecond, as early and late as there are
+    times."""
+    with pytest.raises(InvalidValue, match=r"Record.at: .* a naive time says not when"):
+        from_row(Record, {"id": 1}, at=datetime(2026, 1, 2))  # that is what is refused
+    for time in (datetime.min, datetime.max, datetime(1969, 12, 31, 23, 59, 59, 999_999)):  # columns
+        assert from_row(Record, {"id": 1, "at": time}).at == time.replace(tzinfo=UTC)
+
+
+def test_names_of_columns_may_be_more_than_text() -> None:
+    """SQLAlchemy's are, also in a dict that was made of a row."""
+
+    class Name(str):
+        __slots__ = ()
+
+    row = {Name("id"): "7", Name("at"): datetime(2026, 1, 2), "part": None}  # a column
+    for columns in (row, MappingProxyType(row), {"part": None, **row}):
+        found = from_row(Record, columns, parts=[])
+        assert (found.id, found.at, found.changes()) == (7, datetime(2026, 1, 2, tzinfo=UTC), {})

@@ -7,6 +7,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
+from midflight.context import Context
 from midflight.objects import wire
 from midflight.objects.registry import Registry
 from tests.objects.sample import Disk, Instance, InstanceList
@@ -22,6 +23,20 @@ def clean() -> Instance:
     )  # fmt: skip
     instance.reset_changes()
     return instance
+
+
+ACTS: list[tuple[Callable[[Instance], Any], str]] = [
+    (lambda i: i.tags.append("b"), "tags"),
+    (lambda i: i.labels.update(y=[]), "labels"),
+    (lambda i: i.labels["x"].append(2), "labels"),
+    (lambda i: setattr(i.boot, "gigabytes", 9), "boot"),
+    (lambda i: setattr(i.disks[0], "gigabytes", 9), "disks"),
+    (lambda i: i.disks.append(Disk(gigabytes=1)), "disks"),
+    (lambda i: i.disks.pop(), "disks"),
+    (lambda i: setattr(i.spares["s"], "encrypted", True), "spares"),
+    (lambda i: i.spares.clear(), "spares"),
+]
+"""Changes in place, and the field that each changes."""
 
 
 def test_a_new_object_is_all_change_and_a_reset_one_none() -> None:
@@ -41,23 +56,38 @@ def test_an_assignment_is_a_change_even_of_the_same_value() -> None:
 
 def test_changes_in_place_are_seen_at_any_depth() -> None:
     """Lists, dicts, lists in dicts, nested objects, objects in lists and in dicts."""
-    acts: list[tuple[Callable[[Instance], Any], str]] = [
-        (lambda i: i.tags.append("b"), "tags"),
-        (lambda i: i.labels.update(y=[]), "labels"),
-        (lambda i: i.labels["x"].append(2), "labels"),
-        (lambda i: setattr(i.boot, "gigabytes", 9), "boot"),
-        (lambda i: setattr(i.disks[0], "gigabytes", 9), "disks"),
-        (lambda i: i.disks.append(Disk(gigabytes=1)), "disks"),
-        (lambda i: i.disks.pop(), "disks"),
-        (lambda i: setattr(i.spares["s"], "encrypted", True), "spares"),
-        (lambda i: i.spares.clear(), "spares"),
-    ]
-    for change, name in acts:
+    for change, name in ACTS:
         instance = clean()
         change(instance)
         assert list(instance.changes()) == [name]
         instance.reset_changes()
         assert instance.changes() == {}
+
+
+def test_a_clone_has_the_changes_of_the_original_and_none_after_it() -> None:
+    """At any depth; what either changes afterwards is its own."""
+    for change, name in ACTS:
+        instance = clean()
+        change(instance)
+        copy = wire.clone(instance)
+        assert copy == instance
+        assert list(copy.changes()) == list(instance.changes()) == [name]
+        for other, _ in ACTS[:4]:
+            other(copy)
+        assert list(instance.changes()) == [name]
+        assert wire.clone(instance) == instance
+
+
+def test_copies_of_many_keep_what_each_has_beside_its_fields() -> None:
+    """Context and changes of the items of a list, whatever the others have."""
+    who = Context(request_id="r")
+    items = [Disk(gigabytes=1), Disk(gigabytes=2, context=who), Disk.unset(), wire.from_row(Disk, {"gigabytes": 4})]
+    items.append(wire.from_row(Disk, {"gigabytes": 5, "encrypted": False}))
+    copied = wire.clone(Instance(uuid=UUID(int=7), disks=items)).disks
+    assert copied == items
+    assert [disk.changes().keys() for disk in copied] == [disk.changes().keys() for disk in items]
+    assert [disk._context for disk in copied] == [None, who, None, None, None]
+    assert not {*map(id, items)} & {*map(id, copied)}
 
 
 def test_changes_travel() -> None:

@@ -112,6 +112,8 @@ def _declared(owner: str, namespace: dict[str, Any], version: Version) -> dict[s
             continue
         if name in _RESERVED or name.startswith("_"):
             raise ProjectError(where=f"{owner}.{name}", reason="this name belongs to midflight: choose another")
+        if not name.isidentifier():
+            raise ProjectError(where=f"{owner}.{name}", reason="is no name that Python could say: choose another")
         fields[name] = declared(name, annotation, namespace.pop(name, MISSING), f"{owner}.{name}")
         if fields[name].is_gone(version):
             del annotations[name]

@@ -24,6 +24,8 @@ class ListOf(Kind):
         if not item.mutable:  # natively: asked for whatever was read, and for each copy
             self.differs = ne  # type: ignore[method-assign, assignment]  # it takes the same
             self.copied = container  # type: ignore[method-assign]  # likewise
+        elif container is list:
+            self.copied = item.copied_each  # type: ignore[method-assign, assignment]  # likewise
         self.objects, self.plain = item.objects, item.plain
 
     def convert(self, value: Any) -> Any:
@@ -47,7 +49,7 @@ class ListOf(Kind):
         return len(value) != len(snapshot) or any(map(self.item.differs, value, snapshot))
 
     def copied(self, value: Any) -> Any:
-        return self.container(map(self.item.copied, value))
+        return self.container(self.item.copied_each(value))
 
     def mapped(self, value: Any, change: Callable[[Any], Any]) -> Any:
         return [self.item.mapped(item, change) for item in value] if self.objects else value
@@ -150,7 +152,7 @@ class DictOf(Kind):
         return value.keys() != snapshot.keys() or any(self.value.differs(v, snapshot[k]) for k, v in value.items())
 
     def copied(self, value: Any) -> Any:
-        return {k: self.value.copied(v) for k, v in value.items()}
+        return dict(zip(value, self.value.copied_each(value.values()), strict=True))
 
     def mapped(self, value: Any, change: Callable[[Any], Any]) -> Any:
         return {key: self.value.mapped(item, change) for key, item in value.items()} if self.objects else value

@@ -66,6 +66,10 @@ class Kind:
         """A copy that shares nothing that could change."""
         return value
 
+    def copied_each(self, values: Iterable[Any]) -> list[Any]:
+        """Copies of many."""
+        return [*map(self.copied, values)]
+
     def mapped(self, value: Any, change: Callable[[Any], Any]) -> Any:
         """The value with every versioned object inside changed to something else; sets and tuples become lists."""
         return value
@@ -287,6 +291,19 @@ def _bounds(metas: Iterable[Any], side: tuple[str, ...]) -> bool:
     return any(getattr(meta, name, None) is not None for meta in metas for name in side)
 
 
+def _or_text(convert: Callable[[Any], Any], check: Callable[[str], object]) -> Callable[[Any], Any]:
+    def text_or_value(value: Any) -> Any:
+        if type(value) is str:
+            try:
+                check(value)
+            except (OSError, ValueError):
+                return convert(value)  # text that the check does not know; or the error in our words
+            return value
+        return convert(value)
+
+    return text_or_value
+
+
 def _or_none(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda value: None if value is None else convert(value)
 
@@ -296,17 +313,9 @@ class Late(_Round):
 
     def __init__(self, base: Kind, check: Callable[[str], object]) -> None:
         super().__init__(base)
-        self.name, self._check = base.name, check
+        self.name = base.name
+        self.convert = _or_text(base.convert, check)  # type: ignore[method-assign, assignment]  # as in Leaf
         self.wire_type = late_type(base.name, self.convert)
-
-    def convert(self, value: Any) -> Any:
-        if type(value) is str:
-            try:
-                self._check(value)
-            except (OSError, ValueError):
-                return self.base.convert(value)  # text that the check does not know; or the error in our words
-            return value
-        return self.base.convert(value)
 
     def made(self, value: Any) -> Any:
         """The value, from its text where it is still that."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
 
 from midflight.errors import Conflict
-from midflight.objects import tracking
+from midflight.objects import codegen, tracking
 from midflight.objects.base import VersionedObject
+from midflight.objects.codegen import EPOCH, EPOCH_IN_UTC, UNFIT, Reader
 from midflight.objects.coercion import from_text, to_text
 from midflight.objects.deltas import changed_part
 from midflight.objects.fields import Field
@@ -27,11 +29,6 @@ from midflight.versions import Manifest
 V = TypeVar("V", bound=VersionedObject)
 L = TypeVar("L", bound=ObjectList[Any])
 
-_UNFIT = (msgspec.ValidationError, TypeError, UnicodeError, OverflowError, RecursionError)
-"""What msgspec raises for what is not of the right types already."""
-
-_convert = msgspec.convert
-
 _AS_THEY_ARE = (str, int, float, bytes, datetime, date, time, timedelta, Decimal, type(None))
 """What columns take: the rest is written as text, and containers and objects as JSON."""
 
@@ -43,29 +40,27 @@ def from_row(cls: type[V], row: Mapping[str, Any], *, context: Any = None, **mor
     columns. Fields for which there is neither stay unset. Raises InvalidValue, and NotReadable for an object at rest
     that is too new.
     """
-    shape = _shape_of(cls)
-    content = _content(shape, row)
-    if more:
-        content = {**content, **more}
-    obj: V = _made(shape, content)
-    if more or context is not None:
-        _settle(obj, more, context)
+    read = _reader_of(cls)
+    obj: V = read(row if type(row) is dict else _by_plain_names(row), more)
+    if context is not None:
+        tracking.adopt_object(obj, context)
     return obj
 
 
 def from_rows(cls: type[L], rows: Iterable[Mapping[str, Any]], *, context: Any = None) -> L:
     """A clean list with an object from each row, as ``from_row`` makes them."""
     shape = _shape_of(cls)
-    item = shape.fields[cls.__items__].kind.objects[0].__shape__.resolve()
+    item = shape.item
     contents: list[Mapping[str, Any]] = [*rows]
-    if contents and _content(item, contents[0]) is not contents[0]:  # the rows of one query are alike
+    if item.times or item.columns or (contents and type(contents[0]) is not dict):  # the rows of one query are alike
         contents = [_content(item, row) for row in contents]
     try:
-        items = _convert({"all": contents}, item.rows, dec_hook=from_text).all
-    except _UNFIT:
+        items = msgspec.convert({"all": contents}, item.rows, dec_hook=from_text).all
+    except UNFIT:
         items = [_made(item, content) for content in contents]
     found: L = restore(shape, {cls.__items__: items})
-    tracking.adopt_object(found, context)
+    if context is not None:
+        tracking.adopt_object(found, context)
     return found
 
 
@@ -78,15 +73,28 @@ def _shape_of(cls: Any) -> Shape:
     return shape if shape.is_resolved else shape.resolve()
 
 
+def _reader_of(cls: Any) -> Reader:
+    """How rows become objects of a class; made at the first row."""
+    try:
+        read: Reader = cls.__shape__.reader
+    except AttributeError:
+        shape = _shape_of(cls)
+        otherwise = partial(_read, shape)
+        read = shape.reader = otherwise if shape.columns else codegen.reader(shape, otherwise, _settle)
+    return read
+
+
+def _read(shape: Shape, row: Mapping[str, Any], more: Mapping[str, Any]) -> Any:
+    """Whatever the row holds."""
+    obj = _made(shape, {**_content(shape, row), **more})
+    for name in more:
+        _settle(obj, name)
+    return obj
+
+
 def _content(shape: Shape, row: Mapping[str, Any]) -> Mapping[str, Any]:
     """What the columns hold, by the names of the fields; other columns may be in it too. Naive times are UTC."""
-    for name in row:
-        if type(name) is not str:  # SQLAlchemy's names are more than text, and msgspec reads text alone
-            row = dict(zip(map(str, row), row.values(), strict=True))
-        break
-    if not shape.columns and not shape.times:
-        return row
-    content = dict(row)
+    content = dict(_by_plain_names(row))
     for field in shape.columns:
         content.pop(field.name, None)
     for field in shape.columns:
@@ -95,37 +103,33 @@ def _content(shape: Shape, row: Mapping[str, Any]) -> Mapping[str, Any]:
     for name in shape.times:
         value = content.get(name)
         if type(value) is datetime and value.tzinfo is None:
-            content[name] = datetime.combine(value, value.time(), UTC)
+            content[name] = EPOCH_IN_UTC + (value - EPOCH)
     return content
+
+
+def _by_plain_names(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """SQLAlchemy's names are all more than text, and msgspec reads text alone."""
+    return row if type(next(iter(row), "")) is str else dict(zip(map(str, row), row.values(), strict=True))
 
 
 def _made(shape: Shape, content: Mapping[str, Any]) -> Any:
     """Natively, where all is of the right types already, complete or with unset fields; else field by field."""
-    try:
-        return _convert(content, shape.cls, dec_hook=from_text)
-    except _UNFIT:
-        pass
-    try:
-        return _convert(content, shape.partial, dec_hook=from_text)
-    except _UNFIT:
-        pass
+    for cls in (shape.cls, shape.partial):
+        try:
+            return msgspec.convert(content, cls, dec_hook=from_text)
+        except UNFIT:
+            continue
     fields = {name: field for name, field in shape.fields.items() if name in content}
     values = {name: field.build(content[name], field.where, None) for name, field in fields.items()}
     return restore(shape, values, riding=packed(shape.version, shape.unknown_members(content, values), set()))
 
 
-def _settle(obj: VersionedObject, more: Mapping[str, Any], context: Any) -> None:
-    """What a caller gave may have changed, and may change behind the object's back. Raises UnknownField."""
-    shape = obj.__shape__
-    for name in more:
-        slot = shape.slots.get(name) or shape.slots[shape.field(name).name]
-        for inner in slot.kind.inside(slot.get(obj)) if slot.kind.objects else ():
-            if inner._changed is not msgspec.UNSET or (inner.__shape__.deep and tracking.is_dirty(inner)):
-                tracking.forget(inner)
-        if slot.is_container:
-            tracking.watch(obj, [slot])
-    if context is not None:
-        tracking.adopt_object(obj, context)
+def _settle(obj: VersionedObject, name: str) -> None:
+    """What a caller gave as a field may have changed, and may change behind the object's back. Raises UnknownField."""
+    slot = obj.__shape__.slots[obj.__shape__.field(name).name]
+    for inner in filter(tracking.is_dirty, slot.kind.inside(slot.get(obj))):
+        tracking.forget(inner)
+    tracking.watch(obj, [slot])
 
 
 def to_row(

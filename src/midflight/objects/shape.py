@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from types import MemberDescriptorType
 from typing import Any
@@ -47,16 +47,22 @@ class Shape:
         """Fields whose values can change in place."""
         self.holders: tuple[Slot, ...] = ()
         """Fields that hold versioned objects, at any depth of containers."""
+        self.nested: tuple[tuple[Callable[[Any], Any], str], ...] = ()
+        """Of those that hold one themselves, or None: how to get it, and the name."""
+        self.collections: tuple[Slot, ...] = ()
+        """The others of them: containers that hold versioned objects."""
         self.deep: tuple[Slot, ...] = ()
         """Fields whose values a copy must not share."""
         self.columns: tuple[Field, ...] = ()
         """Fields whose column has another name, or holds something else."""
         self.times: tuple[str, ...] = ()
         """Fields that are times, which rows keep without a zone."""
-        self.roads: dict[str, Any] = {}
-        """How its objects go to a peer with the manifest of this digest; kept for ``older``."""
+        self.reader: Any
+        """Makes its objects from rows; there once ``rows`` has made one."""
         self.copied: Callable[[Any], Any]
         """Copies an object of the class; there once the annotations were compiled."""
+        self.copied_each: Callable[[Iterable[Any]], list[Any]]
+        """Copies many."""
         self.is_resolved = False
         """Whether the annotations were compiled."""
         self._same: dict[str, bool] = {}
@@ -98,8 +104,10 @@ class Shape:
         slots = tuple(self.slots.values())
         self.containers = tuple(slot for slot in slots if slot.is_container)
         self.holders = tuple(slot for slot in slots if slot.kind.objects)
+        self.nested = tuple((slot.get, slot.name) for slot in slots if slot.is_object)
+        self.collections = tuple(slot for slot in self.holders if not slot.is_object)
         self.deep = tuple(slot for slot in slots if slot.kind.mutable)
-        self.copied = copier(self)
+        self.copied, self.copied_each = copier(self)
         self.columns = tuple(f for f in self.fields.values() if f.column != f.name or f.from_column is not None)
         self.times = tuple(slot.name for slot in slots if is_time(slot.kind))
 
@@ -149,6 +157,12 @@ class Shape:
     def is_plain(self) -> bool:
         """Whether msgspec encodes its objects, with all inside, as they should be: no Codec is needed."""
         return all(field.kind.plain for shape in self.reachable(subclasses=True) for field in shape.fields.values())
+
+    @cached_property
+    def item(self) -> Shape:
+        """The shape of the items of a list."""
+        found: Shape = self.fields[self.cls.__items__].kind.objects[0].__shape__
+        return found.resolve()
 
     @cached_property
     def rows(self) -> Any:
@@ -237,7 +251,10 @@ class ObjectOf(Kind):
         return value is not snapshot  # what changed inside is in the object's own account
 
     def copied(self, value: Any) -> Any:
-        return value.__shape__.copied(value)
+        return self.shape.copied(value)
+
+    def copied_each(self, values: Iterable[Any]) -> list[Any]:
+        return self.shape.copied_each(values)
 
     def mapped(self, value: Any, change: Callable[[Any], Any]) -> Any:
         return change(value)
@@ -330,10 +347,15 @@ class ObjectOf(Kind):
         return set(changed)
 
 
+_make = msgspec.StructMeta.__call__  # past the coercion of a constructor
+
+
 def restore(shape: Shape, values: dict[str, Any], changed: set[str] | None = None, riding: Any = msgspec.UNSET) -> Any:
     """An object with these values of the right kinds, and no changes but the given ones."""
     cls = shape.cls if len(values) == len(shape.fields) else shape.partial
-    return msgspec.StructMeta.__call__(cls, **values, _changed=changed or msgspec.UNSET, _riding=riding)
+    if not changed and riding is msgspec.UNSET:
+        return _make(cls, **values)
+    return _make(cls, **values, _changed=changed or msgspec.UNSET, _riding=riding)
 
 
 _KINDS: dict[type, ObjectOf] = {}

@@ -19,7 +19,7 @@ assign: Any = msgspec.Struct.__setattr__
 """Set a field, or what is kept beside the fields, as it is: no coercion, no note of a change."""
 
 
-RAW = "="
+RAW = "_at_"
 """Before the name of a field: the name by which its class shows the slot itself, past the property before it."""
 
 

@@ -66,29 +66,60 @@ def marks(obj: Any) -> set[str]:
 
 def is_dirty(obj: Any) -> bool:
     """Whether anything has changed in it. Raises as ``marks``."""
-    if obj._changed is not UNSET or (obj._snapshots is not None and _changed_in_place(obj, ())):
+    if obj._changed is not UNSET or (obj._snapshots is not None and _is_dirty_in_containers(obj)):
         return True
-    for slot in obj.__shape__.holders:
-        for inner in _within_reach(obj, slot, ()):
-            if is_dirty(inner) if inner.__shape__.deep else inner._changed is not UNSET:
+    for get, _ in obj.__shape__.nested:
+        try:
+            inner = get(obj)
+        except AttributeError:  # it is unset
+            continue
+        # Most of what is nested has nothing that could change in place: its account says all, without a call.
+        if inner is not None and (inner._changed is not UNSET or (inner.__shape__.deep and is_dirty(inner))):
+            return True
+    return False
+
+
+def _is_dirty_in_containers(obj: Any) -> bool:
+    """Whether those that were read differ from their snapshots, or hold an object that has changed."""
+    if _changed_in_place(obj, ()):
+        return True
+    for slot in obj.__shape__.collections:
+        for inner in _inside(obj, slot) if slot.name in obj._snapshots else ():
+            if inner._changed is not UNSET or (inner.__shape__.deep and is_dirty(inner)):
                 return True
     return False
 
 
 def fold(obj: Any) -> bool:
     """Note what changed in place, in the object and all below it, so that it travels with it. Whether anything did."""
+    if obj._changed is not UNSET or obj._snapshots is not None:
+        _fold_containers(obj)
+    for get, name in obj.__shape__.nested:
+        try:
+            inner = get(obj)
+        except AttributeError:  # it is unset
+            continue
+        if inner is not None and (fold(inner) if inner.__shape__.deep else inner._changed is not UNSET):
+            _note_inside(obj, name)
+    return obj._changed is not UNSET
+
+
+def _fold_containers(obj: Any) -> None:
+    """The same in those that were read or assigned; nobody can have changed the others."""
     if obj._snapshots is not None:
         for mark in _changed_in_place(obj, obj._changed or ()):
             note(obj, mark)
-    for slot in obj.__shape__.holders:
-        dirty = False
-        for inner in _within_reach(obj, slot, obj._changed or ()):
-            # Most of what is nested has nothing that could change in place: its account says all, without a call.
-            if fold(inner) if inner.__shape__.deep else inner._changed is not UNSET:
-                dirty = True
-        if dirty and slot.name not in (obj._changed or ()):
-            note(obj, slot.name + INSIDE)
-    return obj._changed is not UNSET
+    for slot in obj.__shape__.collections:
+        reached = _within_reach(obj, slot, obj._changed or ())
+        dirty = [fold(inner) if inner.__shape__.deep else inner._changed is not UNSET for inner in reached]
+        if any(dirty):
+            _note_inside(obj, slot.name)
+
+
+def _note_inside(obj: Any, name: str) -> None:
+    """An object in this field has changed; that is said already where the field was assigned."""
+    if name not in (obj._changed or ()):
+        note(obj, name + INSIDE)
 
 
 def refuse_loss(obj: Any, changed: set[str]) -> None:
@@ -137,21 +168,31 @@ def watch(obj: Any, slots: Iterable[Slot]) -> None:
             assign(obj, "_snapshots", snapshots)
 
 
-def copier(shape: Any) -> Callable[[Any], Any]:
-    """How objects of one class are copied: to one that shares nothing with the original, with its context and its
-    changes. What changed in place must be folded before."""
+def copier(shape: Any) -> tuple[Callable[[Any], Any], Callable[[Iterable[Any]], list[Any]]]:
+    """How one object of a class is copied, and how many are: to such that share nothing with the originals, with their
+    context and changes. What changed in place must be folded before."""
     cls = shape.cls
-    deep = [(slot.get, slot.put, slot.kind.copied) for slot in shape.deep]
+    deep = [(slot.get, slot.put, slot.kind) for slot in shape.deep]
 
     def copied(obj: Any) -> Any:
         if type(obj) is not cls:
-            return _partial_copy(obj)
+            return _partial_copy(obj) if obj.__shape__ is shape else obj.__shape__.copied(obj)
         twin = _shallow(obj)
-        for get, put, copy in deep:
-            put(twin, copy(get(twin)))
-        return _settled(twin, obj) if obj._changed is not UNSET or obj._riding is not UNSET or obj._context else twin
+        for get, put, kind in deep:
+            put(twin, kind.copied(get(twin)))
+        if obj._changed is UNSET and obj._riding is UNSET and obj._context is None:
+            return twin
+        return _settled(twin, obj)
 
-    return copied
+    def copied_each(objs: Iterable[Any]) -> list[Any]:  # without a call for each of them
+        return [
+            _shallow(obj)
+            if type(obj) is cls and obj._changed is UNSET and obj._riding is UNSET and obj._context is None
+            else copied(obj)
+            for obj in objs
+        ]
+
+    return copied, (lambda objs: [*map(copied, objs)]) if deep else copied_each
 
 
 def _settled(twin: Any, obj: Any) -> Any:

@@ -18,7 +18,7 @@ from midflight.objects.base import VersionedObject
 from midflight.objects.coercion import to_text
 from midflight.objects.kinds import Kind
 from midflight.objects.lowering import REPLY, Lowering, to_json, unsayable
-from midflight.objects.older import encode_older, road_for
+from midflight.objects.older import encode_older, goes_as_it_is
 from midflight.objects.riding import forget_changes
 from midflight.objects.rows import check_expected, from_row, from_rows, to_row
 from midflight.objects.shape import kind_of_class
@@ -67,7 +67,7 @@ def _native(value: Any, manifest: Manifest | None) -> bool:
     """Whether every object inside is understood as it is; notes changes made in place on the way."""
     if isinstance(value, VersionedObject):
         tracking.fold(value)
-        return value.__shape__.is_plain if manifest is None else road_for(value.__shape__, manifest) is True
+        return value.__shape__.is_plain if manifest is None else goes_as_it_is(value, manifest)
     if isinstance(value, dict):
         value = value.values()
     elif not isinstance(value, list | tuple | set | frozenset):
