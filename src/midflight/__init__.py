@@ -6,6 +6,7 @@ The names below are the whole of what an application needs; everything else is f
 from midflight.context import Caller, Context
 from midflight.db.forms import Form
 from midflight.db.rows import update_row
+from midflight.db.schema import expand
 from midflight.errors import (
     CannotBackport,
     ConfigError,
@@ -74,6 +75,7 @@ __all__ = [
     "connect",
     "data_migration",
     "endpoint",
+    "expand",
     "field",
     "forwardport",
     "from_json",

@@ -34,6 +34,7 @@
     │   ├── SchemaTooOld                       the schema lacks what this code needs
     │   ├── SchemaTooNew                       the schema has revisions that this code does not know
     │   ├── SchemaBusy                         another schema change is running
+    │   ├── SchemaBlocked (TimeoutError)        somebody keeps a lock that a revision needs
     │   ├── SchemaBroken                       a revision did not do what it promised
     │   └── CannotDerive                       a row whose new form is needed now cannot be given one
     ├── ConfigError (ValueError)               the configuration file
@@ -369,6 +370,19 @@ class SchemaBusy(DatabaseError):
     exit_code = 75
     owner: str
     host: str
+    age: str
+
+
+class SchemaBlocked(DatabaseError, TimeoutError):
+    """Revision {revision} was tried for {seconds} s and given up, with nothing of it kept: process {pid} of the
+    database keeps a lock that it needs, since {age}: {query}. Try again when it has ended, or end it: SELECT
+    pg_terminate_backend({pid})."""
+
+    exit_code = 75
+    revision: str
+    seconds: float
+    pid: str
+    query: str
     age: str
 
 

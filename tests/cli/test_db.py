@@ -2,6 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
+from midflight.db.schema.line import own_line
 from tests.cli.street import Outcome, Shop
 
 Command = Callable[..., Outcome]
@@ -12,13 +13,25 @@ def test_expand_says_what_it_did_and_then_that_nothing_is_left(midflight: Comman
     assert midflight("release", "freeze", "kilo").code == 0
     first = midflight("db", "expand")
     assert first.code == 0
-    assert first.out.splitlines()[1:] == [
+    assert first.out.splitlines()[len(own_line().files.line) :] == [
         "done: revision 0001",
         "done: revision 0002",
         "the schema is expanded to kilo",
     ]
     again = midflight("db", "sync")
     assert (again.code, again.out) == (0, "nothing to do: the schema is that of kilo\n")
+
+
+def test_a_dry_run_prints_the_sql_and_does_nothing(midflight: Command, shop: Shop) -> None:
+    """1 while something is to be done, as `db status` says it."""
+    shown = midflight("db", "expand", "--dry-run")
+    assert shown.code == 1
+    assert "-- revision 0001\n" in shown.out
+    assert "CREATE TABLE" in shown.out
+    assert not (shop.folder / "shop.db").exists()
+    assert midflight("db", "expand").code == 0
+    after = midflight("db", "expand", "--dry-run", "--json")
+    assert (after.code, after.document) == (0, {"revisions": []})
 
 
 def test_status_says_what_is_to_be_expanded(midflight: Command, shop: Shop) -> None:

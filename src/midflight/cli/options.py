@@ -15,6 +15,10 @@ ConfigFile = Annotated[
 ]
 Json = Annotated[bool, Parameter(name="--json", negative="", show_default=False, help="Answer in JSON, for machines.")]
 
+DryRun = Annotated[
+    bool, Parameter(name="--dry-run", negative="", show_default=False, help="Print the SQL, and execute nothing.")
+]
+
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "": 1.0}
 
 

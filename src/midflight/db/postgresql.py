@@ -121,7 +121,10 @@ def _prepare(connection: Any, record: Any) -> None:
 
 
 def _begin(connection: Connection) -> None:
+    """With the option ``no_begin``, each statement is a transaction of its own, as concurrent builds need it."""
     options = connection.get_execution_options()
+    if options.get("no_begin", False):
+        return
     if options.get("writes", False):
         connection.exec_driver_sql(f"BEGIN ISOLATION LEVEL {options.get('isolation', 'SERIALIZABLE')} READ WRITE")
     else:

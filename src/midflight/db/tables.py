@@ -121,6 +121,27 @@ schema = Table(
 )
 """Which code expanded the schema, and when; the last row is the present state."""
 
+steps = Table(
+    "mf_schema_steps",
+    metadata,
+    Column("revision", String, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("kind", String, nullable=False),
+    Column("facts", JSON, nullable=False),
+)
+"""What is left to do of revisions that are applied: see db/schema/steps.py."""
+
+contracts = Table(
+    "mf_schema_contracts",
+    metadata,
+    Column("revision", String, primary_key=True),
+    Column("state", String, nullable=False, doc="held or purged."),
+    Column("release", String, nullable=False, doc="The release whose code did it."),
+    Column("held_at", UtcDateTime),
+    Column("purged_at", UtcDateTime),
+)
+"""How far each contract revision has come; one without a row waits."""
+
 floor = Table(
     "mf_floor",
     metadata,

@@ -18,7 +18,8 @@ def add(folder: Path, revision: str, down: str | None, upgrade: str, *, extra: s
     """Write one revision file and return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{revision}.py"
-    head = f'"""{revision}"""\nimport os, time\nimport sqlalchemy as sa\nfrom alembic import op\n'
+    imports = "import os, time\nimport sqlalchemy as sa\nfrom alembic import op\nfrom midflight import expand\n"
+    head = f'"""{revision}"""\n{imports}'
     facts = f"revision = {revision!r}\ndown_revision = {down!r}\n{extra}\n"
     path.write_text(f"{head}{facts}\ndef upgrade():\n    {upgrade}\n")
     return path

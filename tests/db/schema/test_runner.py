@@ -15,6 +15,7 @@ from sqlalchemy import Column, MetaData, String, Table
 from midflight.db import catalogue, forms, journal, sqlite, tables
 from midflight.db.engine import Database, create, parse, transaction
 from midflight.db.forms import Form
+from midflight.db.schema.line import own_line
 from midflight.db.schema.runner import SchemaRunner
 from midflight.errors import (
     DatabaseBusy,
@@ -26,6 +27,9 @@ from midflight.errors import (
 )
 from tests.db.schema.folders import add, juno_schema, juno_tables, kilo_schema, kilo_tables
 from tests.engines import ON_SQLITE
+
+OWN = [script.revision for script in own_line().files.line]
+"""The framework's own revisions, which come first."""
 
 
 @pytest.fixture
@@ -69,7 +73,7 @@ def test_whole_life(url: str, juno: SchemaRunner, kilo: SchemaRunner) -> None:
     """Juno's schema, kilo's on top of it, then nothing more to do: each step says what it applied."""
     assert "table instances" in juno.missing()
     assert not Path(url.removeprefix("sqlite:///")).exists()
-    assert juno.expand() == ["mf0001", "0001"]
+    assert juno.expand() == [*OWN, "0001"]
     assert (juno.missing(), juno.expand()) == ([], [])
     assert kilo.missing() == ["column instances.flavor", "index ix_host on instances"]
     assert kilo.status().pending == ("0002",)
@@ -83,12 +87,12 @@ def test_what_was_expanded_is_recorded(url: str, juno: SchemaRunner, kilo: Schem
     kilo.expand(["flavor"])
     kilo.expand(["flavor"])
     status = kilo.status()
-    assert (status.release, status.digest, status.revisions) == ("kilo", kilo.digest, ("mf0001", "0002"))
+    assert (status.release, status.digest, status.revisions) == ("kilo", kilo.digest, (OWN[-1], "0002"))
     assert (juno.status().release, juno.status().digest == juno.digest) == ("kilo", False)
     facts = entries(url, "schema.expanded")
-    assert [entry["revisions"] for entry in facts] == [["mf0001", "0001"], ["0002"]]
+    assert [entry["revisions"] for entry in facts] == [[*OWN, "0001"], ["0002"]]
     assert facts[1] == {"release": "kilo", "digest": kilo.digest, "revisions": ["0002"], "forms": ["flavor"]}
-    assert [entry["revision"] for entry in entries(url, "schema.revision_applied")] == ["mf0001", "0001", "0002"]
+    assert [entry["revision"] for entry in entries(url, "schema.revision_applied")] == [*OWN, "0001", "0002"]
 
 
 def test_same_schema_of_a_new_release(url: str, juno: SchemaRunner, tmp_path: Path) -> None:
@@ -120,7 +124,7 @@ async def test_forms_are_ensured(url: str, kilo: SchemaRunner) -> None:
 def test_own_revisions_keep_their_promise(url: str) -> None:
     """The framework's own revisions lead exactly to the framework's own tables."""
     runner = SchemaRunner(url, None, None, "unreleased")
-    assert runner.expand() == ["mf0001"]
+    assert runner.expand() == OWN
     made = MetaData()
     engine = create(parse(url))
     with transaction(engine, writes=False) as connection:
@@ -144,7 +148,7 @@ def test_exception_half_way(url: str, folder: Path) -> None:
         "Nothing of it was kept."
     )
     assert "table half" not in look(url)
-    assert (runner.status().revisions, runner.status().pending) == (("mf0001", "0001"), ("0002",))
+    assert (runner.status().revisions, runner.status().pending) == ((OWN[-1], "0001"), ("0002",))
 
 
 def test_failing_statement(url: str, folder: Path) -> None:
@@ -182,7 +186,7 @@ def test_killed_half_way(url: str, folder: Path) -> None:
     assert "table half" not in look(url)
     path.unlink()
     runner = SchemaRunner(url, kilo_schema(folder), kilo_tables(), "kilo")
-    assert runner.status().revisions == ("mf0001", "0001")
+    assert runner.status().revisions == (OWN[-1], "0001")
     assert runner.expand() == ["0002"]
 
 
@@ -199,7 +203,7 @@ def test_second_runner(url: str, folder: Path, tmp_path: Path) -> None:
         assert (busy.value.owner, busy.value.host) == (f"process {first.pid}", os.uname().nodename)
         assert "Another schema change is running: process" in str(busy.value)
         go_on.touch()
-        assert first.communicate(timeout=30)[0] == "['mf0001', '0001']\n"
+        assert first.communicate(timeout=30)[0] == f"{[*OWN, '0001']}\n"
     assert second.expand() == []
 
 

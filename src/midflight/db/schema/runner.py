@@ -1,35 +1,35 @@
 """The runner that expands a schema: additive revisions, one transaction each, and the catalogue has the last word.
 
-The framework's own revisions lie beside this file and come first. A project's lie in ``expand/`` and ``contract/`` of
-its schema folder, as ordinary Alembic files; removing things (contract) is for later, when nobody reads them any more.
+The framework's own revisions come first. A project's lie in ``expand/`` and ``contract/`` of its schema folder, as
+ordinary Alembic files. What a revision leaves to do after its transaction (steps) is done before the next one begins.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from alembic.operations import Operations
-from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.script.base import Script
-from sqlalchemy import Connection, Engine, MetaData, event, insert, make_url, select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, Engine, MetaData, event, insert, inspect, make_url, select
 
 from midflight.config import public_url
 from midflight.db import catalogue, forms, journal, sqlite, tables
 from midflight.db.clock import now
-from midflight.db.engine import create, is_postgresql, parse, reason_of, transaction, translated
-from midflight.db.schema.files import RevisionFiles
+from midflight.db.engine import create, is_postgresql, parse, transaction, translated
+from midflight.db.schema.finish import broken, finish, lock_timeout
+from midflight.db.schema.line import Line, own_line, project_line, sql_of
 from midflight.db.schema.lock import schema_lock
-from midflight.errors import MidflightError, NoDatabaseUrl, SchemaBroken, SchemaTooNew
+from midflight.db.schema.run import Run
+from midflight.db.schema.session import PATIENCE_SECONDS, Session
+from midflight.db.schema.steps import Step, keep, kept
+from midflight.errors import NoDatabaseUrl, SchemaBroken, SchemaTooNew
 
 T = TypeVar("T")
-
-_OWN_REVISIONS = Path(__file__).parent.parent / "revisions"
 
 
 @dataclass(frozen=True)
@@ -48,28 +48,25 @@ class SchemaStatus:
     """What ``expand`` would apply."""
     unknown: tuple[str, ...]
     """Revisions of the schema that this code does not have: it is older than the schema."""
+    unfinished: tuple[str, ...]
+    """What revisions that are applied have left to do, since their runner was killed: ``expand`` goes on with it."""
     missing: tuple[str, ...]
     """What this code needs and the catalogue does not have."""
-
-
-@dataclass(frozen=True)
-class _Line:
-    """Revision files, the version table that says how far they have come, and the tables that they lead to."""
-
-    files: RevisionFiles
-    version_table: str
-    tables: MetaData
 
 
 class SchemaRunner:
     """Expands the schema of one database to what one release's code needs. Its methods block: call them in a thread.
 
     ``schema`` is the project's folder of revisions, ``tables`` what they lead to. Raises NoDatabaseUrl for a URL
-    that no second process could open, and ProjectError for a mistake in a revision file, naming the file.
+    that no second process could open, and ProjectError for a mistake in a revision file, naming the file. ``patience``
+    is for how many seconds one revision is tried while somebody keeps a lock that it needs.
     """
 
-    def __init__(self, url: str, schema: Path | None, tables: MetaData | None, release: str) -> None:
-        self._url = parse(url)
+    def __init__(
+        self, url: str, schema: Path | None, tables: MetaData | None, release: str, *,
+        patience: float = PATIENCE_SECONDS,
+    ) -> None:  # fmt: skip
+        self._url, self._patience = parse(url), patience
         self._file = None if is_postgresql(self._url) else sqlite.file_of(self._url)
         if self._file is None and not is_postgresql(self._url):
             raise NoDatabaseUrl(
@@ -77,26 +74,31 @@ class SchemaRunner:
             )
         self._release = release
         self._tables = tables or MetaData()
-        self._lines = [_own_line()] + ([_project_line(schema, self._tables)] if schema else [])
+        self._lines = [own_line()] + ([project_line(schema, self._tables)] if schema else [])
         self.digest = self._lines[1].files.digest if schema else ""
         """Stands for the content of the project's revision files."""
 
     def expand(self, data_migrations: Iterable[str] = ()) -> list[str]:
         """Apply the revisions that the schema lacks and return their identifiers, in order; ``[]`` if it lacks none.
 
-        Each revision is one transaction: applied as a whole, or not at all. What was expanded, by which code, goes into
-        mf_schema and the journal; each of ``data_migrations`` gets its write form unless it has one. Raises SchemaBusy
-        while another process expands, SchemaTooNew if the schema has revisions that this code does not know, and
-        SchemaBroken for a revision that fails, removes something, or leaves something out that the tables promise.
+        Each revision is one transaction: applied as a whole, or not at all; on PostgreSQL its steps follow, and are
+        taken up again where a runner was killed. What was expanded, by which code, goes into mf_schema and the
+        journal; each of ``data_migrations`` gets its write form unless it has one. Raises SchemaBusy while another
+        process changes the schema, SchemaBlocked while somebody keeps a lock, SchemaTooNew if the schema has
+        revisions that this code does not know, and SchemaBroken for a revision that fails, removes something, or
+        leaves something out that the tables promise.
         """
-        with _disposed(create(self._url)) as engine, translated(engine), engine.connect() as connection:
-            with _transaction(connection, writes=False):
-                catalogue.things(connection)
-            with schema_lock(connection):
-                applied = [revision for line in self._lines for revision in self._follow(connection, line)]
-                with _transaction(connection, writes=True):
-                    self._record(connection, applied, forms.ensure(connection, data_migrations))
+        with self._session() as session:
+            applied = self._follow(session, self._lines[0])
+            self._finish(session)
+            applied += [revision for line in self._lines[1:] for revision in self._follow(session, line)]
+            with session.transaction(writes=True) as connection:
+                self._record(connection, applied, forms.ensure(connection, data_migrations))
         return applied
+
+    def plan(self) -> list[tuple[str, str]]:
+        """What ``expand`` would apply, each revision with its SQL. Nothing is executed, nor locked."""
+        return [(name, self._sql(line, name)) for line, name in self._look(self._pending)]
 
     def status(self) -> SchemaStatus:
         """How the schema stands to this code. Changes nothing, and creates no database where there is none."""
@@ -106,6 +108,16 @@ class SchemaRunner:
         """What this code needs and the catalogue does not have: ``column instances.flavor``, ``table flavors`` …"""
         return self._look(lambda connection: catalogue.missing(connection, tables.metadata, self._tables))
 
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        """The lock of the schema, on a connection that changes it."""
+        with _disposed(create(self._url)) as engine, translated(engine), engine.connect() as connection:
+            session = Session(connection, self._patience)
+            with session.transaction(writes=False):
+                catalogue.things(connection)
+            with schema_lock(connection):
+                yield session
+
     def _look(self, work: Callable[[Connection], T]) -> T:
         nothing_yet = self._file is not None and self._file.parent.is_dir() and not self._file.exists()
         url = make_url("sqlite://") if nothing_yet else self._url
@@ -113,17 +125,8 @@ class SchemaRunner:
             return work(connection)
 
     def _status(self, connection: Connection) -> SchemaStatus:
-        heads = [_heads(connection, line) for line in self._lines]
+        heads = [line.heads(connection) for line in self._lines]
         unknown = [name for line, found in zip(self._lines, heads, strict=True) for name in line.files.unknown(found)]
-        pending = (
-            []
-            if unknown
-            else [
-                script.revision
-                for line, found in zip(self._lines, heads, strict=True)
-                for script in line.files.pending(found)
-            ]
-        )
         release, digest, at = _last_expanded(connection) or (None, None, None)
         return SchemaStatus(
             release=release,
@@ -131,43 +134,63 @@ class SchemaRunner:
             at=at,
             code_digest=self.digest,
             revisions=tuple(name for found in heads for name in found),
-            pending=tuple(pending),
+            pending=() if unknown else tuple(name for _, name in self._pending(connection)),
             unknown=tuple(unknown),
+            unfinished=tuple(f"{revision}: {step.thing}" for revision, _, step in _kept(connection)),
             missing=tuple(catalogue.missing(connection, tables.metadata, self._tables)),
         )
 
-    def _follow(self, connection: Connection, line: _Line) -> list[str]:
-        with _transaction(connection, writes=False):
-            heads = _heads(connection, line)
+    def _pending(self, connection: Connection) -> list[tuple[Line, str]]:
+        return [
+            (line, script.revision) for line in self._lines for script in line.files.pending(line.heads(connection))
+        ]
+
+    def _sql(self, line: Line, revision: str) -> str:
+        (script,) = [script for script in line.files.line if script.revision == revision]
+        run = Run(revision, "expand")
+        try:
+            statements = sql_of(script, "postgresql" if self._file is None else "sqlite", run)
+        except Exception as wrong:  # noqa: BLE001  # a revision may read, and then do anything
+            return f"-- its SQL is known only when it runs: {type(wrong).__name__}: {wrong}"
+        later = [f"-- afterwards, by itself:\n{statement};" for step in run.steps for statement in step.statements()]
+        return "\n\n".join(part for part in (statements, *later) if part)
+
+    def _follow(self, session: Session, line: Line) -> list[str]:
+        with session.transaction(writes=False) as connection:
+            heads = line.heads(connection)
             if unknown := line.files.unknown(heads):
                 raise SchemaTooNew(revision=", ".join(unknown), release=self._release)
             pending = line.files.pending(heads)
             if not pending:
                 _refuse_missing(connection, line, ", ".join(heads) or "none")
         for script in pending:
-            self._apply(connection, line, script, last=script is pending[-1])
+            name = f"{script.revision} ({Path(script.path).name})"
+            session.try_(name, partial(self._apply, session, line, script, name, last=script is pending[-1]))
+            self._finish(session)
         return [script.revision for script in pending]
 
-    def _apply(self, connection: Connection, line: _Line, script: Script, *, last: bool) -> None:
-        name = f"{script.revision} ({Path(script.path).name})"
-        try:
-            with _transaction(connection, writes=True):
-                before = catalogue.things(connection)
-                with _refuse_copies(connection, name):
-                    _run(connection, line, script)
-                _refuse_losses(before, catalogue.things(connection), name)
-                if last:
-                    _refuse_missing(connection, line, name)
-                facts = {"revision": script.revision, "release": self._release}
-                journal.write(connection, "schema.revision_applied", facts)
-        except MidflightError:
-            raise
-        except DBAPIError as wrong:
-            raise SchemaBroken(
-                revision=name, reason=f"{reason_of(wrong)}, in: {' '.join(str(wrong.statement).split())}"
-            ) from wrong
-        except Exception as wrong:
-            raise SchemaBroken(revision=name, reason=f"{type(wrong).__name__}: {wrong}") from wrong
+    def _apply(self, session: Session, line: Line, script: Script, name: str, *, last: bool) -> None:
+        run = Run(script.revision, "expand")
+        with broken(name), session.transaction(writes=True) as connection:
+            before, patience = catalogue.things(connection), lock_timeout(connection)
+            with _refuse_copies(connection, name):
+                line.apply(connection, script, run)
+            _refuse_losses(before, catalogue.things(connection), name)
+            if lock_timeout(connection) != patience:
+                raise SchemaBroken(revision=name, reason="it sets lock_timeout, which is the runner's to set")
+            keep(connection, script.revision, run.steps)
+            if last:
+                _refuse_missing(connection, line, name, coming={step.thing for step in run.steps})
+            journal.write(
+                connection, "schema.revision_applied", {"revision": script.revision, "release": self._release}
+            )
+
+    def _finish(self, session: Session) -> None:
+        """Do the steps that are left, in their order."""
+        with session.transaction(writes=False) as connection:
+            left = _kept(connection)
+        for revision, number, step in left:
+            finish(session, revision, number, step)
 
     def _record(self, connection: Connection, applied: list[str], new_forms: list[str]) -> None:
         last = _last_expanded(connection)
@@ -178,44 +201,12 @@ class SchemaRunner:
         journal.write(connection, "schema.expanded", facts)
 
 
-def _own_line() -> _Line:
-    return _Line(RevisionFiles(_OWN_REVISIONS), "mf_version", tables.metadata)
-
-
-def _project_line(schema: Path, promised: MetaData) -> _Line:
-    return _Line(RevisionFiles(schema / "expand", [schema / "contract"]), "alembic_version", promised)
-
-
 @contextmanager
 def _disposed(engine: Engine) -> Iterator[Engine]:
     try:
         yield engine
     finally:
         engine.dispose()
-
-
-@contextmanager
-def _transaction(connection: Connection, *, writes: bool) -> Iterator[None]:
-    """One transaction of the session that changes the schema: alone by its lock, it sees what others commit."""
-    connection.execution_options(writes=writes, isolation="READ COMMITTED")
-    with translated(connection.engine), connection.begin():
-        yield
-
-
-def _context(connection: Connection, line: _Line, **options: Any) -> MigrationContext:
-    options |= {"version_table": line.version_table, "transactional_ddl": True}
-    return MigrationContext.configure(connection, opts=options)
-
-
-def _heads(connection: Connection, line: _Line) -> tuple[str, ...]:
-    return _context(connection, line).get_current_heads()
-
-
-def _run(connection: Connection, line: _Line, script: Script) -> None:
-    step = RevisionStep(line.files.map, script, True)
-    context = _context(connection, line, fn=lambda heads, context: [step])
-    with Operations.context(context):
-        context.run_migrations()
 
 
 def _last_expanded(connection: Connection) -> tuple[str, str, datetime] | None:
@@ -231,8 +222,13 @@ def _missing_own(connection: Connection) -> bool:
     return f"table {tables.schema.name}" in catalogue.missing(connection, tables.metadata)
 
 
-def _refuse_missing(connection: Connection, line: _Line, revision: str) -> None:
-    if lacks := catalogue.missing(connection, line.tables):
+def _kept(connection: Connection) -> list[tuple[str, int, Step]]:
+    return kept(connection) if inspect(connection).has_table(tables.steps.name) else []
+
+
+def _refuse_missing(connection: Connection, line: Line, revision: str, coming: Set[str] = frozenset()) -> None:
+    """``coming`` is what the revision's steps will bring."""
+    if lacks := [thing for thing in catalogue.missing(connection, line.tables) if thing not in coming]:
         reason = f"the schema lacks {', '.join(lacks)}: the tables in the code have it, and no revision creates it"
         raise SchemaBroken(revision=revision, reason=reason)
 

@@ -1,0 +1,133 @@
+"""What an expand revision is written with: each adds to a schema in such a way that nobody who works on it is held up.
+
+    from midflight import expand
+
+    def upgrade():
+        expand.add_column("instances", sa.Column("locked_by", sa.String(255)))
+        expand.add_index("ix_instances_locked_by", "instances", ["locked_by"])
+
+On PostgreSQL, what takes long is done after the revision's own transaction: an index is built concurrently, a
+constraint holds for new rows at once and is held against the old ones later. What is given wrongly raises
+ProjectError.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+
+from midflight.db.schema import constraints
+from midflight.db.schema.mirror import mirror
+from midflight.db.schema.run import current, on_sqlite
+from midflight.db.schema.steps import quoted
+from midflight.errors import ProjectError
+
+__all__ = [
+    "add_check",
+    "add_column",
+    "add_enum_value",
+    "add_foreign_key",
+    "add_index",
+    "mirror_column",
+    "relax_column",
+]
+
+_CONSTANT = re.compile(
+    r"\s*(NULL|TRUE|FALSE|-?\d+(\.\d+)?|'([^']|'')*'(::\w+)?|now\(\)|CURRENT_TIMESTAMP)\s*", re.IGNORECASE
+)
+_BRANCH = "expand"
+
+
+def add_column(table: str, column: sa.Column[Any]) -> None:
+    """Add a column that those who do not know it may leave out: nullable, or with a constant server default.
+
+    A constant does not touch the rows that are there. An index, a foreign key or a unique constraint is added by
+    itself.
+    """
+    current(f"expand.add_column({table!r}, {column.name!r})", _BRANCH)
+    _refuse_burdens(table, column)
+    op.add_column(table, column)
+
+
+def add_index(name: str, table: str, columns: Sequence[str], *, where: str | None = None) -> None:
+    """Add an index, built while the table is written to. ``where`` is an SQL condition, for a part of the rows.
+
+    An index that a killed or failed build of this name has left behind is dropped first; at the end the catalogue must
+    say that the new one is valid. A unique index belongs into contract/, since old releases may write what it forbids.
+    """
+    constraints.build_index(current(f"expand.add_index({name!r})", _BRANCH), name, table, columns, where=where)
+
+
+def add_foreign_key(
+    name: str,
+    table: str,
+    columns: Sequence[str],
+    other: str,
+    other_columns: Sequence[str],
+    *,
+    ondelete: str | None = None,
+) -> None:
+    """Add a foreign key on columns that old releases leave empty. SQLite has none: there a table would be copied."""
+    run = current(f"expand.add_foreign_key({name!r})", _BRANCH)
+    constraints.add_foreign_key(run, name, table, columns, other, other_columns, ondelete)
+
+
+def add_check(name: str, table: str, condition: str) -> None:
+    """Add a check that rows of old releases pass. SQLite has none: there a table would be copied."""
+    constraints.add_check(current(f"expand.add_check({name!r})", _BRANCH), name, table, condition)
+
+
+def relax_column(table: str, column: str) -> None:
+    """Let a column be empty that this release does not write any more, so that it can be dropped later.
+
+    On SQLite a column stays as strict as it is, so that it must be written for as long as it is there.
+    """
+    current(f"expand.relax_column({table!r}, {column!r})", _BRANCH)
+    if not on_sqlite():
+        op.execute(f"ALTER TABLE {quoted(table)} ALTER COLUMN {quoted(column)} DROP NOT NULL")
+
+
+def mirror_column(table: str, old: str, new: str, *, forward: str = "{}", back: str = "{}") -> None:
+    """Keep two columns in step, whoever writes either: for a rename, or another type.
+
+    ``forward`` is the SQL expression for the new value, with ``{}`` where the old column stands, like ``"CAST({} AS
+    BIGINT)"``; ``back`` is the opposite. It goes by trigger, for rows that are written from now on; a data migration
+    moves those that nobody writes. contract.drop_column(…, mirrored_by=new) takes the trigger away as well.
+    """
+    current(f"expand.mirror_column({table!r}, {old!r}, {new!r})", _BRANCH)
+    for statement in mirror(table, old, new, forward, back, on_sqlite=on_sqlite()):
+        op.execute(sa.text(statement.replace(":", "\\:")))
+
+
+def add_enum_value(enum: str, value: str) -> None:
+    """Add a value to a type of PostgreSQL's. Nobody may write it before every reader knows it: see grow-an-enum."""
+    current(f"expand.add_enum_value({enum!r}, {value!r})", _BRANCH)
+    if not on_sqlite():
+        literal = value.replace("'", "''")
+        op.execute(f"ALTER TYPE {quoted(enum)} ADD VALUE IF NOT EXISTS '{literal}'")
+
+
+def _refuse_burdens(table: str, column: sa.Column[Any]) -> None:
+    where = f"expand.add_column({table!r}, {column.name!r})"
+    if not column.nullable and column.server_default is None:
+        reason = "old releases do not write it: make it nullable, or give it a server_default"
+        raise ProjectError(where=where, reason=reason)
+    if column.primary_key or column.unique or column.index or column.foreign_keys or column.constraints:
+        reason = "it is added without key, index or constraint; expand.add_index and add_foreign_key add those"
+        raise ProjectError(where=where, reason=reason)
+    if column.computed is not None or column.identity is not None or not _is_constant(column.server_default):
+        reason = "every row would be written anew; give it a constant server_default, or none"
+        raise ProjectError(where=where, reason=reason)
+
+
+def _is_constant(default: Any) -> bool:
+    if default is None:
+        return True
+    argument = getattr(default, "arg", None)
+    if isinstance(argument, str):
+        return True
+    return argument is not None and _CONSTANT.fullmatch(str(argument)) is not None

@@ -1,0 +1,74 @@
+"""A line of revisions: their files, how far a database has come with them, and one of them run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext, RevisionStep
+from alembic.script.base import Script
+from sqlalchemy import Connection, MetaData
+
+from midflight.db import tables
+from midflight.db.schema.files import RevisionFiles
+from midflight.db.schema.run import OPTION, Run
+
+_OWN_REVISIONS = Path(__file__).parent.parent / "revisions"
+
+
+@dataclass(frozen=True)
+class Line:
+    """Revision files, the version table that says how far they have come, and the tables that they lead to."""
+
+    files: RevisionFiles
+    version_table: str
+    tables: MetaData
+
+    def heads(self, connection: Connection) -> tuple[str, ...]:
+        """Where the database is."""
+        return self._context(connection).get_current_heads()
+
+    def apply(self, connection: Connection, script: Script, run: Run) -> None:
+        """Run one revision in the caller's transaction, and note in the version table that it was."""
+        step = RevisionStep(self.files.map, script, True)
+        context = self._context(connection, fn=lambda heads, context: [step], **{OPTION: run})
+        _operate(context, context.run_migrations)
+
+    def _context(self, connection: Connection, **options: Any) -> MigrationContext:
+        options |= {"version_table": self.version_table, "transactional_ddl": True}
+        return MigrationContext.configure(connection, opts=options)
+
+
+def own_line() -> Line:
+    """The framework's own tables."""
+    return Line(RevisionFiles(_OWN_REVISIONS), "mf_version", tables.metadata)
+
+
+def project_line(schema: Path, promised: MetaData) -> Line:
+    """The expand branch of a project."""
+    return Line(RevisionFiles(schema / "expand", [schema / "contract"]), "alembic_version", promised)
+
+
+def sql_of(script: Script, dialect: str, run: Run) -> str:
+    """The statements of a revision, as text. Nothing is executed; raises whatever a revision does that reads."""
+    text = StringIO()
+    options: dict[str, Any] = {"as_sql": True, "output_buffer": text, "literal_binds": True, OPTION: run}
+    context = MigrationContext.configure(dialect_name=dialect, opts=options)
+    _operate(context, script.module.upgrade)
+    return text.getvalue().strip()
+
+
+def _operate(context: MigrationContext, work: Callable[[], object]) -> None:
+    """Run work in which ``alembic.op`` leads to this context. After an exception Alembic would let it lead there on."""
+    wrong: BaseException | None = None
+    with Operations.context(context):
+        try:
+            work()
+        except BaseException as raised:  # noqa: BLE001  # it is raised again below
+            wrong = raised
+    if wrong is not None:
+        raise wrong

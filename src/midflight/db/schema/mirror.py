@@ -1,0 +1,69 @@
+"""Two columns that say the same, kept in step by triggers, whoever writes either of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from midflight.db.schema.steps import quoted
+
+
+def mirror_name(table: str, new: str) -> str:
+    """What a mirror's triggers are called."""
+    return f"mf_mirror_{table}_{new}"[:60]
+
+
+def mirror(table: str, old: str, new: str, forward: str, back: str, *, on_sqlite: bool) -> Sequence[str]:
+    """The statements that begin it. A write of both columns is left as it is."""
+    made = _on_sqlite if on_sqlite else _on_postgresql
+    return made(mirror_name(table, new), table, (quoted(old), quoted(new)), (forward, back))
+
+
+def unmirror(table: str, new: str, *, on_sqlite: bool) -> Sequence[str]:
+    """The statements that end it."""
+    name = mirror_name(table, new)
+    if on_sqlite:
+        return [f"DROP TRIGGER IF EXISTS {quoted(name + suffix)}" for suffix in ("_i", "_f", "_b")]
+    return [f"DROP TRIGGER IF EXISTS {quoted(name)} ON {quoted(table)}", f"DROP FUNCTION IF EXISTS {quoted(name)}()"]
+
+
+def _on_postgresql(name: str, table: str, columns: tuple[str, str], ways: tuple[str, str]) -> Sequence[str]:
+    old, new = columns
+    forward, back = ways[0].format(f"NEW.{old}"), ways[1].format(f"NEW.{new}")
+    body = f"""
+    BEGIN
+      IF TG_OP = 'INSERT' THEN
+        IF NEW.{new} IS NULL THEN NEW.{new} := {forward};
+        ELSIF NEW.{old} IS NULL THEN NEW.{old} := {back}; END IF;
+      ELSIF NEW.{new} IS DISTINCT FROM OLD.{new} AND NEW.{old} IS NOT DISTINCT FROM OLD.{old} THEN
+        NEW.{old} := {back};
+      ELSIF NEW.{old} IS DISTINCT FROM OLD.{old} AND NEW.{new} IS NOT DISTINCT FROM OLD.{new} THEN
+        NEW.{new} := {forward};
+      END IF;
+      RETURN NEW;
+    END"""
+    called = f"{quoted(name)}()"
+    return [
+        f"CREATE FUNCTION {called} RETURNS trigger LANGUAGE plpgsql AS $mf${body}$mf$",
+        f"CREATE TRIGGER {quoted(name)} BEFORE INSERT OR UPDATE ON {quoted(table)}"
+        f" FOR EACH ROW EXECUTE FUNCTION {called}",
+    ]
+
+
+def _on_sqlite(name: str, table: str, columns: tuple[str, str], ways: tuple[str, str]) -> Sequence[str]:
+    old, new = columns
+    forward, back = ways[0].format(f"NEW.{old}"), ways[1].format(f"NEW.{new}")
+    on, row = quoted(table), "WHERE rowid = NEW.rowid"
+
+    def set_(assignments: str) -> str:
+        return f"UPDATE {on} SET {assignments} {row}"  # noqa: S608  # a revision's own words
+
+    to_new, to_old = set_(f"{new} = {forward}"), set_(f"{old} = {back}")
+    one_is_empty = f"(NEW.{new} IS NULL) <> (NEW.{old} IS NULL)"
+    inserted = set_(f"{new} = coalesce(NEW.{new}, {forward}), {old} = coalesce(NEW.{old}, {back})")
+    only_old = f"NEW.{old} IS NOT OLD.{old} AND NEW.{new} IS OLD.{new}"
+    only_new = f"NEW.{new} IS NOT OLD.{new} AND NEW.{old} IS OLD.{old}"
+    return [
+        f"CREATE TRIGGER {quoted(name + '_i')} AFTER INSERT ON {on} WHEN {one_is_empty} BEGIN {inserted}; END",
+        f"CREATE TRIGGER {quoted(name + '_f')} AFTER UPDATE OF {old} ON {on} WHEN {only_old} BEGIN {to_new}; END",
+        f"CREATE TRIGGER {quoted(name + '_b')} AFTER UPDATE OF {new} ON {on} WHEN {only_new} BEGIN {to_old}; END",
+    ]

@@ -1,0 +1,167 @@
+"""What cannot be part of a revision's transaction on PostgreSQL, since it takes long: it follows in transactions of
+its own.
+
+A revision that commits writes down its steps; they are struck out one by one as the catalogue shows that they are
+done. Whoever is killed in between leaves a list, and the next runner goes on with it. So each step looks first: done
+twice, it does nothing.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+from sqlalchemy import Connection, delete, insert, select, text
+
+from midflight.db.tables import steps
+from midflight.errors import SchemaBroken
+
+Execute = Callable[[str], None]
+"""Runs one statement: in a transaction of its own, or in none where it takes none."""
+
+
+@dataclass(frozen=True)
+class Step(ABC):
+    """One of them. ``table`` is the one that it works on."""
+
+    table: str
+    name: str
+
+    kind: ClassVar[str]
+    in_transaction: ClassVar[bool] = True
+
+    @property
+    @abstractmethod
+    def thing(self) -> str:
+        """What is there afterwards, in the catalogue's words."""
+
+    @abstractmethod
+    def statements(self) -> Sequence[str]:
+        """What it takes, where nothing of it was done before."""
+
+    @abstractmethod
+    def is_done(self, connection: Connection) -> bool:
+        """What the catalogue says."""
+
+    def clear(self, connection: Connection) -> Sequence[str]:
+        """What has to be executed first, to clear away what an earlier try has left."""
+        return ()
+
+    def facts(self) -> dict[str, Any]:
+        """What it is made of again."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class BuildIndex(Step):
+    """An index that is built while the table is written to."""
+
+    statement: str
+
+    kind = "index"
+    in_transaction = False
+
+    @property
+    def thing(self) -> str:
+        return f"index {self.name} on {self.table}"
+
+    def statements(self) -> Sequence[str]:
+        return (self.statement,)
+
+    def is_done(self, connection: Connection) -> bool:
+        return _validity(connection, _INDEX, self) is True
+
+    def clear(self, connection: Connection) -> Sequence[str]:
+        """What a build that failed has left: PostgreSQL keeps it up to date, and never uses it."""
+        is_left = _validity(connection, _INDEX, self) is False
+        return (f"DROP INDEX CONCURRENTLY {quoted(self.name)}",) if is_left else ()
+
+
+@dataclass(frozen=True)
+class Validate(Step):
+    """A constraint that new rows obey already is held against the old ones, while the table is written to."""
+
+    kind = "validate"
+
+    @property
+    def thing(self) -> str:
+        return f"valid constraint {self.name} on {self.table}"
+
+    def statements(self) -> Sequence[str]:
+        return (f"ALTER TABLE {quoted(self.table)} VALIDATE CONSTRAINT {quoted(self.name)}",)
+
+    def is_done(self, connection: Connection) -> bool:
+        return _validity(connection, _CONSTRAINT, self) is True
+
+
+@dataclass(frozen=True)
+class SetNotNull(Step):
+    """NOT NULL by a check that was validated, so that nothing is read again; the check has done its duty."""
+
+    check: str
+
+    kind = "not null"
+
+    @property
+    def thing(self) -> str:
+        return f"not null {self.table}.{self.name}"
+
+    def statements(self) -> Sequence[str]:
+        altered = f"ALTER TABLE {quoted(self.table)}"
+        return (
+            f"{altered} ALTER COLUMN {quoted(self.name)} SET NOT NULL, DROP CONSTRAINT IF EXISTS {quoted(self.check)}",
+        )
+
+    def is_done(self, connection: Connection) -> bool:
+        return _validity(connection, _NOT_NULL, self) is True
+
+
+_KINDS = {kind.kind: kind for kind in (BuildIndex, Validate, SetNotNull)}
+
+_INDEX = text(
+    "SELECT indisvalid AND indisready FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid"
+    " WHERE relname = :name AND indrelid = to_regclass(quote_ident(:table))"
+)
+_CONSTRAINT = text(
+    "SELECT convalidated FROM pg_constraint WHERE conname = :name AND conrelid = to_regclass(quote_ident(:table))"
+)
+_NOT_NULL = text(
+    "SELECT attnotnull FROM pg_attribute WHERE attname = :name AND attrelid = to_regclass(quote_ident(:table))"
+)
+
+
+def quoted(name: str) -> str:
+    """A name as it stands in a statement."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def keep(connection: Connection, revision: str, wanted: Sequence[Step]) -> None:
+    """Write the steps of a revision down, in its transaction."""
+    for number, step in enumerate(wanted):
+        row = {"revision": revision, "number": number, "kind": step.kind, "facts": step.facts()}
+        connection.execute(insert(steps).values(row))
+
+
+def kept(connection: Connection) -> list[tuple[str, int, Step]]:
+    """The steps that are left, in order, each with its revision and number."""
+    order = select(steps).order_by(steps.c.revision, steps.c.number)
+    return [(row["revision"], row["number"], _made(row)) for row in connection.execute(order).mappings()]
+
+
+def strike(connection: Connection, revision: str, number: int, step: Step) -> None:
+    """The step is done, and the catalogue says so. Raises SchemaBroken where it does not."""
+    if not step.is_done(connection):
+        raise SchemaBroken(revision=revision, reason=f"afterwards the catalogue has no {step.thing}")
+    connection.execute(delete(steps).where(steps.c.revision == revision, steps.c.number == number))
+
+
+def _made(row: Mapping[Any, Any]) -> Step:
+    made: Step = _KINDS[row["kind"]](**row["facts"])
+    return made
+
+
+def _validity(connection: Connection, query: Any, step: Step) -> bool | None:
+    found: bool | None = connection.execute(query, {"name": step.name, "table": step.table}).scalar_one_or_none()
+    return found
