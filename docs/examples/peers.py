@@ -13,7 +13,7 @@ from midflight.rpc.client import Messenger, Unpinned
 from midflight.rpc.dispatch import Dispatcher
 from midflight.rpc.server import Server
 from midflight.transports import connect
-from midflight.transports.base import Address
+from midflight.transports.base import Address, Identity
 
 
 def send(obj: Any, sender: Any, receiver: Any) -> Any:
@@ -26,7 +26,7 @@ def send(obj: Any, sender: Any, receiver: Any) -> Any:
 @asynccontextmanager
 async def fleet(sender: Any, receiver: Any, service: Any) -> AsyncIterator[Context]:
     """The context of a caller of release ``sender``, while ``service`` of release ``receiver`` answers its calls."""
-    transport = await connect("memory:cloud", name="cloud", project="cloud").open()
+    transport = await connect("memory:cloud", name="cloud", project="cloud", identity=Identity("api", "here")).open()
     floor = Manifest.lowest([sender.project.contract.manifest, receiver.project.contract.manifest])
     caller = Caller("api", "here", sender.__name__, "api-1", 1)
     callee = Caller("agent", "there", receiver.__name__, "agent-1", 1)

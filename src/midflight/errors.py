@@ -19,6 +19,7 @@
     │   ├── Unknown (TimeoutError)             it may have run, or not
     │   ├── RemoteError                        the callee failed with an error of its own
     │   ├── VersionRejected                    the callee cannot serve this version
+    │   ├── NotAllowed (PermissionError)       the sender may not ask for this
     │   ├── PinnedOut                          the pin forbids what the caller wants to say
     │   ├── MalformedMessage (ValueError)      bytes that are no message of ours
     │   └── MessageTooLarge (ValueError)       more bytes than the broker takes
@@ -254,6 +255,15 @@ class VersionRejected(RpcError):
     sender: str
     callee: str
     pin_epoch: int
+
+
+class NotAllowed(RpcError, PermissionError):
+    """{what} was refused, and did not run: {sender} may not ask for it, since {reason}."""
+
+    exit_code = 2
+    what: str
+    sender: str
+    reason: str
 
 
 class PinnedOut(RpcError):

@@ -43,11 +43,11 @@ from midflight.signals import Signals
 from midflight.supervisor import notify, passed_sockets
 from midflight.telemetry import log
 from midflight.transports import connect
-from midflight.transports.base import Address
+from midflight.transports.base import Address, Identity
 from midflight.versions import Manifest
 from midflight.watchdog import Watchdog
 
-_HOST, _ODD = re.compile(r"[A-Za-z0-9_-]{1,63}"), re.compile(r"[^A-Za-z0-9_-]")
+_HOST = re.compile(r"[A-Za-z0-9_-]{1,63}")
 
 
 async def run_service(project: Project, config: Config, service: str, host: str) -> int:
@@ -115,13 +115,14 @@ class RunningService:
         self.project, self.config, self.host, self.sockets = project, config, _host(host), tuple(sockets)
         self.service = _known_service(project, service)
         self.release, self.contract = release_of(project), contract_of(project)
-        self.id = f"{_ODD.sub('_', service)}-{host}-{secrets.token_hex(4)}"
-        """Its address among the members, so of letters that every transport takes."""
+        self.id = f"{service}.{host}.{secrets.token_hex(4)}"
+        """Its address among the members; it begins with who we are to the broker, so nobody else can listen there."""
         self.identity = Caller(service, host, self.release, self.id, 0, self.contract.manifest)
         self.floors = PinFloors(self.contract.manifest, self._overrides(config))
         self.transport = connect(
-            config.broker, name=self.id, project=project.name, credentials=config.credentials, path=config.path
-        )
+            config.broker, name=self.id, project=project.name, identity=Identity(service, host),
+            credentials=config.credentials, path=config.path,
+        )  # fmt: skip
         self.database: Database | None = None
         self._counted: list[dict[str, Any]] = []
         self._messengers: list[Messenger] = []
@@ -269,7 +270,7 @@ class RunningService:
         )  # fmt: skip
         self._dispatcher.add(MemberServer(self.membership))
         listening = Server(self.transport, self._dispatcher)
-        await listening.serve(Address(MemberAPI.topic, self.id))
+        await listening.serve(Address(MemberAPI.topic, self.id), limit=0)
         stack.push_async_callback(self._drained, listening)
 
     def _context_of_work(self, values: Mapping[str, str], request_id: str, caller: Caller) -> Context:

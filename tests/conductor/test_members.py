@@ -33,7 +33,7 @@ class Registry:
         self.server = ConductorServer(world.project(), database, clock=lambda: self.now)
 
     async def hello(self, name: str, manifest: Manifest = JUNO, **said: Any) -> FleetView:
-        service, host, _ = name.split("-")
+        service, host, _ = name.split(".")
         member = Member(id=name, service=service, host=host, release="juno", manifest=manifest.digest, **said)
         return await self.server.hello(HERE, member, manifest.to_wire())
 
@@ -58,137 +58,143 @@ async def registry(world: World) -> AsyncIterator[Registry]:
 @pytest.mark.parametrize("seconds", [1e300, float("inf"), 0.0, -1.0, 86_400.1])
 async def test_a_beat_that_never_comes_is_refused(registry: Registry, seconds: float) -> None:
     """Who says that it beats never, or not within a day, does not join, and nobody else hears of it."""
-    await registry.hello("agent-h1-0")
+    await registry.hello("agent.h1.0")
     with pytest.raises(
         InvalidValue, match=r"beat_seconds: received .*, expected more than 0 seconds, and at most 86400"
     ):
-        await registry.hello("agent-h2-0", beat_seconds=seconds)
-    assert await registry.states() == {"agent-h1-0": "active"}
+        await registry.hello("agent.h2.0", beat_seconds=seconds)
+    assert await registry.states() == {"agent.h1.0": "active"}
 
 
 async def test_a_beat_in_a_row_of_before_does_no_harm(registry: Registry) -> None:
     """A row that says what is refused now is read like any other."""
-    await registry.hello("agent-h1-0")
+    await registry.hello("agent.h1.0")
     await registry.database.write(lambda connection: connection.execute(update(members).values(beat_seconds=1e300)))
-    assert await registry.states() == {"agent-h1-0": "active"}
+    assert await registry.states() == {"agent.h1.0": "active"}
 
 
-@pytest.mark.parametrize("said", [{"host": "x\ny"}, {"service": "a/../b"}, {"id": ""}, {"topics": ["*"]}])
+@pytest.mark.parametrize(
+    "said",
+    [{"host": "x\ny"}, {"service": "a/../b"}, {"id": "b.c"}, {"id": "b.d.a"}, {"id": "b.c.*"}, {"topics": ["*"]}],
+)
 async def test_names_that_are_no_address_are_refused(registry: Registry, said: dict[str, Any]) -> None:
-    """A member's id, service, host and topics are words of an address, or it does not join."""
-    member = Member(**{"id": "a", "service": "b", "host": "c", "release": "juno", "manifest": JUNO.digest} | said)
-    with pytest.raises(InvalidValue, match=r"hello\(member\)\.\w+: received .*, expected letters, digits"):
+    """A member's service, host and topics are words of an address, and its id begins with two of them, or it does not
+    join."""
+    member = Member(**{"id": "b.c.a", "service": "b", "host": "c", "release": "juno", "manifest": JUNO.digest} | said)
+    with pytest.raises(
+        InvalidValue, match=r"hello\(member\)\.\w+: received .*, expected (letters, digits|b.c., and a name)"
+    ):
         await registry.server.hello(HERE, member, JUNO.to_wire())
     assert await registry.states() == {}
 
 
 async def test_hello_and_leave(registry: Registry) -> None:
     """A member is there from its hello to its leave, and what it said of itself can be read."""
-    view = await registry.hello("agent-h1-0", topics=["compute"], overrides={"compute": "juno"}, code="/code")
+    view = await registry.hello("agent.h1.0", topics=["compute"], overrides={"compute": "juno"}, code="/code")
     assert view.peers["compute"] == {"h1": JUNO.digest}
     (member,) = (await registry.server.fleet(HERE)).members
     assert (member.id, member.overrides, member.code, member.state) == (
-        "agent-h1-0",
+        "agent.h1.0",
         {"compute": "juno"},
         "/code",
         "active",
     )
-    await registry.server.leave(HERE, "agent-h1-0")
-    await registry.server.leave(HERE, "agent-h1-0")
+    await registry.server.leave(HERE, "agent.h1.0")
+    await registry.server.leave(HERE, "agent.h1.0")
     assert await registry.states() == {}
 
 
 async def test_lost_after_three_missed_beats(registry: Registry) -> None:
     """A member is lost when it has missed three of its own beats, and active again at the next one; its age is told."""
-    await registry.hello("agent-h1-0", beat_seconds=10, topics=["compute"])
-    await registry.hello("agent-h2-0", beat_seconds=1)
+    await registry.hello("agent.h1.0", beat_seconds=10, topics=["compute"])
+    await registry.hello("agent.h2.0", beat_seconds=1)
     registry.pass_(29)
-    assert await registry.states() == {"agent-h1-0": "active", "agent-h2-0": "lost"}
+    assert await registry.states() == {"agent.h1.0": "active", "agent.h2.0": "lost"}
     registry.pass_(2)
     fleet = await registry.server.fleet(HERE)
     assert {member.id: (member.state, member.age) for member in fleet.members} == {
-        "agent-h1-0": ("lost", 31.0), "agent-h2-0": ("lost", 31.0),
+        "agent.h1.0": ("lost", 31.0), "agent.h2.0": ("lost", 31.0),
     }  # fmt: skip
-    view = await registry.beat("agent-h1-0")
-    assert await registry.states() == {"agent-h1-0": "active", "agent-h2-0": "lost"}
+    view = await registry.beat("agent.h1.0")
+    assert await registry.states() == {"agent.h1.0": "active", "agent.h2.0": "lost"}
     assert view is not None
     assert view.away == {}
 
 
 async def test_a_lost_member_holds_the_floor(registry: Registry) -> None:
     """Who is lost may come back: it counts for the floor, and gets no new work."""
-    await registry.hello("agent-h1-0", beat_seconds=1, topics=["compute"])
+    await registry.hello("agent.h1.0", beat_seconds=1, topics=["compute"])
     registry.pass_(10)
-    view = await registry.hello("agent-h2-0", KILO, topics=["compute"])
+    view = await registry.hello("agent.h2.0", KILO, topics=["compute"])
     assert view.peers["compute"] == {"h1": JUNO.digest, "h2": KILO.digest}
     assert view.away == {"compute": ["h1"]}
 
 
 async def test_a_killed_member_has_a_successor(registry: Registry) -> None:
     """A lost member whose service and host have a later one is gone: nothing stale holds the floor."""
-    await registry.hello("agent-h1-0", beat_seconds=1, topics=["compute"])
+    await registry.hello("agent.h1.0", beat_seconds=1, topics=["compute"])
     registry.pass_(1)
-    view = await registry.hello("agent-h1-1", KILO, topics=["compute"])
+    view = await registry.hello("agent.h1.1", KILO, topics=["compute"])
     assert view.peers["compute"]["h1"] not in (KILO.digest,)  # both may still live: what both understand
     registry.pass_(5)
-    await registry.beat("agent-h1-1")
-    assert await registry.states() == {"agent-h1-1": "active"}
-    again = await registry.hello("agent-h1-1", KILO, topics=["compute"])
+    await registry.beat("agent.h1.1")
+    assert await registry.states() == {"agent.h1.1": "active"}
+    again = await registry.hello("agent.h1.1", KILO, topics=["compute"])
     assert again.peers["compute"] == {"h1": KILO.digest}
 
 
 async def test_no_crash_leaves_a_row_for_ever(registry: Registry) -> None:
     """Who was killed is forgotten when its successor takes work, however often that happens."""
     for life in range(5):
-        await registry.hello(f"agent-h1-{life}", beat_seconds=1)
-        await registry.hello(f"agent-h1-{life}", beat_seconds=1, topics=["compute"])
+        await registry.hello(f"agent.h1.{life}", beat_seconds=1)
+        await registry.hello(f"agent.h1.{life}", beat_seconds=1, topics=["compute"])
         registry.pass_(10)
     rows = await registry.database.read(lambda connection: connection.execute(select(members.c.id)).scalars().all())
-    assert rows == ["agent-h1-4"]
+    assert rows == ["agent.h1.4"]
 
 
 async def test_retire(registry: Registry) -> None:
     """A retired member counts for nothing, and joins again if it lives; there is no retiring a stranger."""
-    await registry.hello("agent-h1-0", topics=["compute"])
-    await registry.server.retire_member(HERE, "agent-h1-0")
+    await registry.hello("agent.h1.0", topics=["compute"])
+    await registry.server.retire_member(HERE, "agent.h1.0")
     assert await registry.states() == {}
-    with pytest.raises(NotAMember, match="agent-h1-0"):
-        await registry.beat("agent-h1-0")
-    with pytest.raises(UsageError, match="agent-h1-0"):
-        await registry.server.retire_member(HERE, "agent-h1-0")
-    view = await registry.hello("agent-h1-0", topics=["compute"])
+    with pytest.raises(NotAMember, match="agent.h1.0"):
+        await registry.beat("agent.h1.0")
+    with pytest.raises(UsageError, match="agent.h1.0"):
+        await registry.server.retire_member(HERE, "agent.h1.0")
+    view = await registry.hello("agent.h1.0", topics=["compute"])
     assert "h1" in view.peers["compute"]
     assert [entry.kind for entry in await registry.server.journal(HERE, None)].count("member.retired") == 1
 
 
 async def test_a_beat_answers_only_what_is_new(registry: Registry) -> None:
     """A beat is answered by a view where the member has another one, and by nothing where it has the same."""
-    view = await registry.hello("agent-h1-0", topics=["compute"])
-    assert await registry.beat("agent-h1-0", view.id) is None
+    view = await registry.hello("agent.h1.0", topics=["compute"])
+    assert await registry.beat("agent.h1.0", view.id) is None
     registry.pass_(1)
-    await registry.hello("agent-h2-0", topics=["compute"])
-    changed = await registry.beat("agent-h1-0", view.id)
+    await registry.hello("agent.h2.0", topics=["compute"])
+    changed = await registry.beat("agent.h1.0", view.id)
     assert changed is not None
     assert sorted(changed.peers["compute"]) == ["h1", "h2"]
 
 
 async def test_draining(registry: Registry) -> None:
     """A draining member says so by its beat, and gets no new work."""
-    await registry.hello("agent-h1-0", topics=["compute"])
-    view = await registry.beat("agent-h1-0", state="draining")
+    await registry.hello("agent.h1.0", topics=["compute"])
+    view = await registry.beat("agent.h1.0", state="draining")
     registry.pass_(0)
-    view = await registry.beat("agent-h1-0", state="draining")
-    assert await registry.states() == {"agent-h1-0": "draining"}
+    view = await registry.beat("agent.h1.0", state="draining")
+    assert await registry.states() == {"agent.h1.0": "draining"}
     assert view is not None
     assert view.away == {"compute": ["h1"]}
 
 
 async def test_manifests_by_digest(registry: Registry) -> None:
     """What a member understands can be asked for by its digest, and a hello that contradicts itself is refused."""
-    await registry.hello("agent-h1-0")
+    await registry.hello("agent.h1.0")
     assert await registry.server.manifest(HERE, JUNO.digest) == JUNO.to_wire()
     assert await registry.server.manifest(HERE, "0" * 16) is None
-    member = Member(id="x-h1-0", service="x", host="h1", release="juno", manifest=KILO.digest)
+    member = Member(id="x.h1.0", service="x", host="h1", release="juno", manifest=KILO.digest)
     with pytest.raises(InvalidValue, match=JUNO.digest):
         await registry.server.hello(HERE, member, JUNO.to_wire())
     with pytest.raises(InvalidValue, match="hello"):

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from midflight.conductor.interface import ConductorAPI, MemberAPI
-from midflight.errors import ConfigError, InvalidValue, NotDelivered, PinnedOut, UsageError, VersionRejected
+from midflight.conductor.interface import ConductorAPI, Member, MemberAPI
+from midflight.errors import ConfigError, InvalidValue, NotAllowed, NotDelivered, PinnedOut, UsageError, VersionRejected
 from midflight.rpc.client import Client
 from midflight.service import RunningService
 from midflight.versions import Version
@@ -282,7 +282,7 @@ async def test_empty_reports_in_a_beat_block_nothing(world: World) -> None:
     reports = [{}, {"a": "b"}, *([REJECTED] * 5_000)]
     async with world.running("conductor") as conductor, world.running("agent") as agent:
         arguments = agent.id, "active", 0, "", reports
-        await CONDUCTOR.call(ConductorAPI.beat, conductor.context(), *arguments)
+        await CONDUCTOR.call(ConductorAPI.beat, agent.context(), *arguments)
         kept = [entry.facts for entry in (await fleet(conductor)).rejections]
     assert 0 < len(kept) <= 100
     assert [facts for facts in kept if facts != REJECTED] == []
@@ -309,3 +309,23 @@ async def test_a_report_that_the_conductor_refuses_is_not_told_again(world: Worl
 async def _last_rejected(asked: RunningService, requested: str) -> bool:
     rejections = (await fleet(asked)).rejections
     return bool(rejections) and rejections[-1].facts["requested"] == requested
+
+
+async def test_nobody_speaks_for_a_member_of_another_host(world: World) -> None:
+    """A hello, a beat or a farewell for somebody else is refused, and that member stays as it was."""
+    async with AsyncExitStack() as stack:
+        conductor, agent, rogue = [
+            await stack.enter_async_context(world.running(service, host))
+            for service, host in (("conductor", "h1"), ("agent", "h1"), ("agent", "h2"))
+        ]
+        said = ("id", "service", "host", "release", "manifest", "topics")
+        found = await member(conductor, agent)
+        lie = Member(**{name: getattr(found, name) for name in said}, state="draining")
+        refused = "agent@h2 may not ask for it, since the member 'agent.h1"
+        with pytest.raises(NotAllowed, match=refused):
+            await CONDUCTOR.call(ConductorAPI.hello, rogue.context(), lie, rogue.contract.manifest.to_wire())
+        with pytest.raises(NotAllowed, match=refused):
+            await CONDUCTOR.call(ConductorAPI.beat, rogue.context(), agent.id, "draining", 0, "", [])
+        with pytest.raises(NotAllowed, match=refused):
+            await CONDUCTOR.call(ConductorAPI.leave, rogue.context(), agent.id)
+        assert (await member(conductor, agent)).state == "active"

@@ -13,7 +13,7 @@ from msgspec import structs
 from midflight.errors import BrokerUnreachable, InvalidValue, NotDelivered
 from midflight.rpc import messages
 from midflight.rpc.client import Client
-from midflight.transports.base import Address, CastDelivery, ParkedMessage
+from midflight.transports.base import Address, CastDelivery, Identity, ParkedMessage
 from tests.rpc.machines import AFTER, BEFORE, UNORDERED, After, AfterService, BeforeService, Release, Unordered
 from tests.rpc.world import Fleet, Member, counted
 
@@ -315,7 +315,7 @@ async def test_a_cast_that_comes_again_though_it_is_parked_is_parked_once(yard: 
     """The broker had not heard that it was."""
     agent, parked = await yard.park_stop_and_start()
     for message in parked:
-        again = CastDelivery(message.body, message.message_id, attempt=2)
+        again = CastDelivery(message.body, message.message_id, attempt=2, sender=Identity("api", "a1"))
         await agent.dispatcher.on_cast(again, message.address)
     assert (yard.done, await yard.parked(2)) == ([], parked)
 

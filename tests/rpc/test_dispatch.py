@@ -23,7 +23,7 @@ from midflight.rpc.client import Client
 from midflight.rpc.dispatch import Dispatcher
 from midflight.rpc.faults import Faults
 from midflight.rpc.messages import Reply, Request, decode_reply, decode_request, encode
-from midflight.transports.base import Address, CastDelivery, ParkedMessage, Redeliver
+from midflight.transports.base import Address, CastDelivery, Identity, ParkedMessage, Redeliver
 from midflight.transports.memory import MemoryBus, MemoryTransport
 from midflight.versions import Manifest
 from tests.rpc import juno, kilo
@@ -32,6 +32,8 @@ from tests.rpc.world import FAILURES, Fleet, JunoCompute, KiloCompute, counted
 
 AGENT = Caller("compute", "h1", "kilo", "compute-h1", 0)
 ADDRESS = Address("compute", "h1")
+SENDER = Identity("api", "a1")
+"""Who sends by what ``request`` says."""
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +47,7 @@ class Desk:
     """A dispatcher of one service, with nothing round it."""
 
     release: Any = kilo
-    transport: MemoryTransport = field(default_factory=lambda: MemoryTransport(MemoryBus()))
+    transport: MemoryTransport = field(default_factory=lambda: MemoryTransport(MemoryBus(), identity=SENDER))
     done: list[Any] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -57,7 +59,7 @@ class Desk:
         self.dispatcher.add({kilo: KiloCompute, juno: JunoCompute}[self.release](self.done, []))
 
     async def call(self, body: bytes) -> Reply:
-        return decode_reply(await self.dispatcher.on_call(body))
+        return decode_reply(await self.dispatcher.on_call(body, SENDER))
 
     async def error(self, **changes: Any) -> str:
         """What the caller of a wrong request is told."""
@@ -66,7 +68,7 @@ class Desk:
         return str(Faults().error(reply.fault, "x", "y"))
 
     async def cast(self, body: bytes, attempt: int = 1) -> None:
-        await self.dispatcher.on_cast(CastDelivery(body, f"id-{attempt}", attempt), ADDRESS)
+        await self.dispatcher.on_cast(CastDelivery(body, f"id-{attempt}", attempt, sender=SENDER), ADDRESS)
 
     async def parked(self) -> list[ParkedMessage]:
         return await self.transport.parked()
@@ -234,7 +236,7 @@ async def test_a_handler_that_calls_exit_ends_nothing_but_its_own_work() -> None
         reply = await desk.call(body)
         with pytest.raises(Redeliver):
             await desk.cast(body)
-        await desk.dispatcher.on_fanout(body)
+        await desk.dispatcher.on_fanout(body, SENDER)
     assert reply.status == "failed"
     assert reply.fault is not None
     assert (reply.fault.kind, reply.fault.message) == ("RuntimeError", "the handler called exit: no such disk")
@@ -251,7 +253,8 @@ async def test_a_handler_that_cancels_itself_is_answered() -> None:
 async def test_a_cancelled_server_does_not_swallow_its_cancellation() -> None:
     """When the task itself is cancelled, as drain does, the handler stops."""
     body = encode(said({"what": "slow", "seconds": 60}, method="work"))
-    for serve in (Desk().dispatcher.on_call(body), Desk().cast(body), Desk().dispatcher.on_fanout(body)):
+    dispatcher = Desk().dispatcher
+    for serve in (dispatcher.on_call(body, SENDER), Desk().cast(body), dispatcher.on_fanout(body, SENDER)):
         task = asyncio.create_task(serve)
         await asyncio.sleep(0.01)
         task.cancel()
@@ -311,12 +314,12 @@ async def test_a_fanout_that_cannot_be_served_is_passed_over() -> None:
     """It is counted, and neither answered nor parked; one that fails is logged."""
     desk, before = Desk(), counted("rpc.refused")
     FAILURES["bad"] = ZeroDivisionError("oh")
-    await desk.dispatcher.on_fanout(b"garbage")
-    await desk.dispatcher.on_fanout(encode(said({}, version="9.0")))
-    await desk.dispatcher.on_fanout(encode(said({}, manifest_text=None)))
+    await desk.dispatcher.on_fanout(b"garbage", SENDER)
+    await desk.dispatcher.on_fanout(encode(said({}, version="9.0")), SENDER)
+    await desk.dispatcher.on_fanout(encode(said({}, manifest_text=None)), SENDER)
     assert counted("rpc.refused") == before + 3
     with capture_logs() as logs:
-        await desk.dispatcher.on_fanout(encode(said({"what": "bad"}, method="work")))
+        await desk.dispatcher.on_fanout(encode(said({"what": "bad"}, method="work")), SENDER)
     assert [entry["event"] for entry in logs] == ["rpc.handler_failed"]
     assert (desk.done, await desk.parked()) == (["bad"], [])
 
@@ -324,9 +327,9 @@ async def test_a_fanout_that_cannot_be_served_is_passed_over() -> None:
 async def test_a_fanout_for_others_is_not_for_us() -> None:
     """Whoever is not in the audience does nothing."""
     desk = Desk()
-    await desk.dispatcher.on_fanout(encode(said({"what": "x"}, method="work", audience=("feedfeedfeedfeed",))))
+    await desk.dispatcher.on_fanout(encode(said({"what": "x"}, method="work", audience=("feedfeedfeedfeed",))), SENDER)
     ours = ("feedfeedfeedfeed", kilo.contract.manifest.digest)
-    await desk.dispatcher.on_fanout(encode(said({"what": "y"}, method="work", audience=ours)))
+    await desk.dispatcher.on_fanout(encode(said({"what": "y"}, method="work", audience=ours)), SENDER)
     assert desk.done == ["y"]
 
 
@@ -453,7 +456,7 @@ async def test_every_cast_is_run_or_kept(body: bytes, attempt: int) -> None:
 @given(_BODIES)
 async def test_no_fanout_raises(body: bytes) -> None:
     """on_fanout never raises."""
-    await DESK.dispatcher.on_fanout(body)
+    await DESK.dispatcher.on_fanout(body, SENDER)
 
 
 @settings(max_examples=200, deadline=None)
@@ -464,3 +467,24 @@ def test_one_wrong_byte_is_read_or_refused(at: int, byte: int) -> None:
     body[at] = byte
     with suppress(errors.MalformedMessage):
         assert isinstance(decode_request(bytes(body)), Request)
+
+
+# Who sends
+
+
+async def test_a_message_that_says_it_is_from_somebody_else_is_refused() -> None:
+    """The broker's word counts, of service and host; nothing of a call, a cast or a fanout runs, and it is counted."""
+    desk, body = Desk(), encode(said({"what": "x"}, method="work"))
+    for service, host in (("compute", "a1"), ("api", "h1")):
+        before = counted("rpc.refused", kind="NotAllowed")
+        sender = Identity(service, host)
+        reply = decode_reply(await desk.dispatcher.on_call(body, sender))
+        assert str(Faults().error(reply.fault, "x", "y")) == (
+            f"compute.work was refused, and did not run: {service}@{host} may not ask for it, since the message says "
+            "that it is from api@a1."
+        )
+        await desk.dispatcher.on_fanout(body, sender)
+        await desk.dispatcher.on_cast(CastDelivery(body, f"from-{sender}", 1, sender), ADDRESS)
+        assert counted("rpc.refused", kind="NotAllowed") == before + 3
+    assert [message.facts["error"] for message in await desk.parked()] == ["NotAllowed"] * 2
+    assert desk.done == []

@@ -59,8 +59,8 @@ async def test_a_member_that_left_after_it_asked_is_replaced_by_another(fleet: F
 
 
 async def test_a_member_whose_host_is_no_address_is_told_by_whoever_comes_first(fleet: Fleet) -> None:
-    """A host name with dots cannot be sent to; the call goes to the topic again."""
-    agent = await fleet.member(juno, "h1.example.org", "compute")
+    """A host name with a blank cannot be sent to; the call goes to the topic again."""
+    agent = await fleet.member(juno, "h1 example.org", "compute")
     agent.host = "h1"
     await agent.serve(JunoCompute(agent.done, agent.seen))
     api = await fleet.member(kilo, "a1")

@@ -13,9 +13,11 @@ from midflight.rpc.client import Client
 from midflight.rpc.messages import decode_request
 from midflight.rpc.parked import Parking, tell_nobody
 from midflight.rpc.rejected import log_rejected
-from midflight.transports.base import Address, CastDelivery, ParkedMessage, Redeliver
+from midflight.transports.base import Address, CastDelivery, Identity, ParkedMessage, Redeliver
 from tests.rpc import juno, kilo
 from tests.rpc.world import Fleet, Member
+
+SENDER = Identity("api", "a1")
 
 KILO: Client[kilo.ComputeAPI] = Client(kilo.ComputeAPI)
 WHO_AND_WHAT = {
@@ -49,7 +51,7 @@ async def test_a_parked_cast_can_be_served_later_as_it_is(fleet: Fleet) -> None:
     await KILO.on("h1").cast(kilo.ComputeAPI.attach, api.context, kilo.Volume(gigabytes=9))
     (parked,) = await _parked(agent)
     newer = await fleet.kilo("h2")
-    await newer.dispatcher.on_cast(CastDelivery(parked.body, parked.message_id, 1), Address("compute", "h2"))
+    await newer.dispatcher.on_cast(CastDelivery(parked.body, parked.message_id, 1, SENDER), Address("compute", "h2"))
     assert newer.done == [kilo.Volume(gigabytes=9)]
 
 
@@ -87,7 +89,7 @@ async def test_a_cast_that_cannot_be_parked_comes_again(fleet: Fleet) -> None:
     parking = Parking(agent.transport, agent.identity)
     error = _rejected()
     with capture_logs() as logs, pytest.raises(Redeliver):
-        await parking.park(CastDelivery(b"x", "id-1", 1), Address("compute", "h1"), None, error)
+        await parking.park(CastDelivery(b"x", "id-1", 1, SENDER), Address("compute", "h1"), None, error)
     assert [entry["event"] for entry in logs] == ["rpc.not_parked"]
     assert await agent.transport.parked() == []
 
@@ -103,7 +105,8 @@ async def test_a_sender_that_cannot_be_told_changes_nothing(fleet: Fleet) -> Non
 
     parking = Parking(agent.transport, agent.identity, gone)
     with capture_logs() as logs:
-        await parking.park(CastDelivery(body, "id-1", 1), Address("compute", "h1"), decode_request(body), _rejected())
+        delivery = CastDelivery(body, "id-1", 1, SENDER)
+        await parking.park(delivery, Address("compute", "h1"), decode_request(body), _rejected())
     assert [entry["event"] for entry in logs] == ["rpc.parked", "rpc.sender_not_told"]
     assert len(await agent.transport.parked()) == 1
     await tell_nobody({}, "api-a1")

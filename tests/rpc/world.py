@@ -16,7 +16,7 @@ from midflight.rpc.dispatch import Dispatcher
 from midflight.rpc.manifests import ManifestStore
 from midflight.rpc.server import Server
 from midflight.transports import connect
-from midflight.transports.base import Address, Transport
+from midflight.transports.base import Address, Identity, Transport
 from midflight.versions import Manifest
 from tests.rpc import juno, kilo
 
@@ -109,7 +109,10 @@ class Fleet:
         self.members: list[Member] = []
 
     async def member(self, release: Any, host: str, service: str = "api", **options: Any) -> Member:
-        transport: Any = Watched(await connect(self._url, name=host, project=self._project).open())
+        broker = connect(
+            self._url, name=host, project=self._project, identity=Identity(service, host.partition(" ")[0])
+        )
+        transport: Any = Watched(await broker.open())
         identity = Caller(service, host, RELEASES.get(release) or release.name, f"{service}-{host}", 0)
         floors = Floors(release.contract.manifest)
         messenger = Messenger(release.contract, transport, identity, floors, errors=release.errors, call_seconds=5)

@@ -6,7 +6,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import pytest
 from msgspec import structs
@@ -20,6 +20,7 @@ from midflight.transports.nats import NatsTransport
 from tests.transports.certificates import Authority
 from tests.transports.certificates import secured as secured_by
 from tests.transports.rabbit import Rabbit
+from tests.transports.recorder import MEMBER
 from tests.transports.servers import Cluster, NatsServer
 
 ACK_WAIT = 1.0
@@ -36,9 +37,9 @@ class Fleet(Generic[Member]):
         self._member = member
         self._members: list[Member] = []
 
-    async def join(self, ack_wait: float = ACK_WAIT) -> Member:
+    async def join(self, ack_wait: float = ACK_WAIT, **more: Any) -> Member:
         """One more member, connected."""
-        member = await self._member(ack_wait=ack_wait).open()
+        member = await self._member(ack_wait=ack_wait, **more).open()
         self._members.append(member)
         return member
 
@@ -98,17 +99,19 @@ async def fleet(member: Callable[..., Transport]) -> AsyncIterator[Fleet[Transpo
 
 def on_bus() -> Callable[..., Transport]:
     """Makes members of a bus that nobody else has."""
-    return partial(MemoryTransport, MemoryBus(), ack_wait=ACK_WAIT)
+    return partial(MemoryTransport, MemoryBus(), identity=MEMBER, ack_wait=ACK_WAIT)
 
 
 def on_broker(broker: EmbeddedBroker | NatsServer | Cluster) -> Callable[..., NatsTransport]:
     """Makes members of a project that nobody else has."""
     project, credentials = f"test-{secrets.token_hex(4)}", getattr(broker, "credentials", ANONYMOUS)
     return partial(
-        NatsTransport, broker.url, name="member", project=project, credentials=credentials, ack_wait=ACK_WAIT
-    )
+        NatsTransport, broker.url, name="member", project=project, identity=MEMBER, credentials=credentials,
+        ack_wait=ACK_WAIT,
+    )  # fmt: skip
 
 
 def on_rabbit(rabbit: Rabbit) -> Callable[..., AmqpTransport]:
     """Makes members of a project that nobody else has."""
-    return partial(AmqpTransport, rabbit.url, name="member", project=f"test-{secrets.token_hex(4)}", ack_wait=ACK_WAIT)
+    project = f"test-{secrets.token_hex(4)}"
+    return partial(AmqpTransport, rabbit.url, name="member", project=project, identity=MEMBER, ack_wait=ACK_WAIT)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from midflight.transports.base import Address, CastDelivery, Listener, Transport
+from midflight.transports.base import Address, CastDelivery, Identity, Listener, Transport
 
 PATIENCE = 10.0
+
+MEMBER = Identity("compute", "host1")
+"""Who sends, where it is of no importance."""
 
 
 async def eventually(condition: Callable[[], bool], patience: float = PATIENCE) -> None:
@@ -25,17 +28,21 @@ class Recorder:
         self.calls: list[bytes] = []
         self.casts: list[CastDelivery] = []
         self.fanouts: list[bytes] = []
+        self.senders: list[Identity] = []
         self.cancelled = 0
 
-    async def on_call(self, body: bytes) -> bytes:
+    async def on_call(self, body: bytes, sender: Identity) -> bytes:
         self.calls.append(body)
+        self.senders.append(sender)
         return self.name + b":" + body
 
     async def on_cast(self, delivery: CastDelivery) -> None:
         self.casts.append(delivery)
+        self.senders.append(delivery.sender)
 
-    async def on_fanout(self, body: bytes) -> None:
+    async def on_fanout(self, body: bytes, sender: Identity) -> None:
         self.fanouts.append(body)
+        self.senders.append(sender)
 
     async def listen(self, transport: Transport, topic: str, host: str | None = None, *, limit: int = 64) -> Listener:
         """Take work by these handlers."""
@@ -55,9 +62,9 @@ class Gated(Recorder):
         self.gate = asyncio.Event()
         self.running = self.most = self.finished = 0
 
-    async def on_call(self, body: bytes) -> bytes:
+    async def on_call(self, body: bytes, sender: Identity) -> bytes:
         await self._held()
-        return await super().on_call(body)
+        return await super().on_call(body, sender)
 
     async def on_cast(self, delivery: CastDelivery) -> None:
         await super().on_cast(delivery)

@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from aiormq import spec
 
 from midflight.config import Credentials
 from midflight.errors import BrokerUnreachable, ConfigError, InvalidValue
@@ -22,7 +23,7 @@ from midflight.transports.base import Address, CastDelivery, NoAnswer, NobodyLis
 from tests.transports.certificates import Authority
 from tests.transports.conftest import ACK_WAIT, Fleet, on_rabbit
 from tests.transports.rabbit import Rabbit
-from tests.transports.recorder import Gated, Recorder, eventually
+from tests.transports.recorder import MEMBER, Gated, Recorder, eventually
 
 COMPUTE = Address("compute")
 HOST1 = Address("compute", "host1")
@@ -57,7 +58,7 @@ async def own_fleet(own_broker: Rabbit) -> AsyncIterator[Fleet[AmqpTransport]]:
 
 
 def transport(url: str, ack_wait: float = ACK_WAIT) -> AmqpTransport:
-    return AmqpTransport(url, name="member", project="test", ack_wait=ack_wait)
+    return AmqpTransport(url, name="member", project="test", ack_wait=ack_wait, identity=MEMBER)
 
 
 async def call(caller: AmqpTransport, address: Address, body: bytes) -> bytes:
@@ -153,7 +154,7 @@ async def test_other_server_is_unreachable() -> None:
 def test_project_names_are_single_words() -> None:
     """A project whose name cannot be a word of a queue's name is refused."""
     with pytest.raises(InvalidValue, match=r"^project name: received 'my\.cloud'"):
-        AmqpTransport("amqp://127.0.0.1", name="member", project="my.cloud")
+        AmqpTransport("amqp://127.0.0.1", name="member", project="my.cloud", identity=MEMBER)
 
 
 async def test_second_try(own_broker: Rabbit) -> None:
@@ -173,7 +174,7 @@ async def test_second_try(own_broker: Rabbit) -> None:
 
 
 def encrypted(broker: Rabbit, credentials: Credentials) -> AmqpTransport:
-    return AmqpTransport(broker.tls_url, name="member", project="test", credentials=credentials)
+    return AmqpTransport(broker.tls_url, name="member", project="test", credentials=credentials, identity=MEMBER)
 
 
 async def test_tls(own_broker: Rabbit, authority: Authority) -> None:
@@ -205,7 +206,7 @@ def test_credentials_that_make_no_sense(authority: Authority, tmp_path: Path) ->
         ("amqps://host", Credentials(ca=str(tmp_path / "none")), r"\[credentials\] ca: .* cannot be read"),
     ):
         with pytest.raises(ConfigError, match=match):
-            AmqpTransport(url, name="member", project="test", credentials=credentials)
+            AmqpTransport(url, name="member", project="test", credentials=credentials, identity=MEMBER)
 
 
 # Names, and what others have made
@@ -258,7 +259,9 @@ async def test_many_members_start_at_once(rabbit: Rabbit) -> None:
 async def test_parked_messages_keep_their_order(rabbit: Rabbit) -> None:
     """However often parked messages are read, also by several at once, all of them are there, oldest first."""
     members = [await on_rabbit(rabbit)().open()]
-    members.append(await AmqpTransport(rabbit.url, name="other", project=members[0]._queues.names.project).open())
+    members.append(
+        await AmqpTransport(rabbit.url, name="other", project=members[0]._queues.names.project, identity=MEMBER).open()
+    )
     for number in range(30):
         await members[number % 2].park(ParkedMessage(HOST1, b"%d" % number, f"cast-{number}", {"number": str(number)}))
     expected = [b"%d" % number for number in range(30)]
@@ -318,21 +321,23 @@ async def test_delayed_cast_survives_its_listener(rabbit: Rabbit) -> None:
     await member.close()
     await other.listen(await fleet.join(), "compute", "host2")
     await eventually(lambda: len(other.casts) == 1)
-    assert other.casts == [CastDelivery(b"again", "cast-1", attempt=2)]
+    assert other.casts == [CastDelivery(b"again", "cast-1", attempt=2, sender=MEMBER)]
     assert names.cast(COMPUTE)
     await fleet.close()
 
 
 async def test_message_of_somebody_else(rabbit: Rabbit) -> None:
-    """A message that was put into a cast's queue by hand, without an id, is run like any other."""
+    """A message that was put into a cast's queue by hand, without an id, is run like any other; one that says of nobody
+    that he has sent it is counted, and let go."""
     member, agent = await on_rabbit(rabbit)().open(), Recorder()
     await agent.listen(member, "compute", "host1")
     await member.cast(HOST1, b"first", "cast-1")
     link = await member._outbound.link(asyncio.get_running_loop().time() + 5)
-    for _ in range(2):
-        await (await link.new_channel()).basic_publish(b"by hand", routing_key=member._queues.names.cast(HOST1))
+    for sender in ("compute.host1", "", "compute.host1"):
+        properties, key = spec.Basic.Properties(app_id=sender), member._queues.names.cast(HOST1)
+        await (await link.new_channel()).basic_publish(b"by hand", routing_key=key, properties=properties)
     await eventually(lambda: len(agent.casts) == 3)
-    assert agent.casts[1:] == [CastDelivery(b"by hand", "", attempt=1)] * 2
+    assert agent.casts[1:] == [CastDelivery(b"by hand", "", attempt=1, sender=MEMBER)] * 2
     await member.close()
 
 
@@ -578,7 +583,7 @@ async def test_killed_process(rabbit: Rabbit) -> None:
 
 DOOMED = """
 import asyncio, sys
-from midflight.transports.base import Address
+from midflight.transports.base import Address, Identity
 from midflight.transports.amqp import AmqpTransport
 
 async def on_cast(delivery):
@@ -586,7 +591,7 @@ async def on_cast(delivery):
     await asyncio.sleep(3600)
 
 async def main(url, project):
-    member = await AmqpTransport(url, name="doomed", project=project).open()
+    member = await AmqpTransport(url, name="doomed", project=project, identity=Identity("compute", "host1")).open()
     await member.listen(Address("compute", "host1"), None, on_cast, None)
     await asyncio.sleep(3600)
 

@@ -4,7 +4,7 @@ import pytest
 
 from midflight.transports.amqp_names import Names
 from midflight.transports.amqp_queues import milliseconds_of
-from midflight.transports.base import Address
+from midflight.transports.base import Address, Identity
 
 
 @pytest.mark.parametrize(
@@ -19,8 +19,19 @@ def test_names_begin_with_the_project() -> None:
     """Every name begins with the project, so that rights can be given by a prefix; no two of them are the same."""
     names = Names("cloud")
     addresses = [Address("compute"), Address("compute", "host1"), Address("host1")]
-    made = [*map(names.call, addresses), *map(names.cast, addresses), names.fanout("compute"), names.later(100)]
-    made += [names.parked, names.parked_reader, names.own("compute@host 1.example", "token")]
-    assert [name for name in made if not name.startswith("mf.cloud.")] == []
+    made = [
+        *map(names.call, addresses),
+        *map(names.cast, addresses),
+        names.fanout("compute"),
+        names.later(100),
+        names.exchange,
+        names.delays,
+    ]
+    made += [
+        names.parked,
+        names.parked_reader,
+        names.own(Identity("compute", "host1"), "compute@host 1.example", "token"),
+    ]
+    assert [name for name in made if not f"{name}.".startswith("mf.cloud.")] == []
     assert len(set(made)) == len(made)
-    assert made[-1] == "mf.cloud.own.compute-host-1-example.token"
+    assert made[-1] == "mf.cloud.own.compute.host1.compute-host-1-example.token"

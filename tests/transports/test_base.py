@@ -6,8 +6,15 @@ from midflight.errors import InvalidValue, MidflightError
 from midflight.transports.base import Address, NoAnswer, NobodyListens
 
 
-@pytest.mark.parametrize("name", ["host.1", "*", ">", "", "two words", "@any"])
-def test_addresses_are_single_words(name: str) -> None:
+def test_names_of_more_than_one_word() -> None:
+    """A host may be several words with dots between them, and a topic is one."""
+    assert str(Address("member", "compute.host-1.3f")) == "member@compute.host-1.3f"
+    with pytest.raises(InvalidValue, match=r"^address topic: received 'host.1'"):
+        Address("host.1")
+
+
+@pytest.mark.parametrize("name", ["host..1", ".", "host.*", "*", ">", "", "two words", "@any"])
+def test_addresses_are_words(name: str) -> None:
     """A topic or a host that could mean more than one address to a broker is refused, by name."""
     with pytest.raises(InvalidValue, match=r"^address host: received .*, expected letters, digits"):
         Address("compute", name)

@@ -11,7 +11,7 @@ from midflight.transports import connect
 from midflight.transports.base import Address, NobodyListens, Transport
 from midflight.transports.embedded import EmbeddedBroker
 from tests.transports.rabbit import Rabbit
-from tests.transports.recorder import Recorder
+from tests.transports.recorder import MEMBER, Recorder
 
 
 async def reaches(caller: Transport, listener: Transport) -> bool:
@@ -25,17 +25,21 @@ async def reaches(caller: Transport, listener: Transport) -> bool:
 
 async def test_memory_is_shared_by_name_and_project() -> None:
     """Two memory URLs meet in one process where name and project are the same, and nowhere else."""
-    listener = await connect("memory:here", name="agent", project="cloud").open()
-    assert await reaches(await connect("memory:here", name="api", project="cloud").open(), listener)
-    assert not await reaches(await connect("memory:there", name="api", project="cloud").open(), listener)
-    assert not await reaches(await connect("memory:here", name="api", project="house").open(), listener)
+    listener = await connect("memory:here", name="agent", project="cloud", identity=MEMBER).open()
+    assert await reaches(await connect("memory:here", name="api", project="cloud", identity=MEMBER).open(), listener)
+    assert not await reaches(
+        await connect("memory:there", name="api", project="cloud", identity=MEMBER).open(), listener
+    )
+    assert not await reaches(
+        await connect("memory:here", name="api", project="house", identity=MEMBER).open(), listener
+    )
     await listener.close()
 
 
 async def test_nats_by_url(broker: EmbeddedBroker) -> None:
     """A nats URL is a connection to that broker, under a name of any form."""
-    agent = await connect(broker.url, name="compute@host 1.example", project="by-url").open()
-    api = await connect(broker.url, name="api", project="by-url").open()
+    agent = await connect(broker.url, name="compute@host 1.example", project="by-url", identity=MEMBER).open()
+    api = await connect(broker.url, name="api", project="by-url", identity=MEMBER).open()
     assert await reaches(api, agent)
     await agent.close()
     await api.close()
@@ -44,13 +48,15 @@ async def test_nats_by_url(broker: EmbeddedBroker) -> None:
 def test_credentials_are_read_at_once() -> None:
     """What is wrong with them is known before anybody connects."""
     with pytest.raises(ConfigError, match=r"\[credentials\] nkey: /none cannot be read"):
-        connect("nats://127.0.0.1:4222", name="api", project="cloud", credentials=Credentials(nkey="/none"))
+        connect(
+            "nats://127.0.0.1:4222", name="api", project="cloud", identity=MEMBER, credentials=Credentials(nkey="/none")
+        )
 
 
 async def test_rabbitmq_by_url(rabbit: Rabbit) -> None:
     """An amqp URL is a connection to that broker, under a name of any form."""
-    agent = await connect(rabbit.url, name="compute@host 1.example", project="by-url").open()
-    api = await connect(rabbit.url, name="api", project="by-url").open()
+    agent = await connect(rabbit.url, name="compute@host 1.example", project="by-url", identity=MEMBER).open()
+    api = await connect(rabbit.url, name="api", project="by-url", identity=MEMBER).open()
     assert await reaches(api, agent)
     await agent.close()
     await api.close()
@@ -61,7 +67,7 @@ def test_rabbitmq_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "midflight.transports.amqp")
     monkeypatch.setitem(sys.modules, "aiormq", None)
     with pytest.raises(ConfigError, match=r"\[midflight\] broker: .* missing: pip install 'midflight\[amqp\]'"):
-        connect("amqp://127.0.0.1", name="agent", project="cloud")
+        connect("amqp://127.0.0.1", name="agent", project="cloud", identity=MEMBER)
 
 
 def test_others_do_not_load_it() -> None:
@@ -81,5 +87,5 @@ def test_other_urls_are_refused(url: str) -> None:
     with pytest.raises(
         ConfigError, match=r"\[midflight\] broker: received .*, expected nats://HOST:PORT, amqp://"
     ) as e:
-        connect(url, name="agent", project="cloud")
+        connect(url, name="agent", project="cloud", identity=MEMBER)
     assert "secret" not in str(e.value)

@@ -15,6 +15,7 @@ from midflight.errors import MessageTooLarge
 from midflight.transports.base import (
     Address,
     CastDelivery,
+    Identity,
     NoAnswer,
     NobodyListens,
     ParkedMessage,
@@ -22,7 +23,7 @@ from midflight.transports.base import (
     Transport,
 )
 from tests.transports.conftest import ACK_WAIT, Fleet
-from tests.transports.recorder import PATIENCE, Gated, Recorder, eventually
+from tests.transports.recorder import MEMBER, PATIENCE, Gated, Recorder, eventually
 
 COMPUTE = Address("compute")
 HOST1 = Address("compute", "host1")
@@ -129,10 +130,10 @@ async def test_no_answer(fleet: Fleet[Transport]) -> None:
     """A call whose handler takes too long ends at its timeout, and an answer all the same disturbs no later call."""
 
     class Stubborn(Gated):
-        async def on_call(self, body: bytes) -> bytes:
+        async def on_call(self, body: bytes, sender: Identity) -> bytes:
             with suppress(asyncio.CancelledError):
-                return await super().on_call(body)
-            return await super().on_call(body)
+                return await super().on_call(body, sender)
+            return await super().on_call(body, sender)
 
     agent, caller = Stubborn(), await fleet.join()
     await agent.listen(await fleet.join(), "compute", "host1")
@@ -194,7 +195,7 @@ async def test_killed_listener(fleet: Fleet[Transport]) -> None:
     assert (agent.cancelled, agent.finished) == (1, 0)
     await next_agent.listen(await fleet.join(), "compute", "host1")
     await eventually(lambda: len(next_agent.casts) == 1)
-    assert next_agent.casts == [CastDelivery(b"precious", "cast-1", attempt=2)]
+    assert next_agent.casts == [CastDelivery(b"precious", "cast-1", attempt=2, sender=MEMBER)]
 
 
 async def test_acknowledged_cast_never_comes_again(fleet: Fleet[Transport]) -> None:
@@ -265,18 +266,18 @@ async def test_failing_handlers(fleet: Fleet[Transport]) -> None:
     """Handlers that raise, whatever it is, do not end the listener; a failed cast comes again."""
 
     class Clumsy(Recorder):
-        async def on_call(self, body: bytes) -> bytes:
+        async def on_call(self, body: bytes, sender: Identity) -> bytes:
             if body == b"break":
                 raise KeyError(body)
-            return await super().on_call(body)
+            return await super().on_call(body, sender)
 
         async def on_cast(self, delivery: CastDelivery) -> None:
             await super().on_cast(delivery)
             if delivery.attempt == 1:
                 raise RecursionError
 
-        async def on_fanout(self, body: bytes) -> None:
-            await super().on_fanout(body)
+        async def on_fanout(self, body: bytes, sender: Identity) -> None:
+            await super().on_fanout(body, sender)
             raise ZeroDivisionError
 
     agent, caller = Clumsy(), await fleet.join()
@@ -341,7 +342,7 @@ async def test_drain_under_load_loses_nothing(fleet: Fleet[Transport]) -> None:
     handled: Counter[bytes] = Counter()
 
     class Worker(Recorder):
-        async def on_call(self, body: bytes) -> bytes:
+        async def on_call(self, body: bytes, sender: Identity) -> bytes:
             await asyncio.sleep(0.005)
             handled[body] += 1
             return b"answer to " + body
@@ -456,7 +457,7 @@ async def test_a_large_cast_outlives_its_sender_and_its_first_receiver(fleet: Fl
     await doomed.close()
     await next_agent.listen(await fleet.join(), "compute", "host1")
     await eventually(lambda: len(next_agent.casts) == 1)
-    assert next_agent.casts == [CastDelivery(body, "cast-1", attempt=2)]
+    assert next_agent.casts == [CastDelivery(body, "cast-1", 2, MEMBER)]
 
 
 async def test_a_large_message_can_be_parked(fleet: Fleet[Transport]) -> None:
@@ -472,7 +473,10 @@ async def test_a_large_message_can_be_parked(fleet: Fleet[Transport]) -> None:
     assert await sender.find_parked("cast-1") == message
     await sender.replay(message, "again")
     await eventually(lambda: len(agent.casts) == 2)
-    assert agent.casts == [CastDelivery(body, "cast-1", 1), CastDelivery(body, "cast-1", 1, replayed=True)]
+    assert agent.casts == [
+        CastDelivery(body, "cast-1", 1, MEMBER),
+        CastDelivery(body, "cast-1", 1, MEMBER, replayed=True),
+    ]
     assert await member.parked() == [message]
     assert await sender.discard("cast-1")
     assert await member.parked() == []
@@ -528,7 +532,10 @@ async def test_a_replayed_message_comes_under_its_own_id(fleet: Fleet[Transport]
     for act, count in (("a", 2), ("b", 3)):
         await sender.replay(message, act)
         await eventually(lambda count=count: len(agent.casts) == count)
-    assert agent.casts == [CastDelivery(b"x", "cast-1", 1), *[CastDelivery(b"x", "cast-1", 1, replayed=True)] * 2]
+    assert agent.casts == [
+        CastDelivery(b"x", "cast-1", 1, sender=MEMBER),
+        *[CastDelivery(b"x", "cast-1", 1, replayed=True, sender=MEMBER)] * 2,
+    ]
     assert await member.parked() == [message]
 
 
@@ -571,3 +578,66 @@ async def test_handlers_see_nothing_of_the_sender(fleet: Fleet[Transport]) -> No
     body[:] = b"after!"
     await eventually(lambda: agent.bodies == [b"before"])
     assert type(agent.bodies[0]) is bytes
+
+
+# Who sends
+
+
+async def test_everyone_is_told_who_sent(fleet: Fleet[Transport]) -> None:
+    """A call, a cast, one that comes again, and a fanout: each brings the identity of who sent it."""
+    agent, api = Recorder(), Identity("api", "host9")
+    await agent.listen(await fleet.join(), "compute", "host1")
+    caller = await fleet.join(identity=api)
+    assert await caller.call(HOST1, b"x", timeout=5) == b"one:x"
+    assert await caller.call(COMPUTE, b"x", timeout=5) == b"one:x"
+    await caller.cast(HOST1, b"x", "cast-1")
+    await caller.cast(COMPUTE, b"x", "cast-2")
+    await caller.fanout("compute", b"x")
+    await eventually(lambda: len(agent.senders) == 5)
+    assert agent.senders == [api] * 5
+
+
+async def test_what_comes_again_is_from_who_sent_it_first(fleet: Fleet[Transport]) -> None:
+    """However often, and by whichever way the broker brings it again."""
+
+    class Failing(Recorder):
+        async def on_cast(self, delivery: CastDelivery) -> None:
+            await super().on_cast(delivery)
+            if delivery.attempt < 3:
+                raise Redeliver(0.1)
+
+    agent, api = Failing(), Identity("api", "host9")
+    await agent.listen(await fleet.join(), "compute", "host1")
+    caller = await fleet.join(identity=api)
+    await caller.cast(HOST1, b"x", "cast-1")
+    await caller.cast(COMPUTE, b"x", "cast-2")
+    await eventually(lambda: len(agent.senders) == 6)
+    assert agent.senders == [api] * 6
+
+
+async def test_it_is_kept_who_sent_what_is_parked(fleet: Fleet[Transport]) -> None:
+    """A parked message has its sender, or none where that was not noted; a replayed one comes from who replays it."""
+    api, operator = Identity("api", "host9"), Identity("operator", "desk")
+    agent, member = Recorder(), await fleet.join(identity=operator)
+    await agent.listen(await fleet.join(), "compute", "host1")
+    await member.park(ParkedMessage(HOST1, b"x", "cast-1", {}, api))
+    await member.park(ParkedMessage(HOST1, b"y", "cast-2", {}))
+    assert [message.sender for message in await member.parked()] == [api, None]
+    await member.replay((await member.parked())[0], "act")
+    await eventually(lambda: len(agent.casts) == 1)
+    assert (agent.casts[0].sender, agent.casts[0].replayed) == (operator, True)
+
+
+async def test_a_listener_without_casts(fleet: Fleet[Transport]) -> None:
+    """Who has no room for casts takes calls and fanouts, and the casts wait for others; its host may be of several
+    names."""
+    agent, worker, member = Recorder(), Recorder("worker"), await fleet.join()
+    one = Address("compute", "compute.host1.3f")
+    await agent.listen(member, "compute", one.host, limit=0)
+    await member.cast(COMPUTE, b"x", "cast-1")
+    await member.fanout("compute", b"x")
+    assert await member.call(one, b"x", timeout=5) == b"one:x"
+    await eventually(lambda: agent.fanouts == [b"x"])
+    await worker.listen(await fleet.join(), "compute", "host2")
+    await eventually(lambda: worker.bodies == [b"x"])
+    assert agent.casts == []

@@ -14,14 +14,14 @@ from midflight.errors import BrokerUnreachable
 from midflight.transports.base import Address
 from midflight.transports.embedded import EmbeddedBroker, find_binary
 from midflight.transports.nats import NatsTransport
-from tests.transports.recorder import Recorder, eventually
+from tests.transports.recorder import MEMBER, Recorder, eventually
 
 HOST1 = Address("compute", "host1")
 
 
 async def member(broker: EmbeddedBroker) -> NatsTransport:
     """A connected member of a project."""
-    return await NatsTransport(broker.url, name="member", project="test").open()
+    return await NatsTransport(broker.url, name="member", project="test", identity=MEMBER).open()
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])

@@ -18,16 +18,20 @@ import pytest
 from nats.aio.msg import Msg
 from structlog.testing import capture_logs
 
+from midflight import telemetry
 from midflight.errors import BrokerUnreachable, InvalidValue
 from midflight.transports import nats as nats_transport
 from midflight.transports import nats_client, nats_connection, nats_store
-from midflight.transports.base import Address, NoAnswer, NobodyListens, ParkedMessage
+from midflight.transports.base import Address, Identity, NoAnswer, NobodyListens, ParkedMessage
 from midflight.transports.embedded import EmbeddedBroker, find_binary
 from midflight.transports.nats import NatsListener, NatsTransport
 from midflight.transports.nats_client import BrokerClient
 from midflight.transports.nats_connection import Connection
+from midflight.transports.nats_consumer import Poll
+from midflight.transports.nats_message import identity
+from midflight.transports.nats_store import API
 from tests.transports.conftest import ACK_WAIT, Fleet, on_broker
-from tests.transports.recorder import Gated, Recorder, eventually
+from tests.transports.recorder import MEMBER, Gated, Recorder, eventually
 
 COMPUTE = Address("compute")
 HOST1 = Address("compute", "host1")
@@ -68,7 +72,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def transport(url: str) -> NatsTransport:
-    return NatsTransport(url, name="member", project="test")
+    return NatsTransport(url, name="member", project="test", identity=MEMBER)
 
 
 async def test_unreachable_broker_is_named() -> None:
@@ -182,7 +186,7 @@ async def test_broker_without_a_store(tmp_path: Path) -> None:
 def test_project_names_are_single_words() -> None:
     """A project whose name cannot be a word of a subject is refused."""
     with pytest.raises(InvalidValue, match=r"^project name: received 'my\.cloud'"):
-        NatsTransport("nats://127.0.0.1", name="member", project="my.cloud")
+        NatsTransport("nats://127.0.0.1", name="member", project="my.cloud", identity=MEMBER)
 
 
 async def test_many_members_start_at_once(broker: EmbeddedBroker) -> None:
@@ -233,7 +237,7 @@ async def test_subjects_of_somebody_else(broker: EmbeddedBroker) -> None:
 async def test_parked_by_another_version(broker: EmbeddedBroker) -> None:
     """A parked message in a form that we do not know is shown as it is, and said to be so."""
     member = await on_broker(broker)().open()
-    await member._store.put(member._subjects.park(HOST1), b"\xc1", "cast-1", timeout=5)
+    await member._store.put(member._subjects.park(HOST1), b"\xc1", identity("cast-1", ""), timeout=5)
     [message] = await member.parked()
     assert (message.address, message.body, message.message_id) == (HOST1, b"\xc1", "cast-1")
     assert message.facts["unreadable"].startswith("parked by another version of midflight")
@@ -369,9 +373,9 @@ async def test_cast_that_the_broker_forgot(own_fleet: Fleet[NatsTransport]) -> N
     assert isinstance(listener, NatsListener)
     taken, start = list[tuple[int, Msg]](), listener._consumer._start
 
-    def start_and_keep(sequence: int, message: Msg) -> None:
+    def start_and_keep(sequence: int, poll: Poll, message: Msg) -> None:
         taken.append((sequence, message))
-        start(sequence, message)
+        start(sequence, poll, message)
 
     listener._consumer._start = start_and_keep  # type: ignore[method-assign]
     await member.cast(HOST1, b"once", "cast-1")
@@ -551,7 +555,7 @@ async def test_killed_process(broker: EmbeddedBroker) -> None:
 
 DOOMED = """
 import asyncio, sys
-from midflight.transports.base import Address
+from midflight.transports.base import Address, Identity
 from midflight.transports.nats import NatsListener, NatsTransport
 from midflight.transports.nats_client import BrokerClient
 from midflight.transports.nats_connection import Connection
@@ -561,9 +565,66 @@ async def on_cast(delivery):
     await asyncio.sleep(3600)
 
 async def main(url, project, ack_wait):
-    member = await NatsTransport(url, name="doomed", project=project, ack_wait=float(ack_wait)).open()
+    identity, wait = Identity("compute", "host1"), float(ack_wait)
+    member = await NatsTransport(url, name="doomed", project=project, identity=identity, ack_wait=wait).open()
     await member.listen(Address("compute", "host1"), None, on_cast, None)
     await asyncio.sleep(3600)
 
 asyncio.run(main(*sys.argv[1:]))
 """
+
+
+# Ways round the proof of who sends
+
+
+async def test_an_answer_is_wanted_in_the_own_inbox(broker: EmbeddedBroker) -> None:
+    """A call that wants its answer elsewhere, or nowhere, is not served, and is counted; else its callee would speak
+    for its sender where that may not."""
+    fleet, agent = Fleet(on_broker(broker)), Recorder()
+    member = await fleet.join()
+    await agent.listen(member, "compute", "host1")
+    deadline = asyncio.get_running_loop().time() + 5
+    before = refused("call")
+    call, own = member._subjects.call(HOST1, MEMBER), member._subjects.inbox(MEMBER)
+    for reply in ("", own, f"{own}x.1", member._subjects.inbox(Identity("api", "host9")) + ".1", call):
+        await member._connection.publish(call, b"forged", deadline=deadline, reply=reply)
+    assert await member.call(HOST1, b"call", timeout=5) == b"one:call"
+    assert (agent.calls, refused("call") - before) == ([b"call"], 5)
+    await fleet.close()
+
+
+async def test_the_store_speaks_for_nobody(broker: EmbeddedBroker) -> None:
+    """What somebody has had the store send to where another one's messages go is not taken for that one's: calls, casts
+    and fanouts, by each way of asking it."""
+    fleet, agent = Fleet(on_broker(broker)), Recorder()
+    member = await fleet.join()
+    await agent.listen(member, "compute", "host1")
+    before = [refused(kind) for kind in ("call", "cast", "fanout")]
+    subjects, connection, conductor = member._subjects, member._connection, Identity("conductor", "host0")
+    deadline = asyncio.get_running_loop().time() + 5
+    await member.park(ParkedMessage(HOST1, b"forged", "cast-1", {}))
+    await member.cast(Address("mine"), b"forged", "cast-2")
+    await member._store.declare_consumer("mine", subjects.cast(Address("mine"), None), 1.0)
+    goals = [
+        subjects.call(HOST1, conductor), subjects.cast(HOST1, conductor), subjects.fanout("compute", conductor),
+    ]  # fmt: skip
+    for goal in goals:
+        asked = {f"DIRECT.GET.{subjects.parked}": b'{"seq":1}', f"CONSUMER.MSG.NEXT.{subjects.casts}.mine": b"1"}
+        for ask, body in asked.items():
+            await connection.publish(f"{API}.{ask}", body, deadline=deadline, reply=goal)
+        await connection.request(f"{API}.STREAM.INFO.{subjects.casts}", b"", 5)
+        await asyncio.sleep(1.1)  # until what was not acknowledged comes again
+    assert await member.call(HOST1, b"call", timeout=5) == b"one:call"
+    await member.cast(HOST1, b"cast", "cast-3")
+    await eventually(lambda: b"cast" in agent.bodies)
+    assert conductor not in agent.senders
+    assert (agent.calls, agent.bodies, agent.fanouts) == ([b"call"], [b"cast"], [])
+    now = [refused(kind) for kind in ("call", "cast", "fanout")]
+    assert [after - then for after, then in zip(now, before, strict=True)] == [2, 1, 2]
+    await fleet.close()
+
+
+def refused(kind: str) -> int:
+    """How many messages were counted as from nobody knows whom."""
+    found = [entry for entry in telemetry.counted() if entry["name"] == "transport.refused"]
+    return sum(int(entry["value"]) for entry in found if entry["kind"] == kind)

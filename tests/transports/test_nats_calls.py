@@ -11,14 +11,14 @@ import pytest
 from nats.aio.msg import Msg
 
 from midflight.transports import signs
-from midflight.transports.base import Address, NoAnswer, Vanished
+from midflight.transports.base import Address, Identity, NoAnswer, Vanished
 from midflight.transports.embedded import EmbeddedBroker
 from midflight.transports.nats import NatsTransport
 from midflight.transports.nats_connection import Connection
 from midflight.transports.nats_message import CANCEL, SIGN, sign_in, sign_of_life
 from midflight.transports.nats_subjects import Subjects
 from tests.transports.conftest import Fleet, on_broker
-from tests.transports.recorder import Gated, Recorder, eventually
+from tests.transports.recorder import MEMBER, Gated, Recorder, eventually
 from tests.transports.servers import NatsServer
 
 COMPUTE = Address("compute")
@@ -56,9 +56,9 @@ async def test_an_old_caller_hears_nothing_but_its_answer(broker: EmbeddedBroker
     fleet, agent = Fleet(on_broker(broker)), Gated()
     member = await fleet.join()
     await agent.listen(member, "compute", "host1")
-    old = Connection(broker.url, "old")
+    old = Connection(broker.url, "old", inbox=member._subjects.inbox(MEMBER))
     await old.open()
-    call = asyncio.create_task(old.request(member._subjects.call(HOST1), b"long", timeout=60))
+    call = asyncio.create_task(old.request(member._subjects.call(HOST1, MEMBER), b"long", timeout=60))
     await asyncio.sleep(4 * signs.SIGN_SECONDS)
     agent.gate.set()
     answer = await call
@@ -76,7 +76,7 @@ async def test_an_old_callee_is_waited_for_until_the_deadline_and_is_sent_no_can
     connection = Connection(broker.url, "old")
     await connection.open()
     old = OldCallee(connection)
-    await old.listen(caller._subjects.call(HOST1))
+    await old.listen(caller._subjects.call(HOST1, None))
     call = asyncio.create_task(caller.call(HOST1, b"long", timeout=60))
     await asyncio.sleep(4 * signs.SIGN_SECONDS)
     await old.answer()
@@ -93,18 +93,18 @@ async def test_an_old_callee_is_waited_for_until_the_deadline_and_is_sent_no_can
 
 DOOMED = """
 import asyncio, sys
-from midflight.transports.base import Address
+from midflight.transports.base import Address, Identity
 from midflight.transports.nats import NatsTransport
 
 async def main(url, project):
-    async def on_call(body):
+    async def on_call(body, sender):
         print(body.decode(), flush=True)
         await asyncio.Event().wait()
 
     async def nothing(_):
         pass
 
-    transport = await NatsTransport(url, name="doomed", project=project).open()
+    transport = await NatsTransport(url, name="doomed", project=project, identity=Identity("compute", "host1")).open()
     await transport.listen(Address("compute", "host1"), on_call, nothing, nothing)
     print("listens", flush=True)
     await asyncio.Event().wait()
@@ -116,7 +116,7 @@ asyncio.run(main(*sys.argv[1:]))
 async def test_a_killed_process_is_missed_long_before_the_deadline(broker: EmbeddedBroker) -> None:
     """The calls that it had in hand end as Vanished, short ones and long ones."""
     project = f"test-{secrets.token_hex(4)}"
-    caller = await NatsTransport(broker.url, name="caller", project=project).open()
+    caller = await NatsTransport(broker.url, name="caller", project=project, identity=MEMBER).open()
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", DOOMED, broker.url, project, stdout=asyncio.subprocess.PIPE
     )
@@ -160,7 +160,7 @@ async def test_signs_that_are_none_change_nothing(broker: EmbeddedBroker) -> Non
     connection = Connection(broker.url, "rogue")
     await connection.open()
     rogue = OldCallee(connection)
-    await rogue.listen(caller._subjects.call(HOST1))
+    await rogue.listen(caller._subjects.call(HOST1, None))
     call = asyncio.create_task(caller.call(HOST1, b"long", timeout=60))
     await eventually(lambda: len(rogue.heard) == 1)
     deadline = asyncio.get_running_loop().time() + 5
@@ -189,11 +189,12 @@ def _message(headers: dict[str, str] | None) -> Msg:
 RIGHTS = """
 authorization { users = [
   { user: api, password: x, permissions: {
-    publish: ["mf.test.compute", "mf.test.compute.>", "$JS.API.>"], subscribe: "_INBOX.api.>" } },
+    publish: ["mf.test.call.compute.*.api.host9", "$JS.API.>"], subscribe: "_INBOX.test.api.host9.>" } },
   { user: agent, password: x, permissions: {
     publish: ["$JS.API.>", "$JS.ACK.>"],
     subscribe: [
-      "mf.test.compute workers", "mf.test.compute.host1", "mf.test.@all.compute", "$JS.EVENT.>", "_INBOX.agent.>"],
+      "mf.test.call.compute.@any.*.* workers", "mf.test.call.compute.host1.*.*", "mf.test.all.compute.*.*",
+      "$JS.EVENT.>", "_INBOX.test.compute.host1.>"],
     allow_responses: { max: 100, expires: "10m" } } },
 ] }
 """
@@ -204,8 +205,10 @@ async def test_signs_and_cancellations_need_no_further_rights(tmp_path: Path) ->
     """Who may call may cancel, and who may answer may give signs of life: the broker refuses nothing of it."""
     server = await NatsServer(tmp_path / "server", RIGHTS).start()
     users = [server.url.replace("://", f"://{user}:x@") for user in ("agent", "api")]
-    names = zip(users, ("agent", "api"), strict=True)
-    member, caller = [await NatsTransport(url, name=name, project="test").open() for url, name in names]
+    identities = zip(users, (MEMBER, Identity("api", "host9")), strict=True)
+    member, caller = [
+        await NatsTransport(url, name="member", project="test", identity=who).open() for url, who in identities
+    ]
     agent = Gated()
     await agent.listen(member, "compute", "host1")
     calls = [asyncio.create_task(caller.call(address, b"long", timeout=60)) for address in (COMPUTE, HOST1, HOST1)]
@@ -227,7 +230,7 @@ async def test_cancelling_what_is_not_in_hand_does_no_harm(broker: EmbeddedBroke
     member = await fleet.join()
     await agent.listen(member, "compute", "host1")
     deadline = asyncio.get_running_loop().time() + 5
-    subject = Subjects(member._subjects.project).call(HOST1)
+    subject = Subjects(member._subjects.project).call(HOST1, MEMBER)
     for name in ("", "unknown-now"):
         await member._connection.publish(subject, b"", deadline=deadline, headers={CANCEL: name})
     assert await member.call(HOST1, b"call", timeout=5) == b"one:call"

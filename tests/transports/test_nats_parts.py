@@ -15,10 +15,11 @@ from midflight.transports.embedded import EmbeddedBroker
 from midflight.transports.nats import NatsListener, NatsTransport
 from midflight.transports.nats_bodies import TICKET
 from midflight.transports.nats_connection import Connection
+from midflight.transports.nats_message import identity
 from midflight.transports.nats_parts import Part, wanted_in, wanting
 from tests.rpc.world import counted
 from tests.transports.conftest import Fleet, on_broker
-from tests.transports.recorder import Recorder, eventually
+from tests.transports.recorder import MEMBER, Recorder, eventually
 
 HOST1 = Address("compute", "host1")
 LARGE = b"".join(b"%d," % number for number in range(400_000))
@@ -42,7 +43,8 @@ class Raw:
     """A peer that says what it likes to a listener, and keeps what it hears."""
 
     def __init__(self, broker: EmbeddedBroker, member: NatsTransport) -> None:
-        self._connection, self._subjects = Connection(broker.url, "raw"), member._subjects
+        self._subjects = member._subjects
+        self._connection = Connection(broker.url, "raw", inbox=self._subjects.inbox(MEMBER))
         self.heard: list[Msg] = []
         self.reply = ""
 
@@ -53,7 +55,7 @@ class Raw:
         await self._connection.flush()
 
     async def say(self, body: bytes, headers: dict[str, str], reply: str = "") -> None:
-        deadline, subject = asyncio.get_running_loop().time() + 5, self._subjects.call(HOST1)
+        deadline, subject = asyncio.get_running_loop().time() + 5, self._subjects.call(HOST1, MEMBER)
         await self._connection.publish(subject, body, deadline=deadline, reply=reply or self.reply, headers=headers)
 
     async def answers_with(self, *answers: tuple[bytes, dict[str, str]]) -> None:
@@ -69,7 +71,7 @@ class Raw:
                 tasks.append(asyncio.create_task(saying))
 
         tasks: list[asyncio.Task[None]] = []
-        await self._connection.subscribe(self._subjects.call(HOST1), called)
+        await self._connection.subscribe(self._subjects.call(HOST1, None), called)
         await self._connection.flush()
 
     async def leave(self) -> None:
@@ -226,8 +228,8 @@ async def test_bytes_that_look_like_a_ticket_arrive_as_they_are(fleet: Fleet[Nat
     await caller.cast(HOST1, body, "cast-1")
     await eventually(lambda: agent.bodies == [body])
     before = counted("transport.bodies_gone")
-    await caller._store.put(caller._subjects.cast(HOST1), body, "cast-2", 5)
-    await caller._store.put(caller._subjects.cast(HOST1), TICKET + b"\xff", "cast-3", 5)
+    await caller._store.put(caller._subjects.cast(HOST1, MEMBER), body, identity("cast-2", ""), 5)
+    await caller._store.put(caller._subjects.cast(HOST1, MEMBER), TICKET + b"\xff", identity("cast-3", ""), 5)
     await eventually(lambda: len(agent.casts) == 3)
     assert agent.bodies[1:] == [body, TICKET + b"\xff"]
     assert counted("transport.bodies_gone") == before + 2

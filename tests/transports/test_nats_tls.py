@@ -16,7 +16,7 @@ from midflight.transports import connect, nats_connection
 from midflight.transports.base import Address, Transport
 from midflight.transports.embedded import EmbeddedBroker
 from tests.transports.certificates import Authority, secured
-from tests.transports.recorder import Recorder, eventually
+from tests.transports.recorder import MEMBER, Recorder, eventually
 from tests.transports.servers import NatsServer
 
 HOST1 = Address("compute", "host1")
@@ -39,7 +39,7 @@ async def server(authority: Authority, tmp_path: Path) -> AsyncIterator[NatsServ
 
 
 async def opened(url: str, credentials: Credentials) -> Transport:
-    return await connect(url, name="member", project="test", credentials=credentials).open()
+    return await connect(url, name="member", project="test", credentials=credentials, identity=MEMBER).open()
 
 
 async def refused(url: str, credentials: Credentials) -> str:

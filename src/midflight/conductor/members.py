@@ -12,9 +12,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from midflight.conductor.interface import Member, State
+from midflight.context import Caller
 from midflight.db.tables import members
-from midflight.errors import InvalidValue, NotAMember
-from midflight.transports.base import check_name
+from midflight.errors import InvalidValue, NotAllowed, NotAMember
+from midflight.transports.base import are_names, check_name
 
 MISSED_BEATS = 3
 """A member that has missed so many is lost."""
@@ -34,13 +35,24 @@ _SAID = (
 
 def check(member: Member) -> None:
     """Raises InvalidValue for what nobody can say of itself: a name that is no address, a beat that never comes."""
-    for what, name in (("id", member.id), ("service", member.service), ("host", member.host)):
+    for what, name in (("service", member.service), ("host", member.host)):
         check_name(f"hello(member).{what}", name)
+    if not (member.id.startswith(f"{member.service}.{member.host}.") and are_names(member.id)):
+        expected = f"{member.service}.{member.host}., and a name"
+        raise InvalidValue(path="hello(member).id", received=repr(member.id), expected=expected)
     for topic in member.topics:
         check_name("hello(member).topics", topic)
     if not 0 < member.beat_seconds <= LONGEST_BEAT:
         expected = f"more than 0 seconds, and at most {LONGEST_BEAT}"
         raise InvalidValue(path="hello(member).beat_seconds", received=str(member.beat_seconds), expected=expected)
+
+
+def check_speaker(what: str, member: str, caller: Caller | None) -> None:
+    """Raises NotAllowed where somebody speaks for a member of another service or host. ``caller`` is None within the
+    member's own process."""
+    if caller is not None and not member.startswith(f"{caller.service}.{caller.host}."):
+        sender = f"{caller.service}@{caller.host}"
+        raise NotAllowed(what=what, sender=sender, reason=f"the member {member!r} is not there")
 
 
 def register(connection: Connection, member: Member, at: datetime) -> None:

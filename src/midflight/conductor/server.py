@@ -95,6 +95,7 @@ class ConductorServer(ConductorAPI):
 
     async def hello(self, context: Context, member: Member, manifest: dict[str, list[str]]) -> FleetView:
         members.check(member)
+        members.check_speaker("conductor.hello", member.id, context.caller)
         understood = _manifest(manifest)
         lower = await self._database.write(self._register, member, understood)
         self._views.forget()
@@ -120,6 +121,7 @@ class ConductorServer(ConductorAPI):
     async def beat(
         self, context: Context, member: str, state: str, epoch: int, view: str, rejected: list[dict[str, str]]
     ) -> FleetView | None:
+        members.check_speaker("conductor.beat", member, context.caller)
         await self._database.write(self._acknowledge, member, state, epoch, told_in_a_beat(rejected))
         present = await self._views.current(epoch)
         return present if present.id != view else None
@@ -132,6 +134,7 @@ class ConductorServer(ConductorAPI):
             journal.write(connection, REJECTED, facts)
 
     async def leave(self, context: Context, member: str) -> None:
+        members.check_speaker("conductor.leave", member, context.caller)
         if await self._database.write(members.retire, member):
             log.info("fleet.left", member=member)
         self._views.forget()

@@ -6,6 +6,7 @@ It is sent no view, so it makes one from the facts that any conductor tells, and
 from __future__ import annotations
 
 import os
+import re
 import socket
 import time
 from collections.abc import Iterable, Mapping
@@ -25,9 +26,17 @@ from midflight.project import Project
 from midflight.rpc.client import Client, Messenger
 from midflight.rpc.floors import Floors
 from midflight.transports import connect
+from midflight.transports.base import Identity
 from midflight.versions import Manifest
 
 SERVICE = "guest"
+
+_ODD = re.compile(r"[^A-Za-z0-9_-]")
+
+
+def identity_here(service: str) -> Identity:
+    """Who a process is that was given no host of its own: on the host by whose name this machine goes."""
+    return Identity(service, _ODD.sub("_", socket.gethostname().partition(".")[0])[:63])
 
 
 class Visit:
@@ -35,12 +44,12 @@ class Visit:
 
     def __init__(self, project: Project, config: Config) -> None:
         self._project, self._config, self._contract = project, config, contract_of(project)
-        host = socket.gethostname()
-        self._name = f"{SERVICE}-{host}-{os.getpid()}"
-        self._identity = Caller(SERVICE, host, release_of(project), "", 0, self._contract.manifest)
+        here = identity_here(SERVICE)
+        self._identity = Caller(SERVICE, here.host, release_of(project), "", 0, self._contract.manifest)
         self._transport = connect(
-            config.broker, name=self._name, project=project.name, credentials=config.credentials, path=config.path
-        )
+            config.broker, name=f"{SERVICE}-{here.host}-{os.getpid()}", project=project.name, identity=here,
+            credentials=config.credentials, path=config.path,
+        )  # fmt: skip
         self.floors = PinFloors(self._contract.manifest)
         self._conductor, self._messenger = RemoteConductor(self.floors), self._messenger_under(self.floors)
         self._asking = Context(service=SERVICE, messenger=self._messenger_under(FirstWords(self.floors)))

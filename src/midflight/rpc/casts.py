@@ -19,7 +19,15 @@ from midflight.rpc.messages import Request
 from midflight.rpc.order import Key, Order
 from midflight.rpc.parked import BEHIND, Parking, expiry_of, key_of, may_go_on
 from midflight.rpc.work import Work, leave_if_stopped
-from midflight.transports.base import Address, CastDelivery, NoAnswer, ParkedMessage, Redeliver, Transport
+from midflight.transports.base import (
+    Address,
+    CastDelivery,
+    Identity,
+    NoAnswer,
+    ParkedMessage,
+    Redeliver,
+    Transport,
+)
 from midflight.transports.hands import Hands
 
 MOST_ATTEMPTS = 10
@@ -31,13 +39,13 @@ _ITS_TURN = 0.5
 
 
 class Casts:
-    """The casts of one receiver. ``prepare`` makes work of a request, or raises why not."""
+    """The casts of one receiver. ``prepare`` makes work of a request and its sender, or raises why not."""
 
     def __init__(
         self,
         transport: Transport,
         parking: Parking,
-        prepare: Callable[[Request], Work],
+        prepare: Callable[[Request, Identity | None], Work],
         on_refusal: Callable[[Request | None, BaseException], None],
         on_failure: Callable[[Work, BaseException], None],
     ) -> None:
@@ -64,7 +72,9 @@ class Casts:
         request: Request | None = None
         try:
             request = messages.decode_request(delivery.body)
-            return Arrival(delivery, address, request, self._prepare(request), None)
+            # Who sent it first, before it was parked, is known when it is found there.
+            sender = None if delivery.replayed else delivery.sender
+            return Arrival(delivery, address, request, self._prepare(request, sender), None)
         except NeedManifest:
             who = str(request.sender) if request else "an unknown sender"
             lost = MalformedMessage(sender=who, reason="a cast must bring its sender's manifest")
@@ -210,7 +220,7 @@ class Casts:
 
     def _understood(self, message: ParkedMessage) -> Work | None:
         try:
-            return self._prepare(messages.decode_request(message.body))
+            return self._prepare(messages.decode_request(message.body), message.sender)
         except Exception:  # noqa: BLE001  # it is parked for good reason, which was told when it was
             return None
 

@@ -22,6 +22,7 @@ from midflight.errors import (
     MalformedMessage,
     MessageTooLarge,
     MidflightError,
+    NotAllowed,
     NotDelivered,
     NotReadable,
     ProjectError,
@@ -40,10 +41,11 @@ from midflight.rpc.manifests import ManifestStore, NeedManifest
 from midflight.rpc.messages import Fault, Reply, Request, Sender
 from midflight.rpc.parked import OnRejected, Parking, tell_nobody
 from midflight.rpc.rejected import facts_of, log_rejected
+from midflight.rpc.rights import check_sender
 from midflight.rpc.sizes import check_answer, check_message
 from midflight.rpc.threads import Threads, is_plain
 from midflight.rpc.work import Work, leave_if_stopped
-from midflight.transports.base import Address, CastDelivery, Transport
+from midflight.transports.base import Address, CastDelivery, Identity, Transport
 from midflight.versions import Version
 
 MakeContext = Callable[[Mapping[str, str], str, Caller], Context]
@@ -105,12 +107,12 @@ class Dispatcher:
         """Whether an implementation of this topic was added."""
         return topic in self._serving
 
-    async def on_call(self, body: bytes) -> bytes:
-        """Serve a call; the bytes of its answer, or of why there is none."""
+    async def on_call(self, body: bytes, sender: Identity) -> bytes:
+        """Serve a call from ``sender``; the bytes of its answer, or of why there is none."""
         request: Request | None = None
         try:
             request = messages.decode_request(body)
-            work = self._prepare(request)
+            work = self._prepare(request, sender)
             if request.host is not None:
                 await self.casts.refuse_behind(request, work, request.interface)
         except NeedManifest:
@@ -128,14 +130,14 @@ class Dispatcher:
         """Serve a cast that came to ``address``, or park it. Raises Redeliver for one that shall come again."""
         await self.casts.on_cast(delivery, address)
 
-    async def on_fanout(self, body: bytes) -> None:
-        """Serve a fanout if it is meant for us; what cannot be served is counted and passed over."""
+    async def on_fanout(self, body: bytes, sender: Identity) -> None:
+        """Serve a fanout from ``sender`` if it is meant for us; what cannot be served is counted and passed over."""
         request: Request | None = None
         try:
             request = messages.decode_request(body)
             if request.audience and self._contract.manifest.digest not in request.audience:
                 return
-            work = self._prepare(request)
+            work = self._prepare(request, sender)
         except Exception as error:  # noqa: BLE001  # as above
             self._note_refusal(request, error)
             return
@@ -147,9 +149,12 @@ class Dispatcher:
 
     # From a request to work, in order: who sends, which method in which version, its arguments.
 
-    def _prepare(self, request: Request) -> Work:
-        """Raises NeedManifest, and the error of whatever cannot be served; nothing of it has run then."""
+    def _prepare(self, request: Request, sender: Identity | None) -> Work:
+        """Raises NeedManifest, and the error of whatever cannot be served; nothing of it has run then. Where the sender
+        is not known yet, the work has to be admitted when it is."""
         began = time.monotonic()
+        if sender is not None:
+            check_sender(request, sender)
         caller = request.sender.caller(self._manifests.of(request))
         form, implementation = self._find(request, caller)
         context = self._context(request, caller, began)
@@ -291,6 +296,8 @@ def _malformed(caller: Caller, reason: str) -> MalformedMessage:
 
 
 def _who(request: Request | None, error: BaseException) -> str:
+    if isinstance(error, NotAllowed):  # who that is was proven
+        return error.sender
     if request is not None:
         return str(request.sender)
     return error.sender if isinstance(error, MalformedMessage) else "an unknown sender"

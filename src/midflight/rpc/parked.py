@@ -69,7 +69,7 @@ class Parking:
         facts = self._facts(delivery, request, error) | dict(more)
         meant = address.host if request and request.host == address.host else None
         where = Address(address.topic, meant)
-        message = ParkedMessage(where, delivery.body, delivery.message_id, facts)
+        message = ParkedMessage(where, delivery.body, delivery.message_id, facts, delivery.sender)
         try:
             await self._transport.park(message)
         except Exception as trouble:  # whatever the broker's trouble, the cast must not be lost

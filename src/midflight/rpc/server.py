@@ -20,7 +20,8 @@ class Server:
         self._listeners: list[Listener] = []
 
     async def serve(self, address: Address, *, limit: int = CASTS) -> None:
-        """Take the work of one topic as one host of it, at most ``limit`` casts at once; returns when the broker knows.
+        """Take the work of one topic as one host of it, at most ``limit`` casts at once, and with 0 none; returns when
+        the broker knows.
 
         Raises ProjectError when nothing was added to the dispatcher that serves the topic.
         """
@@ -31,12 +32,14 @@ class Server:
             await self._dispatcher.on_cast(delivery, address)
 
         casts = self._dispatcher.casts
-        await casts.recall(address)
+        if limit:
+            await casts.recall(address)
         listener = await self._transport.listen(
             address, self._dispatcher.on_call, on_cast, self._dispatcher.on_fanout, limit=limit
         )
         self._listeners.append(listener)
-        casts.take_up(address)
+        if limit:
+            casts.take_up(address)
 
     async def drain(self, timeout: float) -> None:
         """Take no new work, finish and answer what is in hand for up to ``timeout`` seconds, give the rest back to the

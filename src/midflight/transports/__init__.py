@@ -3,32 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 from midflight.config import ANONYMOUS, Credentials, public_url
 from midflight.errors import ConfigError
-from midflight.transports.base import Transport
+from midflight.transports.base import Identity, Transport
 from midflight.transports.memory import MemoryTransport, bus_named
 from midflight.transports.nats import NatsTransport
 
 
 def connect(
-    url: str, *, name: str, project: str, credentials: Credentials = ANONYMOUS, path: str = "configuration"
+    url: str,
+    *,
+    name: str,
+    project: str,
+    identity: Identity,
+    credentials: Credentials = ANONYMOUS,
+    path: str = "configuration",
 ) -> Transport:
     """A transport for this URL, not yet opened: ``memory:NAME``, a bus that this process shares by name;
     ``nats://HOST:PORT`` (``tls://…``); or ``amqp://USER:PASSWORD@HOST:PORT/VHOST`` (``amqps://…``).
     Several servers of a cluster have commas between them.
 
-    ``name`` is what the broker shows of this member; fleets of different projects do not meet. Raises ConfigError, also
-    for ``credentials`` that cannot be used; ``path`` is where the URL stands.
+    ``name`` is what the broker shows of this process, and ``identity`` who it is to the broker and to those who get its
+    messages; fleets of different projects do not meet. Raises ConfigError, also for ``credentials`` that cannot be
+    used; ``path`` is where the URL stands.
     """
     scheme, _, rest = url.partition(":")
     if scheme == "memory" and rest:
-        return MemoryTransport(bus_named(rest, project))
+        return MemoryTransport(bus_named(rest, project), identity=identity)
     if scheme in ("nats", "tls") and rest.startswith("//") and all(map(_names_a_host, url.split(","))):
-        return NatsTransport(url, name=name, project=project, credentials=credentials)
+        return NatsTransport(url, name=name, project=project, identity=identity, credentials=credentials)
     if scheme in ("amqp", "amqps") and all(map(_is_amqp, url.split(","))):
-        return _amqp_transport(path)(url, name=name, project=project, credentials=credentials)
+        options: dict[str, Any] = {"name": name, "project": project, "identity": identity, "credentials": credentials}
+        return _amqp_transport(path)(url, **options)
     expected = "nats://HOST:PORT, amqp://USER:PASSWORD@HOST:PORT/VHOST, or memory:NAME within one process"
     raise _mistake(path, f"received {public_url(url)!r}, expected {expected}")
 

@@ -27,6 +27,7 @@ from midflight.transports.amqp_outbox import NEW_QUEUE, Outbox
 from midflight.transports.amqp_parked import Parked
 from midflight.transports.amqp_queues import OwnQueue, Queues
 from midflight.transports.amqp_replies import Replies
+from midflight.transports.amqp_senders import Senders
 from midflight.transports.amqp_signs import CANCEL, sign_of_life
 from midflight.transports.amqp_subscription import Subscription
 from midflight.transports.awaited import Silent
@@ -36,12 +37,13 @@ from midflight.transports.base import (
     CallHandler,
     CastHandler,
     FanoutHandler,
+    Identity,
     NoAnswer,
     NobodyListens,
     ParkedMessage,
     Vanished,
 )
-from midflight.transports.handlers import Handlers
+from midflight.transports.handlers import Handlers, Unproven, refuse
 from midflight.transports.hands import Hands
 from midflight.transports.signs import CallsInHand
 
@@ -61,13 +63,21 @@ class AmqpListener:
     """Takes work for one topic and host. Made by ``AmqpTransport.listen``."""
 
     def __init__(
-        self, connection: Connection, outbox: Outbox, queues: Queues, member: str, handlers: Handlers, *, limit: int
+        self,
+        connection: Connection,
+        outbox: Outbox,
+        queues: Queues,
+        senders: Senders,
+        own: OwnQueue,
+        handlers: Handlers,
+        *,
+        limit: int,
     ) -> None:
         self._connection, self._outbox, self._queues, self._handlers = connection, outbox, queues, handlers
-        self._own = OwnQueue(queues.names, member)
-        self._hands = Hands()
+        self._senders, self._own = senders, own
+        self._hands, self._takes_casts = Hands(), limit > 0
         self._calls = CallsInHand(self._hands, handlers.address.topic)
-        self._consumer = Consumer(connection, outbox, queues, handlers.run, self._hands, limit=limit)
+        self._consumer = Consumer(connection, outbox, queues, senders, handlers.run, self._hands, limit=limit)
         self._subscriptions: list[Subscription] = []
         self._draining: asyncio.Task[None] | None = None
         self._abandoned = False
@@ -76,7 +86,8 @@ class AmqpListener:
         """Take work from now on. Raises one of FAILURES."""
         address = self._handlers.address
         addresses = [Address(address.topic), *([address] if address.host else [])]
-        await self._consumer.start(addresses)
+        if self._takes_casts:
+            await self._consumer.start(addresses)
         declare = self._queues.declare_call
         self._subscriptions = [
             *(Subscription(self._connection, partial(declare, address=each), self._called) for each in addresses),
@@ -113,10 +124,23 @@ class AmqpListener:
     def _called(self, message: DeliveredMessage) -> None:
         asked = message.header.properties
         name = asked.correlation_id or ""
-        if asked.message_type == CANCEL:
-            self._calls.cancel(name)
-        elif not self._abandoned:
-            self._calls.take(name, self._answer(message), partial(self._give_sign, asked.reply_to or "", name))
+        try:
+            sender = self._senders.of(message)
+            if asked.message_type == CANCEL:
+                self._calls.cancel(name)
+                return
+            self._check_reply(sender, asked.reply_to or "")
+        except Unproven as wrong:
+            refuse("call", self._handlers.address, str(wrong))
+            return
+        if not self._abandoned:
+            give = partial(self._give_sign, asked.reply_to or "", name)
+            self._calls.take(name, self._answer(message, sender), give)
+
+    def _check_reply(self, sender: Identity, queue: str) -> None:
+        """Who answers where its caller must not listen would speak for it. Raises Unproven."""
+        if not queue.startswith(self._queues.names.owned_by(sender)):
+            raise Unproven(f"{sender} wants its answer in {queue or 'no queue'}, which is not its own")
 
     def _give_sign(self, queue: str, name: str, pause: float) -> None:
         self._hands.take(self._send_sign(queue, name, pause))
@@ -129,12 +153,18 @@ class AmqpListener:
     def _told(self, message: DeliveredMessage) -> None:
         if message.header.properties.message_type == NEW_QUEUE:
             self._consumer.begin_anew(message.body.decode(errors="replace"))
-        elif not self._abandoned:
-            self._hands.take(self._handlers.tell(message.body))
+            return
+        try:
+            sender = self._senders.of(message)
+        except Unproven as wrong:
+            refuse("fanout", self._handlers.address, str(wrong))
+            return
+        if not self._abandoned:
+            self._hands.take(self._handlers.tell(message.body, sender))
 
-    async def _answer(self, message: DeliveredMessage) -> None:
+    async def _answer(self, message: DeliveredMessage, sender: Identity) -> None:
         asked = message.header.properties
-        answer = await self._handlers.answer(message.body, MAX_WHOLE)
+        answer = await self._handlers.answer(message.body, sender, MAX_WHOLE)
         if answer is None or not asked.reply_to:
             return
         try:
@@ -148,8 +178,9 @@ class AmqpListener:
 
 class AmqpTransport:
     """A transport over RabbitMQ; ``url`` may name several brokers with commas between them. ``name`` is shown by the
-    broker. After ``ack_wait`` seconds, 10 at least, without a sign of life from a member the broker lets go of it, and
-    the casts that it had in hand come again; when its connection is closed, that is at once."""
+    broker; ``identity`` is who we are to those who get what we send. After ``ack_wait`` seconds, 10 at least, without a
+    sign of life from a member the broker lets go of it, and the casts that it had in hand come again; when its
+    connection is closed, that is at once."""
 
     def __init__(
         self,
@@ -157,15 +188,16 @@ class AmqpTransport:
         *,
         name: str,
         project: str,
+        identity: Identity,
         credentials: Credentials = ANONYMOUS,
         ack_wait: float = ACK_SECONDS,
     ) -> None:
         access = Access.to(url, credentials)
-        self._name, self._queues = name, Queues(Names(project))
+        self._name, self._queues, self._senders = name, Queues(Names(project)), Senders(identity, access.user)
         self._inbound = Connection(access, f"{name} (receives)", ack_wait)
         self._outbound = Connection(access, f"{name} (sends)", ack_wait)
-        self._outbox = Outbox(self._outbound, self._queues)
-        self._replies = Replies(self._inbound, self._outbox, self._queues, name)
+        self._outbox = Outbox(self._outbound, self._queues, self._senders)
+        self._replies = Replies(self._inbound, self._outbox, self._queues, identity, name)
         self._parked = Parked(self._inbound, self._outbox, self._queues)
         self._listeners: list[AmqpListener] = []
 
@@ -237,7 +269,8 @@ class AmqpTransport:
     ) -> AmqpListener:
         """See ``Transport.listen``. Raises BrokerUnreachable when the broker is away."""
         handlers = Handlers(address, on_call, on_cast, on_fanout)
-        listener = AmqpListener(self._inbound, self._outbox, self._queues, self._name, handlers, limit=limit)
+        own = OwnQueue(self._queues.names, self._senders.identity, self._name)
+        listener = AmqpListener(self._inbound, self._outbox, self._queues, self._senders, own, handlers, limit=limit)
         try:
             await listener.start()
         except FAILURES as error:

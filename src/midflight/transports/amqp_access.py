@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from dataclasses import dataclass
 from typing import Self
+from urllib.parse import unquote, urlsplit
 
 from midflight.config import Credentials, public_url
 from midflight.errors import ConfigError
@@ -34,6 +35,11 @@ class Access:
     def url(self) -> str:
         """For logs and errors."""
         return public_url(",".join(self.servers))
+
+    @property
+    def user(self) -> str:
+        """Ours at the broker."""
+        return unquote(urlsplit(self.servers[0]).username or "guest")
 
     def renew(self) -> None:
         """Read our certificate again, for the next connection; one that cannot be read now is used as it was."""

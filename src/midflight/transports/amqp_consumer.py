@@ -20,8 +20,10 @@ from midflight.transports.amqp_link import FAILURES, guarded
 from midflight.transports.amqp_outbox import ATTEMPTS, Outbox, act_of, headers_of, message_id_of
 from midflight.transports.amqp_queues import Queues
 from midflight.transports.amqp_seen import Seen
+from midflight.transports.amqp_senders import Senders
 from midflight.transports.amqp_subscription import Subscription
-from midflight.transports.base import Address, CastDelivery
+from midflight.transports.base import Address, CastDelivery, Identity
+from midflight.transports.handlers import Unproven, refuse
 from midflight.transports.hands import Hands
 
 SETTLE_SECONDS = 5.0
@@ -37,9 +39,18 @@ class Consumer:
     has to come again; at most ``limit`` run at once."""
 
     def __init__(
-        self, connection: Connection, outbox: Outbox, queues: Queues, run: Run, hands: Hands, *, limit: int
+        self,
+        connection: Connection,
+        outbox: Outbox,
+        queues: Queues,
+        senders: Senders,
+        run: Run,
+        hands: Hands,
+        *,
+        limit: int,
     ) -> None:
-        self._connection, self._outbox, self._queues, self._run, self._hands = connection, outbox, queues, run, hands
+        self._connection, self._outbox, self._queues, self._senders = connection, outbox, queues, senders
+        self._run, self._hands = run, hands
         self._limit, self._turns = limit, asyncio.Semaphore(limit)
         self._subscriptions: dict[str, Subscription] = {}
         self._numbers = numbers(1)
@@ -54,7 +65,8 @@ class Consumer:
         """Take casts from now on, beginning with those that waited. Raises one of FAILURES."""
         for address in addresses:
             find = partial(self._queues.find_cast, address=address)
-            subscription = Subscription(self._connection, find, self._arrived, limit=self._limit, held=self._held)
+            arrived = partial(self._arrived, address)
+            subscription = Subscription(self._connection, find, arrived, limit=self._limit, held=self._held)
             self._subscriptions[self._queues.names.cast(address)] = subscription
             await subscription.start()
 
@@ -87,7 +99,7 @@ class Consumer:
 
     # Running
 
-    def _arrived(self, message: DeliveredMessage) -> None:
+    def _arrived(self, address: Address, message: DeliveredMessage) -> None:
         if self._abandoned:
             return
         key, attempt = _name_of(message) or f"nameless {next(self._numbers)}", attempt_of(message)
@@ -97,47 +109,52 @@ class Consumer:
             count("transport.duplicates")
             self._settling.take(self._acknowledge(message))
         else:
-            self._start(key, message, attempt)
+            self._start(address, key, message, attempt)
 
-    def _start(self, key: str, message: DeliveredMessage, attempt: int) -> None:
+    def _start(self, address: Address, key: str, message: DeliveredMessage, attempt: int) -> None:
+        try:
+            sender = self._senders.of_cast(message, shared=address.host is None)
+        except Unproven as wrong:
+            refuse("cast", address, str(wrong))
+            self._settling.take(self._acknowledge(message))
+            return
         self._seen.add(key)
         self._in_hand[key] = [message]
-        self._waiting[key] = task = self._hands.take(self._in_turn(key, message, attempt))
-        task.add_done_callback(partial(self._ran, key))
+        delivery = CastDelivery(message.body, message_id_of(message), attempt, sender, replayed=bool(act_of(message)))
+        self._waiting[key] = task = self._hands.take(self._in_turn(key, delivery))
+        task.add_done_callback(partial(self._ran, key, sender))
 
-    async def _in_turn(self, key: str, message: DeliveredMessage, attempt: int) -> float | None:
+    async def _in_turn(self, key: str, delivery: CastDelivery) -> float | None:
         async with self._turns:
             if self._stopping:
                 return 0.0
             del self._waiting[key]
-            return await self._run(
-                CastDelivery(message.body, message_id_of(message), attempt, replayed=bool(act_of(message)))
-            )
+            return await self._run(delivery)
 
-    def _ran(self, key: str, task: asyncio.Task[float | None]) -> None:
+    def _ran(self, key: str, sender: Identity, task: asyncio.Task[float | None]) -> None:
         self._waiting.pop(key, None)
         messages, delay = self._in_hand.pop(key), 0.0 if task.cancelled() else task.result()
         if delay is None:
             self._seen.add_done(key)
         if not self._abandoned:
-            self._settling.take(self._settle(messages, delay))
+            self._settling.take(self._settle(messages, sender, delay))
 
     # Telling the broker
 
-    async def _settle(self, messages: list[DeliveredMessage], delay: float | None) -> None:
+    async def _settle(self, messages: list[DeliveredMessage], sender: Identity, delay: float | None) -> None:
         """Of several deliveries of one message, the last is the one that the broker still waits for."""
         *copies, message = messages
         for copy in copies:
             await self._acknowledge(copy)
-        if delay is None or (delay > 0 and await self._is_stored_again(message, delay)):
+        if delay is None or (delay > 0 and await self._is_stored_again(message, sender, delay)):
             await self._acknowledge(message)
         else:
             await self._give_back(message)
 
-    async def _is_stored_again(self, message: DeliveredMessage, delay: float) -> bool:
+    async def _is_stored_again(self, message: DeliveredMessage, sender: Identity, delay: float) -> bool:
         """Whether a copy waits in the broker, so that this one can go, and holds up nothing meanwhile."""
         try:
-            await self._outbox.store_again(message, attempt_of(message), delay, SETTLE_SECONDS)
+            await self._outbox.store_again(message, sender, attempt_of(message), delay, SETTLE_SECONDS)
         except TimeoutError:
             return False
         return True

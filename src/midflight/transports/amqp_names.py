@@ -1,6 +1,8 @@
 """What everything of one project is called in a RabbitMQ broker.
 
 The words of a name are joined by dots, which no project, topic or host may contain; so rights can be given by a prefix.
+A queue is bound by its name to one exchange for all, since RabbitMQ cannot say of its default exchange who may send to
+which queue.
 """
 
 from __future__ import annotations
@@ -8,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from midflight.transports.base import Address, check_name
+from midflight.transports.base import Address, Identity, check_name
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,11 @@ class Names:
 
     def __post_init__(self) -> None:
         check_name("project name", self.project)
+
+    @property
+    def exchange(self) -> str:
+        """Where everything is sent that goes to one queue, by the queue's name."""
+        return f"mf.{self.project}"
 
     def call(self, address: Address) -> str:
         """The queue from which calls to this address are taken; it is there as long as somebody listens."""
@@ -32,8 +39,13 @@ class Names:
         """The exchange that tells everyone of a topic."""
         return self._named("all", topic)
 
+    @property
+    def delays(self) -> str:
+        """Where a cast is sent that shall come again later, by ``delayed``."""
+        return self._named("later")
+
     def later(self, milliseconds: int) -> str:
-        """The exchange, and the queue, in which a cast waits for so long before it comes again."""
+        """The queue in which a cast waits for so long before it comes again."""
         return self._named("later", str(milliseconds))
 
     @property
@@ -46,12 +58,27 @@ class Names:
         """The queue that its one owner declares while it reads the parked messages, to be alone with them."""
         return self._named("parked", "reader")
 
-    def own(self, member: str, token: str) -> str:
+    def owned_by(self, identity: Identity) -> str:
+        """What the names of all queues begin with that only this member uses."""
+        return self._named("own", identity.service, identity.host, "")
+
+    def own(self, identity: Identity, member: str, token: str) -> str:
         """A queue that one connection of one member has for itself."""
-        return self._named("own", re.sub("[^A-Za-z0-9_-]", "-", member)[:100], token)
+        return self.owned_by(identity) + re.sub("[^A-Za-z0-9_-]", "-", member)[:100] + "." + token
 
     def _named(self, *words: str) -> str:
         return ".".join(("mf", self.project, *words))
+
+
+def delayed(key: str, milliseconds: int) -> str:
+    """The key under which a message goes to a queue after so long."""
+    return f"{milliseconds}.{key}"
+
+
+def undelayed(key: str) -> str:
+    """The key of the queue to which a message goes, or has come, also after a delay."""
+    first, _, rest = key.partition(".")
+    return rest if first.isdigit() else key
 
 
 def _words(address: Address) -> list[str]:

@@ -13,14 +13,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from aiormq import ChannelNotFoundEntity, spec
+from aiormq import ChannelAccessRefused, ChannelNotFoundEntity, spec
 from aiormq.abc import DeliveredMessage
 
 from midflight.telemetry import log
 from midflight.transports.amqp_connection import Connection
 from midflight.transports.amqp_link import FAILURES, Link, NotTaken, guarded
+from midflight.transports.amqp_names import delayed, undelayed
 from midflight.transports.amqp_queues import Queues, milliseconds_of
-from midflight.transports.base import Address
+from midflight.transports.amqp_senders import FROM, Senders, user_of
+from midflight.transports.base import Address, Identity
 
 PERSISTENT = 2
 PAUSE_SECONDS = 0.1
@@ -49,19 +51,21 @@ class Place:
 
 
 class Outbox:
-    """Sends over one connection. ``deadline`` is a time by the loop's clock."""
+    """Sends over one connection, as one member. ``deadline`` is a time by the loop's clock."""
 
-    def __init__(self, connection: Connection, queues: Queues) -> None:
-        self._connection, self._queues = connection, queues
+    def __init__(self, connection: Connection, queues: Queues, senders: Senders) -> None:
+        self._connection, self._queues, self._senders = connection, queues, senders
 
     async def send(
         self, key: str, body: bytes, properties: spec.Basic.Properties, deadline: float, exchange: str = ""
     ) -> bool:
         """Whether there was a queue for it. Raises NotTaken where it could certainly not be sent, else Broken or
         TimeoutError, or one of REFUSALS."""
+        self._senders.sign(properties)
+        exchange = exchange or self._queues.names.exchange
         while True:
             # Where an exchange is missing the broker closes the channel, which others should not have to suffer from.
-            channel = await self._connection.channel(exchange or "send", deadline)
+            channel = await self._connection.channel(exchange, deadline)
             try:
                 async with asyncio.timeout_at(deadline):
                     with guarded():
@@ -82,17 +86,20 @@ class Outbox:
     async def _make_queue(self, link: Link, address: Address) -> None:
         """And tell those who listen there, who look for it by themselves only now and then."""
         queue = await self._queues.declare_cast(link, address)
-        with suppress(ChannelNotFoundEntity):  # nobody has ever listened to the topic
+        with suppress(ChannelNotFoundEntity, ChannelAccessRefused):  # nobody ever listened, or we must not tell all
             deadline = asyncio.get_running_loop().time() + TELL_SECONDS
             news = spec.Basic.Properties(message_type=NEW_QUEUE)
             await self.send("", queue.encode(), news, deadline, self._queues.names.fanout(address.topic))
 
-    async def store_again(self, message: DeliveredMessage, attempts: int, delay: float, seconds: float) -> None:
+    async def store_again(
+        self, message: DeliveredMessage, sender: Identity, attempts: int, delay: float, seconds: float
+    ) -> None:
         """Have a cast come to its queue once more after a delay. Errors as of ``store_cast``."""
         milliseconds = milliseconds_of(delay)
         declare = partial(self._queues.declare_later, milliseconds=milliseconds)
-        place = Place(message.routing_key or "", declare, self._queues.names.later(milliseconds))
-        headers: dict[str, Any] = {MESSAGE_ID: message_id_of(message), ATTEMPTS: attempts}
+        key = delayed(undelayed(message.routing_key or ""), milliseconds)
+        place = Place(key, declare, self._queues.names.delays)
+        headers: dict[str, Any] = {MESSAGE_ID: message_id_of(message), ATTEMPTS: attempts, FROM: user_of(sender)}
         headers |= {ACT: act} if (act := act_of(message)) else {}
         await self._store(place, message.body, headers, seconds)
 

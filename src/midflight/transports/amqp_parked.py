@@ -17,6 +17,7 @@ from midflight.transports.amqp_connection import Connection
 from midflight.transports.amqp_link import FAILURES, Link, ask
 from midflight.transports.amqp_outbox import MESSAGE_ID, Outbox, headers_of, message_id_of
 from midflight.transports.amqp_queues import Queues
+from midflight.transports.amqp_senders import FROM, first_sender, user_of
 from midflight.transports.base import Address, ParkedMessage
 from midflight.transports.parked_form import pack, unpack
 
@@ -42,6 +43,7 @@ class Parked:
     async def keep(self, message: ParkedMessage, seconds: float) -> None:
         """Have a message stored. Raises TimeoutError where the broker does not confirm within so many seconds."""
         headers = {MESSAGE_ID: message.message_id, TOPIC: message.address.topic, HOST: message.address.host or ""}
+        headers |= {FROM: user_of(message.sender)} if message.sender else {}
         await self._outbox.store_parked(pack(message.facts, message.body), headers, seconds)
 
     async def read(self) -> list[ParkedMessage]:
@@ -71,7 +73,7 @@ class Parked:
         name = self._queues.names.parked_reader
         while True:
             with suppress(ChannelLockedResource):
-                await self._queues.declare_own(link, name)
+                await self._queues.declare_exclusive(link, name)
                 break
             await asyncio.sleep(PAUSE_SECONDS)
         try:
@@ -106,4 +108,4 @@ def _unpacked(message: DeliveredMessage) -> ParkedMessage:
     headers = headers_of(message)
     facts, body = unpack(message.body)
     address = Address(str(headers.get(TOPIC, "unknown")), str(headers.get(HOST, "")) or None)
-    return ParkedMessage(address, body, message_id_of(message), facts)
+    return ParkedMessage(address, body, message_id_of(message), facts, first_sender(message))

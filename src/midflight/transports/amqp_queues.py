@@ -1,19 +1,20 @@
 """The queues and exchanges of a project, each with the settings by which it keeps its promise.
 
-Declaring is done again and again: it makes what is missing, mends a lost binding, and changes nothing else.
+Declaring is done again and again: it makes what is missing, mends a lost binding, and changes nothing else. What we
+have no right to make is taken as it is there: the broker's configuration has made it.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from aiormq import Channel, ChannelNotFoundEntity, ChannelPreconditionFailed
+from aiormq import Channel, ChannelAccessRefused, ChannelNotFoundEntity, ChannelPreconditionFailed
 
 from midflight.transports.amqp_link import Link
-from midflight.transports.amqp_names import Names
-from midflight.transports.base import Address
+from midflight.transports.amqp_names import Names, delayed
+from midflight.transports.base import Address, Identity
 
 FORGET_SECONDS = 10
 """A queue of calls that nobody takes any more is deleted at once, or so long after a broker's restart."""
@@ -32,15 +33,22 @@ class Queues:
 
     def __init__(self, names: Names) -> None:
         self.names = names
+        self._not_ours: set[str] = set()
+        """What we have no right to make. The broker logs each try as an error."""
 
     async def declare_call(self, link: Link, address: Address) -> str:
         """The queue of calls to an address, shared by all who listen there; it goes with the last of them."""
-        expires = {"x-expires": FORGET_SECONDS * 1000}
-        return await self._declare(link, DECLARE, self.names.call(address), expires, auto_delete=True)
+        name, expires = self.names.call(address), {"x-expires": FORGET_SECONDS * 1000}
+        await self._declare(link, DECLARE, name, expires, auto_delete=True)
+        await self._bind(link, name)
+        return name
 
     async def declare_cast(self, link: Link, address: Address) -> str:
         """The queue in which casts to an address wait."""
-        return await self._declare(link, DECLARE_DURABLE, self.names.cast(address), DURABLE)
+        name = self.names.cast(address)
+        await self._declare(link, DECLARE_DURABLE, name, DURABLE)
+        await self._bind(link, name, name, f"*.{name}")
+        return name
 
     async def find_cast(self, link: Link, address: Address) -> str | None:
         """The same, if it is there: it is made for the first cast, since most addresses never get one."""
@@ -52,34 +60,56 @@ class Queues:
 
     async def declare_parked(self, link: Link) -> str:
         """The queue in which parked messages lie."""
-        return await self._declare(link, DECLARE_DURABLE, self.names.parked, DURABLE)
+        await self._declare(link, DECLARE_DURABLE, self.names.parked, DURABLE)
+        await self._bind(link, self.names.parked)
+        return self.names.parked
 
     async def declare_fanout(self, link: Link, topic: str, queue: str) -> str:
         """A queue of one listener's own that gets what is told to the topic."""
         exchange = self.names.fanout(topic)
         await self.declare_exchange(link, exchange)
-        await self.declare_own(link, queue)
+        await self.declare_exclusive(link, queue)
         await link.ask(DECLARE, lambda channel: channel.queue_bind(queue, exchange))
         return queue
 
     async def declare_own(self, link: Link, name: str) -> str:
+        """A queue that only this link can use, that goes with it, and that others can send to by its name."""
+        await self.declare_exclusive(link, name)
+        await self._bind(link, name)
+        return name
+
+    async def declare_exclusive(self, link: Link, name: str) -> None:
         """A queue that only this link can use, and that goes with it."""
         await link.ask(DECLARE, lambda channel: channel.queue_declare(name, exclusive=True))
-        return name
 
     async def declare_later(self, link: Link, milliseconds: int) -> str:
-        """The exchange, and its queue, whose messages go on after so long to the queue that their routing key names."""
-        name = self.names.later(milliseconds)
-        await self.declare_exchange(link, name)
-        waiting = {"x-message-ttl": milliseconds, "x-dead-letter-exchange": "", "x-overflow": "reject-publish"}
-        arguments = {**DURABLE, **waiting, "x-dead-letter-strategy": "at-least-once"}
-        await self._declare(link, DECLARE_DURABLE, name, arguments)
-        await link.ask(DECLARE, lambda channel: channel.queue_bind(name, name))
+        """The queue whose messages go on after so long to the queue that their routing key names, and its exchange."""
+        name, exchange = self.names.later(milliseconds), self.names.delays
+        await self._declare(link, DECLARE_DURABLE, name, later_arguments(self.names, milliseconds))
+        await self.declare_exchange(link, exchange, "topic")
+        await link.ask(DECLARE, lambda channel: channel.queue_bind(name, exchange, delayed("#", milliseconds)))
         return name
 
-    async def declare_exchange(self, link: Link, name: str) -> None:
-        """An exchange that gives every message to every queue that is bound to it."""
-        await link.ask(DECLARE, lambda channel: channel.exchange_declare(name, exchange_type="fanout", durable=True))
+    async def declare_exchange(self, link: Link, name: str, kind: str = "fanout") -> None:
+        """An exchange: it gives every message to every queue that is bound to it, or by the message's key."""
+
+        async def declaring(channel: Channel) -> None:
+            await channel.exchange_declare(name, exchange_type=kind, durable=True)
+
+        async def looking(channel: Channel) -> None:
+            await channel.exchange_declare(name, passive=True)
+
+        await self._made(link, DECLARE, name, declaring, looking)
+
+    async def _bind(self, link: Link, queue: str, *keys: str) -> None:
+        """Have it get what is sent to these keys, or to its name."""
+        await self.declare_exchange(link, self.names.exchange, "topic")
+        for key in keys or (queue,):
+            await self._bind_to(link, queue, key)
+
+    async def _bind_to(self, link: Link, queue: str, key: str) -> None:
+        exchange = self.names.exchange
+        await link.ask(DECLARE, lambda channel: channel.queue_bind(queue, exchange, key))
 
     async def count(self, link: Link, name: str) -> int:
         """How many messages wait in a queue that nobody has been given."""
@@ -92,33 +122,56 @@ class Queues:
 
     async def _declare(
         self, link: Link, use: str, name: str, arguments: dict[str, Any], *, auto_delete: bool = False
-    ) -> str:
-        """A queue that exists with other settings, as another release would have made it, is taken as it is."""
-
+    ) -> None:
         def declaring(channel: Channel) -> Awaitable[object]:
             return channel.queue_declare(name, durable=True, auto_delete=auto_delete, arguments=arguments)
 
-        try:
-            await link.ask(use, declaring)
-        except ChannelPreconditionFailed:
-            await self.count(link, name)
-        return name
+        def looking(channel: Channel) -> Awaitable[object]:
+            return channel.queue_declare(name, passive=True)
+
+        await self._made(link, use, name, declaring, looking)
+
+    async def _made(
+        self,
+        link: Link,
+        use: str,
+        name: str,
+        declaring: Callable[[Channel], Awaitable[object]],
+        looking: Callable[[Channel], Awaitable[object]],
+    ) -> None:
+        """What exists with other settings, as another release would have made it, is taken as it is; and so is what we
+        must not make."""
+        if name not in self._not_ours:
+            try:
+                await link.ask(use, declaring)
+                return
+            except ChannelPreconditionFailed:
+                pass
+            except ChannelAccessRefused:
+                self._not_ours.add(name)
+        await link.ask(use, looking)
 
 
 class OwnQueue:
     """The name of a queue that only one member uses, another one on each link: the broker may still hold the last one
     for a connection that it takes for alive."""
 
-    def __init__(self, names: Names, member: str) -> None:
-        self._names, self._member = names, member
+    def __init__(self, names: Names, identity: Identity, member: str) -> None:
+        self._names, self._identity, self._member = names, identity, member
         self._link: Link | None = None
         self.name = ""
 
     def on(self, link: Link) -> str:
         """The name on this link."""
         if link is not self._link:
-            self._link, self.name = link, self._names.own(self._member, secrets.token_hex(8))
+            self._link, self.name = link, self._names.own(self._identity, self._member, secrets.token_hex(8))
         return self.name
+
+
+def later_arguments(names: Names, milliseconds: int) -> dict[str, Any]:
+    """The settings of the queue in which casts wait for so long."""
+    waiting = {"x-message-ttl": milliseconds, "x-dead-letter-exchange": names.exchange, "x-overflow": "reject-publish"}
+    return {**DURABLE, **waiting, "x-dead-letter-strategy": "at-least-once"}
 
 
 def milliseconds_of(delay: float) -> int:

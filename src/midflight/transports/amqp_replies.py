@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from aiormq import spec
+from aiormq import ChannelNotFoundEntity, spec
 from aiormq.abc import DeliveredMessage
 
 from midflight.transports.amqp_connection import Connection
@@ -18,16 +18,16 @@ from midflight.transports.amqp_queues import OwnQueue, Queues
 from midflight.transports.amqp_signs import CANCEL, sign_in
 from midflight.transports.amqp_subscription import Subscription
 from midflight.transports.awaited import OwnCalls
-from midflight.transports.base import Address
+from midflight.transports.base import Address, Identity
 from midflight.transports.signs import new_name
 
 
 class Replies:
     """The queue of one member, and the calls that wait for an answer from it."""
 
-    def __init__(self, connection: Connection, outbox: Outbox, queues: Queues, member: str) -> None:
+    def __init__(self, connection: Connection, outbox: Outbox, queues: Queues, identity: Identity, member: str) -> None:
         self._outbox, self._queues = outbox, queues
-        self._queue = OwnQueue(queues.names, member)
+        self._queue = OwnQueue(queues.names, identity, member)
         self._subscription = Subscription(connection, self._declare, self._heard)
         self._calls = OwnCalls[bytes | None](self._cancel)
         self._ready = asyncio.Event()
@@ -50,7 +50,7 @@ class Replies:
         await self._until_ready(deadline)
         answer, queue = self._calls.begin(name, address), self._queues.names.call(address)
         try:
-            if not await self._outbox.send(queue, body, self._properties(name, timeout), deadline):
+            if not await self._is_sent(queue, body, self._properties(name, timeout), deadline):
                 raise NotTaken(f"nobody takes from {queue}")
             async with asyncio.timeout_at(deadline):
                 received = await answer
@@ -61,6 +61,12 @@ class Replies:
         if received is None:
             raise Broken("the connection was lost while the answer was awaited")
         return received
+
+    async def _is_sent(self, queue: str, body: bytes, properties: spec.Basic.Properties, deadline: float) -> bool:
+        try:
+            return await self._outbox.send(queue, body, properties, deadline)
+        except ChannelNotFoundEntity:  # the exchange is gone, and with it the queue
+            return False
 
     def _properties(self, name: str, timeout: float) -> spec.Basic.Properties:
         milliseconds = str(max(1, int(timeout * 1000)))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from midflight.transports import signs
-from midflight.transports.base import Address, is_name
+from midflight.transports.base import Address, are_names
 from midflight.transports.hands import Hands
 from midflight.transports.signs import announced
 
@@ -119,13 +119,13 @@ class OwnCalls(Generic[T]):
         """A sign of life has come. What a peer says there is not trusted: a host that is none is as good as none."""
         if (call := self._calls.get(name)) is None:
             return
-        call.awaited.sign(host if is_name(host) else "", announced(pause))
+        call.awaited.sign(host if are_names(host) else "", announced(pause))
         if call.awaited.is_given_up:
             self._cancel(name)
 
     def runs_at(self, name: str, host: str) -> None:
         """Where it can be cancelled is known, though nothing was said yet of when more will be heard."""
-        if (call := self._calls.get(name)) is not None and is_name(host):
+        if (call := self._calls.get(name)) is not None and are_names(host):
             call.awaited.host = host
 
     def end(self, name: str) -> None:

@@ -31,16 +31,46 @@ def is_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None
 
 
+def are_names(text: str) -> bool:
+    """Whether this can be the host of an address: names with dots between them."""
+    return all(map(is_name, text.split(".")))
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a member is to the broker, and the broker lets nobody else be: its service, and the host where it runs.
+
+    Over a broker that gives no rights it is what the member says of itself. Both are made of letters, digits, ``-`` and
+    ``_``.
+    """
+
+    service: str
+    host: str
+
+    def __post_init__(self) -> None:
+        check_name("service", self.service)
+        check_name("host", self.host)
+
+    def __str__(self) -> str:
+        return f"{self.service}@{self.host}"
+
+
+def identity_of(service: str, host: str) -> Identity | None:
+    """The identity that somebody's words name; None where they cannot be one."""
+    return Identity(service, host) if is_name(service) and is_name(host) else None
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A topic, or one host of it. Both are made of letters, digits, ``-`` and ``_``."""
+    """A topic, or one host of it, both made of letters, digits, ``-`` and ``_``. A host may be several such names with
+    dots between them: one member among those of a service on a host."""
 
     topic: str
     host: str | None = None
 
     def __post_init__(self) -> None:
         check_name("address topic", self.topic)
-        if self.host is not None:
+        if self.host is not None and not are_names(self.host):
             check_name("address host", self.host)
 
     def __str__(self) -> str:
@@ -74,27 +104,31 @@ class Redeliver(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CastDelivery:
-    """One delivery of a cast. ``attempt`` counts from 1. What is ``replayed`` had been parked, and was sent again."""
+    """One delivery of a cast from ``sender``. ``attempt`` counts from 1. What is ``replayed`` had been parked, and was
+    sent again by its sender here, who need not be the one that sent it first."""
 
     body: bytes
     message_id: str
     attempt: int
+    sender: Identity
     replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ParkedMessage:
-    """A cast that no one here could serve, kept with its facts."""
+    """A cast that no one here could serve, kept with its facts. ``sender`` is who sent it, by the word of who parked
+    it; None where that was not noted."""
 
     address: Address
     body: bytes
     message_id: str
     facts: dict[str, str]
+    sender: Identity | None = None
 
 
-CallHandler = Callable[[bytes], Awaitable[bytes]]
+CallHandler = Callable[[bytes, Identity], Awaitable[bytes]]
 CastHandler = Callable[[CastDelivery], Awaitable[None]]
-FanoutHandler = Callable[[bytes], Awaitable[None]]
+FanoutHandler = Callable[[bytes, Identity], Awaitable[None]]
 
 
 class Listener(Protocol):
@@ -161,7 +195,10 @@ class Transport(Protocol):
         self, address: Address, on_call: CallHandler, on_cast: CastHandler, on_fanout: FanoutHandler, *, limit: int = 64
     ) -> Listener:
         """Take work as ``address.host`` of ``address.topic``: what is sent to the topic (shared with the other hosts of
-        it), to this host, and to all. Returns when the broker knows; at most ``limit`` casts run at once.
+        it), to this host, and to all. Returns when the broker knows; at most ``limit`` casts run at once, and with 0
+        none are taken.
+
+        Each handler is told who sent the message. Where the broker gives rights, nobody can have it say somebody else.
 
         What ``on_call`` returns is the answer; it is cancelled when nobody waits for that any more. A cast is
         acknowledged when ``on_cast`` has returned, not before; when it raises Redeliver, or the process dies, the

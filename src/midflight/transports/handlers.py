@@ -5,11 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from midflight.errors import MessageTooLarge
-from midflight.telemetry import count, log
-from midflight.transports.base import Address, CallHandler, CastDelivery, CastHandler, FanoutHandler, Redeliver
+from midflight.telemetry import bad_input, count, log
+from midflight.transports.base import (
+    Address,
+    CallHandler,
+    CastDelivery,
+    CastHandler,
+    FanoutHandler,
+    Identity,
+    Redeliver,
+)
 
 RETRY_SECONDS = 1.0
 """After this long, a cast whose handler failed comes again."""
+
+
+class Unproven(Exception):
+    """A message does not say who sent it, or says what cannot be so."""
+
+
+def refuse(kind: str, address: Address, reason: str) -> None:
+    """Count a message that is not given to a handler, since nobody can know who sent it."""
+    bad_input.note("transport.refused", kind, f"whoever sends to {address}", reason=reason)
 
 
 @dataclass(frozen=True)
@@ -21,10 +38,10 @@ class Handlers:
     on_cast: CastHandler
     on_fanout: FanoutHandler
 
-    async def answer(self, body: bytes, limit: int) -> bytes | None:
+    async def answer(self, body: bytes, sender: Identity, limit: int) -> bytes | None:
         """The answer to a call; None where there is none to send, since the handler failed, or said too much."""
         try:
-            answer = await self.on_call(body)
+            answer = await self.on_call(body, sender)
         except Exception as error:  # noqa: BLE001  # a message can never kill the listener
             self._failed("call", error)
             return None
@@ -44,10 +61,10 @@ class Handlers:
             return RETRY_SECONDS
         return None
 
-    async def tell(self, body: bytes) -> None:
+    async def tell(self, body: bytes, sender: Identity) -> None:
         """Run a fanout."""
         try:
-            await self.on_fanout(body)
+            await self.on_fanout(body, sender)
         except Exception as error:  # noqa: BLE001  # a message can never kill the listener
             self._failed("fanout", error)
 

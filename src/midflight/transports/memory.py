@@ -24,6 +24,7 @@ from midflight.transports.base import (
     CastDelivery,
     CastHandler,
     FanoutHandler,
+    Identity,
     NoAnswer,
     NobodyListens,
     ParkedMessage,
@@ -115,13 +116,13 @@ class MemoryListener:
         self._bus.listeners.append(self)
         self._bus.deliver(self.addresses)
 
-    def answer(self, name: str, body: bytes, awaited: Awaited[bytes]) -> None:
+    def answer(self, name: str, body: bytes, sender: Identity, awaited: Awaited[bytes]) -> None:
         """Take a call; its answer stays out when the handler fails."""
         sign = partial(awaited.sign, self._handlers.address.host or "")
-        self._calls.take(name, self._answer(body, awaited), sign)
+        self._calls.take(name, self._answer(body, sender, awaited), sign)
 
-    async def _answer(self, body: bytes, awaited: Awaited[bytes]) -> None:
-        result = await self._handlers.answer(body, MAX_WHOLE)
+    async def _answer(self, body: bytes, sender: Identity, awaited: Awaited[bytes]) -> None:
+        result = await self._handlers.answer(body, sender, MAX_WHOLE)
         if result is not None:
             awaited.answered(_through_bytes(result))
 
@@ -129,9 +130,9 @@ class MemoryListener:
         """Cancel a call that nobody waits for any more."""
         self._calls.cancel(name)
 
-    def tell(self, body: bytes) -> None:
+    def tell(self, body: bytes, sender: Identity) -> None:
         """Take a fanout."""
-        self._hands.take(self._handlers.tell(body))
+        self._hands.take(self._handlers.tell(body, sender))
 
     def run(self, address: Address, cast: CastDelivery) -> None:
         """Take a cast; it goes back to the bus unless it is done with."""
@@ -163,10 +164,11 @@ class MemoryListener:
 
 
 class MemoryTransport:
-    """A transport over a bus of this process. The casts of an abandoned listener come again after ``ack_wait`` s."""
+    """A transport over a bus of this process. The casts of an abandoned listener come again after ``ack_wait`` s.
+    Whoever sends through it is ``identity``, for the others."""
 
-    def __init__(self, bus: MemoryBus, *, ack_wait: float = ACK_SECONDS) -> None:
-        self._bus, self._ack_wait = bus, ack_wait
+    def __init__(self, bus: MemoryBus, *, identity: Identity, ack_wait: float = ACK_SECONDS) -> None:
+        self._bus, self._identity, self._ack_wait = bus, identity, ack_wait
         self._listeners: list[MemoryListener] = []
 
     @property
@@ -203,7 +205,7 @@ class MemoryTransport:
 
     async def _answered(self, listener: MemoryListener, body: bytes, timeout: float) -> bytes:
         name, awaited = new_name(timeout), Awaited[bytes]()
-        listener.answer(name, body, awaited)
+        listener.answer(name, body, self._identity, awaited)
         try:
             async with asyncio.timeout(timeout):
                 return await awaited.answer
@@ -214,14 +216,15 @@ class MemoryTransport:
 
     async def cast(self, address: Address, body: bytes, message_id: str) -> None:
         """See ``Transport.cast``."""
-        self._bus.put(address, CastDelivery(self._checked(f"cast to {address}", body), message_id, attempt=1))
+        body = self._checked(f"cast to {address}", body)
+        self._bus.put(address, CastDelivery(body, message_id, attempt=1, sender=self._identity))
 
     async def fanout(self, topic: str, body: bytes) -> None:
         """See ``Transport.fanout``."""
         body = self._checked(f"fanout to {topic}", body, MAX_BODY)
         for listener in self._bus.listeners:
             if listener.topic == topic:
-                listener.tell(body)
+                listener.tell(body, self._identity)
 
     async def listen(
         self, address: Address, on_call: CallHandler, on_cast: CastHandler, on_fanout: FanoutHandler, *, limit: int = 64
@@ -248,7 +251,7 @@ class MemoryTransport:
 
     async def replay(self, message: ParkedMessage, act: str) -> None:
         """See ``Transport.replay``."""
-        again = CastDelivery(message.body, message.message_id, attempt=1, replayed=True)
+        again = CastDelivery(message.body, message.message_id, attempt=1, sender=self._identity, replayed=True)
         self._bus.put(message.address, again, f"{message.message_id}.{act}")
 
     async def discard(self, message_id: str) -> bool:

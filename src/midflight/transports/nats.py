@@ -25,12 +25,13 @@ from midflight.transports.base import (
     CallHandler,
     CastHandler,
     FanoutHandler,
+    Identity,
     NoAnswer,
     NobodyListens,
     ParkedMessage,
     Vanished,
 )
-from midflight.transports.handlers import Handlers
+from midflight.transports.handlers import Handlers, Unproven, refuse
 from midflight.transports.hands import Hands
 from midflight.transports.nats_bodies import Bodies
 from midflight.transports.nats_calls import Calls
@@ -38,9 +39,10 @@ from midflight.transports.nats_connection import HEADROOM, Connection, NotTaken
 from midflight.transports.nats_consumer import Consumer
 from midflight.transports.nats_interest import Interest
 from midflight.transports.nats_large import LargeCalls
-from midflight.transports.nats_message import MESSAGE_ID, NOBODY, cancelled_by, sign_of_life
+from midflight.transports.nats_message import MESSAGE_ID, NOBODY, cancelled_by, identity, sign_of_life
 from midflight.transports.nats_parked import Parked
 from midflight.transports.nats_parts import Part, is_new_call
+from midflight.transports.nats_senders import caller_of, teller_of
 from midflight.transports.nats_store import Refused, Store
 from midflight.transports.nats_subjects import WORKERS, Subjects, last_word
 from midflight.transports.signs import CallsInHand
@@ -60,7 +62,7 @@ class NatsListener:
         self, connection: Connection, store: Store, bodies: Bodies, handlers: Handlers, *, limit: int, ack_wait: float
     ) -> None:
         self._connection, self._subjects, self._handlers = connection, store.subjects, handlers
-        self._hands = Hands()
+        self._hands, self._takes_casts = Hands(), limit > 0
         self._calls = CallsInHand(self._hands, handlers.address.topic)
         self._large = LargeCalls(connection, handlers.address.host)
         self._consumer = Consumer(connection, store, bodies, handlers.run, self._hands, limit=limit, ack_wait=ack_wait)
@@ -73,11 +75,12 @@ class NatsListener:
         """Take work from now on."""
         address = self._handlers.address
         shared, own = Address(address.topic), [address] if address.host else []
-        await self._consumer.start([shared, *own])
+        if self._takes_casts:
+            await self._consumer.start([shared, *own])
         subscribe, subjects = self._connection.subscribe, self._subjects
-        self._interests.append(await subscribe(subjects.call(shared), self._called, WORKERS))
-        self._own = [await subscribe(subjects.call(address), self._called_here) for address in own]
-        self._interests.append(await subscribe(subjects.fanout(address.topic), self._told))
+        self._interests.append(await subscribe(subjects.call(shared, None), self._called, WORKERS))
+        self._own = [await subscribe(subjects.call(address, None), self._called_here) for address in own]
+        self._interests.append(await subscribe(subjects.fanout(address.topic, None), self._told))
         if not await self._connection.flush():
             raise TimeoutError
 
@@ -107,32 +110,44 @@ class NatsListener:
 
     def _called_here(self, message: Msg) -> None:
         """Who is leaving hears to the end what belongs to the calls in hand, and takes no new ones."""
-        if self._is_leaving and is_new_call(message):
-            self._hands.take(self._say(message.reply, NOBODY, REPLY_SECONDS))
-        else:
+        if not (self._is_leaving and is_new_call(message)):
             self._called(message)
+        elif self._caller_of(message) is not None:
+            self._hands.take(self._say(message.reply, NOBODY, REPLY_SECONDS))
 
     def _called(self, message: Msg) -> None:
+        if (sender := self._caller_of(message)) is None:
+            return
         if not message.headers:
-            self._take(message, self._answer(message, message.data))
+            self._take(message, self._answer(message, sender, message.data))
         elif (name := cancelled_by(message)) is not None:
             self._calls.cancel(name)
         elif (part := self._large.begun_by(message)) is not None:
-            self._take(message, self._answer_large(message, part))
+            self._take(message, self._answer_large(message, sender, part))
+
+    def _caller_of(self, message: Msg) -> Identity | None:
+        try:
+            return caller_of(message, self._subjects)
+        except Unproven as wrong:
+            refuse("call", self._handlers.address, str(wrong))
+            return None
 
     def _take(self, message: Msg, work: Coroutine[Any, Any, None]) -> None:
         self._calls.take(last_word(message.reply), work, partial(self._give_sign, message.reply))
 
     def _told(self, message: Msg) -> None:
-        self._hands.take(self._handlers.tell(message.data))
+        try:
+            self._hands.take(self._handlers.tell(message.data, teller_of(message)))
+        except Unproven as wrong:
+            refuse("fanout", self._handlers.address, str(wrong))
 
-    async def _answer_large(self, message: Msg, part: Part) -> None:
+    async def _answer_large(self, message: Msg, sender: Identity, part: Part) -> None:
         if (body := await self._large.received(message, part)) is not None:
-            await self._answer(message, body)
+            await self._answer(message, sender, body)
 
-    async def _answer(self, message: Msg, body: bytes) -> None:
-        answer = await self._handlers.answer(body, max(MAX_WHOLE, self._connection.max_body))
-        if answer is None or not message.reply:
+    async def _answer(self, message: Msg, sender: Identity, body: bytes) -> None:
+        answer = await self._handlers.answer(body, sender, max(MAX_WHOLE, self._connection.max_body))
+        if answer is None:
             return
         try:
             if len(answer) > self._connection.max_body:
@@ -158,16 +173,24 @@ class NatsListener:
 
 
 class NatsTransport:
-    """A transport over NATS. ``name`` is shown by the broker and begins our inbox; after ``ack_wait`` seconds without a
-    sign of life the cast of a vanished listener comes again."""
+    """A transport over NATS. ``name`` is shown by the broker; ``identity`` is in all subjects to which we publish, and
+    in those on which we are answered. After ``ack_wait`` seconds without a sign of life the cast of a vanished listener
+    comes again."""
 
     def __init__(
-        self, url: str, *, name: str, project: str, credentials: Credentials = ANONYMOUS, ack_wait: float = ACK_SECONDS
+        self,
+        url: str,
+        *,
+        name: str,
+        project: str,
+        identity: Identity,
+        credentials: Credentials = ANONYMOUS,
+        ack_wait: float = ACK_SECONDS,
     ) -> None:
-        self._connection = Connection(url, name, credentials)
-        self._subjects = Subjects(project)
+        self._subjects, self._identity = Subjects(project), identity
+        self._connection = Connection(url, name, credentials, self._subjects.inbox(identity))
         self._store = Store(self._connection, self._subjects)
-        self._calls = Calls(self._connection, self._subjects)
+        self._calls = Calls(self._connection, self._subjects, identity)
         self._bodies = Bodies(self._connection, self._store)
         self._parked = Parked(self._connection, self._store, self._bodies, HEADROOM // 2)
         self._ack_wait = ack_wait
@@ -230,8 +253,8 @@ class NatsTransport:
         try:
             deadline = asyncio.get_running_loop().time() + REPLY_SECONDS
             # The id is for those who are moving from one server to another, and hear it by both.
-            headers = {MESSAGE_ID: secrets.token_hex(8)}
-            await self._connection.publish(self._subjects.fanout(topic), body, deadline=deadline, headers=headers)
+            subject, headers = self._subjects.fanout(topic, self._identity), {MESSAGE_ID: secrets.token_hex(8)}
+            await self._connection.publish(subject, body, deadline=deadline, headers=headers)
         except (NotTaken, TimeoutError) as error:
             log.warning("transport.fanout_lost", topic=topic, reason=str(error) or "no answer")
 
@@ -279,7 +302,8 @@ class NatsTransport:
 
     async def _put(self, address: Address, body: bytes, message_id: str, act: str = "") -> None:
         stored = await self._bodies.put(address, body, f"{message_id} {act}", CAST_SECONDS)
-        await self._store.put(self._subjects.cast(address), stored, message_id, CAST_SECONDS, act)
+        subject = self._subjects.cast(address, self._identity)
+        await self._store.put(subject, stored, identity(message_id, act), CAST_SECONDS)
 
     async def _stored(self, address: Address, putting: Awaitable[object]) -> None:
         try:

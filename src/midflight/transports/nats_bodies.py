@@ -17,7 +17,7 @@ from nats.aio.msg import Msg
 
 from midflight.transports.base import MAX_WHOLE, Address
 from midflight.transports.nats_connection import Connection, NotTaken
-from midflight.transports.nats_message import status_of
+from midflight.transports.nats_message import identity, status_of
 from midflight.transports.nats_store import API, API_SECONDS, PAUSE_SECONDS, Store
 
 TICKET = b"\xc1midflight-body"
@@ -67,7 +67,7 @@ class Bodies:
         ticket = _Ticket(self._store.subjects.body(address, digest), len(body), step)
         start = 0
         for subject, size in ticket.parts:
-            await self._store.put(subject, body[start : start + size], secrets.token_hex(8), timeout)
+            await self._store.put(subject, body[start : start + size], identity(secrets.token_hex(8), ""), timeout)
             start += size
         return TICKET + msgspec.msgpack.encode(ticket)
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from nats.aio.msg import Msg
 
 from midflight.transports.awaited import OwnCalls
-from midflight.transports.base import MAX_WHOLE, Address
+from midflight.transports.base import MAX_WHOLE, Address, Identity
 from midflight.transports.nats_connection import Connection, NotTaken
 from midflight.transports.nats_message import NO_RESPONDERS, cancelling, sign_in, status_of
 from midflight.transports.nats_parts import Part, Transfers, part_in, receive, refuse, send, wanted_in, wanting
@@ -19,8 +19,8 @@ from midflight.transports.signs import new_name
 class Calls:
     """The calls of one member."""
 
-    def __init__(self, connection: Connection, subjects: Subjects) -> None:
-        self._connection, self._subjects = connection, subjects
+    def __init__(self, connection: Connection, subjects: Subjects, identity: Identity) -> None:
+        self._connection, self._subjects, self._identity = connection, subjects, identity
         self._inbox = connection.new_inbox()
         self._calls = OwnCalls[Msg](self._cancel, connection.could_hear)
         self._transfers = Transfers()
@@ -36,7 +36,7 @@ class Calls:
     async def call(self, address: Address, body: bytes, timeout: float) -> bytes:
         """Send, and wait for the answer. Raises NotTaken; Silent or TimeoutError where it may have been taken."""
         deadline, name = asyncio.get_running_loop().time() + timeout, new_name(timeout)
-        subject, reply = self._subjects.call(address), f"{self._inbox}.{name}"
+        subject, reply = self._subjects.call(address, self._identity), f"{self._inbox}.{name}"
         answer = self._calls.begin(name, address)
         try:
             if len(body) <= self._connection.max_body:
@@ -127,5 +127,5 @@ class Calls:
     ) -> None:
         reply = f"{self._inbox}.{name}" if name else ""
         await self._connection.publish(
-            self._subjects.call(address), body, deadline=deadline, reply=reply, headers=headers
+            self._subjects.call(address, self._identity), body, deadline=deadline, reply=reply, headers=headers
         )

@@ -40,16 +40,16 @@ class NotTaken(Exception):
 
 
 class Connection:
-    """A connection under a name that the broker shows. Callbacks of subscriptions must only start work: the messages
-    of one subscription are given to it one by one."""
+    """A connection under a name that the broker shows; the subjects of all answers begin with ``inbox``. Callbacks of
+    subscriptions must only start work: the messages of one subscription are given to it one by one."""
 
-    def __init__(self, url: str, name: str, credentials: Credentials = ANONYMOUS) -> None:
+    def __init__(self, url: str, name: str, credentials: Credentials = ANONYMOUS, inbox: str = "_INBOX") -> None:
         self._access = Access.to(url, name, credentials)
         self.url, self.servers = self._access.url, len(self._access.servers)
         self.on_mended: set[Callable[[], None]] = set()
         """Called after a broken connection has come back; the broker may have forgotten what the old one asked for."""
         self._client = BrokerClient(self._access)
-        self._inbox = f"_INBOX.{re.sub('[^A-Za-z0-9_-]', '-', name)}.{secrets.token_hex(8)}"
+        self._inbox = f"{inbox}.{re.sub('[^A-Za-z0-9_-]', '-', name)}.{secrets.token_hex(8)}"
         self._numbers = numbers(1)
         self._answers: dict[str, asyncio.Future[Msg]] = {}
         self._interests: list[Interest] = []

@@ -16,11 +16,13 @@ from nats.aio.msg import Msg
 
 from midflight.telemetry import count, log
 from midflight.transports.base import Address, CastDelivery
+from midflight.transports.handlers import Unproven, refuse
 from midflight.transports.hands import Hands
 from midflight.transports.nats_bodies import Bodies, Gone, is_ticket
 from midflight.transports.nats_connection import Connection, NotTaken
 from midflight.transports.nats_interest import Interest
 from midflight.transports.nats_message import is_replayed, message_id_of, status_of
+from midflight.transports.nats_senders import sender_of
 from midflight.transports.nats_store import API, ELECTED, Refused, Store, nanoseconds
 
 POLL_SECONDS = 10
@@ -53,8 +55,8 @@ class Poll:
 
     @property
     def name(self) -> str:
-        """By which the broker knows who pulls: shared by all who listen to the address."""
-        return str(self.address)
+        """By which the broker knows who pulls: shared by all who listen to the address. It takes no dots in a name."""
+        return str(self.address).replace(".", "~")
 
 
 class Consumer:
@@ -124,7 +126,7 @@ class Consumer:
     # Pulling
 
     async def _declare(self, poll: Poll) -> None:
-        await self._store.declare_consumer(poll.name, self._store.subjects.cast(poll.address), self._ack_wait)
+        await self._store.declare_consumer(poll.name, self._store.subjects.cast(poll.address, None), self._ack_wait)
 
     async def _hear_of_leaders(self, name: str) -> Interest:
         """In a cluster, a poll is lost with the server that led its consumer, and nobody tells us; but who leads it
@@ -211,32 +213,37 @@ class Consumer:
         if (sequence, message_id_of(message)) in self._done:
             self._settling.take(self._settle(message, ACK))
         elif sequence not in self._in_hand:
-            self._start(sequence, message)
+            self._start(sequence, poll, message)
 
-    def _start(self, sequence: int, message: Msg) -> None:
+    def _start(self, sequence: int, poll: Poll, message: Msg) -> None:
+        try:
+            delivery = _delivery(message)
+        except Unproven as wrong:
+            refuse("cast", poll.address, str(wrong))
+            self._settling.take(self._settle(message, ACK))
+            return
         self._in_hand[sequence] = message
-        task = self._hands.take(self._in_turn(sequence, message))
+        task = self._hands.take(self._in_turn(sequence, poll.address, delivery))
         self._waiting[sequence] = task
         task.add_done_callback(partial(self._ran, sequence))
 
-    async def _in_turn(self, sequence: int, message: Msg) -> float | None:
+    async def _in_turn(self, sequence: int, address: Address, delivery: CastDelivery) -> float | None:
         async with self._turns:
             if self._stopping:
                 return 0.0
             del self._waiting[sequence]
-            delivery = _delivery(message)
-            return await (self._run_whole(delivery, message) if is_ticket(message.data) else self._run(delivery))
+            return await (self._run_whole(address, delivery) if is_ticket(delivery.body) else self._run(delivery))
 
-    async def _run_whole(self, delivery: CastDelivery, message: Msg) -> float | None:
+    async def _run_whole(self, address: Address, delivery: CastDelivery) -> float | None:
         """With its body put together. One that cannot be had any more is run as it is, so that it is parked above."""
         try:
-            body = await self._bodies.get(self._address_of(message), message.data)
+            body = await self._bodies.get(address, delivery.body)
         except (NotTaken, TimeoutError):
             return BODY_AGAIN_SECONDS
         except Gone as gone:
             count("transport.bodies_gone")
             log.error("transport.body_gone", message_id=delivery.message_id, reason=str(gone))
-            body = message.data
+            body = delivery.body
         return await self._run(replace(delivery, body=body))
 
     def _address_of(self, message: Msg) -> Address:
@@ -284,8 +291,9 @@ class Consumer:
 
 
 def _delivery(message: Msg) -> CastDelivery:
-    attempt = message.metadata.num_delivered
-    return CastDelivery(message.data, message_id_of(message), attempt, is_replayed(message))
+    """Raises Unproven."""
+    attempt, sender = message.metadata.num_delivered, sender_of(message)
+    return CastDelivery(message.data, message_id_of(message), attempt, sender, is_replayed(message))
 
 
 def _word(task: asyncio.Task[float | None]) -> bytes:

@@ -8,6 +8,8 @@ from typing import Any
 
 from nats.aio.msg import Msg
 
+from midflight.transports.base import Identity, identity_of
+
 STATUS = "Status"
 """The header by which the broker itself speaks; its values are those of HTTP."""
 
@@ -24,8 +26,13 @@ MESSAGE_ID = "Nats-Msg-Id"
 OWN_ID = "Midflight-Id"
 """The id of a cast that was replayed: to the broker it is another message than before."""
 
+FROM = "Midflight-From"
+"""Who sent a cast that was parked: service and host, with a dot between them."""
+
 SEQUENCE = "Nats-Sequence"
 SUBJECT = "Nats-Subject"
+STREAM = "Nats-Stream"
+"""The headers of a message that the store itself has sent, since it was asked for it."""
 
 SIGN = "Midflight-Sign"
 """On a reply that is no answer yet: after how many seconds the next one comes, and the host on which the call runs."""
@@ -79,6 +86,12 @@ def stored_message(said: Mapping[str, Any]) -> Msg:
 def is_replayed(message: Msg) -> bool:
     """Whether a cast had been parked, and was sent again."""
     return OWN_ID in (message.headers or {})
+
+
+def first_sender(message: Msg) -> Identity | None:
+    """Who sent a cast before it was parked, by the word of who parked it."""
+    service, _, host = (message.headers or {}).get(FROM, "").partition(".")
+    return identity_of(service, host)
 
 
 def identity(message_id: str, act: str) -> dict[str, str]:

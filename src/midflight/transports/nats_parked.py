@@ -8,7 +8,14 @@ from nats.aio.msg import Msg
 from midflight.transports.base import ParkedMessage
 from midflight.transports.nats_bodies import Bodies, Gone
 from midflight.transports.nats_connection import Connection
-from midflight.transports.nats_message import message_id_of, sequence_of, subject_of
+from midflight.transports.nats_message import (
+    FROM,
+    first_sender,
+    identity,
+    message_id_of,
+    sequence_of,
+    subject_of,
+)
 from midflight.transports.nats_store import Store
 from midflight.transports.nats_subjects import address_in
 from midflight.transports.parked_form import pack, unpack
@@ -31,7 +38,8 @@ class Parked:
         facts = _cut(message.facts, self._connection.max_payload - self._headroom - len(stored))
         body = pack(facts, stored)
         subject = self._store.subjects.park(message.address)
-        place = await self._store.put(subject, body, message.message_id, timeout)
+        sender = {FROM: f"{message.sender.service}.{message.sender.host}"} if message.sender else {}
+        place = await self._store.put(subject, body, identity(message.message_id, "") | sender, timeout)
         self._remember(message.message_id, place)
 
     async def read(self) -> list[ParkedMessage]:
@@ -73,7 +81,7 @@ class Parked:
             body = await self._bodies.get(address, stored)
         except Gone as gone:
             body, facts = stored, {"body": str(gone), **facts}
-        return ParkedMessage(address, body, message_id_of(message), facts)
+        return ParkedMessage(address, body, message_id_of(message), facts, first_sender(message))
 
 
 def _cut(facts: dict[str, str], room: int) -> dict[str, str]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from nats.aio.msg import Msg
 
 from midflight.telemetry import bad_input
-from midflight.transports.base import MAX_WHOLE, is_name
+from midflight.transports.base import MAX_WHOLE, are_names
 from midflight.transports.nats_message import MORE, PART
 
 PART_SECONDS = 3.0
@@ -72,7 +72,7 @@ def _read(said: str) -> Part | None:
         part = Part(int(start), int(size), host)
     except ValueError:
         return None
-    return part if part.start >= NO_ROOM and part.size >= 0 and (not host or is_name(host)) else None
+    return part if part.start >= NO_ROOM and part.size >= 0 and (not host or are_names(host)) else None
 
 
 class Transfer:

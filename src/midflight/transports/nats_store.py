@@ -15,7 +15,7 @@ from nats.aio.msg import Msg
 from midflight.telemetry import log
 from midflight.transports.nats_client import CONNECT_SECONDS
 from midflight.transports.nats_connection import Connection, NotTaken
-from midflight.transports.nats_message import identity, status_of, stored_message
+from midflight.transports.nats_message import status_of, stored_message
 from midflight.transports.nats_subjects import Subjects
 
 API = "$JS.API"
@@ -42,6 +42,9 @@ PAUSE_SECONDS = 0.1
 
 OTHER_CONFIGURATION = 10058
 """JetStream's code for a stream that was made with other words before: by another version of us, or by hand."""
+
+NO_STREAM = 10059
+"""JetStream's code for a stream that is not there."""
 
 NO_PEERS = 10005
 """JetStream's code for a new stream that cannot be kept as often as we want, since servers of the cluster are away."""
@@ -92,6 +95,17 @@ class Store:
         )
 
     async def _declare(self, stream: str, retention: str, **more: Any) -> None:
+        """Who has no right to make one may still look whether it is there."""
+        try:
+            config = (await self.ask(f"STREAM.INFO.{stream}"))["config"]
+        except Refused as refused:
+            if refused.code != NO_STREAM:
+                raise
+            await self._create(stream, retention, **more)
+        else:
+            await self._raise_replicas(stream, config)
+
+    async def _create(self, stream: str, retention: str, **more: Any) -> None:
         try:
             await self.ask(
                 f"STREAM.CREATE.{stream}",
@@ -106,19 +120,18 @@ class Store:
             )
         except Refused as refused:
             if refused.code != OTHER_CONFIGURATION:
-                raise
-            await self._raise_replicas(stream)
+                raise  # else somebody else has made it just now
 
-    async def _raise_replicas(self, stream: str) -> None:
+    async def _raise_replicas(self, stream: str, config: dict[str, Any]) -> None:
         """A stream from before there was a cluster is kept as often as the others from now on; one that is kept more
         often than we would is left as it is."""
-        config = (await self.ask(f"STREAM.INFO.{stream}"))["config"]
         if config["num_replicas"] >= self.replicas:
             return
         try:
             await self.ask(f"STREAM.UPDATE.{stream}", **(config | {"num_replicas": self.replicas}))
-        except Refused as refused:
-            log.warning("transport.replicas_refused", stream=stream, wanted=self.replicas, reason=str(refused))
+        except (Refused, TimeoutError) as refused:  # who has no right to it is not answered
+            reason = str(refused) or "no answer"
+            log.warning("transport.replicas_refused", stream=stream, wanted=self.replicas, reason=reason)
         else:
             log.info("transport.replicas_raised", stream=stream, replicas=self.replicas)
 
@@ -136,13 +149,13 @@ class Store:
         stream = self.subjects.casts
         await self.ask(f"CONSUMER.CREATE.{stream}.{name}.{subject}", stream_name=stream, config=config)
 
-    async def put(self, subject: str, body: bytes, message_id: str, timeout: float, act: str = "") -> int:
-        """Have a message stored, once by its id and act however often it is sent; its place in the stream. Raises
-        TimeoutError if nobody confirms."""
+    async def put(self, subject: str, body: bytes, headers: dict[str, str], timeout: float) -> int:
+        """Have a message stored, once by the identity in its headers however often it is sent; its place in the stream.
+        Raises TimeoutError if nobody confirms."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         while (left := deadline - loop.time()) > 0:
-            if place := await self._stored(subject, body, identity(message_id, act), min(left, TRY_SECONDS)):
+            if place := await self._stored(subject, body, headers, min(left, TRY_SECONDS)):
                 return place
             await asyncio.sleep(PAUSE_SECONDS)
         raise TimeoutError

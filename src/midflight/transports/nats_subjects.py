@@ -1,16 +1,21 @@
 """Where everything of one project lies in a NATS broker.
 
-Words that stand in the place of a topic or a host begin with ``@``, which no topic or host may contain.
+A subject ends with the service and the host of who publishes to it. So the broker, which knows who may publish where,
+proves to everyone who listens who sent a message. Words that stand in the place of a host begin with ``@``, which no
+topic or host may contain.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from midflight.transports.base import Address, check_name
+from midflight.transports.base import Address, Identity, check_name, identity_of
 
 ANYONE = "@any"
-EVERYONE = "@all"
+"""In the place of a host: any member of a topic."""
+
+FROM_ALL = "*.*"
+"""In the place of a sender: whoever sends, for who listens."""
 
 WORKERS = "workers"
 """The queue group of those who share a topic."""
@@ -24,6 +29,10 @@ class Subjects:
 
     def __post_init__(self) -> None:
         check_name("project name", self.project)
+
+    def inbox(self, identity: Identity) -> str:
+        """What all subjects begin with on which this member, and nobody else, hears answers."""
+        return f"_INBOX.{self.project}.{identity.service}.{identity.host}"
 
     @property
     def casts(self) -> str:
@@ -48,33 +57,47 @@ class Subjects:
             self.bodies: f"mfb.{self.project}.>",
         }
 
-    def call(self, address: Address) -> str:
-        """Where calls to this address are taken."""
-        return f"mf.{self.project}.{address.topic}" + (f".{address.host}" if address.host else "")
+    def call(self, address: Address, sender: Identity | None) -> str:
+        """Where calls to this address go from a sender, or are taken from all."""
+        return f"mf.{self.project}.call.{_words(address)}.{_from(sender)}"
 
-    def fanout(self, topic: str) -> str:
-        """Where everyone of a topic listens."""
-        return f"mf.{self.project}.{EVERYONE}.{topic}"
+    def fanout(self, topic: str, sender: Identity | None) -> str:
+        """Where a sender tells everyone of a topic, or everyone listens."""
+        return f"mf.{self.project}.all.{topic}.{_from(sender)}"
 
-    def cast(self, address: Address) -> str:
-        """Where casts to this address wait."""
-        return f"mfc.{self.project}.{address.topic}.{address.host or ANYONE}"
+    def cast(self, address: Address, sender: Identity | None) -> str:
+        """Where casts to this address wait, from a sender or from all."""
+        return f"mfc.{self.project}.{_words(address)}.{_from(sender)}"
 
     def park(self, address: Address) -> str:
         """Where casts to this address are parked."""
-        return f"mfp.{self.project}.{address.topic}.{address.host or ANYONE}"
+        return f"mfp.{self.project}.{_words(address)}"
 
     def bodies_of(self, address: Address) -> str:
         """What the subjects of all bodies begin with that belong to messages to this address."""
-        return f"mfb.{self.project}.{address.topic}.{address.host or ANYONE}"
+        return f"mfb.{self.project}.{_words(address)}"
 
     def body(self, address: Address, name: str) -> str:
         """Where the parts of a body lie, each under its number behind this."""
         return f"{self.bodies_of(address)}.{name}"
 
 
+def _words(address: Address) -> str:
+    return f"{address.topic}.{address.host or ANYONE}"
+
+
+def _from(sender: Identity | None) -> str:
+    return f"{sender.service}.{sender.host}" if sender else FROM_ALL
+
+
+def sender_in(subject: str) -> Identity | None:
+    """Who has published to a subject that ends with its sender; None where it does not."""
+    *_, service, host = subject.rsplit(".", 2)
+    return identity_of(service, host)
+
+
 def address_in(subject: str) -> Address:
-    """The address of a subject that ``cast`` or ``park`` has made."""
+    """The address of a subject that ``park`` has made."""
     *_, topic, host = subject.split(".")
     return Address(topic, None if host == ANYONE else host)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -14,6 +13,7 @@ from typing import Any, TypeVar
 from midflight.conductor.contract import contract_of, release_of
 from midflight.conductor.floors import FirstWords
 from midflight.conductor.interface import ConductorAPI, Fleet, Member, ProofResult, SweepResult, VersionsAtRest
+from midflight.conductor.visit import identity_here
 from midflight.config import Config, public_url
 from midflight.context import Caller, Context
 from midflight.errors import NoConductor, NotDelivered
@@ -27,6 +27,9 @@ from midflight.upgrade.at_rest import merged
 R = TypeVar("R")
 Late = Callable[[Fleet, int], list[Member]]
 """Who of a fleet is waited for, and has not acknowledged an epoch."""
+
+OPERATOR = "operator"
+"""What an operator is called in the place of a service."""
 
 LOOK_SECONDS = 0.2
 """How often an operator who waits looks again."""
@@ -130,8 +133,9 @@ class Operator:
 async def operating(config: Config, project: Project) -> AsyncIterator[Operator]:
     """Connect to the broker for one command. Raises BrokerUnreachable."""
     transport = connect(
-        config.broker, name=_name(), project=project.name, credentials=config.credentials, path=config.path
-    )
+        config.broker, name=_name(), project=project.name, identity=identity_here(OPERATOR),
+        credentials=config.credentials, path=config.path,
+    )  # fmt: skip
     await transport.open()
     try:
         newest = Unpinned(contract_of(project).manifest)
@@ -142,13 +146,13 @@ async def operating(config: Config, project: Project) -> AsyncIterator[Operator]
 
 
 def _name() -> str:
-    return f"operator-{socket.gethostname()}-{os.getpid()}"
+    return f"{OPERATOR}-{identity_here(OPERATOR).host}-{os.getpid()}"
 
 
 def _context(config: Config, project: Project, transport: Transport, floors: Floors) -> Context:
     contract = contract_of(project)
-    identity = Caller("operator", socket.gethostname(), release_of(project), _name(), 0, contract.manifest)
+    identity = Caller(OPERATOR, identity_here(OPERATOR).host, release_of(project), _name(), 0, contract.manifest)
     messenger = Messenger(
         contract, transport, identity, floors, errors=project.errors, call_seconds=config.call_seconds
     )  # fmt: skip
-    return Context(service="operator", messenger=messenger)
+    return Context(service=OPERATOR, messenger=messenger)
