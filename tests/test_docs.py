@@ -12,8 +12,8 @@ from tests.pages import Block, Page, blocks_of
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted([*DOCS.glob("reference/*.md"), *DOCS.glob("how-to/*.md"), *DOCS.glob("from-*.md")])
-CHANGES = [page for page in DOCS.glob("how-to/*.md") if page.name != "README.md"]
 ADDRESS = re.compile(r"\]\(([^)#:]+\.md)(?:#([^)]+))?\)")
+CHANGES = [DOCS / "how-to" / link for link, _ in ADDRESS.findall((DOCS / "how-to/README.md").read_text())]
 SHOWN = {"python", "console", "diff", "toml", "text"}
 
 

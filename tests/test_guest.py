@@ -109,6 +109,29 @@ async def test_a_guest_is_no_member(world: World, conductor: RunningService) -> 
     assert [member.service for member in (await fleet(conductor)).members] == ["conductor"]
 
 
+async def test_what_is_gone_through_asynchronously_is_gone_through(world: World, conductor: RunningService) -> None:
+    """Each item blocks until it is there; a script that stops early closes what it went through."""
+    closed: list[int] = []
+
+    async def names(context: Any, *wanted: str) -> AsyncIterator[str]:
+        for number, name in enumerate(wanted):
+            try:
+                yield (await juno.Machine.get(context, name)).name
+            except GeneratorExit:
+                closed.append(number)
+                raise
+
+    def work(guest: Guest) -> tuple[list[str], str]:
+        found = list(guest.each(names(guest.context, "a", "b")))
+        early = guest.each(names(guest.context, "b", "a"))
+        first = next(early)
+        early.close()
+        return found, first
+
+    assert await script(world, work) == (["a", "b"], "b")
+    assert closed == [0]
+
+
 async def test_a_notebook_with_a_running_loop(world: World, conductor: RunningService) -> None:
     """It works the same where a loop runs already."""
 

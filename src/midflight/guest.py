@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Generator, Mapping
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
 
 from midflight.conductor.visit import Visit
 from midflight.config import Config
@@ -132,6 +132,17 @@ class Guest:
             raise RuntimeError("the connection to the fleet is closed: connect again")
         return self._loop.run(self._looked(work))
 
+    def each(self, items: AsyncIterator[R]) -> Generator[R, None, None]:
+        """Go through anything that is gone through with ``async for``: ``for page in
+        fleet.each(InstanceList.pages(InstanceList.all, fleet.context, key="uuid"))``."""
+        end = object()
+        try:
+            while (item := self.run(_next(items, end))) is not end:
+                yield cast("R", item)
+        finally:
+            if isinstance(items, AsyncGenerator) and not self._loop.closed:
+                self.run(items.aclose())
+
     async def _looked(self, work: Awaitable[R]) -> R:
         try:
             await self._visit.look()
@@ -154,6 +165,10 @@ class Guest:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+async def _next(items: AsyncIterator[Any], end: object) -> Any:
+    return await anext(items, end)
 
 
 def _forget(work: Awaitable[Any]) -> None:

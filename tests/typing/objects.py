@@ -182,6 +182,8 @@ async def lists(context: Context, uuid: UUID) -> None:
     assert_type(pages, AsyncIterator[Instance])
     async for instance in pages:
         assert_type(instance, Instance)
+    async for page in InstanceList.pages(InstanceList.everything, context, key="uuid", limit=100):
+        assert_type(page, InstanceList)
     found = await InstanceList.everything(context)
     assert_type(found[1:3], list[Instance])
     assert_type(list(found), list[Instance])
