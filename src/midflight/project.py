@@ -11,7 +11,7 @@ import re
 import socket
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
@@ -25,9 +25,11 @@ from midflight.errors import InvalidValue, ProjectError
 from midflight.migrations.online import DataMigration
 from midflight.objects.base import VersionedObject
 from midflight.objects.registry import Registry
+from midflight.objects.remote import remotables_of
 from midflight.rpc.endpoints import check_limit
 from midflight.rpc.faults import Faults
 from midflight.rpc.interface import Contract
+from midflight.rpc.rights import CONDUCTOR, GUEST, OPERATOR, Roles
 from midflight.transports.base import check_name
 from midflight.versions import Release, load_releases
 
@@ -60,9 +62,6 @@ class Runtime:
 
 
 _REFERENCE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*(:[^\W\d]\w*)?")
-
-CONDUCTOR = "conductor"
-"""The service that every project has; it needs no declaration."""
 
 OWN_NAMES = {
     "Fleet", "FleetView", "JournalEntry", "Member", "MigrationState", "ProofResult", "RunResult", "SweepResult",
@@ -121,6 +120,8 @@ class Project:
         objects, interfaces = _each("objects", objects, "objects"), _each("interfaces", interfaces, "interfaces")
         self.contract = _contract(name, objects, interfaces)
         self.services = _by_name(_services(_each("services", services, "Service(…)", Service)), "service")
+        self.roles = Roles(self.services, [name for name, service in self.services.items() if service.database])
+        _check_allowed(self.contract, self.roles.names)
         migrations = _each("migrations", migrations, "functions with @data_migration", DataMigration)
         self.migrations = _in_order(_by_name(migrations, "data migration"))
         """The data migrations by name; each stands behind those that it needs."""
@@ -184,9 +185,9 @@ def _folder(argument: str, path: Path | str | None) -> Path | None:
 def _services(services: Iterable[Service]) -> Iterable[Service]:
     for service in services:
         _name("services", service.name)
-        if service.name == CONDUCTOR:
+        if service.name in (CONDUCTOR, OPERATOR, GUEST):
             reason = "is midflight's own, and every project has it: take it out, or give yours another name"
-            raise ProjectError(where=f"service {CONDUCTOR}", reason=reason)
+            raise ProjectError(where=f"service {service.name}", reason=reason)
         if not callable(service.run):
             raise ProjectError(where=f"service {service.name}", reason=RUN_EXPECTED)
         check_limit(service.limit, f"service {service.name}")
@@ -201,6 +202,24 @@ def _contract(project: str, objects: Iterable[type[VersionedObject]], interfaces
             reason = f"{name} is a name of midflight's own: give yours another one"
             raise ProjectError(where=f"{cls.__module__}.{cls.__qualname__}", reason=reason)
     return contract
+
+
+def _check_allowed(contract: Contract, roles: Collection[str]) -> None:
+    """A role that nobody can have is a slip."""
+    endpoints = {
+        f"{interface.cls.__name__}.{name}": spec.allow
+        for interface in contract.interfaces.values()
+        for name, spec in interface.endpoints.items()
+    }
+    remotables = {
+        f"{cls.__name__}.{name}": found.allow
+        for cls in contract.registry.objects.values()
+        for name, found in remotables_of(cls).items()
+    }
+    for where, allow in (endpoints | remotables).items():
+        if unknown := (allow or frozenset()) - {*roles}:
+            reason = f"allow names {min(unknown)!r}, which is no role: there are {', '.join(roles)}"
+            raise ProjectError(where=where, reason=reason)
 
 
 class _Named(Protocol):

@@ -32,10 +32,11 @@ from midflight.db.engine import Database
 from midflight.db.forms import Form
 from midflight.db.schema.runner import SchemaRunner
 from midflight.errors import ConfigError, DatabaseForbidden, ProjectError, SchemaTooOld, UsageError
-from midflight.project import CONDUCTOR, Project, Runtime, Service
+from midflight.project import Project, Runtime, Service
 from midflight.rpc.client import Floors, Messenger
 from midflight.rpc.dispatch import Dispatcher
 from midflight.rpc.limits import Line
+from midflight.rpc.rights import CONDUCTOR
 from midflight.rpc.server import CASTS, Server
 from midflight.rpc.threads import Threads
 from midflight.runs import NotARun, manager_of, mistakes_of
@@ -267,6 +268,7 @@ class RunningService:
         self._dispatcher = Dispatcher(
             self.contract, self.identity, self.transport, self._context_of_work,
             errors=self.project.errors, on_rejected=SenderTeller(self.context), threads=threads,
+            roles=self.project.roles,
         )  # fmt: skip
         self._dispatcher.add(MemberServer(self.membership))
         listening = Server(self.transport, self._dispatcher)

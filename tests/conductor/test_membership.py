@@ -42,7 +42,7 @@ async def test_a_pin_reaches_everybody_live(world: World) -> None:
         with pytest.raises(PinnedOut, match=r"loud=True.* compute 3.36.* compute 3.35"):
             await COMPUTE.on("h1").call(kilo.ComputeAPI.look, agent.context(), machine, loud=True)
         assert await COMPUTE.on("h1").call(kilo.ComputeAPI.look, agent.context(), machine) == "h1"
-        cleared = await CONDUCTOR.call(ConductorAPI.clear_pin, agent.context(), "*")
+        cleared = await CONDUCTOR.call(ConductorAPI.clear_pin, first.context(), "*")
         await eventually(lambda: all_obey(agent, cleared))
         assert cleared == epoch + 1
         assert await COMPUTE.on("h1").call(kilo.ComputeAPI.look, agent.context(), machine, loud=True) == "H1"

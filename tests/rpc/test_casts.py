@@ -30,6 +30,7 @@ class Yard:
 
     async def open(self) -> Yard:
         self.api = await self.fleet.member(AFTER, "a1")
+        self.operator = await self.fleet.member(AFTER, "desk", "operator")
         return self
 
     async def agent(self, release: Release = AFTER, host: str = "h1") -> Member:
@@ -57,7 +58,8 @@ class Yard:
         return found
 
     async def replay(self, message: ParkedMessage, act: str = "by hand") -> None:
-        await self.api.transport.replay(message, act)
+        """As an operator does."""
+        await self.operator.transport.replay(message, act)
 
     async def park_stop_and_start(self) -> tuple[Member, list[ParkedMessage]]:
         """An old agent is told to stop a machine in a way that it does not know, and then to start it."""

@@ -222,6 +222,34 @@ def test_another_ordering_key_is_found_whatever_the_version(tmp_path: Path, afte
     assert finding.breaks.endswith("its order with what newer ones send is lost")
 
 
+SHUT = "others still call it, and are refused: NotAllowed"
+REFUSED = "a callee of the same version refuses them: NotAllowed"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "version", "found"),
+    [
+        (None, ["conductor"], "3.6", ("for conductor alone, and no longer for everyone", SHUT)),
+        (
+            ["conductor", "guest"],
+            ["conductor", "operator"],
+            "3.6",
+            ("for conductor or operator alone, and no longer for guest", SHUT),
+        ),
+        (["conductor"], ["conductor", "guest"], "3.5", ("for guest too", REFUSED)),
+        (["conductor"], None, "3.5", ("for everyone too", REFUSED)),
+        (["conductor"], ["conductor", "guest"], "3.6", None),
+        (["conductor", "guest"], ["guest", "conductor"], "3.5", None),
+    ],
+)
+def test_who_is_shut_out_is_found_whatever_the_version(
+    tmp_path: Path, before: list[str] | None, after: list[str] | None, version: str, found: tuple[str, str] | None
+) -> None:
+    """To let somebody in takes a new version; to shut somebody out waits until nobody calls any more."""
+    findings = checked(tmp_path, [_casts("3.5", allow=before)], [_casts(version, allow=after)]).findings
+    assert [(finding.change, finding.breaks) for finding in findings] == ([found] if found else [])
+
+
 def test_the_suggestion_for_a_parameter_is_ready_to_paste(tmp_path: Path) -> None:
     """The new version and the parameter with its since."""
     finding = only(checked(tmp_path, [first()], [parameter_without_since_or_version()]))

@@ -17,6 +17,7 @@ from midflight.context import Context
 from midflight.objects.base import VersionedObject
 from midflight.objects.fields import field
 from midflight.rpc.interface import Interface, endpoint
+from midflight.rpc.rights import CONDUCTOR, OPERATOR
 
 NOTHING = msgspec.Raw(b"\xc0")
 """MessagePack's nil: where there is no object to send."""
@@ -185,6 +186,10 @@ class VersionsAtRest(VersionedObject, version="1.0"):
     """Where to go on; empty at the end."""
 
 
+STEERS = CONDUCTOR, OPERATOR
+"""The roles that may change a fleet, and read what was done to it."""
+
+
 class ConductorAPI(Interface, Protocol, topic="conductor", version="1.1"):
     """What a conductor does for services without a database, and for the operator.
 
@@ -235,47 +240,47 @@ class ConductorAPI(Interface, Protocol, topic="conductor", version="1.1"):
         """All facts of the fleet, now."""
         ...
 
-    @endpoint(since="1.0", idempotent=True)
+    @endpoint(since="1.0", idempotent=True, allow=STEERS)
     async def journal(self, context: Context, since: datetime | None) -> list[JournalEntry]:
         """What was done and what happened since then (or ever), oldest first."""
         ...
 
-    @endpoint(since="1.0", idempotent=True)
+    @endpoint(since="1.0", idempotent=True, allow=STEERS)
     async def set_pin(self, context: Context, topic: str, release: str) -> int:
         """Pin a topic (``*``: all) to a release, or one interface to a bare number. Returns the epoch to wait for."""
         ...
 
-    @endpoint(since="1.0", idempotent=True)
+    @endpoint(since="1.0", idempotent=True, allow=STEERS)
     async def clear_pin(self, context: Context, topic: str) -> int:
         """Take a pin away (``*``: the one for all topics). Returns the epoch to wait for."""
         ...
 
-    @endpoint(since="1.0")
+    @endpoint(since="1.0", allow=STEERS)
     async def sweep(self, context: Context, name: str, limit: int) -> SweepResult:
         """Migrate up to ``limit`` rows of one data migration."""
         ...
 
-    @endpoint(since="1.0")
+    @endpoint(since="1.0", allow=STEERS)
     async def prove(self, context: Context, name: str) -> ProofResult:
         """Compare both forms of every row of one data migration, and remember whether they agree."""
         ...
 
-    @endpoint(since="1.0", idempotent=True)
+    @endpoint(since="1.0", idempotent=True, allow=STEERS)
     async def advance_form(self, context: Context, name: str, to: str) -> int:
         """Move the write form of a data migration by one arrow. Returns the epoch to wait for; waits for nothing."""
         ...
 
-    @endpoint(since="1.0", idempotent=True)
+    @endpoint(since="1.0", idempotent=True, allow=STEERS)
     async def raise_store_floor(self, context: Context, release: str) -> None:
         """Let no release before this one open the database any more."""
         ...
 
-    @endpoint(since="1.0", idempotent=True)
+    @endpoint(since="1.0", idempotent=True, allow=STEERS)
     async def retire_member(self, context: Context, member: str) -> None:
         """Take a dead member out of all counts. One that lives after all joins again at its next beat."""
         ...
 
-    @endpoint(since="1.1", idempotent=True)
+    @endpoint(since="1.1", idempotent=True, allow=STEERS)
     async def versions_at_rest(self, context: Context, after: list[Any], limit: int) -> VersionsAtRest:
         """Count the versions of the objects in the JSON columns of up to ``limit`` rows of the project's tables.
 
@@ -283,7 +288,7 @@ class ConductorAPI(Interface, Protocol, topic="conductor", version="1.1"):
         """
         ...
 
-    @endpoint(since="1.1")
+    @endpoint(since="1.1", allow=STEERS)
     async def note_parked(self, context: Context, act: str, facts: dict[str, str]) -> None:
         """Write down that an operator is about to have a parked message ``replayed`` or ``discarded``."""
         ...
@@ -295,7 +300,7 @@ class MemberAPI(Interface, Protocol, topic="member", version="1.1"):
     1.1 takes bodies in parts, wherever it listens.
     """
 
-    @endpoint(since="1.0")
+    @endpoint(since="1.0", allow=[CONDUCTOR])
     async def view_changed(self, context: Context, view: FleetView) -> None:
         """Obey this view from now on, and acknowledge it by a beat."""
         ...

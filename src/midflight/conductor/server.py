@@ -45,6 +45,7 @@ from midflight.objects import wire
 from midflight.objects.remote import remotable_of
 from midflight.project import Project
 from midflight.rpc.client import Client
+from midflight.rpc.rights import not_allowed
 from midflight.telemetry import log
 from midflight.versions import Manifest
 
@@ -74,7 +75,10 @@ class ConductorServer(ConductorAPI):
     ) -> RunResult:
         cls: Any = self._project.registry.get(object)
         remotable = _remotable(cls, method, self._release)
-        sender = context.caller.manifest if context.caller else None
+        caller = context.caller
+        if caller is not None and not self._project.roles.admit(remotable.allow, caller.service):
+            raise not_allowed(f"{object}.{method}", f"{caller.service}@{caller.host}", remotable.allow or ())
+        sender = caller.manifest if caller else None
         try:
             given = wire.decode_fields(
                 arguments, remotable.kinds(cls), context=context, sender=sender, path=f"{object}.{method}"

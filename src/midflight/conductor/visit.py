@@ -25,11 +25,10 @@ from midflight.errors import NoConductor, NotDelivered, Unknown, UsageError
 from midflight.project import Project
 from midflight.rpc.client import Client, Messenger
 from midflight.rpc.floors import Floors
+from midflight.rpc.rights import GUEST
 from midflight.transports import connect
 from midflight.transports.base import Identity
 from midflight.versions import Manifest
-
-SERVICE = "guest"
 
 _ODD = re.compile(r"[^A-Za-z0-9_-]")
 
@@ -44,15 +43,15 @@ class Visit:
 
     def __init__(self, project: Project, config: Config) -> None:
         self._project, self._config, self._contract = project, config, contract_of(project)
-        here = identity_here(SERVICE)
-        self._identity = Caller(SERVICE, here.host, release_of(project), "", 0, self._contract.manifest)
+        here = identity_here(GUEST)
+        self._identity = Caller(GUEST, here.host, release_of(project), "", 0, self._contract.manifest)
         self._transport = connect(
-            config.broker, name=f"{SERVICE}-{here.host}-{os.getpid()}", project=project.name, identity=here,
+            config.broker, name=f"{GUEST}-{here.host}-{os.getpid()}", project=project.name, identity=here,
             credentials=config.credentials, path=config.path,
         )  # fmt: skip
         self.floors = PinFloors(self._contract.manifest)
         self._conductor, self._messenger = RemoteConductor(self.floors), self._messenger_under(self.floors)
-        self._asking = Context(service=SERVICE, messenger=self._messenger_under(FirstWords(self.floors)))
+        self._asking = Context(service=GUEST, messenger=self._messenger_under(FirstWords(self.floors)))
         self._known: dict[str, Manifest] = {}
         self._looked = float("-inf")
 
@@ -77,7 +76,7 @@ class Visit:
     def context(self, values: Mapping[str, str]) -> Context:
         """A context for work that starts here. Remotables run on a conductor."""
         ports: dict[str, Any] = {"conductor": self._conductor, "messenger": self._messenger}
-        return Context(values=dict(values), service=SERVICE, **ports)
+        return Context(values=dict(values), service=GUEST, **ports)
 
     async def look(self) -> None:
         """Look at the fleet again, if that is due. Where no conductor answers, what was seen last holds."""

@@ -14,6 +14,7 @@ from typing import Any, get_args
 
 import msgspec
 
+from midflight.objects.allowance import allow_in_words
 from midflight.objects.base import VersionedObject
 from midflight.objects.bodies import digest_of, keys_touched, told
 from midflight.objects.containers import DictOf, ListOf, TupleOf
@@ -88,6 +89,7 @@ def remotable_in_words(owner: type, remotable: Remotable) -> str:
     return listed(
         f"({', '.join(arguments)}) -> {spell(remotable.result_kind(owner))}",
         "of the class" if remotable.is_class_method else "",
+        allow_in_words(remotable.allow),
     )
 
 

@@ -6,11 +6,12 @@ import functools
 import inspect
 import types
 import typing
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
 
 from midflight.context import Context
 from midflight.errors import InvalidValue, NoContext, ProjectError, UnknownRemotable
+from midflight.objects.allowance import allowed
 from midflight.objects.kinds import Kind, kind_of
 from midflight.objects.shape import object_kind
 from midflight.objects.slots import assign
@@ -23,8 +24,10 @@ P = ParamSpec("P")
 class Remotable:
     """One remotable method as its class declares it."""
 
-    def __init__(self, function: Callable[..., Coroutine[Any, Any, Any]]) -> None:
+    def __init__(self, function: Callable[..., Coroutine[Any, Any, Any]], allow: Iterable[str] | None = None) -> None:
         self.function, self.name = function, function.__name__
+        self.allow = allowed(allow, function.__qualname__)
+        """The roles that may ask a conductor to run it."""
         self.signature = inspect.signature(function)
         names = list(self.signature.parameters)
         self._check_definition(names)
@@ -123,16 +126,34 @@ class Remotable:
             assign(target, "_context", context if before is None else before)
 
 
-def remotable(
-    method: Callable[Concatenate[T, P], Coroutine[Any, Any, R]],
-) -> Callable[Concatenate[T, P], Coroutine[Any, Any, R]]:
+Method = Callable[Concatenate[T, P], Coroutine[Any, Any, R]]
+
+
+class _Mark(Protocol):
+    def __call__(self, method: Method[T, P, R], /) -> Method[T, P, R]: ...
+
+
+@overload
+def remotable(method: Method[T, P, R], /) -> Method[T, P, R]: ...
+@overload
+def remotable(*, allow: Iterable[str]) -> _Mark: ...
+def remotable(method: Any = None, /, *, allow: Iterable[str] | None = None) -> Any:
     """Mark an async method whose body runs where the database is: here, or on a conductor.
 
     A class method takes ``(cls, context, …)``, a static method ``(context, …)``. An instance method uses the object's
     own context; a keyword ``context=`` at the call overrides it once. Arguments and results are typed by the
     annotations, and coerced. After a remote run the target has the changes that the body made to it.
+
+    Only services in ``allow`` may have a conductor run it; who is not among them is refused with NotAllowed. Where the
+    database is, nobody is asked.
     """
-    spec = Remotable(method)
+    if method is None:
+        return functools.partial(_marked, allow=allow)
+    return _marked(method, allow)
+
+
+def _marked(method: Method[T, P, R], allow: Iterable[str] | None) -> Method[T, P, R]:
+    spec = Remotable(method, allow)
 
     @functools.wraps(method)
     async def run(target: T, /, *args: P.args, **kwargs: P.kwargs) -> R:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from midflight import telemetry
-from midflight.errors import BrokerUnreachable, MalformedMessage, MidflightError, NotDelivered
+from midflight.errors import BrokerUnreachable, MalformedMessage, MidflightError, NotAllowed, NotDelivered
 from midflight.rpc import messages
 from midflight.rpc.arrival import Arrival, counted_as
 from midflight.rpc.manifests import NeedManifest
@@ -39,17 +40,19 @@ _ITS_TURN = 0.5
 
 
 class Casts:
-    """The casts of one receiver. ``prepare`` makes work of a request and its sender, or raises why not."""
+    """The casts of one receiver. ``prepare`` makes work of a request and its sender, or raises why not; ``admit``
+    raises why what was parked may not run, whoever replays it."""
 
     def __init__(
         self,
         transport: Transport,
         parking: Parking,
         prepare: Callable[[Request, Identity | None], Work],
+        admit: Callable[[Work, ParkedMessage, Identity | None], None],
         on_refusal: Callable[[Request | None, BaseException], None],
         on_failure: Callable[[Work, BaseException], None],
     ) -> None:
-        self._transport, self._parking, self._prepare = transport, parking, prepare
+        self._transport, self._parking, self._prepare, self._admit = transport, parking, prepare, admit
         self._on_refusal, self._on_failure = on_refusal, on_failure
         self._order, self._hands, self._timers = Order(), Hands(), Hands()
         self._found: dict[Address, list[ParkedMessage]] = {}
@@ -84,12 +87,26 @@ class Casts:
 
     async def _serve(self, arrival: Arrival, key: Key | None) -> None:
         """1. whether it may still run 2. whether it is its turn 3. run it, or park it."""
-        if arrival.delivery.replayed and await self._transport.find_parked(arrival.message_id) is None:
-            telemetry.log.info("rpc.replay_void", method=arrival.what, message_id=arrival.message_id)
-        elif arrival.request is not None and _is_past(arrival.request.expires):
+        if arrival.delivery.replayed:
+            parked = await self._transport.find_parked(arrival.message_id)
+            if parked is None:
+                telemetry.log.info("rpc.replay_void", method=arrival.what, message_id=arrival.message_id)
+                return
+            arrival = self._admitted(arrival, parked)
+        if arrival.request is not None and _is_past(arrival.request.expires):
             await self._drop(arrival.delivery, arrival.counted_as, key)
         elif key is None or await self._is_its_turn(arrival, key):
             await self._run_or_park(arrival, key)
+
+    def _admitted(self, arrival: Arrival, parked: ParkedMessage) -> Arrival:
+        """The same, without its work where that may not run."""
+        if arrival.work is None:
+            return arrival
+        try:
+            self._admit(arrival.work, parked, arrival.delivery.sender)
+        except NotAllowed as error:
+            return replace(arrival, work=None, error=error)
+        return arrival
 
     async def _is_its_turn(self, arrival: Arrival, key: Key) -> bool:
         """False where it is parked behind an earlier one. Raises Redeliver where that one is about to come again."""
@@ -220,7 +237,9 @@ class Casts:
 
     def _understood(self, message: ParkedMessage) -> Work | None:
         try:
-            return self._prepare(messages.decode_request(message.body), message.sender)
+            work = self._prepare(messages.decode_request(message.body), None)
+            self._admit(work, message, None)
+            return work
         except Exception:  # noqa: BLE001  # it is parked for good reason, which was told when it was
             return None
 

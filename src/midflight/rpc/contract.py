@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from midflight.errors import MidflightError
+from midflight.objects.allowance import allow_in_words
 from midflight.objects.bodies import digest_of
 from midflight.objects.contract import Words, argument, listed, says, spell
 from midflight.rpc.endpoints import REQUIRED, EndpointSpec, Parameter
@@ -42,6 +43,7 @@ def _endpoint(form: Form, version: Version) -> str:
         f"since {form.since}",
         "idempotent" if form.spec.idempotent else "",
         *form.spec.casting.words,
+        allow_in_words(form.spec.allow),
         "heard only" if form.lacks else "",
     )
 

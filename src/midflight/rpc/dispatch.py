@@ -41,11 +41,11 @@ from midflight.rpc.manifests import ManifestStore, NeedManifest
 from midflight.rpc.messages import Fault, Reply, Request, Sender
 from midflight.rpc.parked import OnRejected, Parking, tell_nobody
 from midflight.rpc.rejected import facts_of, log_rejected
-from midflight.rpc.rights import check_sender
+from midflight.rpc.rights import Roles, check_replay, check_sender, not_allowed
 from midflight.rpc.sizes import check_answer, check_message
 from midflight.rpc.threads import Threads, is_plain
 from midflight.rpc.work import Work, leave_if_stopped
-from midflight.transports.base import Address, CastDelivery, Identity, Transport
+from midflight.transports.base import Address, CastDelivery, Identity, ParkedMessage, Transport
 from midflight.versions import Version
 
 MakeContext = Callable[[Mapping[str, str], str, Caller], Context]
@@ -66,12 +66,16 @@ class Dispatcher:
         manifests: ManifestStore | None = None,
         on_rejected: OnRejected = tell_nobody,
         threads: Threads | None = None,
+        roles: Roles | None = None,
     ) -> None:
         self._contract, self._identity, self._transport = contract, identity, transport
         self._make_context, self._faults = make_context, Faults(errors)
         self._manifests = manifests or ManifestStore(contract.manifest)
         parking = Parking(transport, identity, on_rejected)
-        self.casts = Casts(transport, parking, self._prepare, self._note_refusal, self._note_failure)
+        self._roles = roles or Roles()
+        self.casts = Casts(
+            transport, parking, self._prepare, self._admit, self._note_refusal, self._note_failure
+        )  # fmt: skip
         self._sender = Sender.of(identity, identity.pin_epoch)
         self._serving: dict[str, tuple[InterfaceSpec, Any]] = {}
         self._turns: dict[tuple[str, str], Turns] = {}
@@ -157,6 +161,8 @@ class Dispatcher:
             check_sender(request, sender)
         caller = request.sender.caller(self._manifests.of(request))
         form, implementation = self._find(request, caller)
+        if sender is not None and not self._roles.admit(form.spec.allow, sender.service):
+            raise not_allowed(form.what, sender, form.spec.allow or ())
         context = self._context(request, caller, began)
         given = self._read(request, form, context, caller)
         with no_exit("the adapter"):
@@ -167,6 +173,18 @@ class Dispatcher:
         if key in self._plain:
             run = partial(self._threads.run, run)
         return Work(request, caller, form, run, context, arguments, self._turns[key])
+
+    def _admit(self, work: Work, parked: ParkedMessage, replayer: Identity | None) -> None:
+        """What was parked may run by the right of who sent it first. Raises NotAllowed. Without a ``replayer`` it is
+        taken from where it is parked."""
+        if replayer is not None:
+            own = Identity(self._identity.service, self._identity.host)
+            check_replay(work.request, replayer, parked, own)
+        if parked.sender is not None:
+            check_sender(work.request, parked.sender)
+        allow = work.form.spec.allow
+        if allow is not None and (parked.sender is None or not self._roles.admit(allow, parked.sender.service)):
+            raise not_allowed(work.form.what, parked.sender or "its sender, whom nobody has noted,", allow)
 
     def _find(self, request: Request, caller: Caller) -> tuple[Form, Any]:
         if request.interface not in self._serving:

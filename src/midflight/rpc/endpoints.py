@@ -19,6 +19,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overloa
 
 from midflight.context import Context
 from midflight.errors import ProjectError
+from midflight.objects.allowance import allowed
 from midflight.rpc.casting import UNPROMISED, Casting
 from midflight.versions import Version
 
@@ -120,6 +121,7 @@ class EndpointSpec:
         idempotent: bool,
         limit: int | None = None,
         casting: Casting = UNPROMISED,
+        allow: Iterable[str] | None = None,
     ) -> None:
         where = function.__qualname__
         if not inspect.iscoroutinefunction(function):
@@ -131,6 +133,8 @@ class EndpointSpec:
         check_limit(limit, where)
         self.limit = limit
         """How many run at once in one process of the service. The callee's own affair: no part of the contract."""
+        self.allow = allowed(allow, where)
+        """The roles that may ask for it."""
         self.interface: Any = None
         self.parameters = parameters_of(function, where, skip=2)
         casting.check(where, self.parameters)
@@ -206,6 +210,7 @@ def endpoint(
     replayable: bool = False,
     expires: float | None = None,
     ordered_by: str = "",
+    allow: Iterable[str] | None = None,
 ) -> Callable[
     [Callable[Concatenate[Owner, Context, P], Coroutine[Any, Any, R]]],
     Endpoint[
@@ -219,6 +224,9 @@ def endpoint(
     within its deadline. At most ``limit`` of it run at once in a process that serves it; a call beyond waits for half
     of the time that is left to it, and is then NotDelivered. Raises ProjectError for a definition that cannot travel.
 
+    Only the roles in ``allow`` may ask for it: names of services, "operator" and "guest"; who has none of them is
+    refused with NotAllowed. Without it, everyone may.
+
     Of casts: what was parked for its version is taken by itself, where it is ``replayable``, by the next member that
     starts and understands it. It is not run any more ``expires`` seconds after it was sent, by the clocks of sender and
     receiver. Casts to one host are run one after the other where they have the same value at ``ordered_by``, like
@@ -227,7 +235,7 @@ def endpoint(
     casting = Casting(replayable, expires, ordered_by)
 
     def mark(function: Any) -> Any:
-        spec = EndpointSpec(function, since, idempotent=idempotent, limit=limit, casting=casting)
+        spec = EndpointSpec(function, since, idempotent=idempotent, limit=limit, casting=casting, allow=allow)
         function.__endpoint__ = spec
         function.__isabstractmethod__ = True
         for role in spec.ROLES:

@@ -24,8 +24,9 @@ def signature_findings(path: str, old: Signature, new: Signature, bump: str, sug
             breaks = "a callee of the same version does not take it"
             yield Finding(Category.RPC, f"{path[:-2]}({name})", change, breaks, bump, suggestion)
     yield from _result(path, old, new, bump, suggestion)
+    yield from _allowed(path, old, new, bump, suggestion)
     for mark in sorted(old.marks ^ new.marks):
-        if mark == "heard only":
+        if mark == "heard only" or mark.startswith(_ALLOW):
             continue
         change = f"{'became' if mark in new.marks else 'is no longer'} {mark}"
         if _is_announced(mark, gained=mark in new.marks):
@@ -35,6 +36,29 @@ def signature_findings(path: str, old: Signature, new: Signature, bump: str, sug
                 )
         else:
             yield Finding(Category.RPC, path, change, _breaks(mark), WAY_OUT)
+
+
+def _allowed(path: str, old: Signature, new: Signature, bump: str, suggestion: str) -> Iterator[Finding]:
+    """To shut somebody out fails those who call; to let somebody in, those whom an older callee refuses."""
+    before, after = _roles(old), _roles(new)
+    if after is not None and (before is None or before - after):
+        whom = " or ".join(sorted(before - after)) if before is not None else "everyone"
+        change = f"for {' or '.join(sorted(after))} alone, and no longer for {whom}"
+        yield Finding(Category.RPC, path, change, "others still call it, and are refused: NotAllowed", _LET_IN)
+    elif before is not None and (after is None or after - before) and bump:
+        whom = " or ".join(sorted(after - before)) if after is not None else "everyone"
+        breaks = "a callee of the same version refuses them: NotAllowed"
+        yield Finding(Category.RPC, path, f"for {whom} too", breaks, bump, suggestion)
+
+
+_ALLOW = "for "
+_LET_IN = "the roles that were allowed, until none of their peers in the window calls it"
+
+
+def _roles(signature: Signature) -> frozenset[str] | None:
+    """Who may call it; None for everyone."""
+    words = next((mark for mark in signature.marks if mark.startswith(_ALLOW)), None)
+    return None if words is None else frozenset(words.removeprefix(_ALLOW).split(" or "))
 
 
 def _is_announced(mark: str, *, gained: bool) -> bool:

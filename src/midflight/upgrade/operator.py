@@ -19,6 +19,7 @@ from midflight.context import Caller, Context
 from midflight.errors import NoConductor, NotDelivered
 from midflight.project import Project
 from midflight.rpc.client import Client, Floors, Messenger, Unpinned
+from midflight.rpc.rights import OPERATOR
 from midflight.transports import connect
 from midflight.transports.base import ParkedMessage, Transport
 from midflight.upgrade import roster
@@ -27,9 +28,6 @@ from midflight.upgrade.at_rest import merged
 R = TypeVar("R")
 Late = Callable[[Fleet, int], list[Member]]
 """Who of a fleet is waited for, and has not acknowledged an epoch."""
-
-OPERATOR = "operator"
-"""What an operator is called in the place of a service."""
 
 LOOK_SECONDS = 0.2
 """How often an operator who waits looks again."""
