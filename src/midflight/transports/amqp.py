@@ -17,7 +17,7 @@ from aiormq.abc import DeliveredMessage
 
 from midflight.config import ANONYMOUS, Credentials
 from midflight.errors import BrokerUnreachable, MessageTooLarge
-from midflight.telemetry import log
+from midflight.telemetry import bad_input, log
 from midflight.transports.amqp_access import Access
 from midflight.transports.amqp_connection import Connection
 from midflight.transports.amqp_consumer import Consumer
@@ -172,8 +172,8 @@ class AmqpListener:
             properties = spec.Basic.Properties(correlation_id=asked.correlation_id)
             await self._outbox.send(asked.reply_to, answer, properties, deadline)
         except FAILURES as error:
-            reason = str(error) or "no answer"
-            log.error("transport.answer_lost", address=str(self._handlers.address), reason=reason)
+            facts = {"address": str(self._handlers.address), "reason": str(error) or "no answer"}
+            bad_input.note("transport.answer_lost", type(error).__name__, str(sender), **facts)
 
 
 class AmqpTransport:

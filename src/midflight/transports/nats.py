@@ -17,7 +17,7 @@ from nats.aio.msg import Msg
 
 from midflight.config import ANONYMOUS, Credentials
 from midflight.errors import BrokerUnreachable, MessageTooLarge
-from midflight.telemetry import log
+from midflight.telemetry import bad_input, log
 from midflight.transports.awaited import Silent
 from midflight.transports.base import (
     MAX_WHOLE,
@@ -156,8 +156,8 @@ class NatsListener:
             deadline = asyncio.get_running_loop().time() + REPLY_SECONDS
             await self._connection.publish(message.reply, answer, deadline=deadline)
         except (NotTaken, TimeoutError) as error:
-            reason = str(error) or "no answer"
-            log.error("transport.answer_lost", address=str(self._handlers.address), reason=reason)
+            facts = {"address": str(self._handlers.address), "reason": str(error) or "no answer"}
+            bad_input.note("transport.answer_lost", type(error).__name__, str(sender), **facts)
 
     def _give_sign(self, reply: str, pause: float) -> None:
         self._hands.take(self._send_sign(reply, pause))

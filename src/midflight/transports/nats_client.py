@@ -20,7 +20,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from midflight.errors import BrokerUnreachable
-from midflight.telemetry import log
+from midflight.telemetry import bad_input, count, log
 from midflight.transports.hands import Hands
 from midflight.transports.nats_access import Access
 from midflight.transports.nats_message import message_of
@@ -139,7 +139,14 @@ class BrokerClient(Client):
         if len(self._failures) >= len(self._access.servers):
             self._all_failed.set()
         if self.is_connected:
-            log.warning("transport.broker_error", broker=self._access.url, error=repr(error))
+            self._say_seldom("transport.broker_error", error, error=repr(error))
+
+    def _say_seldom(self, event: str, wrong: Exception, **facts: Any) -> None:
+        """A peer may bring this about as often as it likes."""
+        kind = type(wrong).__name__
+        count(event, kind=kind)
+        if (more := bad_input.turn(event, kind, self._access.url)) is not None:
+            log.warning(event, broker=self._access.url, **facts, **more)
 
     def _reason(self, connecting: asyncio.Task[None], seconds: float) -> str:
         """Why there is no connection, in the words of each server."""
@@ -168,7 +175,7 @@ class BrokerClient(Client):
         try:
             callback(message_of(subject, reply, headers, body))
         except Exception as error:  # noqa: BLE001  # a message can never kill the reader
-            log.error("transport.message_failed", broker=self._access.url, exc_info=error)
+            self._say_seldom("transport.message_failed", error, exc_info=error)
 
     @property
     def takes_more(self) -> bool:
