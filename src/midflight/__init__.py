@@ -6,7 +6,7 @@ The names below are the whole of what an application needs; everything else is f
 from midflight.context import Caller, Context
 from midflight.db.forms import Form
 from midflight.db.rows import update_row
-from midflight.db.schema import expand
+from midflight.db.schema import contract, expand
 from midflight.errors import (
     CannotBackport,
     ConfigError,
@@ -73,6 +73,7 @@ __all__ = [
     "check_expected",
     "clone",
     "connect",
+    "contract",
     "data_migration",
     "endpoint",
     "expand",

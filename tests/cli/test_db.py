@@ -1,7 +1,9 @@
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy import text
 
+from midflight.db.engine import create, parse, transaction
 from midflight.db.schema.line import own_line
 from tests.cli.street import Outcome, Shop
 
@@ -55,6 +57,34 @@ def test_a_mistake_in_a_revision_is_named_and_nothing_is_kept(midflight: Command
     assert outcome.err.count("\n") == 1
     assert "0002_cents.py" in outcome.err
     assert "Colum" in outcome.err
+
+
+def test_what_goes_is_hidden_brought_back_and_dropped(midflight: Command, shop: Shop) -> None:
+    """Each way says what it did; `db status` what stands against the next step; `db history` what was done."""
+    assert midflight("db", "expand").code == 0
+    folder = shop.folder / "schema" / "contract"
+    folder.mkdir(exist_ok=True)
+    lines = ["from datetime import timedelta", "from midflight import contract", "hold = timedelta(0)"]
+    facts = ["revision = 'c1'", "down_revision = None", "depends_on = '0001'", "def upgrade():"]
+    (folder / "c1.py").write_text("\n".join([*lines, *facts, "    contract.drop_table('leftovers')"]))
+    engine = create(parse(f"sqlite:///{shop.folder}/shop.db"))
+    with transaction(engine, writes=True) as connection:
+        connection.execute(text("CREATE TABLE leftovers (id INTEGER)"))
+        connection.execute(text("INSERT INTO mf_floor VALUES (1, 'kilo', 2)"))
+    engine.dispose()
+    assert "contract c1: waiting, takes away table leftovers" in midflight("db", "status").out
+    shown = midflight("db", "contract", "--dry-run")
+    assert (shown.code, "mf_held_leftovers" in shown.out) == (1, True)
+    assert midflight("db", "contract", "--purge").code == 2
+    assert midflight("db", "contract").out == "done: revision c1 is hidden\n"
+    assert midflight("db", "contract", "--undo", "--json").document == {"done": ["c1"], "way": "undo"}
+    assert midflight("db", "contract", "--hold").code == 0
+    assert midflight("db", "contract").out == "done: revision c1 is dropped\n"
+    assert midflight("db", "contract").out == "nothing to do: nothing is to be dropped\n"
+    assert midflight("db", "contract", "--hold", "--purge").code == 64
+    whole = [entry["what"] for entry in midflight("db", "history", "--json").document]
+    assert whole[-4:] == ["schema.held", "schema.brought_back", "schema.held", "schema.purged"]
+    assert "revision c1, release unreleased, removes table leftovers" in midflight("db", "history").out
 
 
 @pytest.mark.parametrize(

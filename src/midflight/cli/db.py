@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from cyclopts import App
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
 
 from midflight.cli.options import ConfigFile, DryRun, Json
 from midflight.cli.output import Output
 from midflight.cli.place import Place, open_place
 from midflight.conductor.contract import release_of
-from midflight.db.schema.runner import SchemaRunner
+from midflight.db.schema.contracting import ContractRunner, Way
+from midflight.db.schema.runner import SchemaRunner, SchemaStatus
+from midflight.errors import UsageError
+from midflight.upgrade.readers import readers
 
-app = App(name="db", help="The schema: expand it, and see how it stands.")
+app = App(name="db", help="The schema: expand it, contract it, and see how it stands.")
 
 
 @app.command
@@ -35,10 +42,82 @@ def expand(*, dry_run: DryRun = False, config: ConfigFile = None, json: Json = F
 app.command(expand, name="sync", help="The same as expand.")
 
 
+Asked = Annotated[bool, Parameter(negative="", show_default=False)]
+
+
+@app.command
+def contract(
+    *,
+    hold: Asked = False,
+    undo: Asked = False,
+    purge: Asked = False,
+    dry_run: DryRun = False,
+    config: ConfigFile = None,
+    json: Json = False,
+) -> int:
+    """Take away what no release needs any more: hide it, and drop it when nobody has missed it.
+
+    Refused, by name, while a data migration is unproven or not finalized, while a member or a release that may come
+    back uses it, and while it was hidden for too short a time. Without an option: --hold where something can be
+    hidden, else --purge.
+
+    Parameters
+    ----------
+    hold
+        Hide it under another name: who still reads it fails at once, and nothing is lost.
+    undo
+        Bring back all that is hidden.
+    purge
+        Drop what was hidden for long enough, and do what cannot be hidden. There is no way back.
+    """
+    if hold + undo + purge > 1:
+        raise UsageError(reason="received several of --hold, --undo and --purge, expected one of them")
+    out, runner = Output(json=json), _contractor(open_place(config))
+    way = Way.UNDO if undo else Way.PURGE if purge else Way.HOLD if hold else runner.next_way()
+    if dry_run:
+        return _show(out, runner.plan(way))
+    done = runner.run(way)
+    for revision in done:
+        out.mark("done", f"revision {revision} is {way.done}")
+    if not done:
+        out.say(f"nothing to do: nothing is to be {way.done}")
+    out.document({"done": done, "way": way})
+    return 0
+
+
+@app.command
+def history(*, config: ConfigFile = None, json: Json = False) -> int:
+    """What was done to the schema, by which release, and when."""
+    out, entries = Output(json=json), _runner(open_place(config)).history()
+    rows = [(f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.kind.partition(".")[2], _words(entry.facts)) for entry in entries]
+    out.table(["at", "what", "facts"], rows)
+    out.document([{"at": entry.at, "what": entry.kind, **entry.facts} for entry in entries])
+    return 0
+
+
+def _words(facts: Mapping[str, Any]) -> str:
+    said = {name: ", ".join(value) if isinstance(value, list) else value for name, value in facts.items()}
+    return ", ".join(f"{name} {value}" for name, value in said.items() if value)
+
+
 @app.command
 def status(*, config: ConfigFile = None, json: Json = False) -> int:
     """How the schema stands to this code: 0 when nothing is missing, 1 when there is something to expand."""
-    out, found = Output(json=json), _runner(open_place(config)).status()
+    out, place = Output(json=json), open_place(config)
+    found = _runner(place).status()
+    contracts = _contractor(place).status() if place.project.schema and not found.pending else []
+    _say_status(out, found)
+    for each, against in contracts:
+        out.say(f"contract {each.revision}: {each.state}, takes away {', '.join(each.removes) or 'nothing by name'}")
+        for reason in against:
+            out.say(f"  not yet: {reason}")
+    told = [(each.revision, each.state, each.removes, against) for each, against in contracts]
+    names = ("revision", "state", "removes", "against")
+    out.document({**asdict(found), "contracts": [dict(zip(names, facts, strict=True)) for facts in told]})
+    return 1 if found.pending or found.unfinished or found.missing else 0
+
+
+def _say_status(out: Output, found: SchemaStatus) -> None:
     out.say(
         f"expanded by: {found.release or 'nobody yet'}{f', at {found.at:%Y-%m-%d %H:%M:%S} UTC' if found.at else ''}"
     )
@@ -49,10 +128,8 @@ def status(*, config: ConfigFile = None, json: Json = False) -> int:
         out.say(f"to be expanded: {', '.join(found.pending)}")
     if found.unfinished:
         out.say(f"left to do by a runner that was killed: {', '.join(found.unfinished)}")
-    elif found.missing:
+    if found.missing and not (found.pending or found.unfinished):
         out.say(f"missing, and no revision adds it: {', '.join(found.missing)}")
-    out.document(found)
-    return 1 if found.pending or found.unfinished or found.missing else 0
 
 
 def _show(out: Output, plan: list[tuple[str, str]]) -> int:
@@ -64,6 +141,13 @@ def _show(out: Output, plan: list[tuple[str, str]]) -> int:
         out.say("nothing to do")
     out.document({"revisions": [{"revision": revision, "sql": sql} for revision, sql in plan]})
     return 1 if plan else 0
+
+
+def _contractor(place: Place) -> ContractRunner:
+    project = place.project
+    if project.schema is None:
+        raise UsageError(reason=f"project {project.name} has no schema folder: Project(schema=…)")
+    return ContractRunner(place.database, project.schema, release_of(project), readers(project))
 
 
 def _runner(place: Place) -> SchemaRunner:

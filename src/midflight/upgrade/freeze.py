@@ -1,10 +1,11 @@
-"""Freeze a release: write down, for people to review, all that a project's code can say."""
+"""Freeze a release: write down, for people to review, all that a project's code can say, and its tables."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from midflight.db.schema import frozen_tables
 from midflight.errors import StepBlocked, UsageError
 from midflight.objects.contract import Words
 from midflight.project import Project
@@ -35,8 +36,9 @@ def freeze(project: Project, name: str) -> Frozen:
     _has_a_family(project, name)
     content = project_in_words(project)
     if path.exists():
-        return _same(path, name, content)
+        return _same(path, name, content, tables_written=_freeze_tables(project, name))
     _nobody_breaks(project, name)
+    _freeze_tables(project, name)
     sequence = max((release.sequence for release in project.releases), default=0) + 1
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(render(name, sequence, content))
@@ -51,12 +53,26 @@ def _has_a_family(project: Project, name: str) -> None:
         raise UsageError(reason=reason)
 
 
-def _same(path: Path, name: str, content: Words) -> Frozen:
+def _freeze_tables(project: Project, name: str) -> bool:
+    """Beside the revisions, so that a change of the schema is held against them. Says whether they were written now."""
+    if project.schema is None or project.tables is None:
+        return False
+    now, before = frozen_tables.of_code(name, project.tables), frozen_tables.read(project.schema, name)
+    if before is None:
+        frozen_tables.write(project.schema, now)
+    elif before != now:
+        path = frozen_tables.folder_of(project.schema) / f"{name}.toml"
+        reason = f"the code has other tables than {path}. Freeze it under a new name"
+        raise StepBlocked(step=f"Freezing {name}", reason=reason)
+    return before is None
+
+
+def _same(path: Path, name: str, content: Words, *, tables_written: bool) -> Frozen:
     frozen = read(path)
     if different := differences(_content(frozen), content):
         reason = f"the code says something else than {path}: {_list(different)}. Freeze it under a new name"
         raise StepBlocked(step=f"Freezing {name}", reason=reason)
-    return Frozen(path, frozen["sequence"], written=False)
+    return Frozen(path, frozen["sequence"], written=tables_written)
 
 
 def _content(frozen: Words) -> Words:

@@ -6,6 +6,13 @@ from pathlib import Path
 
 from sqlalchemy import JSON, Column, Index, Integer, MetaData, String, Table
 
+IMPORTS = """\
+import os, time
+from datetime import timedelta
+import sqlalchemy as sa
+from alembic import op
+from midflight import contract, expand
+"""
 CREATES = """\
 op.create_table("instances", sa.Column("id", sa.Integer, primary_key=True), sa.Column("host", sa.String))
     op.create_table("flavors", sa.Column("id", sa.Integer, primary_key=True))"""
@@ -18,8 +25,7 @@ def add(folder: Path, revision: str, down: str | None, upgrade: str, *, extra: s
     """Write one revision file and return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{revision}.py"
-    imports = "import os, time\nimport sqlalchemy as sa\nfrom alembic import op\nfrom midflight import expand\n"
-    head = f'"""{revision}"""\n{imports}'
+    head = f'"""{revision}"""\n{IMPORTS}'
     facts = f"revision = {revision!r}\ndown_revision = {down!r}\n{extra}\n"
     path.write_text(f"{head}{facts}\ndef upgrade():\n    {upgrade}\n")
     return path

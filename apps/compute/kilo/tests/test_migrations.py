@@ -1,9 +1,4 @@
-import importlib.util
-from pathlib import Path
-
 import pytest
-from alembic.operations import Operations
-from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, delete, select, update
 
 from compute import spread
@@ -16,6 +11,9 @@ from compute.tables import instances, system_metadata
 from midflight import Context, Form, from_json, to_json
 from midflight.db import forms
 from midflight.db.engine import Database
+from midflight.db.schema.line import contract_files, run_removal
+from midflight.db.schema.run import Run
+from midflight.db.schema.words import verbatim
 from midflight.migrations.progress import Progress
 from midflight.migrations.proof import prove
 from midflight.migrations.runner import sweep
@@ -179,25 +177,21 @@ async def test_the_contract_revision_removes_the_old_form_and_nothing_else(
     """What else is in the system metadata stays."""
     instance = await made(context, small)
     assert project.schema is not None
-    file = next((project.schema / "contract").glob("0002c*.py"))
+    files = contract_files(project.schema)
+    assert files is not None
+    (revision,) = files.line
 
     def contract(connection: Connection) -> list[str]:
         other = {"instance_uuid": str(instance.uuid), "key": "instanceXtypeXother", "value": "kept"}
         connection.execute(system_metadata.insert().values(other))
-        with Operations.context(MigrationContext.configure(connection)):
-            load(file).upgrade()
+        run = Run("0002c", "contract")
+        run_removal(connection, revision, run)
+        for step in run.steps:
+            for statement in step.on_sqlite():
+                connection.execute(verbatim(statement))
         return list(connection.execute(select(system_metadata.c.value)).scalars())
 
     assert await database.write(contract) == ["kept"]
-
-
-def load(file: Path) -> object:
-    spec = importlib.util.spec_from_file_location(file.stem, file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize("description", ["for tests", None])

@@ -10,7 +10,8 @@ from alembic import op
 from sqlalchemy import text
 
 from midflight.db.schema.run import Run, on_sqlite
-from midflight.db.schema.steps import BuildIndex, SetNotNull, Validate, quoted
+from midflight.db.schema.steps import BuildIndex, SetNotNull, Validate
+from midflight.db.schema.words import quoted, verbatim
 
 
 def build_index(
@@ -59,5 +60,5 @@ def _add(run: Run, name: str, table: str, constraint: str) -> None:
     if on_sqlite():
         return
     statement = f"ALTER TABLE {quoted(table)} ADD CONSTRAINT {quoted(name)} {constraint} NOT VALID"
-    op.execute(text(statement.replace(":", "\\:")))
+    op.execute(verbatim(statement))
     run.steps.append(Validate(table, name))

@@ -23,7 +23,7 @@ from alembic import op
 from midflight.db.schema import constraints
 from midflight.db.schema.mirror import mirror
 from midflight.db.schema.run import current, on_sqlite
-from midflight.db.schema.steps import quoted
+from midflight.db.schema.words import quoted, verbatim
 from midflight.errors import ProjectError
 
 __all__ = [
@@ -100,7 +100,7 @@ def mirror_column(table: str, old: str, new: str, *, forward: str = "{}", back: 
     """
     current(f"expand.mirror_column({table!r}, {old!r}, {new!r})", _BRANCH)
     for statement in mirror(table, old, new, forward, back, on_sqlite=on_sqlite()):
-        op.execute(sa.text(statement.replace(":", "\\:")))
+        op.execute(verbatim(statement))
 
 
 def add_enum_value(enum: str, value: str) -> None:

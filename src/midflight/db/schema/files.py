@@ -18,14 +18,15 @@ from midflight.errors import ProjectError
 class RevisionFiles:
     """The revisions of one line of a schema: those of ``folder``, which lead to one head.
 
-    ``beside`` are further folders that the line may refer to but not go through, like the contract branch beside the
-    expand branch. Raises ProjectError that names the file for whatever is wrong in one.
+    ``beside`` are further folders that are read as well: with ``depends``, revisions of this line may depend on
+    theirs, as those of the contract branch do on the expand branch. Raises ProjectError that names the file for
+    whatever is wrong in one.
     """
 
-    def __init__(self, folder: Path, beside: Iterable[Path] = ()) -> None:
+    def __init__(self, folder: Path, beside: Iterable[Path] = (), *, depends: bool = False) -> None:
         if not folder.is_dir():
             raise ProjectError(where=str(folder), reason="there is no such folder; revision files were expected in it")
-        self._folder = folder
+        self._folder, self._depends = folder, depends
         self._paths = [path for place in (folder, *beside) for path in sorted(place.glob("*.py")) if _is_revision(path)]
         self._scripts = [_load(path) for path in self._paths]
         self.map = RevisionMap(lambda: iter(self._scripts))
@@ -63,12 +64,14 @@ class RevisionFiles:
     def _is_ours(self, script: Script) -> bool:
         return Path(script.path).parent == self._folder
 
-    def _within(self, revision: Revision) -> Script:
-        script = next(script for script in self._scripts if script.revision == revision.revision)
-        if not self._is_ours(script):
-            reason = f"revisions in {self._folder.name}/ lead through it; they may stand on each other only"
-            raise ProjectError(where=script.path, reason=reason)
-        return script
+    def _refuse_to_lead_through(self, script: Script) -> None:
+        wanted = set(_each(script.down_revision))
+        if not self._depends:
+            wanted |= set(_each(script.dependencies))
+        for other in self._scripts:
+            if wanted & {other.revision, *other.branch_labels} and not self._is_ours(other):
+                reason = f"revisions in {self._folder.name}/ lead through it; they may stand on each other only"
+                raise ProjectError(where=other.path, reason=reason)
 
     def _check(self) -> None:
         _refuse_twins(self._scripts)
@@ -78,10 +81,14 @@ class RevisionFiles:
                 raise ProjectError(
                     where=script.path, reason=f"it refers to revision {min(strangers)}, which is in no file"
                 )
+            if self._is_ours(script):
+                self._refuse_to_lead_through(script)
 
     def _ordered(self) -> list[Script]:
         try:
-            return [self._within(revision) for revision in reversed(list(self._up_to(self._head())))]
+            inner = {script.revision: script for script in self._scripts if self._is_ours(script)}
+            way = reversed(list(self._up_to(self._head())))
+            return [inner[revision.revision] for revision in way if revision.revision in inner]
         except RevisionError as wrong:
             raise ProjectError(where=str(self._folder), reason=str(wrong)) from None
 

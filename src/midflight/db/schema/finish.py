@@ -6,13 +6,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import DBAPIError
 
 from midflight.db.engine import reason_of
 from midflight.db.schema.session import Session
-from midflight.db.schema.steps import Step, strike
+from midflight.db.schema.steps import Step, kept, strike
+from midflight.db.schema.words import verbatim
+from midflight.db.tables import steps
 from midflight.errors import MidflightError, SchemaBroken
+
+
+def left(connection: Connection) -> list[tuple[str, int, Step]]:
+    """The steps that are left, each with its revision and number, also where the framework has no tables yet."""
+    return kept(connection) if inspect(connection).has_table(steps.name) else []
+
+
+def finish_all(session: Session) -> None:
+    """Do the steps that are left, in their order."""
+    with session.transaction(writes=False) as connection:
+        waiting = left(connection)
+    for revision, number, step in waiting:
+        finish(session, revision, number, step)
 
 
 def finish(session: Session, revision: str, number: int, step: Step) -> None:
@@ -20,21 +35,28 @@ def finish(session: Session, revision: str, number: int, step: Step) -> None:
     database says against it, and SchemaBlocked while somebody keeps a lock."""
     what = f"{revision}, {step.thing}"
     with broken(what):
-        with session.transaction(writes=False) as connection:
-            done = step.is_done(connection)
-            statements = [] if done else [*step.clear(connection), *step.statements()]
-        for statement in statements:
-            if step.in_transaction:
-                session.try_(what, partial(_execute, session, statement))
-            else:
-                session.execute_alone(what, statement)
+        while statements := _statements(session, step):
+            for statement in statements:
+                if step.in_transaction or session.is_sqlite:
+                    session.try_(what, partial(_execute, session, statement))
+                else:
+                    session.execute_alone(what, statement)
+            if not step.until_done:
+                break
         with session.transaction(writes=True) as connection:
             strike(connection, revision, number, step)
 
 
+def _statements(session: Session, step: Step) -> list[str]:
+    with session.transaction(writes=False) as connection:
+        if step.is_done(connection):
+            return []
+        return [*step.clear(connection), *(step.on_sqlite() if session.is_sqlite else step.statements())]
+
+
 def _execute(session: Session, statement: str) -> None:
     with session.transaction(writes=True) as connection:
-        connection.exec_driver_sql(statement)
+        connection.execute(verbatim(statement))
 
 
 @contextmanager

@@ -53,6 +53,19 @@ def project_line(schema: Path, promised: MetaData) -> Line:
     return Line(RevisionFiles(schema / "expand", [schema / "contract"]), "alembic_version", promised)
 
 
+def contract_files(schema: Path) -> RevisionFiles | None:
+    """The contract branch of a project, whose revisions depend on those of the expand branch; None where it has
+    none."""
+    folder = schema / "contract"
+    return RevisionFiles(folder, [schema / "expand"], depends=True) if folder.is_dir() else None
+
+
+def run_removal(connection: Connection, script: Script, run: Run) -> None:
+    """Run a contract revision in the caller's transaction. What it has come to is not for Alembic to keep."""
+    context = MigrationContext.configure(connection, opts={"transactional_ddl": True, OPTION: run})
+    _operate(context, script.module.upgrade)
+
+
 def sql_of(script: Script, dialect: str, run: Run) -> str:
     """The statements of a revision, as text. Nothing is executed; raises whatever a revision does that reads."""
     text = StringIO()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from midflight.db.schema.steps import quoted
+from midflight.db.schema.words import quoted
 
 
 def mirror_name(table: str, new: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from alembic import op
 
+from midflight.db.schema.removals import Removal
 from midflight.db.schema.steps import Step
 from midflight.errors import ProjectError
 
@@ -21,6 +22,14 @@ class Run:
     branch: str
     steps: list[Step] = field(default_factory=list)
     """What follows after the revision's own transaction, in order."""
+    is_purge: bool = True
+    """Of a contract revision: what it takes away is dropped now. Else it is only looked for."""
+    was_held: bool = False
+    """It is hidden by now."""
+    removals: list[Removal] = field(default_factory=list)
+    """What it takes away."""
+    mirrors: list[tuple[str, str]] = field(default_factory=list)
+    """Mirrors that would keep it from being hidden: table and new column."""
 
 
 def current(helper: str, branch: str) -> Run:

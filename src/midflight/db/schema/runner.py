@@ -15,19 +15,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from alembic.script.base import Script
-from sqlalchemy import Connection, Engine, MetaData, event, insert, inspect, make_url, select
+from sqlalchemy import Connection, MetaData, event, insert, select
 
-from midflight.config import public_url
-from midflight.db import catalogue, forms, journal, sqlite, tables
+from midflight.db import catalogue, forms, journal, tables
 from midflight.db.clock import now
-from midflight.db.engine import create, is_postgresql, parse, transaction, translated
-from midflight.db.schema.finish import broken, finish, lock_timeout
+from midflight.db.engine import is_postgresql
+from midflight.db.schema.finish import broken, finish_all, left, lock_timeout
 from midflight.db.schema.line import Line, own_line, project_line, sql_of
-from midflight.db.schema.lock import schema_lock
+from midflight.db.schema.opening import changing, looking, shared
 from midflight.db.schema.run import Run
 from midflight.db.schema.session import PATIENCE_SECONDS, Session
-from midflight.db.schema.steps import Step, keep, kept
-from midflight.errors import NoDatabaseUrl, SchemaBroken, SchemaTooNew
+from midflight.db.schema.steps import keep
+from midflight.errors import SchemaBroken, SchemaTooNew
 
 T = TypeVar("T")
 
@@ -66,12 +65,7 @@ class SchemaRunner:
         self, url: str, schema: Path | None, tables: MetaData | None, release: str, *,
         patience: float = PATIENCE_SECONDS,
     ) -> None:  # fmt: skip
-        self._url, self._patience = parse(url), patience
-        self._file = None if is_postgresql(self._url) else sqlite.file_of(self._url)
-        if self._file is None and not is_postgresql(self._url):
-            raise NoDatabaseUrl(
-                url=public_url(url), reason="a schema in memory is seen by nobody else; expected sqlite:///PATH"
-            )
+        self._url, self._patience = shared(url), patience
         self._release = release
         self._tables = tables or MetaData()
         self._lines = [own_line()] + ([project_line(schema, self._tables)] if schema else [])
@@ -88,9 +82,9 @@ class SchemaRunner:
         revisions that this code does not know, and SchemaBroken for a revision that fails, removes something, or
         leaves something out that the tables promise.
         """
-        with self._session() as session:
+        with changing(self._url, self._patience) as session:
             applied = self._follow(session, self._lines[0])
-            self._finish(session)
+            finish_all(session)
             applied += [revision for line in self._lines[1:] for revision in self._follow(session, line)]
             with session.transaction(writes=True) as connection:
                 self._record(connection, applied, forms.ensure(connection, data_migrations))
@@ -108,20 +102,12 @@ class SchemaRunner:
         """What this code needs and the catalogue does not have: ``column instances.flavor``, ``table flavors`` …"""
         return self._look(lambda connection: catalogue.missing(connection, tables.metadata, self._tables))
 
-    @contextmanager
-    def _session(self) -> Iterator[Session]:
-        """The lock of the schema, on a connection that changes it."""
-        with _disposed(create(self._url)) as engine, translated(engine), engine.connect() as connection:
-            session = Session(connection, self._patience)
-            with session.transaction(writes=False):
-                catalogue.things(connection)
-            with schema_lock(connection):
-                yield session
+    def history(self) -> list[journal.Entry]:
+        """What was done to the schema, oldest first."""
+        return self._look(_history)
 
     def _look(self, work: Callable[[Connection], T]) -> T:
-        nothing_yet = self._file is not None and self._file.parent.is_dir() and not self._file.exists()
-        url = make_url("sqlite://") if nothing_yet else self._url
-        with _disposed(create(url)) as engine, transaction(engine, writes=False) as connection:
+        with looking(self._url) as connection:
             return work(connection)
 
     def _status(self, connection: Connection) -> SchemaStatus:
@@ -136,7 +122,7 @@ class SchemaRunner:
             revisions=tuple(name for found in heads for name in found),
             pending=() if unknown else tuple(name for _, name in self._pending(connection)),
             unknown=tuple(unknown),
-            unfinished=tuple(f"{revision}: {step.thing}" for revision, _, step in _kept(connection)),
+            unfinished=tuple(f"{revision}: {step.thing}" for revision, _, step in left(connection)),
             missing=tuple(catalogue.missing(connection, tables.metadata, self._tables)),
         )
 
@@ -149,7 +135,7 @@ class SchemaRunner:
         (script,) = [script for script in line.files.line if script.revision == revision]
         run = Run(revision, "expand")
         try:
-            statements = sql_of(script, "postgresql" if self._file is None else "sqlite", run)
+            statements = sql_of(script, "postgresql" if is_postgresql(self._url) else "sqlite", run)
         except Exception as wrong:  # noqa: BLE001  # a revision may read, and then do anything
             return f"-- its SQL is known only when it runs: {type(wrong).__name__}: {wrong}"
         later = [f"-- afterwards, by itself:\n{statement};" for step in run.steps for statement in step.statements()]
@@ -166,7 +152,7 @@ class SchemaRunner:
         for script in pending:
             name = f"{script.revision} ({Path(script.path).name})"
             session.try_(name, partial(self._apply, session, line, script, name, last=script is pending[-1]))
-            self._finish(session)
+            finish_all(session)
         return [script.revision for script in pending]
 
     def _apply(self, session: Session, line: Line, script: Script, name: str, *, last: bool) -> None:
@@ -185,13 +171,6 @@ class SchemaRunner:
                 connection, "schema.revision_applied", {"revision": script.revision, "release": self._release}
             )
 
-    def _finish(self, session: Session) -> None:
-        """Do the steps that are left, in their order."""
-        with session.transaction(writes=False) as connection:
-            left = _kept(connection)
-        for revision, number, step in left:
-            finish(session, revision, number, step)
-
     def _record(self, connection: Connection, applied: list[str], new_forms: list[str]) -> None:
         last = _last_expanded(connection)
         if not applied and last is not None and last[:2] == (self._release, self.digest):
@@ -199,14 +178,6 @@ class SchemaRunner:
         connection.execute(insert(tables.schema).values(release=self._release, digest=self.digest, at=now()))
         facts = {"release": self._release, "digest": self.digest, "revisions": applied, "forms": new_forms}
         journal.write(connection, "schema.expanded", facts)
-
-
-@contextmanager
-def _disposed(engine: Engine) -> Iterator[Engine]:
-    try:
-        yield engine
-    finally:
-        engine.dispose()
 
 
 def _last_expanded(connection: Connection) -> tuple[str, str, datetime] | None:
@@ -222,8 +193,10 @@ def _missing_own(connection: Connection) -> bool:
     return f"table {tables.schema.name}" in catalogue.missing(connection, tables.metadata)
 
 
-def _kept(connection: Connection) -> list[tuple[str, int, Step]]:
-    return kept(connection) if inspect(connection).has_table(tables.steps.name) else []
+def _history(connection: Connection) -> list[journal.Entry]:
+    if _missing_own(connection):
+        return []
+    return [entry for entry in journal.read(connection) if entry.kind.startswith("schema.")]
 
 
 def _refuse_missing(connection: Connection, line: Line, revision: str, coming: Set[str] = frozenset()) -> None:

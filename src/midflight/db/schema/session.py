@@ -16,6 +16,7 @@ from typing import Any, Self, TypeVar
 from sqlalchemy import Connection, Engine, text
 
 from midflight.db.engine import translated
+from midflight.db.schema.words import verbatim
 from midflight.errors import DatabaseBusy, DatabaseContended, SchemaBlocked
 
 T = TypeVar("T")
@@ -35,7 +36,7 @@ class Session:
 
     def __init__(self, connection: Connection, patience: float = PATIENCE_SECONDS) -> None:
         self.connection, self._patience = connection, patience
-        self._is_postgresql = connection.dialect.name == "postgresql"
+        self.is_sqlite = connection.dialect.name == "sqlite"
 
     @contextmanager
     def transaction(self, *, writes: bool) -> Iterator[Connection]:
@@ -49,7 +50,7 @@ class Session:
 
         ``what`` is named in SchemaBlocked, which is raised when the patience is over, with who was in the way.
         """
-        if not self._is_postgresql:
+        if self.is_sqlite:
             return work()
         ends, number = time.monotonic() + self._patience, 0
         with _InTheWay(self.connection.engine, self._backend()) as in_the_way:
@@ -81,7 +82,7 @@ class Session:
         self.connection.execution_options(no_begin=True)
         try:
             with translated(self.connection.engine), self.connection.begin():
-                self.connection.exec_driver_sql(statement)
+                self.connection.execute(verbatim(statement))
         finally:
             self.connection.execution_options(no_begin=False)
 

@@ -15,6 +15,8 @@ from typing import Any, ClassVar
 
 from sqlalchemy import Connection, delete, insert, select, text
 
+from midflight.db import sqlite
+from midflight.db.schema.words import quoted, verbatim
 from midflight.db.tables import steps
 from midflight.errors import SchemaBroken
 
@@ -31,6 +33,8 @@ class Step(ABC):
 
     kind: ClassVar[str]
     in_transaction: ClassVar[bool] = True
+    until_done: ClassVar[bool] = False
+    """Once is not enough: it is done again and again, each time in a transaction of its own."""
 
     @property
     @abstractmethod
@@ -40,6 +44,10 @@ class Step(ABC):
     @abstractmethod
     def statements(self) -> Sequence[str]:
         """What it takes, where nothing of it was done before."""
+
+    def on_sqlite(self) -> Sequence[str]:
+        """The same on SQLite, for those that come to be there."""
+        return self.statements()
 
     @abstractmethod
     def is_done(self, connection: Connection) -> bool:
@@ -118,7 +126,61 @@ class SetNotNull(Step):
         return _validity(connection, _NOT_NULL, self) is True
 
 
-_KINDS = {kind.kind: kind for kind in (BuildIndex, Validate, SetNotNull)}
+@dataclass(frozen=True)
+class DropIndex(Step):
+    """An index that is dropped while the table is written to."""
+
+    kind = "drop index"
+    in_transaction = False
+
+    @property
+    def thing(self) -> str:
+        return f"end of index {self.name} on {self.table}"
+
+    def statements(self) -> Sequence[str]:
+        return (f"DROP INDEX CONCURRENTLY IF EXISTS {quoted(self.name)}",)
+
+    def on_sqlite(self) -> Sequence[str]:
+        return (f"DROP INDEX IF EXISTS {quoted(self.name)}",)
+
+    def is_done(self, connection: Connection) -> bool:
+        if connection.dialect.name == "sqlite":
+            return (self.table, self.name) not in sqlite.index_names(connection)
+        return _validity(connection, _INDEX, self) is None
+
+
+@dataclass(frozen=True)
+class DeleteRows(Step):
+    """Rows that are deleted a thousand at a time, until none is left."""
+
+    where: str
+
+    kind = "delete"
+    until_done = True
+
+    @property
+    def thing(self) -> str:
+        return f"end of the rows of {self.table} where {self.where}"
+
+    def statements(self) -> Sequence[str]:
+        return (self._delete("ctid"),)
+
+    def on_sqlite(self) -> Sequence[str]:
+        return (self._delete("rowid"),)
+
+    def is_done(self, connection: Connection) -> bool:
+        query = f"SELECT 1 FROM {quoted(self.table)} WHERE {self.where} LIMIT 1"  # noqa: S608  # a revision's own words
+        return connection.execute(verbatim(query)).one_or_none() is None
+
+    def _delete(self, place: str) -> str:
+        some = f"SELECT {place} FROM {quoted(self.table)} WHERE {self.where} LIMIT {_AT_ONCE}"  # noqa: S608  # the same
+        return f"DELETE FROM {quoted(self.table)} WHERE {place} IN ({some})"  # noqa: S608  # the same
+
+
+_AT_ONCE = 1000
+"""Rows that one transaction deletes."""
+
+_KINDS = {kind.kind: kind for kind in (BuildIndex, Validate, SetNotNull, DropIndex, DeleteRows)}
 
 _INDEX = text(
     "SELECT indisvalid AND indisready FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid"
@@ -130,11 +192,6 @@ _CONSTRAINT = text(
 _NOT_NULL = text(
     "SELECT attnotnull FROM pg_attribute WHERE attname = :name AND attrelid = to_regclass(quote_ident(:table))"
 )
-
-
-def quoted(name: str) -> str:
-    """A name as it stands in a statement."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def keep(connection: Connection, revision: str, wanted: Sequence[Step]) -> None:

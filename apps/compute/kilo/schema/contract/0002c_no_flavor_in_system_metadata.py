@@ -1,11 +1,13 @@
 """The flavors that lay spread over system metadata go, once every instance has its own in one column."""
 
-from alembic import op
+from midflight import contract
 
 revision = "0002c"
-down_revision = "0002"
+down_revision = None
+depends_on = "0002"
+migrations = "migrate_flavor_data"
 
 
 def upgrade() -> None:
     """Only what says a flavor: system metadata may say other things too."""
-    op.execute("DELETE FROM instance_system_metadata WHERE key LIKE 'instance\\_type\\_%' ESCAPE '\\'")
+    contract.delete_rows("instance_system_metadata", "key LIKE 'instance\\_type\\_%' ESCAPE '\\'")

@@ -1,0 +1,243 @@
+"""The runner that contracts a schema: hide, bring back, drop; and not before everybody can do without."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from alembic.script.base import Script
+from sqlalchemy import Connection, MetaData, delete, insert, select, update
+
+from midflight.db import catalogue, journal, tables
+from midflight.db.clock import now
+from midflight.db.engine import is_postgresql
+from midflight.db.schema.finish import broken, finish_all
+from midflight.db.schema.line import contract_files, project_line, run_removal, sql_of
+from midflight.db.schema.opening import changing, looking, shared
+from midflight.db.schema.refusals import Reader, read_by, too_early, unproven
+from midflight.db.schema.removals import Removal, gone
+from midflight.db.schema.run import Run
+from midflight.db.schema.session import PATIENCE_SECONDS, Session
+from midflight.db.schema.steps import keep
+from midflight.db.schema.words import verbatim
+from midflight.errors import ProjectError, SchemaBroken, StepBlocked
+
+HOLD = timedelta(days=1)
+"""So long a thing is hidden before it may be dropped, where its revision does not say."""
+
+WAITING, HELD, PURGED = "waiting", "held", "purged"
+
+
+class Way(StrEnum):
+    """What is to be done with what is to go."""
+
+    HOLD = "hold"
+    UNDO = "undo"
+    PURGE = "purge"
+
+    @property
+    def done(self) -> str:
+        return {"hold": "hidden", "undo": "brought back", "purge": "dropped"}[self.value]
+
+
+@dataclass(frozen=True)
+class Contract:
+    """One contract revision, and how far it has come."""
+
+    revision: str
+    script: Script
+    removals: tuple[Removal, ...]
+    sql: str
+    """What its purge executes."""
+    can_be_held: bool
+    """All that it does can be hidden first."""
+    hold: timedelta
+    migrations: tuple[str, ...]
+    """Data migrations that must be proven and finalized."""
+    state: str
+    held_at: datetime | None
+    purged_at: datetime | None
+
+    @property
+    def name(self) -> str:
+        return f"{self.revision} ({Path(self.script.path).name})"
+
+    def sql_of(self, way: Way) -> str:
+        """What going this way executes."""
+        if way is Way.PURGE:
+            return self.sql
+        hides = [removal.hold() if way is Way.HOLD else removal.undo() for removal in self.removals]
+        return "\n".join(f"{statement};" for statement in (hides if way is Way.HOLD else reversed(hides)))
+
+    @property
+    def removes(self) -> list[str]:
+        """In the catalogue's words."""
+        return [removal.thing for removal in self.removals]
+
+
+class ContractRunner:
+    """Contracts the schema of one database. Its methods block: call them in a thread.
+
+    ``readers`` are the frozen releases, oldest first, with what they use. Errors are those of SchemaRunner; StepBlocked
+    says all that stands against the first revision that may not go on.
+    """
+
+    def __init__(
+        self, url: str, schema: Path, release: str, readers: Sequence[Reader], *, patience: float = PATIENCE_SECONDS
+    ) -> None:
+        self._url, self._release, self._readers, self._patience = shared(url), release, readers, patience
+        self._dialect = "postgresql" if is_postgresql(self._url) else "sqlite"
+        self._expand, files = project_line(schema, MetaData()), contract_files(schema)
+        self._scripts = files.line if files else []
+
+    def status(self) -> list[tuple[Contract, list[str]]]:
+        """All contract revisions in their order, each with what stands against its next step."""
+        with looking(self._url) as connection:
+            return [(each, self._next(connection, each)) for each in self._all(connection)]
+
+    def _next(self, connection: Connection, each: Contract) -> list[str]:
+        if each.state == PURGED:
+            return []
+        return self._against(connection, each, purging=each.state == HELD or not each.can_be_held)
+
+    def next_way(self) -> Way:
+        """Hiding, as long as something can be hidden."""
+        with looking(self._url) as connection:
+            return Way.HOLD if any(map(_to_hold, self._all(connection))) else Way.PURGE
+
+    def plan(self, way: Way) -> list[tuple[str, str]]:
+        """What ``run`` would execute, each revision with its SQL. Nothing is executed."""
+        with looking(self._url) as connection:
+            due = _due(way, self._all(connection))
+        return [(each.revision, each.sql_of(way)) for each in due]
+
+    def run(self, way: Way) -> list[str]:
+        """Go this way with all revisions that are due for it. Returns them, in the order in which that was done."""
+        act = {Way.HOLD: self._hold, Way.UNDO: self._undo, Way.PURGE: self._purge}[way]
+        done: list[str] = []
+        with changing(self._url, self._patience) as session:
+            finish_all(session)
+            with session.transaction(writes=False) as connection:
+                due = _due(way, self._all(connection))
+            for each in due:
+                self._refuse(session, way, each, done)
+                session.try_(each.name, partial(act, session, each))
+                finish_all(session)
+                done.append(each.revision)
+        return done
+
+    def _refuse(self, session: Session, way: Way, each: Contract, done: Sequence[str]) -> None:
+        with session.transaction(writes=False) as connection:
+            against = [] if way is Way.UNDO else self._against(connection, each, purging=way is Way.PURGE)
+        if against:
+            before = f" ({', '.join(done)} is {way.done})" if done else ""
+            raise StepBlocked(step=f"Contracting {each.name}{before}", reason="; ".join(against))
+
+    def _all(self, connection: Connection) -> list[Contract]:
+        rows = {row.revision: row for row in connection.execute(select(tables.contracts))}
+        return [self._contract(script, rows.get(script.revision)) for script in self._scripts]
+
+    def _contract(self, script: Script, row: Any) -> Contract:
+        look, purge = (
+            Run(script.revision, "contract", is_purge=done, was_held=row is not None) for done in (False, True)
+        )
+        own_sql, sql = (_sql(script, self._dialect, run) for run in (look, purge))
+        later = [f"-- afterwards, by itself:\n{statement};" for step in purge.steps for statement in step.statements()]
+        return Contract(
+            script.revision,
+            script,
+            tuple(look.removals),
+            sql="\n\n".join(part for part in (sql, *later) if part),
+            can_be_held=bool(look.removals) and not (own_sql or look.steps or look.mirrors),
+            hold=_span(script),
+            migrations=_names(getattr(script.module, "migrations", ())),
+            state=row.state if row else WAITING,
+            held_at=row.held_at if row else None,
+            purged_at=row.purged_at if row else None,
+        )
+
+    def _against(self, connection: Connection, each: Contract, *, purging: bool = False) -> list[str]:
+        reasons = [f"its expand revision {name} is not applied" for name in self._unexpanded(connection, each.script)]
+        reasons += unproven(connection, each.migrations)
+        reasons += read_by(connection, each.removals, self._readers, self._release)
+        if purging and each.can_be_held:
+            reasons += too_early(connection, each.revision, each.hold)
+        if self._dialect == "postgresql" and each.state == WAITING:  # on SQLite, who writes the row writes the column
+            reasons += [need for removal in each.removals if (need := removal.needed(connection))]
+        return reasons
+
+    def _unexpanded(self, connection: Connection, script: Script) -> list[str]:
+        pending = {pending.revision for pending in self._expand.files.pending(self._expand.heads(connection))}
+        return [name for name in _names(script.dependencies or ()) if name in pending]
+
+    def _hold(self, session: Session, each: Contract) -> None:
+        with broken(each.name), session.transaction(writes=True) as connection:
+            for removal in each.removals:
+                connection.execute(verbatim(removal.hold()))
+            row = {"state": HELD, "release": self._release, "held_at": now()}
+            connection.execute(insert(tables.contracts).values(revision=each.revision, **row))
+            journal.write(connection, "schema.held", self._facts(each))
+
+    def _undo(self, session: Session, each: Contract) -> None:
+        with broken(each.name), session.transaction(writes=True) as connection:
+            for removal in reversed(each.removals):
+                connection.execute(verbatim(removal.undo()))
+            connection.execute(delete(tables.contracts).where(tables.contracts.c.revision == each.revision))
+            journal.write(connection, "schema.brought_back", self._facts(each))
+
+    def _purge(self, session: Session, each: Contract) -> None:
+        run = Run(each.revision, "contract", was_held=each.state == HELD)
+        with broken(each.name), session.transaction(writes=True) as connection:
+            run_removal(connection, each.script, run)
+            if left := gone(run.removals, catalogue.things(connection)):
+                raise SchemaBroken(revision=each.name, reason=f"afterwards the catalogue still has {', '.join(left)}")
+            keep(connection, each.revision, run.steps)
+            self._note_purged(connection, each)
+            journal.write(connection, "schema.purged", self._facts(each))
+
+    def _note_purged(self, connection: Connection, each: Contract) -> None:
+        row = {"state": PURGED, "release": self._release, "purged_at": now()}
+        if each.state == HELD:
+            connection.execute(update(tables.contracts).where(tables.contracts.c.revision == each.revision).values(row))
+        else:
+            connection.execute(insert(tables.contracts).values(revision=each.revision, **row))
+
+    def _facts(self, each: Contract) -> dict[str, Any]:
+        return {"revision": each.revision, "release": self._release, "removes": each.removes}
+
+
+def _to_hold(each: Contract) -> bool:
+    return each.state == WAITING and each.can_be_held
+
+
+def _due(way: Way, every: Sequence[Contract]) -> list[Contract]:
+    if way is Way.HOLD:
+        return [each for each in every if _to_hold(each)]
+    if way is Way.UNDO:
+        return [each for each in reversed(every) if each.state == HELD]
+    return [each for each in every if each.state != PURGED]
+
+
+def _sql(script: Script, dialect: str, run: Run) -> str:
+    try:
+        return sql_of(script, dialect, run)
+    except ProjectError:
+        raise
+    except Exception as wrong:  # noqa: BLE001  # a revision may read, and then do anything
+        return f"-- its SQL is known only when it runs: {type(wrong).__name__}: {wrong}"
+
+
+def _names(given: Any) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _span(script: Script) -> timedelta:
+    hold = getattr(script.module, "hold", HOLD)
+    if not isinstance(hold, timedelta):
+        raise ProjectError(where=script.path, reason=f"received hold = {hold!r}, expected a timedelta(days=…)")
+    return hold
