@@ -37,7 +37,8 @@
     │   ├── SchemaBusy                         another schema change is running
     │   ├── SchemaBlocked (TimeoutError)        somebody keeps a lock that a revision needs
     │   ├── SchemaBroken                       a revision did not do what it promised
-    │   └── CannotDerive                       a row whose new form is needed now cannot be given one
+    │   ├── CannotDerive                       a row whose new form is needed now cannot be given one
+    │   └── Superseded                         another conductor migrates the rows by now
     ├── ConfigError (ValueError)               the configuration file
     ├── ProjectError (ValueError)              the project file, or a definition in it
     ├── OutsideWindow                          this release may not join this fleet
@@ -412,6 +413,16 @@ class CannotDerive(DatabaseError):
     table: str
     key: str
     error: str
+
+
+class Superseded(DatabaseError):
+    """The lease on data migrations is no longer ours: {holder} holds it in generation {present}, and this was
+    {generation}. Nothing was written; whoever holds it goes on from the last committed chunk."""
+
+    exit_code = 75
+    generation: int
+    holder: str
+    present: int
 
 
 class ConfigError(MidflightError, ValueError):

@@ -319,7 +319,14 @@ class RunningService:
         stack.push_async_callback(self._drained, working)
         for topic in topics:
             await working.serve(Address(topic, self.host), limit=limit or CASTS)
+        self._migrate_rows(stack)
         stack.push_async_callback(self._begin_to_drain)
+
+    def _migrate_rows(self, stack: AsyncExitStack) -> None:
+        """In a conductor: what is wanted in the background, while it is this one's turn."""
+        if self.service == CONDUCTOR and self.server is not None and self.project.migrations:
+            migrating = asyncio.create_task(self.server.background.run(), name=f"data migrations of {self.id}")
+            stack.push_async_callback(_ended, migrating)
 
     async def _drained(self, server: Server) -> None:
         await server.drain(self.config.drain_seconds)

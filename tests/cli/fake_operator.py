@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from midflight.conductor.interface import Fleet, Member, ProofResult, SweepResult, VersionsAtRest
+from midflight.conductor.data_objects import Comparison, MigrationDetail, ProofResult, SweepResult
+from midflight.conductor.interface import Fleet, Member, VersionsAtRest
 from midflight.transports.base import ParkedMessage
 
 
@@ -25,6 +26,8 @@ class FakeOperator:
     ) -> None:
         self.acts: list[str] = []
         self.kept: list[ParkedMessage] = []
+        self.detail: MigrationDetail | None = None
+        self.compared: list[Comparison] = []
         self._rows = rows or VersionsAtRest()
         self._fleet, self._late, self._chunks = fleet, list(late), list(chunks)
 
@@ -56,9 +59,38 @@ class FakeOperator:
         self.acts.append(f"sweep {name} {limit}")
         return self._chunks.pop(0)
 
+    async def sweep_paced(self, name: str) -> SweepResult:
+        self.acts.append(f"chunk of {name}")
+        return self._chunks.pop(0)
+
+    async def retry(self, name: str) -> SweepResult:
+        self.acts.append(f"retry {name}")
+        return self._chunks.pop(0)
+
+    async def steer(self, name: str, act: str) -> None:
+        self.acts.append(f"{act} {name}")
+
+    async def brake(self, on: bool) -> None:
+        self.acts.append(f"brake {on}")
+
+    async def pace(self, changes: dict[str, Any]) -> dict[str, Any]:
+        self.acts.append(f"pace {changes}")
+        return {"target": 0.05, "duty": 0.5, "sql": []} | changes
+
+    async def migration(self, name: str) -> MigrationDetail:
+        assert self.detail is not None
+        return self.detail
+
+    async def compare(self, name: str, after: list[Any], limit: int, *, sample: bool = False) -> Comparison:
+        self.acts.append(f"compare {name} {after} {limit} {sample}")
+        return self.compared.pop(0)
+
     async def prove(self, name: str) -> ProofResult:
         self.acts.append(f"prove {name}")
-        return ProofResult(name=name, checked=14, proven=True)
+        return ProofResult(
+            name=name, checked=14, proven=True, sql="SELECT count(*) FROM items WHERE NOT (cents IS NOT NULL)",
+            seconds=0.5, releases={"kilo": 2},
+        )  # fmt: skip
 
     async def advance_form(self, name: str, to: str) -> int:
         self.acts.append(f"{name} to {to}")
@@ -84,6 +116,6 @@ def employ(monkeypatch: pytest.MonkeyPatch, operator: FakeOperator) -> FakeOpera
     async def operating(*_: object) -> AsyncIterator[FakeOperator]:
         yield operator
 
-    for noun in ("data", "fleet", "parked", "pin", "release", "upgrade"):
+    for noun in ("background", "data", "fleet", "parked", "pin", "release", "upgrade"):
         monkeypatch.setattr(f"midflight.cli.{noun}.operating", operating)
     return operator

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from midflight.conductor.interface import SweepResult
+from midflight.conductor.data_objects import Comparison, MigrationDetail, SweepResult
 from tests.cli.fake_operator import FakeOperator, employ
 from tests.cli.street import Outcome, Shop
 from tests.upgrade.fleets import cloud, flavors, proven
@@ -20,12 +20,13 @@ def chunk(code: int, line: str = "10 items matched query, 10 completed", **facts
 def test_without_a_number_it_goes_on_until_nothing_more_can_be_done_now(
     midflight: Command, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A line for each chunk; the exit code is that of the last."""
-    operator = employ(monkeypatch, FakeOperator(cloud(), chunks=[chunk(1), chunk(1), chunk(2, "3 items …")]))
+    """The line is that of all chunks together, with what the last one found to be left; so is the exit code."""
+    last = chunk(2, matched=13, completed=10, deferred={"on request": 3})
+    operator = employ(monkeypatch, FakeOperator(cloud(), chunks=[chunk(1, deferred={"early": 1}), chunk(1), last]))
     outcome = midflight("data", "run")
     assert outcome.code == 2
-    assert outcome.out.splitlines() == ["10 items matched query, 10 completed"] * 2 + ["3 items …"]
-    assert len(operator.acts) == 3
+    assert outcome.out == "33 items matched query, 30 completed (3 deferred: on request 3)\n"
+    assert operator.acts == ["chunk of prices_become_cents"] * 3
 
 
 def test_a_number_is_one_chunk(midflight: Command, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,17 +39,18 @@ def test_a_number_is_one_chunk(midflight: Command, shop: Shop, monkeypatch: pyte
 def test_failed_rows_are_named(midflight: Command, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """3: they need a person."""
     line = "1 items matched query, 0 completed (1 failed)"
-    employ(monkeypatch, FakeOperator(cloud(), chunks=[chunk(3, line, failed={"7": "ValueError: abc"})]))
+    failed = chunk(3, line, matched=1, completed=0, failed={"7": "ValueError: abc"})
+    employ(monkeypatch, FakeOperator(cloud(), chunks=[failed]))
     outcome = midflight("data", "run")
     assert (outcome.code, outcome.out) == (3, f"{line}\n  failed: 7: ValueError: abc\n")
 
 
-def test_every_chunk_is_in_the_document(midflight: Command, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In order."""
+def test_each_migration_is_in_the_document(midflight: Command, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With all its chunks as one."""
     employ(monkeypatch, FakeOperator(cloud(), chunks=[chunk(1), chunk(0)]))
     outcome = midflight("data", "run", "--json")
     assert outcome.code == 0
-    assert [result["exit_code"] for result in outcome.document] == [1, 0]
+    assert [(result["exit_code"], result["completed"]) for result in outcome.document] == [(0, 20)]
 
 
 def test_a_wrong_name_and_a_wrong_number_are_refused(midflight: Command, shop: Shop) -> None:
@@ -64,8 +66,139 @@ def test_list_says_how_far_each_has_come(midflight: Command, shop: Shop, monkeyp
     employ(monkeypatch, FakeOperator(cloud(migrations=[flavors(), proven(name="prices", form="new")])))
     outcome = midflight("data", "list")
     assert outcome.out.splitlines() == [
-        "NAME     RELEASE  TABLE      FORM            COMPLETED  DEFERRED  FAILED  PROVEN",
-        "flavors  kilo     instances  both, read old  0          0         0       no",
-        "prices   kilo     instances  new             200        0         0       5 s ago",
+        "NAME     RELEASE  TABLE      FORM            STATE    BACKGROUND  COMPLETED  DEFERRED  FAILED  PROVEN",
+        "flavors  kilo     instances  both, read old  waiting  -           0          0         0       no",
+        "prices   kilo     instances  new             waiting  -           200        0         0       5 s ago",
     ]
     assert [state["proven"] for state in midflight("data", "list", "--json").document] == [False, True]
+
+
+def test_it_goes_on_after_it_was_held(midflight: Command, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reason is written once, however often it is heard."""
+    held = chunk(1, held="replica lag 12 s, at most 10 s", matched=0, completed=0)
+    employ(monkeypatch, FakeOperator(cloud(), chunks=[held, held, chunk(0)]))
+    outcome = midflight("data", "run")
+    assert outcome.code == 0
+    assert outcome.out.splitlines() == [
+        "prices_become_cents: held: replica lag 12 s, at most 10 s",
+        "10 items matched query, 10 completed",
+    ]
+
+
+def test_the_brake_is_no_success(midflight: Command, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """2: blocked, with the way out."""
+    held = chunk(1, held="the brake is on: release it", braked=True, matched=0, completed=0)
+    employ(monkeypatch, FakeOperator(cloud(), chunks=[held]))
+    outcome = midflight("data", "run")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "Running prices_become_cents is refused: the brake is on: release it." in outcome.err
+
+
+def test_too_many_failures_end_it(midflight: Command, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """3, though there is more to do."""
+    stopped = chunk(3, more=True, stopped="100 of 120 rows failed", matched=1, completed=0, failed={"7": "no"})
+    employ(monkeypatch, FakeOperator(cloud(), chunks=[stopped]))
+    outcome = midflight("data", "run")
+    assert outcome.code == 3
+    assert outcome.out.splitlines() == [
+        "1 items matched query, 0 completed (1 failed)", "  failed: 7: no", "stopped: 100 of 120 rows failed",
+    ]  # fmt: skip
+
+
+def test_show_has_reasons_and_errors(midflight: Command, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many rows there are of each, the most first; who migrates, and how fast."""
+    operator = employ(monkeypatch, FakeOperator(cloud()))
+    operator.detail = MigrationDetail(
+        migration=flavors(deferred_by={"error": 2, "resizing": 3}, wanted="running", state="sweeping", looked=5, of=9),
+        errors={"ValueError: abc": 2}, failed={"7": "ValueError: abc", "8": "ValueError: abc"},
+        needs={"other": False}, holder="conductor-c1", held="replica lag", pace={"target": 0.05, "sql": []},
+    )  # fmt: skip
+    assert midflight("data", "show", "prices_become_cents").out.splitlines() == [
+        "name:        flavors, of kilo, on instances",
+        "form:        both, read old",
+        "state:       sweeping, 5 of about 9 rows looked at",
+        "completed:   0",
+        "proven:      no",
+        "needs:       other (not proven)",
+        "background:  running, by conductor-c1",
+        "held:        replica lag",
+        "pace:        target=0.05",
+        "DEFERRED  ROWS",
+        "resizing  3",
+        "error     2",
+        "FAILED           ROWS",
+        "ValueError: abc  2",
+        "  failed: 7: ValueError: abc",
+        "  failed: 8: ValueError: abc",
+    ]
+
+
+@pytest.mark.parametrize("act", ["start", "pause", "resume", "cancel"])
+def test_steering(midflight: Command, shop: Shop, monkeypatch: pytest.MonkeyPatch, act: str) -> None:
+    """The conductors are told."""
+    operator = employ(monkeypatch, FakeOperator(cloud()))
+    outcome = midflight("data", act, "prices_become_cents")
+    assert (outcome.code, operator.acts) == (0, [f"{act} prices_become_cents"])
+    assert outcome.out.startswith("prices_become_cents ")
+
+
+def test_the_brake(midflight: Command, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On, and off."""
+    operator = employ(monkeypatch, FakeOperator(cloud()))
+    assert (midflight("data", "brake").code, midflight("data", "brake", "--release").code) == (0, 0)
+    assert operator.acts == ["brake True", "brake False"]
+
+
+def test_the_pace(midflight: Command, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is given is changed, and all is shown."""
+    operator = employ(monkeypatch, FakeOperator(cloud()))
+    outcome = midflight("data", "pace", "--target", "100ms", "--sql", "SELECT 1", "--http", "")
+    assert operator.acts == ["pace {'target': 0.1, 'sql': ['SELECT 1'], 'http': []}"]
+    assert outcome.out.splitlines() == [
+        "SETTING  VALUE", "target   0.1", "duty     0.5", "sql      SELECT 1", "http     -",
+    ]  # fmt: skip
+
+
+def test_compare(midflight: Command, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sample, or all rows page by page; each that does not agree is named, and it is no success."""
+    operator = employ(monkeypatch, FakeOperator(cloud()))
+    operator.compared = [
+        Comparison(checked=2, differing={"1": "cents differs"}, after=[2]),
+        Comparison(checked=1, differing={"3": "deferred: on request"}),
+        Comparison(checked=3),
+    ]
+    everything = midflight("data", "compare", "prices_become_cents", "--all")
+    assert everything.code == 2
+    assert everything.out.splitlines() == [
+        "  fail: 1: cents differs",
+        "  fail: 3: deferred: on request",
+        "3 rows compared (all): 2 do not agree",
+    ]
+    some = midflight("data", "compare", "prices_become_cents", "-n", "3")
+    assert (some.code, some.out) == (0, "3 rows compared (some): 0 do not agree\n")
+    assert operator.acts == [
+        "compare prices_become_cents [] 1000 False",
+        "compare prices_become_cents [2] 1000 False",
+        "compare prices_become_cents [] 3 True",
+    ]
+
+
+def test_prove(midflight: Command, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was asked of the database, how much, how long, and who has it open meanwhile."""
+    employ(monkeypatch, FakeOperator(cloud()))
+    outcome = midflight("data", "prove", "prices_become_cents")
+    assert outcome.code == 0
+    assert outcome.out.splitlines() == [
+        "SELECT count(*) FROM items WHERE NOT (cents IS NOT NULL): 0",
+        "14 rows derived again and compared in 0.5 s: 0 differ",
+        "the database is open to kilo (2)",
+        "pass: prices_become_cents is proven",
+    ]
+
+
+def test_retry(midflight: Command, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends as a run does."""
+    line = "2 items matched query, 1 completed (1 failed)"
+    employ(monkeypatch, FakeOperator(cloud(), chunks=[chunk(3, line, failed={"7": "no"})]))
+    outcome = midflight("data", "retry", "prices_become_cents")
+    assert (outcome.code, outcome.out) == (3, f"{line}\n  failed: 7: no\n")

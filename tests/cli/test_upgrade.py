@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from midflight.conductor.interface import Fleet, MigrationState
+from midflight.conductor.data_objects import MigrationState
+from midflight.conductor.interface import Fleet
 from tests.cli.fake_operator import FakeOperator, employ
 from tests.cli.street import Outcome, Shop
 from tests.upgrade.fleets import fleet, member, proven

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from midflight.conductor.interface import Fleet, JournalEntry, Member, MigrationState
+from midflight.conductor.data_objects import MigrationState
+from midflight.conductor.interface import Fleet, JournalEntry, Member
 from midflight.upgrade.aim import Aim
 from midflight.upgrade.verdict import Status, Verdict
 

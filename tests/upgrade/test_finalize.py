@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from midflight.conductor.interface import Fleet, Member, MigrationState, ProofResult
+from midflight.conductor.data_objects import MigrationState, ProofResult
+from midflight.conductor.interface import Fleet, Member
 from midflight.errors import StepBlocked
 from midflight.upgrade.finalize import finalize
 from midflight.upgrade.operator import Late

@@ -20,7 +20,7 @@ from midflight.telemetry import printable
 STYLES = {
     **dict.fromkeys(("pass", "done", "active", "ready", "proven", "yes"), "green"),
     **dict.fromkeys(("warn", "here", "draining", "asleep", "starting"), "yellow"),
-    **dict.fromkeys(("fail", "lost", "outdated", "no", "failed"), "bold red"),
+    **dict.fromkeys(("fail", "lost", "outdated", "no", "failed", "stopped"), "bold red"),
     **dict.fromkeys(("unknown", "unproven"), "magenta"),
     **dict.fromkeys(("ahead", "retired", "-"), "dim"),
 }
@@ -86,6 +86,11 @@ class Output:
     def __init__(self, *, json: bool = False) -> None:
         self.json = json
         self._console = Page(file=sys.stdout, highlight=False, markup=False, soft_wrap=True)
+
+    @property
+    def terminal(self) -> Console | None:
+        """Where something that moves may be shown; None where nobody would see it."""
+        return self._console if self._console.is_terminal and not self.json else None
 
     def say(self, text: str) -> None:
         """Write a line for a person."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from midflight.conductor.data_objects import Comparison, MigrationDetail, MigrationState, ProofResult, SweepResult
 from midflight.conductor.interface import (
     ConductorAPI,
     Fleet,
@@ -9,10 +10,7 @@ from midflight.conductor.interface import (
     JournalEntry,
     Member,
     MemberAPI,
-    MigrationState,
-    ProofResult,
     RunResult,
-    SweepResult,
     VersionsAtRest,
 )
 from midflight.objects.registry import Registry
@@ -24,6 +22,7 @@ UNRELEASED = "unreleased"
 
 OBJECTS = (
     Member, FleetView, MigrationState, SweepResult, ProofResult, JournalEntry, Fleet, RunResult, VersionsAtRest,
+    MigrationDetail, Comparison,
 )  # fmt: skip
 INTERFACES = (ConductorAPI, MemberAPI)
 

@@ -9,13 +9,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from midflight.conductor import members, pins
-from midflight.conductor.interface import Fleet, JournalEntry, MigrationState
+from midflight.conductor.data_facts import migration_states
+from midflight.conductor.interface import Fleet, JournalEntry
 from midflight.db import forms, journal, tables
 from midflight.db.epoch import current_epoch
-from midflight.db.forms import Form
-from midflight.migrations import state
 from midflight.migrations.online import DataMigration
-from midflight.migrations.state import Standing
 
 REJECTED = "rpc.version_rejected"
 """The journal's kind of entry for a message that its receiver could not serve."""
@@ -38,7 +36,7 @@ def gather(
         members=members.everyone(connection, at),
         pins={pin.topic: pin.release for pin in pins.current(connection)},
         forms={name: form.value for name, form in forms.current(connection).items()},
-        migrations=_migrations(connection, migrations, at),
+        migrations=migration_states(connection, migrations, at),
         schema_release=schema.release if schema else None,
         schema_digest=schema.digest if schema else None,
         schema_at=schema.at if schema else None,
@@ -68,30 +66,3 @@ def _last(connection: Connection, table: Any) -> Row[Any] | None:
 
 def _age(then: datetime, at: datetime) -> float:
     return max(0.0, (at - then).total_seconds())
-
-
-def _migrations(connection: Connection, known: Iterable[DataMigration], at: datetime) -> list[MigrationState]:
-    standings, written = state.read_all(connection), forms.current(connection)
-    return [
-        _migration(each, standings.get(each.name, Standing(each.name)), written.get(each.name, forms.DEFAULT), at)
-        for each in known
-    ]
-
-
-def _migration(migration: DataMigration, standing: Standing, form: Form, at: datetime) -> MigrationState:
-    proven_at = standing.proven_at
-    return MigrationState(
-        name=migration.name,
-        release=migration.release,
-        table=migration.table,
-        form=form.value,
-        state=standing.state.value,
-        matched=standing.matched,
-        completed=standing.completed,
-        deferred=sum(standing.deferred.values()),
-        deferred_by=dict(standing.deferred),
-        failed=standing.failed,
-        proven=standing.state is state.State.PROVEN,
-        proven_at=proven_at,
-        proven_age=None if proven_at is None else _age(proven_at, at),
-    )

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from midflight.conductor.data_objects import Comparison, MigrationDetail, MigrationState, ProofResult, SweepResult
 from midflight.context import Context
 from midflight.objects.base import VersionedObject
 from midflight.objects.fields import field
@@ -81,52 +82,6 @@ class FleetView(VersionedObject, version="1.0"):
     """The write form of each data migration that is not at its default."""
 
 
-class MigrationState(VersionedObject, version="1.0"):
-    """How far an online data migration has come, by its last sweep and its last proof."""
-
-    name: str
-    release: str
-    table: str
-    state: str
-    form: str
-    matched: int = 0
-    completed: int = 0
-    deferred: int = 0
-    deferred_by: dict[str, int] = field(default_factory=dict)
-    """Reason → rows."""
-    failed: int = 0
-    proven: bool = False
-    proven_at: datetime | None = None
-    proven_age: float | None = None
-    """Seconds since the proof, when this object was made."""
-
-
-class SweepResult(VersionedObject, version="1.0"):
-    """What one chunk of a data migration did."""
-
-    name: str
-    line: str
-    """The result as an operator reads it: ``10 instances matched query, 10 completed``."""
-    exit_code: int
-    matched: int
-    completed: int
-    deferred: dict[str, int] = field(default_factory=dict)
-    """Reason → rows."""
-    failed: dict[str, str] = field(default_factory=dict)
-    """Key → error."""
-    more: bool = False
-    proven: bool = False
-
-
-class ProofResult(VersionedObject, version="1.0"):
-    """What a full scan found: rows whose stored new form does not say the same as the old one."""
-
-    name: str
-    checked: int
-    disagreeing: list[str] = field(default_factory=list)
-    proven: bool = False
-
-
 class JournalEntry(VersionedObject, version="1.0"):
     """One act or event of the fleet, as it was written down."""
 
@@ -137,8 +92,11 @@ class JournalEntry(VersionedObject, version="1.0"):
     """Seconds since then, when this object was made."""
 
 
-class Fleet(VersionedObject, version="1.0"):
-    """All facts of the fleet at one moment: what gates decide on. Ages are in seconds, at ``taken_at``."""
+class Fleet(VersionedObject, version="1.1"):
+    """All facts of the fleet at one moment: what gates decide on. Ages are in seconds, at ``taken_at``.
+
+    1.1: data migrations say what they do in the background.
+    """
 
     taken_at: datetime
     taken_by: str
@@ -190,10 +148,11 @@ STEERS = CONDUCTOR, OPERATOR
 """The roles that may change a fleet, and read what was done to it."""
 
 
-class ConductorAPI(Interface, Protocol, topic="conductor", version="1.1"):
+class ConductorAPI(Interface, Protocol, topic="conductor", version="1.2"):
     """What a conductor does for services without a database, and for the operator.
 
-    1.1 counts versions at rest, and notes what becomes of parked messages. Whoever joins says so in 1.0 for ever.
+    1.1 counts versions at rest, and notes what becomes of parked messages. 1.2 migrates rows at the fleet's pace, also
+    in the background. Whoever joins says so in 1.0 for ever.
     """
 
     @endpoint(since="1.0")
@@ -291,6 +250,42 @@ class ConductorAPI(Interface, Protocol, topic="conductor", version="1.1"):
     @endpoint(since="1.1", allow=STEERS)
     async def note_parked(self, context: Context, act: str, facts: dict[str, str]) -> None:
         """Write down that an operator is about to have a parked message ``replayed`` or ``discarded``."""
+        ...
+
+    @endpoint(since="1.2", allow=STEERS)
+    async def sweep_paced(self, context: Context, name: str) -> SweepResult:
+        """Migrate one chunk of the size that the pace allows, or say why not now."""
+        ...
+
+    @endpoint(since="1.2", idempotent=True, allow=STEERS)
+    async def steer(self, context: Context, name: str, act: str) -> None:
+        """``start`` a data migration in the background; ``pause``, ``resume`` or ``cancel`` it there."""
+        ...
+
+    @endpoint(since="1.2", idempotent=True, allow=STEERS)
+    async def brake(self, context: Context, on: bool) -> None:
+        """Let nobody migrate rows before the brake is off again."""
+        ...
+
+    @endpoint(since="1.2", idempotent=True, allow=STEERS)
+    async def pace(self, context: Context, changes: dict[str, Any]) -> dict[str, Any]:
+        """Change settings of the pace for all; returns all of them. Raises InvalidValue."""
+        ...
+
+    @endpoint(since="1.2", idempotent=True, allow=STEERS)
+    async def migration(self, context: Context, name: str) -> MigrationDetail:
+        """All that is known of one data migration."""
+        ...
+
+    @endpoint(since="1.2", allow=STEERS)
+    async def retry(self, context: Context, name: str) -> SweepResult:
+        """Try the rows in quarantine again, some hundreds of them."""
+        ...
+
+    @endpoint(since="1.2", idempotent=True, allow=STEERS)
+    async def compare(self, context: Context, name: str, after: list[Any], limit: int, sample: bool) -> Comparison:
+        """Compare both forms of up to ``limit`` rows, and change nothing: from where ``after`` says, or, as a
+        ``sample``, at places spread over the table."""
         ...
 
 

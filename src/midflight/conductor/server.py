@@ -14,7 +14,10 @@ import msgspec
 from sqlalchemy import Connection
 
 from midflight.conductor import manifests, members, pins, store_floor
+from midflight.conductor.background import Background
 from midflight.conductor.contract import contract_of, release_of
+from midflight.conductor.data_facts import compared, detail, proven
+from midflight.conductor.data_objects import Comparison, MigrationDetail, ProofResult, SweepResult
 from midflight.conductor.fleet import REJECTED, entries, gather
 from midflight.conductor.interface import (
     NOTHING,
@@ -24,12 +27,12 @@ from midflight.conductor.interface import (
     JournalEntry,
     Member,
     MemberAPI,
-    ProofResult,
     RunResult,
-    SweepResult,
     VersionsAtRest,
 )
+from midflight.conductor.latency import Latency
 from midflight.conductor.rejections import decided, told_in_a_beat
+from midflight.conductor.sweeper import Sweeper, refuse_braked, result_of
 from midflight.conductor.views import Views, covers
 from midflight.context import Context
 from midflight.db import at_rest, journal
@@ -38,9 +41,10 @@ from midflight.db.engine import Database
 from midflight.db.epoch import current_epoch, next_epoch
 from midflight.db.forms import Form
 from midflight.errors import InvalidValue, MidflightError, UnknownField, UnknownRemotable, UsageError
-from midflight.migrations import proof, runner
-from midflight.migrations.keys import key_text
+from midflight.migrations import control, lease, proof, runner
+from midflight.migrations.control import Act
 from midflight.migrations.online import DataMigration
+from midflight.migrations.progress import Progress
 from midflight.objects import wire
 from midflight.objects.remote import remotable_of
 from midflight.project import Project
@@ -67,6 +71,10 @@ class ConductorServer(ConductorAPI):
         self._topics = sorted(contract_of(project).interfaces)
         self._members = Client(MemberAPI)
         self._views = Views(database, clock)
+        self._latency = Latency()
+        self._sweeper = Sweeper(database, self._latency)
+        self.background = Background(project, database, self._sweeper, member)
+        """Migrates rows where it is run; one of a fleet's at a time does something."""
 
     # Remotables
 
@@ -90,7 +98,8 @@ class ConductorServer(ConductorAPI):
         subject: Any = cls
         if not remotable.is_class_method:
             subject = wire.decode(target, self._project.registry.kind(cls), context=context, sender=sender, path=object)
-        result = await remotable.run_here(cls, subject, context, given)
+        with self._latency.measured():
+            result = await remotable.run_here(cls, subject, context, given)
         return RunResult(
             result=_reply(result, context), target=NOTHING if remotable.is_class_method else _reply(subject, context)
         )
@@ -230,29 +239,59 @@ class ConductorServer(ConductorAPI):
     # Data migrations
 
     async def sweep(self, context: Context, name: str, limit: int) -> SweepResult:
-        progress = await self._database.write(runner.sweep, self._migration(name), limit)
-        return SweepResult(
-            name=name,
-            line=str(progress),
-            exit_code=progress.exit_code,
-            matched=progress.matched,
-            completed=progress.completed,
-            deferred=dict(progress.deferred),
-            failed=dict(progress.failed),
-            more=progress.more,
-            proven=progress.proven,
-        )
+        return result_of(name, await self._database.write(_sweep, self._migration(name), limit))
+
+    async def sweep_paced(self, context: Context, name: str) -> SweepResult:
+        return await self._sweeper.chunk(self._migration(name))
+
+    async def steer(self, context: Context, name: str, act: str) -> None:
+        if act not in set(Act):
+            raise UsageError(reason=f"received act {act!r}, expected one of {', '.join(Act)}")
+        await self._database.write(control.steer, self._migration(name), Act(act))
+        self.background.kick()
+
+    async def brake(self, context: Context, on: bool) -> None:
+        await self._database.write(lease.set_brake, on)
+        self.background.kick()
+
+    async def pace(self, context: Context, changes: dict[str, Any]) -> dict[str, Any]:
+        pace = (await self._database.read(lease.read)).pace
+        if changes:
+            pace = await self._database.write(lease.set_pace, changes)
+        found: dict[str, Any] = msgspec.to_builtins(pace)
+        return found
+
+    async def migration(self, context: Context, name: str) -> MigrationDetail:
+        return await self._database.read(detail, self._migration(name), self._clock())
+
+    async def retry(self, context: Context, name: str) -> SweepResult:
+        return result_of(name, await self._database.write(_retry, self._migration(name)))
 
     async def prove(self, context: Context, name: str) -> ProofResult:
-        found = await self._database.write(proof.prove, self._migration(name))
-        disagreeing = [key_text(key) for key in found.disagreeing]
-        return ProofResult(name=name, checked=found.checked, disagreeing=disagreeing, proven=found.proven)
+        return await self._database.write(proven, self._migration(name), self._clock())
+
+    async def compare(self, context: Context, name: str, after: list[Any], limit: int, sample: bool) -> Comparison:
+        if not 1 <= limit <= MOST_ROWS:
+            raise UsageError(reason=f"received limit {limit}, expected 1 to {MOST_ROWS} rows")
+        return await self._database.read(compared, self._migration(name), after, limit, sample)
 
     def _migration(self, name: str) -> DataMigration:
         if name not in (known := self._project.migrations):
             names = ", ".join(known) or "none"
             raise UsageError(reason=f"release {self._release} has no data migration {name!r}; it has {names}")
         return self._project.migration(name)
+
+
+def _sweep(connection: Connection, migration: DataMigration, limit: int) -> Progress:
+    runner.begin(connection)
+    refuse_braked(connection, migration)
+    return runner.sweep(connection, migration, limit)
+
+
+def _retry(connection: Connection, migration: DataMigration) -> Progress:
+    runner.begin(connection)
+    refuse_braked(connection, migration)
+    return control.retry(connection, migration)
 
 
 def _reply(value: Any, context: Context) -> msgspec.Raw:

@@ -75,7 +75,11 @@ data_migrations = Table(
     Column("name", String, primary_key=True),
     Column("state", String, nullable=False),
     Column(
-        "cursor", JSON, nullable=False, default=dict, doc='{"after": key of the last row looked at}; {} at the start.'
+        "cursor",
+        JSON,
+        nullable=False,
+        default=dict,
+        doc='{"after": key of the last row seen, …}; {} at the start.',
     ),
     Column("passes", Integer, nullable=False, default=0, doc="How often the end of the table was reached."),
     Column("matched", Integer, nullable=False, default=0, doc="Sum over all chunks."),
@@ -84,8 +88,22 @@ data_migrations = Table(
     Column("failed", Integer, nullable=False, default=0, doc="Rows in mf_quarantine."),
     Column("proven_at", UtcDateTime, doc="When the last proof found that all rows agree; empty if it did not."),
     Column("updated_at", UtcDateTime, nullable=False),
+    Column("wanted", String, doc="running, paused or stopped in the background; empty if nobody asked for it."),
 )
 """How far each data migration has come; written in the transaction of each chunk."""
+
+sweeper = Table(
+    "mf_sweeper",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("holder", String, nullable=False, doc="The member that migrates rows in the background, or none."),
+    Column("generation", Integer, nullable=False, doc="Counts the holders."),
+    Column("beat", Integer, nullable=False, doc="Counted on by the holder."),
+    Column("brake", Boolean, nullable=False, doc="Nobody migrates rows."),
+    Column("pace", JSON, nullable=False, doc="Settings that differ from their defaults, or once did."),
+    Column("held", String, nullable=False, doc="Why the holder waits."),
+)
+"""At most one row: who migrates rows in the background, and the one pace of all who do."""
 
 quarantine = Table(
     "mf_quarantine",

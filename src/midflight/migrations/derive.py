@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from midflight.migrations.content import same
+from midflight.migrations.faults import is_rows_own
 from midflight.migrations.rows import Deferred, Row, RowContext
 from midflight.migrations.stuck import Limit
 from midflight.migrations.table import Snapshot, WalkedTable
@@ -77,6 +79,10 @@ class Deriver:
             return Postponed(deferred.reason)
         except SystemExit as left:
             return Failed(f"the row function called exit: {left}")
+        except DBAPIError as wrong:
+            if not is_rows_own(wrong):
+                raise
+            return Failed(f"{type(wrong).__name__}: {wrong}")
         except Exception as wrong:  # noqa: BLE001  # a row function may fail in any way, and must not stop the others
             return Failed(f"{type(wrong).__name__}: {wrong}")
         if differing:

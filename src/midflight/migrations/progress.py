@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from midflight.migrations.state import Position, State
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -29,6 +31,9 @@ class Progress:
     """All rows of the table were compared in the end, and agree."""
     looked: int = 0
     """Rows that this chunk looked at."""
+    state: State = State.PROVEN
+    at: Position = field(default_factory=Position)
+    """Where the pass is now."""
 
     def __str__(self) -> str:
         line = f"{self.matched} {self.table} matched query, {self.completed} completed"

@@ -31,6 +31,8 @@ from midflight.migrations.table import Snapshot
 
 LOOK = 50
 """How many rows a chunk looks at, at most, for each row that it may match."""
+LOCK_MS, STATEMENT_MS = 1_000, 30_000
+"""How long a statement of the sweeper waits for a lock, and runs (PostgreSQL)."""
 _PAGE = 500
 _NAMED = 1_000
 """How many failed rows a chunk names."""
@@ -56,13 +58,23 @@ def sweep(connection: Connection, migration: DataMigration, limit: int, looks: i
         return _Chunk(connection, migration, deriver, standing, limit, looks or LOOK * limit).run()
 
 
-def refuse_blocked(connection: Connection, migration: DataMigration) -> None:
-    """Raises StepBlocked for a migration that cannot run yet, with what is to be done first."""
+def begin(connection: Connection) -> None:
+    """Make a transaction one of the sweeper's, before anything else is done in it: it waits for no row for long, and
+    hinders nobody who is as if alone (PostgreSQL; rows that are read to be written are locked)."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {LOCK_MS}")
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {STATEMENT_MS}")
+
+
+def refuse_blocked(connection: Connection, migration: DataMigration, *, needs: bool = True) -> None:
+    """Raises StepBlocked for a migration that cannot run yet, with what is to be done first. Without ``needs``, what it
+    needs may follow."""
     step = f"Running {migration.name}"
     if forms.current_of(connection, migration.name) is Form.OLD:
         reason = "its form is 'old', so nobody keeps the new form up to date; advance it to 'both, read old' first"
         raise StepBlocked(step=step, reason=reason)
-    for needed in migration.needs:
+    for needed in migration.needs if needs else ():
         if forms.current_of(connection, needed) is not Form.NEW and not state.is_proven(connection, needed):
             reason = f"it needs {needed}, which is not proven: run `midflight data run {needed}` first"
             raise StepBlocked(step=step, reason=reason)
@@ -223,8 +235,7 @@ class _Chunk:
         cursor = replace(at, failed=at.failed + len(self._tally.failed))
         # Rows that agree so far say nothing against an earlier proof; a row that matched does.
         standing = self._standing.disproved() if progress.matched else self._standing
-        self._keep(progress, replace(standing, cursor=cursor, deferred=reasons))
-        return progress
+        return self._keep(progress, replace(standing, cursor=cursor, deferred=reasons))
 
     def _end(self) -> Progress:
         """A pass of verifying has ended: what it found is what is left."""
@@ -243,12 +254,12 @@ class _Chunk:
             state=State.PROVEN if progress.proven else State.VERIFYING,
             proven_at=now() if progress.proven else None,
         )
-        self._keep(progress, standing)
-        journal.write(self._connection, "migration.proved" if progress.proven else "migration.not_proven", {
+        facts = {
             "name": name, "checked": self._standing.cursor.looked, "line": str(progress),
             "deferred": dict(reasons), "failed": progress.failures,
-        })  # fmt: skip
-        return progress
+        }  # fmt: skip
+        journal.write(self._connection, "migration.proved" if progress.proven else "migration.not_proven", facts)
+        return self._keep(progress, standing)
 
     def _nothing_behind(self) -> bool:
         """Whether no row was inserted behind the end of the pass, which it would not come to."""
@@ -279,7 +290,7 @@ class _Chunk:
             looked=self._looked,
         )
 
-    def _keep(self, progress: Progress, standing: Standing) -> None:
+    def _keep(self, progress: Progress, standing: Standing) -> Progress:
         counted = replace(
             standing,
             matched=standing.matched + progress.matched,
@@ -288,3 +299,4 @@ class _Chunk:
         )
         state.write(self._connection, counted)
         telemetry.count("migrations.completed", progress.completed, migration=self._migration.name)
+        return replace(progress, state=counted.state, at=counted.cursor)

@@ -15,6 +15,7 @@ from sqlalchemy.exc import StatementError
 
 from midflight.errors import InvalidValue
 from midflight.migrations.derive import Agrees, Deriver, Differs, Failed, Finding, Postponed, says
+from midflight.migrations.faults import is_rows_own
 from midflight.migrations.keys import Key
 from midflight.migrations.table import Snapshot
 
@@ -62,6 +63,8 @@ class _Writing:
         try:
             self.deriver.table.write(self.connection, wanted)
         except StatementError as wrong:
+            if not is_rows_own(wrong):
+                raise
             return dict.fromkeys((key for key, _ in wanted), Failed(f"the new form was refused: {wrong.orig}"))
         except (InvalidValue, TypeError) as wrong:  # a TypeError: the driver makes no JSON of it
             return dict.fromkeys((key for key, _ in wanted), Failed(f"the new form was refused: {wrong}"))

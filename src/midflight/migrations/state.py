@@ -48,7 +48,9 @@ class Position:
     of: int = 0
     """Rows in the table when the pass began, as far as the database could tell quickly."""
     failed: int = 0
-    """Rows that failed in this pass."""
+    """Rows that failed in this pass, since it was last stopped because of them."""
+    judged: int = 0
+    """Rows looked at by then."""
     extended: int = 0
     """How often a verifying pass went on to rows that were inserted meanwhile."""
 
@@ -79,6 +81,8 @@ class Standing:
     failed: int = 0
     proven_at: datetime | None = None
     updated_at: datetime | None = None
+    wanted: str | None = None
+    """``running``, ``paused`` or ``stopped`` in the background; None if nobody asked for it there."""
 
     @property
     def at_start(self) -> bool:
@@ -124,6 +128,11 @@ def write(connection: Connection, standing: Standing) -> None:
     changed = update(data_migrations).where(data_migrations.c.name == standing.name)
     if not connection.execute(changed.values(values | kept)).rowcount:
         connection.execute(insert(data_migrations).values(values | kept))
+
+
+def want(connection: Connection, name: str, wanted: str | None) -> None:
+    """Say what becomes of it in the background."""
+    write(connection, replace(read(connection, name), wanted=wanted))
 
 
 def bounded(reasons: Counter[str]) -> Counter[str]:

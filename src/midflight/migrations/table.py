@@ -137,6 +137,11 @@ class WalkedTable:
         found = connection.execute(highest).one_or_none()
         return None if found is None else self._key_of(tuple(found))
 
+    def random_keys(self, connection: Connection, number: int) -> list[Key]:
+        """The keys of so many rows, of any; the database looks at all to choose them."""
+        wanted = select(*self._keys).order_by(func.random()).limit(number)
+        return [self._key_of(tuple(found)) for found in connection.execute(wanted)]
+
     @property
     def key_types(self) -> tuple[type, ...]:
         """Of what Python type each column of the key is: int or str."""

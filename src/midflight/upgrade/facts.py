@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 
-from midflight.conductor.interface import Fleet, JournalEntry, Member, MigrationState, State
+from midflight.conductor.data_objects import MigrationState
+from midflight.conductor.interface import Fleet, JournalEntry, Member, State
 from midflight.db.forms import Form
 from midflight.upgrade import roster
 from midflight.upgrade.aim import Aim

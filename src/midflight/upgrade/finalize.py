@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from midflight.conductor.interface import Fleet, Member, MigrationState, ProofResult
+from midflight.conductor.data_objects import MigrationState, ProofResult
+from midflight.conductor.interface import Fleet, Member
 from midflight.db.forms import Form
 from midflight.errors import StepBlocked
 from midflight.upgrade import facts, roster

@@ -11,8 +11,9 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from midflight.conductor.contract import contract_of, release_of
+from midflight.conductor.data_objects import Comparison, MigrationDetail, ProofResult, SweepResult
 from midflight.conductor.floors import FirstWords
-from midflight.conductor.interface import ConductorAPI, Fleet, Member, ProofResult, SweepResult, VersionsAtRest
+from midflight.conductor.interface import ConductorAPI, Fleet, Member, VersionsAtRest
 from midflight.conductor.visit import identity_here
 from midflight.config import Config, public_url
 from midflight.context import Caller, Context
@@ -88,6 +89,34 @@ class Operator:
     async def sweep(self, name: str, limit: int) -> SweepResult:
         """One chunk of a data migration."""
         return await self._asked(self._patient.call(ConductorAPI.sweep, self._context, name, limit))
+
+    async def sweep_paced(self, name: str) -> SweepResult:
+        """One chunk of a data migration, of the size that the fleet's pace allows. Raises VersionRejected."""
+        return await self._asked(self._patient.call(ConductorAPI.sweep_paced, self._newest, name))
+
+    async def steer(self, name: str, act: str) -> None:
+        """Start, pause, resume or cancel a data migration in the background. Raises VersionRejected."""
+        await self._asked(self._conductor.call(ConductorAPI.steer, self._newest, name, act))
+
+    async def brake(self, on: bool) -> None:
+        """Stop all data migrations, or let them go on. Raises VersionRejected."""
+        await self._asked(self._conductor.call(ConductorAPI.brake, self._newest, on))
+
+    async def pace(self, changes: dict[str, Any]) -> dict[str, Any]:
+        """Change the pace of all data migrations; all settings of it. Raises InvalidValue and VersionRejected."""
+        return await self._asked(self._conductor.call(ConductorAPI.pace, self._newest, changes))
+
+    async def migration(self, name: str) -> MigrationDetail:
+        """All that is known of one data migration. Raises VersionRejected."""
+        return await self._asked(self._conductor.call(ConductorAPI.migration, self._newest, name))
+
+    async def retry(self, name: str) -> SweepResult:
+        """Try failed rows again, some hundreds of them. Raises VersionRejected."""
+        return await self._asked(self._patient.call(ConductorAPI.retry, self._newest, name))
+
+    async def compare(self, name: str, after: list[Any], limit: int, *, sample: bool = False) -> Comparison:
+        """Compare both forms of some rows. Raises VersionRejected."""
+        return await self._asked(self._patient.call(ConductorAPI.compare, self._newest, name, after, limit, sample))
 
     async def prove(self, name: str) -> ProofResult:
         """Compare both forms of all rows of a data migration."""

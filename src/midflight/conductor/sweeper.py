@@ -1,0 +1,129 @@
+"""Rows are migrated chunk by chunk, at the fleet's pace, for whoever asks."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from midflight.conductor.data_objects import SweepResult
+from midflight.conductor.latency import Latency
+from midflight.db.engine import Database
+from midflight.errors import DatabaseError, StepBlocked, Superseded
+from midflight.migrations import control, lease, runner
+from midflight.migrations.faults import is_too_much
+from midflight.migrations.lease import Lease
+from midflight.migrations.online import DataMigration
+from midflight.migrations.pace import Size, pause
+from midflight.migrations.progress import Progress
+from midflight.migrations.throttle import held_by_database, held_by_http, held_by_rpc
+from midflight.telemetry import log
+
+BRAKED = "the brake is on: `midflight data brake --release` lets rows be migrated again"
+HOLD_SECONDS = 1.0
+"""How long to wait before a throttle is looked at again."""
+AWAY_SECONDS = 5.0
+"""How long to wait for a database that is away, or full."""
+
+
+def result_of(name: str, progress: Progress, *, wait: float = 0.0, stopped: str = "") -> SweepResult:
+    """What a chunk did, for whoever asked for it."""
+    return SweepResult(
+        name=name,
+        line=str(progress),
+        exit_code=3 if stopped else progress.exit_code,
+        matched=progress.matched,
+        completed=progress.completed,
+        deferred=dict(progress.deferred),
+        failed=dict(progress.failed),
+        more=progress.more,
+        proven=progress.proven,
+        state=progress.state.value,
+        looked=progress.at.looked,
+        of=progress.at.of,
+        stopped=stopped,
+        wait=wait,
+    )
+
+
+def _held(migration: DataMigration, why: str, wait: float = HOLD_SECONDS, *, braked: bool = False) -> SweepResult:
+    line = str(Progress(migration.table, more=True))
+    return SweepResult(
+        name=migration.name, line=line, exit_code=1, matched=0, completed=0, more=True, held=why, wait=wait,
+        braked=braked,
+    )  # fmt: skip
+
+
+class Sweeper:
+    """Migrates rows of one database. ``clock`` is one that nobody sets."""
+
+    def __init__(self, database: Database, latency: Latency, clock: Callable[[], float] = time.monotonic) -> None:
+        self._database, self._latency, self._clock = database, latency, clock
+        self._sizes: dict[str, Size] = {}
+
+    async def chunk(self, migration: DataMigration, generation: int | None = None) -> SweepResult:
+        """One chunk, as large as the pace allows, or why there was none. Under a lease its generation is checked in the
+        chunk's own transaction, which raises Superseded.
+
+        A chunk that takes the database too long is tried again with half as many rows the next time; a row that does
+        so alone goes into quarantine. Raises StepBlocked, and ProjectError where migration and schema do not fit.
+        """
+        try:
+            return await self._chunk(migration, generation)
+        except (DatabaseError, DBAPIError) as wrong:
+            if isinstance(wrong, Superseded):
+                raise
+            return await self._not_now(migration, wrong)
+
+    async def _chunk(self, migration: DataMigration, generation: int | None) -> SweepResult:
+        present, why = await self._database.read(_look, migration)
+        why = why or held_by_rpc(self._latency.p99, present.pace)
+        why = why or await asyncio.to_thread(held_by_http, present.pace)
+        if present.brake or why:
+            return _held(migration, BRAKED if present.brake else str(why), braked=present.brake)
+        size, begun = self._size(migration), self._clock()
+        rows = min(size.rows, present.pace.most_rows)
+        progress = await self._database.write(_work, migration, rows, generation)
+        seconds = self._clock() - begun
+        if progress.looked:
+            size.took(progress.looked, seconds, present.pace)
+        stopped = control.why_stop(progress.at, present.pace) if progress.more else None
+        if stopped:
+            await self._database.write(control.stop, migration.name, stopped)
+        return result_of(migration.name, progress, wait=pause(seconds, present.pace), stopped=stopped or "")
+
+    def _size(self, migration: DataMigration) -> Size:
+        return self._sizes.setdefault(migration.name, Size())
+
+    async def _not_now(self, migration: DataMigration, wrong: Exception) -> SweepResult:
+        cause = wrong if isinstance(wrong, DBAPIError) else wrong.__cause__
+        too_much = isinstance(cause, DBAPIError) and is_too_much(cause)
+        why = str(cause.orig).strip().splitlines()[0] if isinstance(cause, DBAPIError) else str(wrong)
+        if not too_much:
+            log.warning("migrations.held", name=migration.name, reason=why)
+            return _held(migration, why, AWAY_SECONDS)
+        if not self._size(migration).failed():
+            await self._database.write(control.skip, migration, f"even alone it was too much: {why}")
+        return _held(migration, f"a chunk was too much and is halved: {why}", 0.0)
+
+
+def _look(connection: Connection, migration: DataMigration) -> tuple[Lease, str | None]:
+    present = lease.read(connection)
+    why = None if present.brake else held_by_database(connection, present.pace, migration.table)
+    return present, why
+
+
+def _work(connection: Connection, migration: DataMigration, rows: int, generation: int | None) -> Progress:
+    runner.begin(connection)
+    if generation is not None:
+        lease.renew(connection, generation)
+    return runner.sweep(connection, migration, rows, rows)
+
+
+def refuse_braked(connection: Connection, migration: DataMigration) -> None:
+    """Raises StepBlocked while the brake is on."""
+    if lease.read(connection).brake:
+        raise StepBlocked(step=f"Running {migration.name}", reason=BRAKED)

@@ -1,0 +1,112 @@
+"""Others work on the same rows, and the server has troubles of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from sqlalchemy import Connection, text
+
+from midflight.conductor.latency import Latency
+from midflight.conductor.sweeper import Sweeper
+from midflight.db.engine import Database, create, parse
+from midflight.migrations import lease, runner, state
+from tests.engines import ON_POSTGRESQL
+from tests.migrations import cloud
+from tests.migrations.cloud import boot, migrate_flavor_data, migrated
+
+NAME = migrate_flavor_data.name
+pytestmark = ON_POSTGRESQL
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """Thirty instances that juno wrote."""
+    database = await Database.open(database_url)
+    await database.write(cloud.create)
+    await database.write(lambda connection: [boot(connection, number) for number in range(1, 31)])
+    yield database
+    await database.close()
+
+
+@contextlib.contextmanager
+def somebody(url: str, *statements: str) -> Iterator[Connection]:
+    """Another client, in the middle of a transaction."""
+    engine = create(parse(url))
+    options = {"writes": True, "isolation": "READ COMMITTED"}
+    with engine.connect().execution_options(**options) as connection, connection.begin():
+        for statement in statements:
+            connection.execute(text(statement))
+        yield connection
+    engine.dispose()
+
+
+async def until_it_ends(sweeper: Sweeper) -> list[str]:
+    """Why it was held on the way."""
+    reasons: list[str] = []
+    for _ in range(100):
+        result = await sweeper.chunk(migrate_flavor_data)
+        if result.held:
+            reasons.append(result.held)
+        if not result.more:
+            return reasons
+    raise AssertionError(f"it never ends: {reasons}")
+
+
+async def test_a_row_that_somebody_locks(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A chunk that waits for it in vain is halved until the row stands alone; it goes into quarantine, and all the
+    others are migrated. When it is free, it is well."""
+    monkeypatch.setattr(runner, "LOCK_MS", 300)
+    sweeper = Sweeper(database, Latency())
+    with somebody(database_url, "SELECT 1 FROM instances WHERE id = 7 FOR UPDATE"):
+        reasons = await until_it_ends(sweeper)
+        assert await database.read(migrated) == 29
+    assert set(reasons) == {"a chunk was too much and is halved: canceling statement due to lock timeout"}
+    failed = await database.read(state.quarantined, NAME)
+    assert list(failed) == ["7"]
+    assert failed["7"].startswith("even alone it was too much: canceling statement due to lock timeout")
+    assert await until_it_ends(sweeper) == []
+    assert (await database.read(migrated), await database.read(state.quarantined, NAME)) == (30, {})
+
+
+async def test_an_old_transaction_holds(database: Database, database_url: str) -> None:
+    """What is written meanwhile could not be cleaned up."""
+    await database.write(lease.set_pace, {"oldest_transaction": 0.1})
+    with somebody(database_url, "SELECT 1"):
+        await asyncio.sleep(0.2)
+        held = (await Sweeper(database, Latency()).chunk(migrate_flavor_data)).held
+    assert held.startswith("oldest transaction 0.")
+    assert held.endswith(" s, at most 0.1 s")
+    assert await until_it_ends(Sweeper(database, Latency())) == []
+
+
+async def test_those_who_wait_for_locks_hold(database: Database, database_url: str) -> None:
+    """More than there may be."""
+    await database.write(lease.set_pace, {"lock_waiters": 0})
+    with somebody(database_url, "LOCK TABLE system_metadata"):
+        waiting = asyncio.create_task(database.read(lambda read: read.scalar(text("SELECT 1 FROM system_metadata"))))
+        await asyncio.sleep(0.3)
+        held = (await Sweeper(database, Latency()).chunk(migrate_flavor_data)).held
+    assert held == "statements that wait for locks 1, at most 0"
+    await waiting
+
+
+async def test_a_server_that_drops_everybody(database: Database, database_url: str) -> None:
+    """A chunk that it cuts off leaves nothing behind; the next one goes on."""
+    sweeper, cut = Sweeper(database, Latency()), 0
+    for _ in range(3):
+        with somebody(database_url, "SELECT 1 FROM instances WHERE id = 30 FOR UPDATE") as other:
+            chunk = asyncio.create_task(sweeper.chunk(migrate_flavor_data))
+            await asyncio.sleep(0.2)
+            other.execute(text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+                               "AND datname = current_database()"))  # fmt: skip
+            cut += bool((await chunk).held)
+        assert await database.read(migrated) == 0
+    assert cut == 3
+    assert await until_it_ends(sweeper) == []
+    assert await database.read(migrated) == 30
+    assert await database.read(state.quarantined, NAME) == {}
