@@ -8,8 +8,11 @@ from itertools import chain
 from operator import is_, ne
 from typing import Any
 
+import msgspec
+
 from midflight.objects.coercion import Refused, step
 from midflight.objects.leaves import Kind
+from midflight.objects.parts import PART, UNREADABLE, Bytes, is_array, is_map, pairs_of, parts_of, tell_apart
 from midflight.versions import Manifest
 
 
@@ -31,12 +34,40 @@ class ListOf(Kind):
     def convert(self, value: Any) -> Any:
         if isinstance(value, str | bytes | Mapping) or not hasattr(value, "__iter__"):
             raise Refused(value, self.name)
-        return self.container(_each(value, self.item.convert))
+        return self._made(_each(value, self.item.convert))
 
     def build(self, wire: Any, path: str, sender: Manifest | None) -> Any:
         if not isinstance(wire, list | tuple | set | frozenset):
             raise Refused(wire, self.name).at(path)
-        return self.container(self.item.build(item, f"{path}[{at}]", sender) for at, item in enumerate(wire))
+        return self._made_at(path, [self.item.build(item, f"{path}[{at}]", sender) for at, item in enumerate(wire)])
+
+    def read_large(self, data: Bytes, path: str, sender: Manifest | None) -> Any:
+        if not is_array(data):
+            return super().read_large(data, path, sender)
+        parts = parts_of(data, path)
+        return self._made_at(path, self._read_natively(parts) or self._read_each(parts, path, sender))
+
+    def _read_natively(self, parts: list[msgspec.Raw]) -> list[Any] | None:
+        """None where not all of them can be."""
+        decode = self.item.decoder.decode
+        try:
+            return [decode(part) for part in parts] if max(map(len, parts), default=0) <= PART else None
+        except (*UNREADABLE, ValueError):
+            return None
+
+    def _read_each(self, parts: list[msgspec.Raw], path: str, sender: Manifest | None) -> list[Any]:
+        return [self.item.read(part, f"{path}[{at}]", sender) for at, part in enumerate(parts)]
+
+    def _made(self, items: list[Any]) -> Any:
+        if self.container in (set, frozenset):
+            tell_apart(items)
+        return self.container(items)
+
+    def _made_at(self, path: str, items: list[Any]) -> Any:
+        try:
+            return self._made(items)
+        except Refused as refused:
+            raise refused.at(path) from None
 
     def snapshot(self, value: Any) -> Any:
         if self.item.is_object:
@@ -129,7 +160,9 @@ class DictOf(Kind):
     def convert(self, value: Any) -> Any:
         if not isinstance(value, Mapping):
             raise Refused(value, self.name)
-        return dict(self._pair(key, item) for key, item in value.items())
+        pairs = [self._pair(key, item) for key, item in value.items()]
+        tell_apart([key for key, _ in pairs])
+        return dict(pairs)
 
     def _pair(self, key: Any, item: Any) -> tuple[Any, Any]:
         try:
@@ -140,10 +173,23 @@ class DictOf(Kind):
     def build(self, wire: Any, path: str, sender: Manifest | None) -> Any:
         if not isinstance(wire, Mapping):
             raise Refused(wire, self.name).at(path)
-        return {
-            self.key.build(key, path + step(key), sender): self.value.build(item, path + step(key), sender)
-            for key, item in wire.items()
-        }
+        keys = self._keys_at(path, [self.key.build(key, path + step(key), sender) for key in wire])
+        values = [self.value.build(item, path + step(key), sender) for key, item in wire.items()]
+        return dict(zip(keys, values, strict=True))
+
+    def read_large(self, data: Bytes, path: str, sender: Manifest | None) -> Any:
+        if not is_map(data):
+            return super().read_large(data, path, sender)
+        keys, values = pairs_of(data, path)
+        made = self._keys_at(path, [self.key.read(key, path, sender) for key in keys])
+        return {key: self.value.read(value, path + step(key), sender) for key, value in zip(made, values, strict=True)}
+
+    def _keys_at(self, path: str, keys: list[Any]) -> list[Any]:
+        try:
+            tell_apart(keys)
+        except Refused as refused:
+            raise refused.at(path) from None
+        return keys
 
     def snapshot(self, value: Any) -> Any:
         return {k: self.value.snapshot(v) for k, v in value.items()} if self.value.mutable else dict(value)

@@ -47,8 +47,9 @@ class Field:
     """The name of its column in rows."""
     kind: Kind
     coerce: Callable[[Any, str], Any]
-    """The kind's own, or one that keeps sensitive values out of its errors; so is ``build``."""
+    """The kind's own, or one that keeps sensitive values out of its errors; so are ``build`` and ``read``."""
     build: Callable[..., Any]
+    read: Callable[..., Any]
     exact: type | None
     """The type of values that need no coercion; the others are looked at."""
 
@@ -93,10 +94,10 @@ class Field:
     def compiled(self, kind: Kind, where: str) -> None:
         """Take its kind. Raises ProjectError for transitions between values that it cannot have."""
         self.kind, self.where, self.column = kind, where, self._column or self.name
-        self.coerce, self.build = kind.coerce, kind.build
+        self.coerce, self.build, self.read = kind.coerce, kind.build, kind.read
         self.exact = exact(kind)
         if self.sensitive:
-            self.coerce, self.build = _silent(kind.coerce), _silent(kind.build)
+            self.coerce, self.build, self.read = _silent(kind.coerce), _silent(kind.build), _silent(kind.read)
         self._check_default()
         if self.transitions is not None:
             self.transitions = self._allowed(self.transitions)

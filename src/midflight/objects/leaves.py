@@ -21,6 +21,7 @@ from typing import Annotated, Any, get_args, get_origin
 import msgspec
 
 from midflight.objects.coercion import Refused, by_codec, from_text, hooked, late_type, to_enum
+from midflight.objects.parts import PART, UNREADABLE, Bytes, tree
 from midflight.objects.types import Codec
 from midflight.versions import Manifest
 
@@ -53,6 +54,20 @@ class Kind:
     def build(self, wire: Any, path: str, sender: Manifest | None) -> Any:
         """Read a decoded wire form of any version; the slow road, when the native decoder refused it."""
         return self.coerce(wire, path)
+
+    def read(self, data: Bytes, path: str, sender: Manifest | None) -> Any:
+        """The value in these bytes, whatever version its objects were sent in. Raises InvalidValue that names ``path``
+        and the step inside it, NotReadable, and MalformedMessage."""
+        if len(data) > PART:
+            return self.read_large(data, path, sender)
+        try:
+            return self.decoder.decode(data)
+        except (*UNREADABLE, ValueError):
+            return self.build(tree(data, path), path, sender)
+
+    def read_large(self, data: Bytes, path: str, sender: Manifest | None) -> Any:
+        """The same for what is too large to be read at once; each container reads its parts."""
+        return self.build(tree(data, path), path, sender)
 
     def snapshot(self, value: Any) -> Any:
         """A copy to compare with later; only of mutable kinds."""
@@ -146,7 +161,10 @@ class Own(Kind):
 class Anything(Kind):
     """Whatever is plain: None, truth values, numbers, text, bytes, times, and lists and dicts of these."""
 
-    name, wire_type, mutable = "Any", Any, True
+    name, mutable = "Any", True
+
+    def __init__(self) -> None:
+        self.wire_type = late_type(self.name, self.convert)  # msgspec's own Any lets NaN through
 
     def convert(self, value: Any) -> Any:
         if isinstance(value, Mapping):
@@ -177,6 +195,9 @@ class Unopened(Kind):
 
     def build(self, wire: Any, path: str, sender: Manifest | None) -> Any:
         return msgspec.Raw(msgspec.msgpack.encode(wire))
+
+    def read_large(self, data: Bytes, path: str, sender: Manifest | None) -> Any:
+        return self.decoder.decode(data)
 
 
 class _Round(Kind):
@@ -219,6 +240,12 @@ class Constrained(_Round):
     def build(self, wire: Any, path: str, sender: Manifest | None) -> Any:
         try:
             return self._checked(self.base.build(wire, path, sender))
+        except Refused as refused:
+            raise refused.at(path) from None
+
+    def read_large(self, data: Bytes, path: str, sender: Manifest | None) -> Any:
+        try:
+            return self._checked(self.base.read_large(data, path, sender))
         except Refused as refused:
             raise refused.at(path) from None
 
@@ -332,6 +359,9 @@ class Optional(_Round):
 
     def build(self, wire: Any, path: str, sender: Manifest | None) -> Any:
         return None if wire is None else self.base.build(wire, path, sender)
+
+    def read_large(self, data: Bytes, path: str, sender: Manifest | None) -> Any:
+        return self.base.read_large(data, path, sender)  # None is small
 
     def snapshot(self, value: Any) -> Any:
         return None if value is None else self.base.snapshot(value)

@@ -15,6 +15,7 @@ from midflight.objects.coercion import Refused, to_builtins
 from midflight.objects.fields import Field
 from midflight.objects.kinds import Kind, is_time, kind_of, late
 from midflight.objects.marks import field_of, of_fields
+from midflight.objects.parts import UNREADABLE, Bytes, tree
 from midflight.objects.rewrites import CHANGED as CHANGED
 from midflight.objects.rewrites import TAG as TAG
 from midflight.objects.rewrites import bring_forward, marked
@@ -283,6 +284,28 @@ class ObjectOf(Kind):
         riding = self._boarded(content, changed, version, path, sender, values)
         return restore(shape, values, of_fields(changed, values), riding)
 
+    def read_large(self, data: Bytes, path: str, sender: Manifest | None) -> Any:
+        """Field by field, where it is of our own version and nothing rides along."""
+        try:
+            content = _parts_by_name(data)
+        except (*UNREADABLE, ValueError):
+            return super().read_large(data, path, sender)
+        said, shape = tree(content.pop(TAG, _NIL), path), self.shape.resolve()
+        name, _, version = str(said).rstrip("~").partition(":")
+        if name in self.subs:
+            return self.subs[name].read_large(data, path, sender)
+        grows = any(field.fallback is not None for field in shape.fields.values())
+        if name != self.name or version != str(shape.version) or RIDING in content or grows:
+            plain = {field: tree(part, f"{path}.{field}") for field, part in content.items()}
+            return self.build({TAG: said, **plain}, path, sender)
+        changed = self._changed({CHANGED: tree(content[CHANGED], path)} if CHANGED in content else {}, path)
+        values = {
+            name: field.read(content[name], f"{path}.{name}", sender)
+            for name, field in shape.fields.items()
+            if name in content
+        }
+        return restore(shape, values, of_fields(changed, values))
+
     def _values(self, content: dict[str, Any], version: Version, path: str, sender: Manifest | None) -> dict[str, Any]:
         values = {}
         for name, field in self.shape.fields.items():
@@ -346,6 +369,9 @@ class ObjectOf(Kind):
             raise Refused(changed, "names of changed fields").at(f"{path}.{CHANGED}")
         return set(changed)
 
+
+_parts_by_name = msgspec.msgpack.Decoder(dict[str, msgspec.Raw]).decode
+_NIL = b"\xc0"
 
 _make = msgspec.StructMeta.__call__  # past the coercion of a constructor
 

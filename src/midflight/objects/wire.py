@@ -19,6 +19,7 @@ from midflight.objects.coercion import to_text
 from midflight.objects.kinds import Kind
 from midflight.objects.lowering import REPLY, Lowering, to_json, unsayable
 from midflight.objects.older import encode_older, goes_as_it_is
+from midflight.objects.parts import UNREADABLE
 from midflight.objects.riding import forget_changes
 from midflight.objects.rows import check_expected, from_row, from_rows, to_row
 from midflight.objects.shape import kind_of_class
@@ -34,9 +35,7 @@ __all__ = [
 V = TypeVar("V", bound=VersionedObject)
 
 _encode = msgspec.msgpack.Encoder(enc_hook=to_text).encode
-_generic = msgspec.msgpack.Decoder(dict[Any, Any] | list[Any] | Any)
 _fields = msgspec.msgpack.Decoder(dict[str, msgspec.Raw])
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError, MemoryError)
 
 
 def encode(value: Any, manifest: Manifest | None = None, *, where: str = "sender", peer: str = "") -> bytes:
@@ -84,34 +83,16 @@ def decode(
     ``path`` to the wrong part, NotReadable, or MalformedMessage for bytes that are no MessagePack.
     """
     try:
-        value = _read(data, kind, sender, path)
+        value = kind.read(data, path, sender)
         tracking.adopt(value, kind, context)
     except RecursionError:
         raise _too_deep(kind, path) from None
     return value
 
 
-def _read(data: bytes | msgspec.Raw, kind: Kind, sender: Manifest | None, path: str) -> Any:
-    try:
-        return kind.decoder.decode(data)
-    except (*_UNREADABLE, ValueError):
-        return kind.build(_tree(data, path), path, sender)
-
-
 def _too_deep(kind: Kind, path: str) -> InvalidValue:
     expected = f"{kind.name} of a depth that can be read"
     return InvalidValue(path=path or kind.name, received="something nested too deep", expected=expected)
-
-
-def _tree(data: bytes | msgspec.Raw, path: str) -> Any:
-    try:
-        return _generic.decode(data)
-    except _UNREADABLE as wrong:
-        raise MalformedMessage(sender="a peer", reason=f"{path or 'its body'}: {_said(wrong)}") from None
-
-
-def _said(wrong: Exception) -> str:
-    return str(wrong) or type(wrong).__name__
 
 
 def decode_fields(
@@ -128,8 +109,8 @@ def decode_fields(
     """
     try:
         raw = _fields.decode(data)
-    except (*_UNREADABLE, ValueError) as wrong:
-        raise MalformedMessage(sender="a peer", reason=f"{path}: {_said(wrong)}") from None
+    except (*UNREADABLE, ValueError) as wrong:
+        raise MalformedMessage(sender="a peer", reason=f"{path}: {str(wrong) or type(wrong).__name__}") from None
     for name in raw:
         if name not in kinds:
             raise UnknownField(object=path, field=name, known=", ".join(kinds) or "none")
