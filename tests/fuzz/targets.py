@@ -10,8 +10,8 @@ from typing import Any
 
 from midflight.errors import InvalidValue, MidflightError
 from midflight.objects import wire
+from midflight.objects.nested import kind_of_class
 from midflight.objects.registry import Registry
-from midflight.objects.shape import kind_of_class
 from midflight.rpc import messages
 from midflight.versions import Manifest, Version
 from tests.objects.sample import Disk, Instance, InstanceList

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from midflight.errors import InvalidValue, MalformedMessage, MidflightError
 from midflight.objects import wire
-from midflight.objects.shape import kind_of_class
+from midflight.objects.nested import kind_of_class
 from midflight.testing.strategies import PLAIN, Strategies
 from tests.fuzz.targets import OBJECTS, feed, read_json, read_object
 from tests.testing.everything import Coins, Leaves, Node

@@ -19,8 +19,8 @@ from midflight.objects.base import VersionedObject
 from midflight.objects.containers import DictOf, ListOf, TupleOf
 from midflight.objects.fields import Field
 from midflight.objects.kinds import Constrained, Growing, Kind, Optional, Own, Unopened
+from midflight.objects.nested import ObjectOf
 from midflight.objects.registry import Registry
-from midflight.objects.shape import ObjectOf
 from midflight.rpc import messages
 from midflight.rpc.messages import PROTOCOL, Fault, Reply, Request, Sender
 from tests.golden import Golden, plain

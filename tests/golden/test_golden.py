@@ -9,8 +9,8 @@ import pytest
 
 from midflight.objects import wire
 from midflight.objects.bodies import keys_touched
+from midflight.objects.nested import kind_of_class
 from midflight.objects.rewrites import TAG
-from midflight.objects.shape import kind_of_class
 from midflight.rpc import messages
 from midflight.versions import Version
 from tests.golden import COMMAND, Golden, kept, plain

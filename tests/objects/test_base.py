@@ -24,7 +24,7 @@ from midflight.objects import wire
 from midflight.objects.base import VersionedObject
 from midflight.objects.fields import field
 from midflight.objects.kinds import kind_of
-from midflight.objects.shape import object_kind
+from midflight.objects.nested import object_kind
 from tests.objects.sample import Disk, Instance, InstanceList, Power
 
 ID = UUID(int=7)

@@ -19,7 +19,7 @@ from midflight.objects.bodies import digest_of, keys_touched, told
 from midflight.objects.contract import field_in_words, object_in_words, spell, worded
 from midflight.objects.fields import field
 from midflight.objects.kinds import kind_of
-from midflight.objects.shape import object_kind
+from midflight.objects.nested import object_kind
 
 
 class Number(IntEnum):

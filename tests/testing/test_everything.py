@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from midflight.objects.contract import fields_of, spell
 from midflight.objects.kinds import kind_of
-from midflight.objects.shape import object_kind
+from midflight.objects.nested import object_kind
 from midflight.project import Project
 from midflight.testing.rebuilt import Peer, Types
 from midflight.testing.roundtrip import cases

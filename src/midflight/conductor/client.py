@@ -12,8 +12,8 @@ from midflight.conductor.interface import NOTHING, ConductorAPI, FleetView, Memb
 from midflight.context import Context
 from midflight.objects import wire
 from midflight.objects.kinds import kind_of
+from midflight.objects.nested import object_kind
 from midflight.objects.remote import remotable_of
-from midflight.objects.shape import object_kind
 from midflight.rpc.client import Client, Floors
 from midflight.versions import Manifest
 

@@ -15,7 +15,7 @@ from midflight.context import Context
 from midflight.errors import ConfigError, DatabaseBusy, MidflightError, NotAMember, NotDelivered, OutsideWindow, Unknown
 from midflight.objects import wire
 from midflight.objects.kinds import kind_of
-from midflight.objects.shape import object_kind
+from midflight.objects.nested import object_kind
 from midflight.rpc.rejected import log_rejected, reported
 from midflight.telemetry import log
 

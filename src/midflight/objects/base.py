@@ -20,9 +20,10 @@ from midflight.objects import tracking
 from midflight.objects.coercion import Refused
 from midflight.objects.fields import MISSING, Field, declared, field
 from midflight.objects.marks import NEW, field_of
+from midflight.objects.nested import object_kind, restore
 from midflight.objects.rewrites import CHANGED, TAG
 from midflight.objects.riding import RIDING, Riding
-from midflight.objects.shape import Shape, restore
+from midflight.objects.shape import Shape
 from midflight.objects.slots import assign
 from midflight.versions import Version
 
@@ -49,7 +50,7 @@ class _ObjectMeta(msgspec.StructMeta):
         cls: Any = super().__new__(
             mcs, name, bases, namespace, tag=f"{name}:{version}", tag_field=TAG, kw_only=True, dict=True, eq=False
         )
-        cls.__shape__ = Shape(cls, name, number, fields)
+        cls.__shape__ = Shape(cls, name, number, fields, object_kind)
         cls.__shape__.partial = _twin(mcs, cls, cls.__shape__)
         type.__setattr__(cls, "__setattr__", _assignment(cls.__shape__))
         for member in namespace.values():

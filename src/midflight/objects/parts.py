@@ -2,8 +2,8 @@
 
 Dicts and sets are quick because the hashes of what they hold differ. But whoever knows how Python hashes numbers, and
 so UUIDs, Decimals and tuples, can send 16,000 keys with one hash: 300 kB, which take 9 seconds to become a dict.
-msgspec makes dicts as it reads. So it reads no more than a PART at once, where such a dict takes milliseconds; what is larger
-is taken apart first, and before many things become a dict or a set, their hashes are counted.
+msgspec makes dicts as it reads. So it reads no more than a PART at once, where such a dict takes milliseconds; what is
+larger is taken apart first, and before many things become a dict or a set, their hashes are counted.
 """
 
 from __future__ import annotations

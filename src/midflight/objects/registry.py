@@ -8,8 +8,8 @@ from typing import Any
 from midflight.errors import ProjectError
 from midflight.objects.base import VersionedObject
 from midflight.objects.kinds import Kind, kind_of
+from midflight.objects.nested import object_kind, unknown
 from midflight.objects.remote import remotables_of
-from midflight.objects.shape import object_kind, unknown
 from midflight.versions import Manifest
 
 

@@ -13,7 +13,7 @@ from midflight.context import Context
 from midflight.errors import InvalidValue, NoContext, ProjectError, UnknownRemotable
 from midflight.objects.allowance import allowed
 from midflight.objects.kinds import Kind, kind_of
-from midflight.objects.shape import object_kind
+from midflight.objects.nested import object_kind
 from midflight.objects.slots import assign
 
 T = TypeVar("T")

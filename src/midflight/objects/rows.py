@@ -21,8 +21,9 @@ from midflight.objects.fields import Field
 from midflight.objects.kinds import made
 from midflight.objects.lists import ObjectList
 from midflight.objects.lowering import at_rest
+from midflight.objects.nested import kind_of_class, restore
 from midflight.objects.riding import packed
-from midflight.objects.shape import Shape, kind_of_class, restore
+from midflight.objects.shape import Shape
 from midflight.objects.types import codec_of
 from midflight.versions import Manifest
 

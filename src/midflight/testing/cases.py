@@ -13,7 +13,7 @@ from midflight.objects import wire
 from midflight.objects.base import VersionedObject
 from midflight.objects.contract import spell
 from midflight.objects.fields import Field
-from midflight.objects.shape import kind_of_class
+from midflight.objects.nested import kind_of_class
 from midflight.project import Project
 from midflight.testing.failures import RoundTripFailed, crashed, shown
 

@@ -12,7 +12,8 @@ from hypothesis import note
 from midflight.errors import CannotBackport, InvalidValue, MalformedMessage, NotReadable, PinnedOut
 from midflight.objects import wire
 from midflight.objects.contract import object_in_words
-from midflight.objects.shape import Shape, kind_of_class
+from midflight.objects.nested import kind_of_class
+from midflight.objects.shape import Shape
 from midflight.testing.cases import Case, Class
 from midflight.testing.differences import Difference, crosses, gaps, in_forms, in_objects, name_of, plain, start
 from midflight.testing.failures import RoundTripFailed, crashed, shown

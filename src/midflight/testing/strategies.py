@@ -20,7 +20,7 @@ from midflight.objects.coercion import Refused
 from midflight.objects.containers import DictOf, ListOf, TupleOf
 from midflight.objects.contract import CONSTRAINTS
 from midflight.objects.kinds import Constrained, Growing, Kind, Optional, Own, Unopened
-from midflight.objects.shape import ObjectOf
+from midflight.objects.nested import ObjectOf
 from midflight.objects.types import MacAddress, Url
 
 Strategy = st.SearchStrategy[Any]
