@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo test coverage fuzz lint format types wheel-test bench-objects bench-rpc ci changelog lock clean
+.PHONY: help setup packages demo test test-faults coverage fuzz lint format types wheel-test bench-objects bench-rpc ci changelog lock clean
 
 PYTHON ?=
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -25,7 +25,7 @@ $(READY): requirements/dev.txt pyproject.toml .ci/setup
 	@PYTHON="$(PYTHON)" .ci/setup
 	@touch $@
 
-packages: ## install the Debian packages that the tests need, where they are missing (rabbitmq-server, postgresql-15)
+packages: ## install the Debian packages that the tests need, where they are missing (rabbitmq-server, postgresql-15, …)
 	@.ci/packages
 
 demo: $(READY) ## upgrade a miniature cloud from juno to kilo under load (BREAK=wrongpin|kill|lose|stale makes it fail)
@@ -34,6 +34,9 @@ demo: $(READY) ## upgrade a miniature cloud from juno to kilo under load (BREAK=
 test: packages $(READY) ## pass all tests: the framework's, then those of each release of apps/compute on its own
 	python -m pytest
 	@set -e; for tree in $(COMPUTE); do (set -x; cd $$tree && python -m pytest); done
+
+test-faults: packages $(READY) ## kill, freeze and cut off what a loaded fleet stands on, and count; as root; into build/faults
+	python -m pytest tests/faults -n 2 --dist loadgroup
 
 coverage: packages $(READY) ## pass the framework's tests and report branch coverage
 	python -m pytest --cov --cov-report=term-missing:skip-covered

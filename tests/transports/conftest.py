@@ -12,6 +12,7 @@ import pytest
 from msgspec import structs
 
 from midflight.config import ANONYMOUS
+from midflight.transports import amqp_outbox
 from midflight.transports.amqp import AmqpTransport
 from midflight.transports.base import Transport
 from midflight.transports.embedded import EmbeddedBroker
@@ -87,6 +88,12 @@ def rabbit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rabbit]:
     asyncio.run(rabbit.start())
     yield rabbit
     rabbit.stop()
+
+
+@pytest.fixture(autouse=True)
+def ripe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new queue is good for use at once: where a test kills its broker, it waits by itself."""
+    monkeypatch.setattr(amqp_outbox, "RIPE_SECONDS", 0.0)
 
 
 @pytest.fixture

@@ -105,6 +105,17 @@ class Rabbit:
         """Have it go on."""
         os.killpg(self._group, signal.SIGCONT)
 
+    async def heal(self) -> None:
+        """Whatever was done to it, it works again."""
+        await self.start()
+        self.thaw()
+
+    def close(self) -> None:
+        """End it for good."""
+        if self._process is not None:
+            self.thaw()
+        self.kill()
+
     @property
     def _group(self) -> int:
         assert self._process is not None

@@ -151,6 +151,21 @@ class Cluster:
         for server in self.servers:
             await server.heal()
 
+    def kill(self) -> None:
+        """Make an end of all of them at once."""
+        for server in self.servers:
+            server.kill()
+
+    def freeze(self) -> None:
+        """All keep their connections, and do nothing."""
+        for server in self.servers:
+            server.freeze()
+
+    def thaw(self) -> None:
+        """All go on."""
+        for server in self.servers:
+            server.thaw()
+
     def at(self, netloc: str) -> NatsServer:
         """The server at an address."""
         return next(server for server in self.servers if server.url.endswith(netloc))

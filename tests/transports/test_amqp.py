@@ -16,9 +16,10 @@ from aiormq import spec
 from midflight.config import Credentials
 from midflight.errors import BrokerUnreachable, ConfigError, InvalidValue
 from midflight.transports import amqp as amqp_transport
-from midflight.transports import amqp_connection, amqp_link
+from midflight.transports import amqp_connection, amqp_link, amqp_outbox
 from midflight.transports.amqp import AmqpTransport
 from midflight.transports.amqp_link import ask
+from midflight.transports.amqp_outbox import RIPE_SECONDS
 from midflight.transports.base import Address, CastDelivery, NoAnswer, NobodyListens, ParkedMessage, Redeliver
 from tests.transports.certificates import Authority
 from tests.transports.conftest import ACK_WAIT, Fleet, on_rabbit
@@ -82,6 +83,22 @@ async def delete_queue(member: AmqpTransport, name: str) -> None:
     """As an operator would, by hand."""
     link = await member._inbound.link(asyncio.get_running_loop().time() + 5)
     await member._queues.delete(link, name)
+
+
+async def test_the_first_cast_of_a_queue(
+    own_broker: Rabbit, own_fleet: Fleet[AmqpTransport], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was confirmed is safe, also what made its queue, and what came close behind that: when the broker is killed
+    the moment it has confirmed them, all are there when it is back, and more can be sent."""
+    monkeypatch.setattr(amqp_outbox, "RIPE_SECONDS", RIPE_SECONDS)
+    caller = await own_fleet.join()
+    await asyncio.gather(*(caller.cast(HOST1, b"%d" % number, f"cast-{number}") for number in range(5)))
+    own_broker.kill()
+    await own_broker.start()
+    agent = Recorder()
+    await caller.cast(HOST1, b"later", "later")
+    await agent.listen(await own_fleet.join(), "compute", "host1")
+    await eventually(lambda: sorted(agent.bodies) == [b"0", b"1", b"2", b"3", b"4", b"later"])
 
 
 # Brokers that cannot be reached

@@ -87,3 +87,15 @@ async def test_calls_that_were_given_up_are_forgotten(monkeypatch: pytest.Monkey
     await eventually(lambda: len(calls) == 0)
     calls.answered("7", b"late")
     calls.sign("7", "host1", "2.0")
+
+
+async def test_a_sign_of_life_just_before_a_call_is_given_up() -> None:
+    """Between the end of a call's time and the moment when its caller comes to know that, a sign of life may come: the
+    call is cancelled then, and giving it up afterwards is no error."""
+    told = Told()
+    calls = OwnCalls[bytes](told.cancel)
+    calls.begin("late", COMPUTE).cancel()
+    calls.sign("late", "host1", "2.0")
+    calls.give_up("late")
+    await eventually(lambda: told.cancelled == [("compute@host1", "late")])
+    assert len(calls) == 0

@@ -9,7 +9,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 import pytest
-from nats.aio.client import Server
+from nats.aio.client import Server, Srv
 from nats.aio.msg import Msg
 
 from midflight.config import ANONYMOUS, public_url
@@ -169,6 +169,16 @@ def test_where_to_go_next() -> None:
     assert [paused for _, paused in tried[:2]] == [False, False]
     assert (names.count("a"), names.count("b"), names.count("c")) == (3, 2, 3)
     assert all(paused for name, paused in tried[2:] if name != "b")
+
+
+def test_an_earlier_outage_is_forgotten() -> None:
+    """The server that has just frozen is tried last, also where the others had been away for long before."""
+    client = BrokerClient(Access.to("nats://a:1,nats://b:1", "agent", ANONYMOUS))
+    client._server_pool = [Srv(urlsplit(f"nats://{name}:1"), reconnects=9 * (name == "a")) for name in "ab"]
+    client._current_server = client._server_pool[1]
+    client._lost()
+    servers = [Server(each.uri, each.reconnects) for each in client._server_pool]
+    assert client._next_server(servers, {})[0].uri.hostname == "a"
 
 
 class Relay:

@@ -28,6 +28,10 @@ PERSISTENT = 2
 PAUSE_SECONDS = 0.1
 TELL_SECONDS = 1.0
 
+RIPE_SECONDS = 1.2
+"""So old must a queue be before anyone can put something into it. RabbitMQ 3.10 writes down within a second that a
+quorum queue is there; a younger one loses what it has confirmed when the broker is killed, and has no leader then."""
+
 NEW_QUEUE = "midflight-new-queue"
 """The type of a fanout that is for the transport itself, and names a queue of casts that was not there before."""
 
@@ -46,7 +50,7 @@ class Place:
     """Where a message is to be stored, and how what is missing there is made."""
 
     key: str
-    declare: Callable[[Link], Awaitable[object]]
+    make: Callable[[Link], Awaitable[object]]
     exchange: str = ""
 
 
@@ -80,32 +84,45 @@ class Outbox:
     async def store_cast(self, address: Address, body: bytes, message_id: str, seconds: float, act: str = "") -> None:
         """Have a cast stored, in this act if it is replayed. Raises TimeoutError where the broker does not confirm that
         within so many seconds."""
-        place = Place(self._queues.names.cast(address), partial(self._make_queue, address=address))
+        place = Place(self._queues.names.cast(address), partial(self._make_cast, address=address))
         await self._store(place, body, {MESSAGE_ID: message_id} | ({ACT: act} if act else {}), seconds)
 
-    async def _make_queue(self, link: Link, address: Address) -> None:
-        """And tell those who listen there, who look for it by themselves only now and then."""
+    async def _make_cast(self, link: Link, address: Address) -> None:
+        """In an order in which nothing can be forgotten: those who listen look for it by themselves only now and then,
+        and so they are told before anything can come."""
         queue = await self._queues.declare_cast(link, address)
         with suppress(ChannelNotFoundEntity, ChannelAccessRefused):  # nobody ever listened, or we must not tell all
             deadline = asyncio.get_running_loop().time() + TELL_SECONDS
             news = spec.Basic.Properties(message_type=NEW_QUEUE)
             await self.send("", queue.encode(), news, deadline, self._queues.names.fanout(address.topic))
+        await asyncio.sleep(RIPE_SECONDS)
+        await self._queues.bind_cast(link, address)
+
+    async def _make_later(self, link: Link, milliseconds: int) -> None:
+        await self._queues.declare_later(link, milliseconds)
+        await asyncio.sleep(RIPE_SECONDS)
+        await self._queues.bind_later(link, milliseconds)
+
+    async def _make_parked(self, link: Link) -> None:
+        await self._queues.declare_parked(link)
+        await asyncio.sleep(RIPE_SECONDS)
+        await self._queues.bind_parked(link)
 
     async def store_again(
         self, message: DeliveredMessage, sender: Identity, attempts: int, delay: float, seconds: float
     ) -> None:
         """Have a cast come to its queue once more after a delay. Errors as of ``store_cast``."""
         milliseconds = milliseconds_of(delay)
-        declare = partial(self._queues.declare_later, milliseconds=milliseconds)
+        make = partial(self._make_later, milliseconds=milliseconds)
         key = delayed(undelayed(message.routing_key or ""), milliseconds)
-        place = Place(key, declare, self._queues.names.delays)
+        place = Place(key, make, self._queues.names.delays)
         headers: dict[str, Any] = {MESSAGE_ID: message_id_of(message), ATTEMPTS: attempts, FROM: user_of(sender)}
         headers |= {ACT: act} if (act := act_of(message)) else {}
         await self._store(place, message.body, headers, seconds)
 
     async def store_parked(self, body: bytes, headers: dict[str, str], seconds: float) -> None:
         """Have a message parked. Errors as of ``store_cast``."""
-        await self._store(Place(self._queues.names.parked, self._queues.declare_parked), body, headers, seconds)
+        await self._store(Place(self._queues.names.parked, self._make_parked), body, headers, seconds)
 
     async def tell(self, topic: str, body: bytes, deadline: float) -> None:
         """Send to everyone who listens to the topic. Errors as of ``send``."""
@@ -122,7 +139,7 @@ class Outbox:
                 if await self._is_stored(place, body, headers, deadline):
                     return
                 async with asyncio.timeout_at(deadline):
-                    await place.declare(await self._connection.link(deadline))
+                    await place.make(await self._connection.link(deadline))
             except FAILURES as error:
                 reason = str(error) or reason
                 await asyncio.sleep(PAUSE_SECONDS)

@@ -44,11 +44,15 @@ class Queues:
         return name
 
     async def declare_cast(self, link: Link, address: Address) -> str:
-        """The queue in which casts to an address wait."""
+        """The queue in which casts to an address wait; none comes before ``bind_cast``."""
         name = self.names.cast(address)
         await self._declare(link, DECLARE_DURABLE, name, DURABLE)
-        await self._bind(link, name, name, f"*.{name}")
         return name
+
+    async def bind_cast(self, link: Link, address: Address) -> None:
+        """Have it get the casts to its address."""
+        name = self.names.cast(address)
+        await self._bind(link, name, name, f"*.{name}")
 
     async def find_cast(self, link: Link, address: Address) -> str | None:
         """The same, if it is there: it is made for the first cast, since most addresses never get one."""
@@ -59,10 +63,13 @@ class Queues:
         return name
 
     async def declare_parked(self, link: Link) -> str:
-        """The queue in which parked messages lie."""
+        """The queue in which parked messages lie; none comes before ``bind_parked``."""
         await self._declare(link, DECLARE_DURABLE, self.names.parked, DURABLE)
-        await self._bind(link, self.names.parked)
         return self.names.parked
+
+    async def bind_parked(self, link: Link) -> None:
+        """Have it get what is parked."""
+        await self._bind(link, self.names.parked)
 
     async def declare_fanout(self, link: Link, topic: str, queue: str) -> str:
         """A queue of one listener's own that gets what is told to the topic."""
@@ -82,13 +89,17 @@ class Queues:
         """A queue that only this link can use, and that goes with it."""
         await link.ask(DECLARE, lambda channel: channel.queue_declare(name, exclusive=True))
 
-    async def declare_later(self, link: Link, milliseconds: int) -> str:
-        """The queue whose messages go on after so long to the queue that their routing key names, and its exchange."""
-        name, exchange = self.names.later(milliseconds), self.names.delays
+    async def declare_later(self, link: Link, milliseconds: int) -> None:
+        """The queue whose messages go on after so long to the queue that their key names, and its exchange; none comes
+        before ``bind_later``."""
+        name = self.names.later(milliseconds)
         await self._declare(link, DECLARE_DURABLE, name, later_arguments(self.names, milliseconds))
-        await self.declare_exchange(link, exchange, "topic")
-        await link.ask(DECLARE, lambda channel: channel.queue_bind(name, exchange, delayed("#", milliseconds)))
-        return name
+        await self.declare_exchange(link, self.names.delays, "topic")
+
+    async def bind_later(self, link: Link, milliseconds: int) -> None:
+        """Have it get what shall wait for so long."""
+        name, exchange, key = self.names.later(milliseconds), self.names.delays, delayed("#", milliseconds)
+        await link.ask(DECLARE, lambda channel: channel.queue_bind(name, exchange, key))
 
     async def declare_exchange(self, link: Link, name: str, kind: str = "fanout") -> None:
         """An exchange: it gives every message to every queue that is bound to it, or by the message's key."""

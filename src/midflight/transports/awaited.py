@@ -134,7 +134,9 @@ class OwnCalls(Generic[T]):
 
     def give_up(self, name: str) -> None:
         """Nobody waits for it any more: it is cancelled as soon as it is known where it runs."""
-        awaited = self._calls[name].awaited
+        if (call := self._calls.get(name)) is None:
+            return  # a sign of life has come first, and it was cancelled then
+        awaited = call.awaited
         awaited.give_up()
         if awaited.host:
             self._cancel(name)

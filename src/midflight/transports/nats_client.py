@@ -66,7 +66,7 @@ class BrokerClient(Client):
         """Connect to one of the servers. Raises BrokerUnreachable when each has failed, and after 3 s for each."""
 
         async def disconnected() -> None:
-            self._left = self.netloc
+            self._lost()
             await on_disconnected()
 
         connecting = asyncio.create_task(self._connect(disconnected, on_reconnected, on_lame_duck))
@@ -114,6 +114,12 @@ class BrokerClient(Client):
             raise nats.errors.Error("it offers no TLS, which the configuration demands")
         self._auth_configured = self._auth_configured or self._public_nkey is not None
         return super()._connect_command()
+
+    def _lost(self) -> None:
+        """What failed in an earlier outage says nothing of this one, in which it may be the server that lives."""
+        self._left = self.netloc
+        for server in self._server_pool:
+            server.reconnects = 0
 
     def _next_server(self, servers: list[Server], _: Mapping[str, Any]) -> tuple[Server, float]:
         """Where to try next: where we have failed least often, and last of these where we come from, which may be

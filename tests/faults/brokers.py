@@ -1,0 +1,143 @@
+"""The brokers of the stages, and what they say of themselves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import structs
+
+from midflight.config import ANONYMOUS, Credentials
+from midflight.errors import BrokerUnreachable
+from midflight.transports.nats_connection import Connection, NotTaken
+from tests.faults.stage import Broker
+from tests.transports.certificates import Authority, secured
+from tests.transports.rabbit import Rabbit
+from tests.transports.servers import Cluster, NatsServer
+
+READY_SECONDS = 60.0
+ASK_SECONDS = 1.0
+
+
+class JetStream:
+    """What is asked of the servers that live, through a connection of its own."""
+
+    def __init__(self, *servers: NatsServer) -> None:
+        self._servers = servers
+
+    async def ready(self, dead: NatsServer | None = None) -> None:
+        """Wait until it takes casts and gives them out: each stream and each consumer has a leader, which lives."""
+        alive = [server for server in self._servers if server is not dead]
+        gone = f"n{self._servers.index(dead)}" if dead else ""
+        async with asyncio.timeout(READY_SECONDS):
+            while not await self._leads(alive, gone):
+                await asyncio.sleep(0.05)
+
+    async def backlog(self) -> int:
+        """How many casts it has that are not done."""
+        async with self._asking([*self._servers]) as ask:
+            return sum([(await ask(f"STREAM.INFO.{name}"))["state"]["messages"] for name in await _casts(ask)])
+
+    async def _leads(self, alive: list[NatsServer], gone: str) -> bool:
+        try:
+            async with self._asking(alive) as ask:
+                for stream in await _casts(ask):
+                    listed = await ask(f"CONSUMER.LIST.{stream}")
+                    found = [await ask(f"STREAM.INFO.{stream}"), *listed["consumers"]]
+                    leaders = [each.get("cluster", {"leader": "alone"}).get("leader") for each in found]
+                    if listed.get("missing") or not all(leaders) or gone in leaders:
+                        return False
+        except (BrokerUnreachable, NotTaken, TimeoutError, KeyError):
+            return False
+        return True
+
+    @asynccontextmanager
+    async def _asking(self, servers: list[NatsServer]) -> AsyncIterator[Callable[[str], Any]]:
+        connection = Connection(",".join(server.url for server in servers), "witness", servers[0].credentials)
+
+        async def ask(what: str) -> Any:
+            return msgspec.json.decode((await connection.request(f"$JS.API.{what}", b"", ASK_SECONDS)).data)
+
+        await connection.open()
+        try:
+            yield ask
+        finally:
+            await connection.close()
+
+
+async def _casts(ask: Callable[[str], Any]) -> list[str]:
+    names = (await ask("STREAM.NAMES"))["streams"] or []
+    return [name for name in names if (await ask(f"STREAM.INFO.{name}"))["config"]["retention"] == "workqueue"]
+
+
+class OneNats(NatsServer):
+    """One server of NATS."""
+
+    async def ready(self) -> None:
+        """See ``JetStream.ready``."""
+        await JetStream(self).ready()
+
+    async def backlog(self) -> int:
+        """See ``JetStream.backlog``."""
+        return await JetStream(self).backlog()
+
+
+class ThreeNats(Cluster):
+    """Three of them together."""
+
+    async def ready(self, dead: NatsServer | None = None) -> None:
+        """See ``JetStream.ready``."""
+        await JetStream(*self.servers).ready(dead)
+
+    async def backlog(self) -> int:
+        """See ``JetStream.backlog``."""
+        return await JetStream(*self.servers).backlog()
+
+
+class OneRabbit(Rabbit):
+    """One server of RabbitMQ, which is ready as soon as it was started."""
+
+    credentials = ANONYMOUS
+
+    async def ready(self) -> None:
+        """It is."""
+
+    async def backlog(self) -> int:
+        """How many casts it has that are not done."""
+        listed = await asyncio.to_thread(self.control, "list_queues", "--no-table-headers", "name", "messages")
+        queues = [line.split() for line in listed.splitlines()]
+        return sum(int(messages) for name, messages in queues if ".cast." in name)
+
+
+class SecuredRabbit(OneRabbit):
+    """Is found where it speaks TLS, by those who show a certificate."""
+
+    def __init__(self, folder: Path) -> None:
+        authority = Authority(folder / "authority")
+        super().__init__(folder, authority.issue("server"))
+        self.credentials = authority.issue("member")
+
+    @property
+    def url(self) -> str:
+        return self.tls_url
+
+
+def _secured(folder: Path) -> tuple[str, str, Credentials]:
+    """What comes behind a folder, for servers that want to see a certificate and an nkey."""
+    authority = Authority(folder / "authority")
+    nkey = authority.nkey("member")
+    return secured(authority.issue("server"), nkey), "tls", structs.replace(authority.issue("member"), nkey=nkey)
+
+
+BROKERS: dict[str, Callable[[Path], Broker]] = {
+    "nats": OneNats,
+    "nats-tls": lambda folder: OneNats(folder, *_secured(folder)),
+    "cluster": ThreeNats,
+    "cluster-tls": lambda folder: ThreeNats(folder, *_secured(folder)),
+    "rabbit": OneRabbit,
+    "rabbit-tls": SecuredRabbit,
+}
