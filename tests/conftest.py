@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from midflight import telemetry
+from midflight.db.cluster import Cluster
 from midflight.transports.embedded import EmbeddedBroker
-from tests.postgres import Postgres
 
 
 @pytest.fixture(autouse=True)
@@ -29,15 +29,15 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
+def postgres() -> Iterator[Cluster]:
     """A running PostgreSQL that all tests share."""
-    postgres = Postgres().start()
+    postgres = Cluster().start()
     yield postgres
     postgres.remove()
 
 
 @pytest.fixture
-def postgresql_url(postgres: Postgres) -> Iterator[str]:
+def postgresql_url(postgres: Cluster) -> Iterator[str]:
     """An empty database in it, which is gone after the test."""
     url = postgres.create()
     yield url

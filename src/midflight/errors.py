@@ -45,6 +45,7 @@
     ├── NotAMember (LookupError)               somebody beats who has not joined
     ├── NoConductor (ConnectionError)          an operator's command found nobody to ask
     ├── MissingExtra (ImportError)             a part of midflight whose requirements are not installed
+    ├── MissingProgram (FileNotFoundError)     a program that is to be run is not installed
     ├── StepBlocked                            a step of an upgrade is refused
     └── UsageError                             the command line
 
@@ -473,6 +474,14 @@ class MissingExtra(MidflightError, ImportError):
     module: str
     missing: str
     extra: str
+
+
+class MissingProgram(MidflightError, FileNotFoundError):
+    """{program} was not found: {way}."""
+
+    exit_code = 64
+    program: str
+    way: str
 
 
 class StepBlocked(MidflightError):

@@ -87,6 +87,19 @@ def test_what_goes_is_hidden_brought_back_and_dropped(midflight: Command, shop: 
     assert "revision c1, release unreleased, removes table leftovers" in midflight("db", "history").out
 
 
+def test_a_pair_of_revisions_is_written(midflight: Command, shop: Shop) -> None:
+    """With what the tables have and the revisions do not, or empty, for somebody to fill in."""
+    none = midflight("db", "revision", "--autogenerate", "-m", "nothing new")
+    assert (none.code, none.err.count("\n")) == (64, 1)
+    assert "lead to these tables already" in none.err
+    written = midflight("db", "revision", "-m", "by hand", "--json").document["written"]
+    assert [path.rpartition("/schema/")[2] for path in written] == [
+        "expand/0003_by_hand.py",
+        "contract/0003c_by_hand.py",
+    ]
+    assert midflight("db", "expand").code == 0
+
+
 @pytest.mark.parametrize(
     ("url", "said"),
     [

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from midflight.db import journal, postgresql, tables
+from midflight.db.cluster import Cluster
 from midflight.db.engine import Database, create, parse, transaction
 from midflight.errors import (
     CommitUnknown,
@@ -20,7 +21,6 @@ from midflight.errors import (
     MissingExtra,
     NoDatabaseUrl,
 )
-from tests.postgres import Postgres
 
 
 def make(connection: Connection) -> None:
@@ -50,9 +50,9 @@ async def database(postgresql_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def own_server() -> Iterator[Postgres]:
+def own_server() -> Iterator[Cluster]:
     """One that a test may kill: it keeps what it has committed."""
-    server = Postgres(synchronous_commit="on").start()
+    server = Cluster(synchronous_commit="on").start()
     yield server
     server.remove()
 
@@ -179,7 +179,7 @@ async def test_text_that_no_column_can_keep(database: Database) -> None:
         await database.read(read, "a\0b")
 
 
-async def test_a_server_that_was_restarted(own_server: Postgres) -> None:
+async def test_a_server_that_was_restarted(own_server: Cluster) -> None:
     """A connection that is found dead when a transaction begins is replaced, and nobody notices."""
     database = await Database.open(own_server.create())
     await database.write(make)
@@ -209,7 +209,7 @@ async def test_a_session_that_is_ended_in_the_middle(database: Database) -> None
     assert await database.read(read) == 0
 
 
-async def test_a_commit_without_an_answer(database: Database, postgres: Postgres, postgresql_url: str) -> None:
+async def test_a_commit_without_an_answer(database: Database, postgres: Cluster, postgresql_url: str) -> None:
     """It is told as what it is: all of it may be written, or nothing."""
     backend = list[int]()
 
@@ -263,7 +263,7 @@ async def test_unreachable(url: str, kind: type[Exception], reason: str) -> None
     assert "secret" not in str(unreachable.value)
 
 
-async def test_no_such_database(postgres: Postgres) -> None:
+async def test_no_such_database(postgres: Cluster) -> None:
     """The server's own reason is told."""
     with pytest.raises(DatabaseUnreachable, match='database "nobodys" does not exist'):
         await Database.open(postgres.url("nobodys"))

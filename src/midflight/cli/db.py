@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
@@ -13,6 +14,7 @@ from midflight.cli.output import Output
 from midflight.cli.place import Place, open_place
 from midflight.conductor.contract import release_of
 from midflight.db.schema.contracting import ContractRunner, Way
+from midflight.db.schema.generate import generate, missing
 from midflight.db.schema.runner import SchemaRunner, SchemaStatus
 from midflight.errors import UsageError
 from midflight.upgrade.readers import readers
@@ -40,6 +42,39 @@ def expand(*, dry_run: DryRun = False, config: ConfigFile = None, json: Json = F
 
 
 app.command(expand, name="sync", help="The same as expand.")
+
+
+@app.command
+def revision(
+    *,
+    message: Annotated[str, Parameter(name=("-m", "--message"))],
+    autogenerate: Annotated[bool, Parameter(negative="", show_default=False)] = False,
+    config: ConfigFile = None,
+    json: Json = False,
+) -> int:
+    """Write a new pair of revisions: expand, and contract, which depends on it.
+
+    Parameters
+    ----------
+    message
+        What it is about, in some words.
+    autogenerate
+        Fill it with what the tables in the code have and the revisions do not, found on an empty database. Read it.
+    """
+    out, place = Output(json=json), open_place(config)
+    project, schema = place.project, _schema(place)
+    if autogenerate and project.tables is None:
+        raise UsageError(reason=f"project {project.name} has no tables to compare with: Project(tables=…)")
+    pair = (
+        missing(place.database, schema, project.tables, release_of(project))
+        if project.tables is not None and autogenerate
+        else None
+    )
+    written = generate(schema, message, pair)
+    for path in written:
+        out.mark("done", f"{path} written; read it, and commit it with HEAD")
+    out.document({"written": [str(path) for path in written]})
+    return 0
 
 
 Asked = Annotated[bool, Parameter(negative="", show_default=False)]
@@ -145,9 +180,13 @@ def _show(out: Output, plan: list[tuple[str, str]]) -> int:
 
 def _contractor(place: Place) -> ContractRunner:
     project = place.project
-    if project.schema is None:
-        raise UsageError(reason=f"project {project.name} has no schema folder: Project(schema=…)")
-    return ContractRunner(place.database, project.schema, release_of(project), readers(project))
+    return ContractRunner(place.database, _schema(place), release_of(project), readers(project))
+
+
+def _schema(place: Place) -> Path:
+    if place.project.schema is None:
+        raise UsageError(reason=f"project {place.project.name} has no schema folder: Project(schema=…)")
+    return place.project.schema
 
 
 def _runner(place: Place) -> SchemaRunner:

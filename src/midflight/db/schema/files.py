@@ -14,6 +14,10 @@ from alembic.script.revision import Revision, RevisionError, RevisionMap
 
 from midflight.errors import ProjectError
 
+HEAD = "HEAD"
+"""The file of a folder that names its last revision, where there is one: two who add a revision at once both change
+it."""
+
 
 class RevisionFiles:
     """The revisions of one line of a schema: those of ``folder``, which lead to one head.
@@ -100,7 +104,17 @@ class RevisionFiles:
             raise ProjectError(where=str(self._folder), reason=reason)
         if not heads and any(map(self._is_ours, self._scripts)):
             raise ProjectError(where=str(self._folder), reason="its revisions stand on each other in a circle")
-        return heads[0].revision if heads else "base"
+        found = heads[0].revision if heads else "base"
+        self._refuse_another_head(found)
+        return found
+
+    def _refuse_another_head(self, found: str) -> None:
+        path = self._folder / HEAD
+        if path.is_file() and (said := path.read_text().strip()) != found:
+            reason = (
+                f"it says {said!r}, and the revisions lead to {found}: put its last line right, or merge the revisions"
+            )
+            raise ProjectError(where=str(path), reason=reason)
 
 
 def _is_revision(path: Path) -> bool:

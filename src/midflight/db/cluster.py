@@ -1,7 +1,8 @@
-"""A PostgreSQL of the tests' own, in a folder of its own: Debian's postgresql-15 as a child process.
+"""A PostgreSQL of one's own, in a temporary folder: for the tests, and to try a schema change out before anybody
+meets it.
 
-It listens on a socket in its folder only. As root, its processes run as the user postgres, as they refuse to be root.
-Every test gets a database of its own, copied from an empty one.
+It listens on a socket in its folder only, and ends with the process that started it. As root, its processes run as the
+user postgres, as they refuse to be root. Nothing in it outlives it.
 """
 
 from __future__ import annotations
@@ -15,16 +16,20 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Self
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
-import psycopg
+from midflight.errors import MissingExtra, MissingProgram
 
-PROGRAMS = Path("/usr/lib/postgresql/15/bin")
-"""Where Debian keeps them; they are not on the PATH."""
+if TYPE_CHECKING:
+    import psycopg
+
+_DEBIAN = Path("/usr/lib/postgresql")
+"""Where Debian keeps them, a folder for each version; they are not on the PATH."""
 
 SETTINGS = {
     "listen_addresses": "",
-    "fsync": "off",  # nothing here outlives the tests
+    "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
     "max_connections": "100",
@@ -35,18 +40,32 @@ SETTINGS = {
 START_SECONDS = 30.0
 
 
-class Postgres:
+def programs() -> Path:
+    """The folder of PostgreSQL's programs, of the newest version. Raises MissingProgram."""
+    versions = sorted(_DEBIAN.glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    found = str(versions[-1]) if versions else shutil.which("initdb")
+    if found is None:
+        raise MissingProgram(program="initdb of PostgreSQL", way="install postgresql-15, or name a server by --scratch")
+    return Path(found).resolve().parent
+
+
+class Cluster:
     """A cluster. After ``stop`` or ``kill`` it starts again with the same store; ``settings`` are the server's own."""
 
     def __init__(self, **settings: str) -> None:
-        self._settings = SETTINGS | settings
+        self._settings, self._programs, self._numbers = SETTINGS | settings, programs(), itertools.count()
         # A socket's path has at most 107 characters, which a test's own folder may exceed.
         self._directory = Path(tempfile.mkdtemp(prefix="mf-pg-"))
         self._account = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
         if self._account is not None:
             os.chown(self._directory, self._account.pw_uid, self._account.pw_gid)
-        self._numbers = itertools.count()
         self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, traceback: TracebackType | None) -> None:
+        self.remove()
 
     def start(self) -> Self:
         """Start, and wait until it takes connections. Does nothing where it runs already."""
@@ -56,7 +75,14 @@ class Postgres:
             settings = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
             sockets = ("-c", f"unix_socket_directories={self._directory}")
             with self._log.open("ab") as log:
-                command = [*_until_we_die(), PROGRAMS / "postgres", "-D", self._data, *sockets, *settings]
+                command: list[str] = [
+                    *_until_we_die(),
+                    str(self._programs / "postgres"),
+                    "-D",
+                    str(self._data),
+                    *sockets,
+                    *settings,
+                ]
                 self._process = subprocess.Popen(
                     command, stdout=log, stderr=log, start_new_session=True, **self._as_its_user()
                 )
@@ -78,7 +104,7 @@ class Postgres:
 
     def create(self) -> str:
         """A new, empty database; returns its URL."""
-        name = f"test_{next(self._numbers)}"
+        name = f"scratch_{next(self._numbers)}"
         with self.connect("postgres") as connection:
             connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
         return self.url(name)
@@ -94,8 +120,9 @@ class Postgres:
         return f"postgresql://mf@/{database}?host={self._directory}"
 
     def connect(self, database: str) -> psycopg.Connection[Any]:
-        """A connection whose every statement is a transaction; to be closed by ``with``."""
-        return psycopg.connect(self.url(database), autocommit=True)
+        """A connection whose every statement is a transaction; to be closed by ``with``. Raises MissingExtra."""
+        connection: psycopg.Connection[Any] = _psycopg().connect(self.url(database), autocommit=True)
+        return connection
 
     @property
     def _data(self) -> Path:
@@ -113,7 +140,7 @@ class Postgres:
         return here
 
     def _run(self, program: str, *arguments: str | Path) -> None:
-        command = [PROGRAMS / program, *arguments]
+        command = [self._programs / program, *arguments]
         subprocess.run(command, check=True, capture_output=True, **self._as_its_user())
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
@@ -122,7 +149,7 @@ class Postgres:
             try:
                 self.connect("postgres").close()
                 return
-            except psycopg.OperationalError:
+            except _psycopg().OperationalError:
                 if process.poll() is not None or time.monotonic() > patience:
                     raise RuntimeError(self._log.read_text()[-2000:]) from None
                 time.sleep(0.02)
@@ -137,3 +164,11 @@ class Postgres:
 def _until_we_die() -> list[str]:
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "INT"] if setpriv else []
+
+
+def _psycopg() -> Any:
+    try:
+        import psycopg
+    except ModuleNotFoundError:
+        raise MissingExtra(module="a PostgreSQL of one's own", missing="psycopg", extra="postgresql") from None
+    return psycopg
