@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from midflight.db.cluster import Cluster
 from tests.faults import report
 from tests.faults.brokers import BROKERS
 from tests.faults.stage import Stage
-from tests.postgres import Postgres
 
 ON_POSTGRESQL = "nats", "rabbit"
 """The stages with a PostgreSQL; the others have a file."""
@@ -42,7 +42,7 @@ async def the_stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.Tem
     """A stage round the broker that is asked for."""
     folder = tmp_path_factory.mktemp(request.param)
     (folder / "broker").mkdir()
-    postgres = Postgres(synchronous_commit="on") if request.param in ON_POSTGRESQL else None
+    postgres = Cluster(synchronous_commit="on") if request.param in ON_POSTGRESQL else None
     async with Stage(request.param, BROKERS[request.param](folder / "broker"), folder, postgres).running() as stage:
         yield stage
 

@@ -14,6 +14,7 @@ import structlog
 from msgspec import structs
 
 from midflight.config import Config, Credentials
+from midflight.db.cluster import Cluster
 from midflight.db.schema.runner import SchemaRunner
 from midflight.service import RunningService
 from tests.faults import report
@@ -21,7 +22,6 @@ from tests.faults.counts import Counts, Facts, counted, names_in
 from tests.faults.ledger import project
 from tests.faults.load import Load
 from tests.faults.processes import Member
-from tests.postgres import Postgres
 
 HOSTS = "h1", "h2"
 
@@ -78,7 +78,7 @@ class Broker(Protocol):
 class Stage:
     """``name`` is the broker's, for the report. The database is a file, or in a PostgreSQL of its own."""
 
-    def __init__(self, name: str, broker: Broker, folder: Path, postgres: Postgres | None = None) -> None:
+    def __init__(self, name: str, broker: Broker, folder: Path, postgres: Cluster | None = None) -> None:
         self.name, self.broker, self.folder = name, broker, folder
         self.postgres, self.facts = postgres, folder / "facts"
         self.database = ""
