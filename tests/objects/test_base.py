@@ -1,5 +1,6 @@
 """Construction, assignment, reading and the life of a field."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from ipaddress import IPv4Address
 from typing import Annotated, Any
@@ -105,6 +106,50 @@ def test_an_unset_field_says_how_to_load_it() -> None:
     assert str(caught.value) == "Instance.disks is not loaded: await obj.load('disks') first."
     with pytest.raises(UnknownField):
         instance.is_set("discs")
+
+
+class Plot(VersionedObject, version="1.0"):
+    width: int
+    depth: int
+
+    @property
+    def area(self) -> int:
+        return self.width * self.depth
+
+    @property
+    def owner(self) -> str:
+        return self.width.owner  # type: ignore[attr-defined, no-any-return]  # the mistake
+
+
+def test_a_property_that_fails_on_an_incomplete_object_says_why() -> None:
+    """A field that it reads is unset, or it has a mistake of its own; what does not exist at all is another thing."""
+    plot = Plot.unset()
+    with pytest.raises(FieldNotLoaded, match="Plot.width is not loaded"):
+        _ = plot.area
+    plot.width = 3
+    with pytest.raises(FieldNotLoaded, match="Plot.depth is not loaded"):
+        _ = plot.area
+    with pytest.raises(AttributeError, match="'int' object has no attribute 'owner'"):
+        _ = plot.owner
+    with pytest.raises(AttributeError, match="Plot has no attribute 'height'"):
+        _ = plot.height  # type: ignore[attr-defined]  # that is what is refused
+    plot.depth = 2
+    assert plot.area == 6
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Disk(gigabytes=1, context=5),  # type: ignore[arg-type]  # that is what is refused
+        lambda: Disk.unset(5),  # type: ignore[arg-type]  # likewise
+        lambda: wire.from_row(Disk, {"gigabytes": 1}, context=5),
+        lambda: wire.from_json(wire.to_json(Disk(gigabytes=1)), Disk, context=5),
+    ],
+)
+def test_what_is_no_context_is_refused(make: Callable[[], Any]) -> None:
+    """Where it is given, and not at the first use."""
+    with pytest.raises(TypeError, match=r"^Disk\(context=…\) takes a Context; received 5$"):
+        make()
 
 
 def test_an_object_may_start_unset_and_be_assigned_field_by_field() -> None:

@@ -85,6 +85,15 @@ class Almanac(VersionedObject, version="1.0"):
         return 366 if year % 4 == 0 else 365
 
 
+async def test_what_is_no_context_is_refused_at_the_call() -> None:
+    """By the name of the remotable."""
+    instance = Instance(uuid=UUID(int=7))
+    with pytest.raises(TypeError, match=r"^Instance.save takes a Context as context=…; received 5$"):
+        await instance.save(context=5)  # type: ignore[call-arg]  # that is what is refused
+    with pytest.raises(TypeError, match=r"^Instance.get takes a Context first; received 5$"):
+        await Instance.get(5, UUID(int=7))  # type: ignore[arg-type]  # likewise
+
+
 async def test_a_static_remotable_needs_neither_object_nor_class() -> None:
     """Here and at the conductor; its arguments are coerced, and its first is a Context."""
     rows = Rows()

@@ -1,6 +1,7 @@
 """Named backports and forwardports that refuse, lose something, or are wrong."""
 
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -169,6 +170,40 @@ def test_a_change_moves_with_what_a_backport_renames() -> None:
     form = plain(room, 2)
     assert (form["~"], form["openings"][0]["~"]) == (["openings.*", 'remarks["c"]'], ["width"])
     assert room_for(2, carpet="wool")["~"] == ["carpet"]
+
+
+class Desk(VersionedObject, version="1.1"):
+    front: Door | None = None
+    doors: list[Door] = field(default_factory=list)
+    labels: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+
+    @backport(before="1.1")
+    def much_lay_together(self, wire: Wire) -> None:
+        """Before 1.1 all doors were in one list, labels were notes, and these were counted."""
+        wire["all_doors"] = [wire.pop("front"), *wire.pop("doors")]
+        wire["notes"] = {**wire["notes"], **wire.pop("labels")}
+        wire["count"] = len(wire["notes"])
+
+
+def desk_for(change: Callable[[Desk], Any]) -> Any:
+    """The wire form of a changed Desk, for a peer that has everything in one place."""
+    desk = Desk(front=Door(width=90), doors=[Door(width=91)], labels={"a": "x"}, notes={"n": "y"})
+    desk.reset_changes()
+    change(desk)
+    return msgspec.msgpack.decode(wire.encode(desk, Manifest({"Desk": Version(1, 0), "Door": Version(1, 2)})))
+
+
+def test_a_change_moves_with_what_a_backport_merges() -> None:
+    """In the same parts: what an older peer keeps beside them stays. What was computed has changed as a whole."""
+    form = desk_for(lambda desk: setattr(desk.doors[0], "width", 80))
+    assert (form["~"], [door.get("~") for door in form["all_doors"]]) == (
+        ["all_doors.*", "count", "notes"], [None, ["width"]],
+    )  # fmt: skip
+    assert "all_doors.*" in desk_for(lambda desk: setattr(desk.front, "width", 80))["~"]
+    assert 'notes["b"]' in desk_for(lambda desk: desk.labels.update(b="z"))["~"]
+    assert 'notes["a"]' in desk_for(lambda desk: (desk.labels.update(b="z"), desk.labels.pop("a")))["~"]
+    assert 'notes["n"]' in desk_for(lambda desk: desk.labels.update(n="z"))["~"]
 
 
 def test_a_change_moves_with_what_a_forwardport_renames() -> None:

@@ -135,6 +135,8 @@ def _twin(mcs: type, cls: type, shape: Shape) -> type:
     def refuse(self: Any, name: str) -> Any:
         if name in shape.fields:
             raise FieldNotLoaded(object=shape.name, field=name)
+        if inspect.getattr_static(type(self), name, None) is not None:
+            return object.__getattribute__(self, name)  # of a property that failed; its own error says why
         raise AttributeError(f"{shape.name} has no attribute {name!r}")
 
     body = dict.fromkeys(shape.fields, msgspec.UNSET) | {

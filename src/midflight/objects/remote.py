@@ -181,13 +181,15 @@ def _split(
         return spec.owner, target, args, kwargs
     given = kwargs.pop("context", None)
     if not spec.is_class_method:
+        owner, given = target.__shape__.cls, target.context if given is None else given
+    else:
         owner = target.__shape__.cls
-        return owner, given if given is not None else target.context, args, kwargs
-    if given is None and args:
-        given, args = args[0], args[1:]
+        if given is None and args:
+            given, args = args[0], args[1:]
     if not isinstance(given, Context):
-        raise TypeError(f"{target.__shape__.name}.{spec.name} takes a Context first; received {given!r}")
-    return target.__shape__.cls, given, args, kwargs
+        place = "first" if spec.is_class_method else "as context=…"
+        raise TypeError(f"{owner.__shape__.name}.{spec.name} takes a Context {place}; received {given!r}")
+    return owner, given, args, kwargs
 
 
 def _with_self(annotation: Any, owner: type) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from midflight.errors import CannotBackport, RewriteFailed
-from midflight.objects.marks import field_of
+from midflight.objects.marks import INSIDE, field_of
 from midflight.versions import Version
 
 TAG = "$"
@@ -101,7 +101,26 @@ class _Step:
     def _behind(self, mark: str) -> list[str]:
         was = field_of(mark)
         renamed = [name + mark.removeprefix(was) for name in self.renamed.get(was, ())]
-        return renamed or [name for name in self.written if not any(name in names for names in self.renamed.values())]
+        written = [name for name in self.written if not any(name in names for names in self.renamed.values())]
+        return renamed or [self._merged(mark, was, name) or name for name in written]
+
+    def _merged(self, mark: str, was: str, name: str) -> str:
+        """The mark of the same part in what a field was only merged into, or an empty text: there, each piece is one
+        that was a piece of something before, and all pieces of the field are there."""
+        old, new = self._before[was], self._after[name]
+        if not old or not isinstance(new, dict | list) or (not mark.endswith(INSIDE) and type(old) is not type(new)):
+            return ""
+        before = [piece for value in self._before.values() for piece in _pieces(value)]
+        now = _pieces(new)
+        merged = all(piece in now for piece in _pieces(old)) and all(piece in before for piece in now)
+        return name + mark.removeprefix(was) if merged else ""
+
+
+def _pieces(value: Any) -> list[Any]:
+    """What lies in a container; of an object's wire form, or of anything else, that one thing."""
+    if isinstance(value, dict) and TAG not in value:
+        return [*value.items()]
+    return value if isinstance(value, list) else [value]
 
 
 class _Names(dict[str, str]):

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
+from midflight.context import Context
 from midflight.errors import PinnedOut, ReadOnlyField
 from midflight.objects.kinds import Kind
 from midflight.objects.marks import INSIDE, at, differing, field_of
@@ -30,8 +31,10 @@ def adopt(value: Any, kind: Kind, context: Any) -> None:
 
 
 def adopt_object(obj: Any, context: Any) -> None:
-    """The same for one object and all below it."""
+    """The same for one object and all below it. Raises TypeError for what is no Context."""
     if context is not None:
+        if not isinstance(context, Context):
+            raise TypeError(f"{obj.__shape__.name}(context=…) takes a Context; received {context!r}")
         assign(obj, "_context", context)
         for slot in obj.__shape__.holders:
             for inner in _inside(obj, slot):
