@@ -22,6 +22,7 @@
     │   ├── NotAllowed (PermissionError)       the sender may not ask for this
     │   ├── PinnedOut                          the pin forbids what the caller wants to say
     │   ├── MalformedMessage (ValueError)      bytes that are no message of ours
+    │   ├── IdReused (ValueError)              one id for two requests
     │   └── MessageTooLarge (ValueError)       more bytes than the broker takes
     ├── BrokerUnreachable (ConnectionError)
     ├── DatabaseError
@@ -282,6 +283,15 @@ class MalformedMessage(RpcError, ValueError):
 
     sender: str
     reason: str
+
+
+class IdReused(RpcError, ValueError):
+    """{sender} sent {what} under the id {message_id}, which stands for another request already. It was not run: send it
+    under an id of its own."""
+
+    sender: str
+    what: str
+    message_id: str
 
 
 class MessageTooLarge(RpcError, ValueError):

@@ -22,6 +22,7 @@ from midflight.conductor import pins, store_floor
 from midflight.conductor.client import RemoteConductor, RemoteRegistrar
 from midflight.conductor.contract import contract_of, release_of
 from midflight.conductor.floors import FirstWords, PinFloors
+from midflight.conductor.inbox import Inbox
 from midflight.conductor.interface import FleetView, Member, MemberAPI
 from midflight.conductor.membership import MemberServer, Membership, ViewFile
 from midflight.conductor.rejections import ReportingMessenger, SenderTeller
@@ -36,6 +37,8 @@ from midflight.project import Project, Runtime, Service
 from midflight.rpc.client import Floors, Messenger
 from midflight.rpc.dispatch import Dispatcher
 from midflight.rpc.limits import Line
+from midflight.rpc.logbook import Logbook
+from midflight.rpc.repeats import Notes
 from midflight.rpc.rights import CONDUCTOR
 from midflight.rpc.server import CASTS, Server
 from midflight.rpc.threads import Threads
@@ -268,12 +271,24 @@ class RunningService:
         self._dispatcher = Dispatcher(
             self.contract, self.identity, self.transport, self._context_of_work,
             errors=self.project.errors, on_rejected=SenderTeller(self.context), threads=threads,
-            roles=self.project.roles,
+            roles=self.project.roles, notes=self._notes(stack),
         )  # fmt: skip
         self._dispatcher.add(MemberServer(self.membership))
         listening = Server(self.transport, self._dispatcher)
         await listening.serve(Address(MemberAPI.topic, self.id), limit=0)
         stack.push_async_callback(self._drained, listening)
+
+    def _notes(self, stack: AsyncExitStack) -> Notes:
+        """Where it is noted what has run: where the effects are."""
+        if self.database is not None:
+            inbox = Inbox(self.database, self.id)
+            pruning = asyncio.create_task(inbox.prune_for_ever(), name=f"inbox of {self.id}")
+            stack.push_async_callback(_ended, pruning)
+            return inbox
+        logbook = Logbook(self.config.state_dir, f"{self.service}@{self.host}", self.id)
+        logbook.open()
+        stack.callback(logbook.close)
+        return logbook
 
     def _context_of_work(self, values: Mapping[str, str], request_id: str, caller: Caller) -> Context:
         return self.context(values, request_id=request_id, caller=caller)

@@ -23,6 +23,7 @@ from midflight.db.forms import Form
 from midflight.db.store import OWN, Store, options
 from midflight.db.worker import Worker
 from midflight.errors import CommitUnknown, DatabaseContended, DatabaseUnreachable, NoDatabaseUrl
+from midflight.rpc.repeats import Receipt, unkept
 from midflight.versions import Manifest
 
 P = ParamSpec("P")
@@ -130,6 +131,8 @@ class Database:
         """The write form of each data migration, as this process obeys it now; a missing one is at its default."""
         self.store = OWN
         """Who reads what this process writes, as it obeys it now."""
+        self.on_first_write: Callable[[Connection, Receipt], None] | None = None
+        """Notes a message in the first transaction that its work commits, before the work; what it raises is raised."""
         self._engine = engine
         self._closed = False
         self._worker = Worker("database", postgresql.WORKERS if engine.dialect.name == "postgresql" else 1)
@@ -181,6 +184,18 @@ class Database:
         return await self._worker.run(partial(self._transact, writes, work))
 
     def _transact(self, writes: bool, work: Callable[[Connection], T]) -> T:
+        note = self.on_first_write if writes else None
+        receipt = unkept() if note else None
+        if note is None or receipt is None:
+            return self._patiently(writes, work)
+        with receipt.first:
+            if not receipt.kept:
+                result = self._patiently(writes, partial(_noted, note, receipt, work))
+                receipt.kept = True
+                return result
+        return self._patiently(writes, work)
+
+    def _patiently(self, writes: bool, work: Callable[[Connection], T]) -> T:
         patience, pause = time.monotonic() + postgresql.BUSY_SECONDS, 0.005
         while True:
             try:
@@ -234,6 +249,16 @@ class _Kept(threading.local):
     transaction."""
 
     connection: Connection | None = None
+
+
+def _noted(
+    note: Callable[[Connection, Receipt], None],
+    receipt: Receipt,
+    work: Callable[[Connection], T],
+    connection: Connection,
+) -> T:
+    note(connection, receipt)
+    return work(connection)
 
 
 def _persisted_forms(connection: Connection) -> dict[str, Form]:

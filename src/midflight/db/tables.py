@@ -168,3 +168,16 @@ floor = Table(
     Column("sequence", Integer, nullable=False, doc="Its place in the project's history."),
 )
 """At most one row: the store floor."""
+
+inbox = Table(
+    "mf_inbox",
+    metadata,
+    Column("id", String, primary_key=True, doc="The id of a message."),
+    Column("digest", String, nullable=False, doc="Stands for what it asks for."),
+    Column("state", String, nullable=False, doc="How far it came: begun, done or parked."),
+    Column("member", String, nullable=False, doc="Who has it in hand, or had it."),
+    Column("until", Float, nullable=False, doc="The row may go then, in seconds of Unix time."),
+    Index("mf_inbox_until", "until"),
+    sqlite_with_rowid=False,
+)
+"""The messages that have had an effect on the database. A row is added in the transaction of the effect."""

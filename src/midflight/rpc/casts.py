@@ -12,13 +12,21 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from midflight import telemetry
-from midflight.errors import BrokerUnreachable, MalformedMessage, MidflightError, NotAllowed, NotDelivered
+from midflight.errors import (
+    BrokerUnreachable,
+    IdReused,
+    MalformedMessage,
+    MidflightError,
+    NotAllowed,
+    NotDelivered,
+)
 from midflight.rpc import messages
 from midflight.rpc.arrival import Arrival, counted_as
 from midflight.rpc.manifests import NeedManifest
 from midflight.rpc.messages import Request
 from midflight.rpc.order import Key, Order
 from midflight.rpc.parked import BEHIND, Parking, expiry_of, key_of, may_go_on
+from midflight.rpc.repeats import Interrupted, Once, State, Unsettled
 from midflight.rpc.work import Work, leave_if_stopped
 from midflight.transports.base import (
     Address,
@@ -47,12 +55,14 @@ class Casts:
         self,
         transport: Transport,
         parking: Parking,
+        once: Once,
         prepare: Callable[[Request, Identity | None], Work],
         admit: Callable[[Work, ParkedMessage, Identity | None], None],
         on_refusal: Callable[[Request | None, BaseException], None],
         on_failure: Callable[[Work, BaseException], None],
     ) -> None:
-        self._transport, self._parking, self._prepare, self._admit = transport, parking, prepare, admit
+        self._transport, self._parking, self._once = transport, parking, once
+        self._prepare, self._admit = prepare, admit
         self._on_refusal, self._on_failure = on_refusal, on_failure
         self._order, self._hands, self._timers = Order(), Hands(), Hands()
         self._found: dict[Address, list[ParkedMessage]] = {}
@@ -132,17 +142,34 @@ class Casts:
             await self._park(arrival, key, arrival.refusal)
 
     async def _effect(self, arrival: Arrival, work: Work, key: Key | None) -> None:
+        replayed = arrival.delivery.replayed
         try:
-            await work.done_in_turn()
+            await self._once.run(work, arrival.message_id, by_word=replayed)
+        except Redeliver as not_now:
+            self._order.expect(key, arrival.message_id, not_now.delay)
+            raise
+        except IdReused as error:
+            self._on_refusal(arrival.request, error)
+        except Unsettled as unsettled:
+            if not replayed:  # else it stays where it is
+                await self._park(arrival, key, unsettled.error, counted=False)
+            await self._note_unsettled(work, unsettled)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # nor must its handler
             leave_if_stopped(error)
             self._on_failure(work, error)
             await self._again_or_park(arrival, key, error)
         else:
-            if arrival.delivery.replayed:
+            if replayed:
                 await self._ran(arrival.message_id, work, key)
             if key is not None:
                 await self._go_on(key)
+
+    async def _note_unsettled(self, work: Work, unsettled: Unsettled) -> None:
+        await self._once.park(unsettled.receipt)
+        if isinstance(unsettled, Interrupted):
+            telemetry.count("rpc.interrupted", method=work.form.what)
+        else:
+            self._on_failure(work, unsettled.error)
 
     async def _again_or_park(self, arrival: Arrival, key: Key | None, error: BaseException) -> None:
         delivery = arrival.delivery
@@ -245,7 +272,13 @@ class Casts:
 
     async def _has_run(self, message: ParkedMessage, work: Work, key: Key | None) -> bool:
         try:
-            await work.done_in_turn()
+            if await self._once.run(work, message.message_id) is State.PARKED:
+                return False
+        except Redeliver:  # somebody else has it in hand
+            return False
+        except Unsettled as unsettled:
+            await self._note_unsettled(work, unsettled)
+            return False
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # it stays parked
             leave_if_stopped(error)
             self._on_failure(work, error)

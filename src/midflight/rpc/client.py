@@ -84,7 +84,8 @@ class Client(Generic[Api]):
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> None:
-        """Tell one member, durably: returns when the broker has it, and it will be run at least once.
+        """Tell one member, durably: returns when the broker has it. It will be run, and repeats of it will not; or it
+        will be parked.
 
         Raises Unknown when the broker did not confirm it, and PinnedOut; and InvalidValue for one that has an ordering
         key and goes to no host: among several receivers, nobody could keep the order.
@@ -192,7 +193,7 @@ class Messenger:
         saying, request, address = self._said("cast", endpoint, host, context, arguments)
         if request.order and host is None:
             raise _without_order(saying.form)
-        request.manifest_text, request.message_id = self._manifest_text, secrets.token_hex(16)
+        request.manifest_text = self._manifest_text
         if (seconds := saying.form.spec.casting.expires) is not None:
             request.expires = time.time() + seconds
         body = messages.encode(request)
@@ -255,6 +256,7 @@ class Messenger:
             manifest=self._digest,
             values=dict(context.values),
             request_id=context.request_id,
+            message_id="" if kind == "fanout" else secrets.token_hex(16),
             host=host,
             order="" if kind == "fanout" else spec.casting.key_of(defaults_of(spec.parameters) | dict(arguments)),
         )

@@ -19,6 +19,7 @@ import msgspec
 from midflight import telemetry
 from midflight.context import Caller, Context
 from midflight.errors import (
+    IdReused,
     MalformedMessage,
     MessageTooLarge,
     MidflightError,
@@ -26,10 +27,12 @@ from midflight.errors import (
     NotDelivered,
     NotReadable,
     ProjectError,
+    Unknown,
     VersionRejected,
 )
 from midflight.objects import wire
 from midflight.rpc import messages
+from midflight.rpc.answers import Answers
 from midflight.rpc.casts import Casts
 from midflight.rpc.endpoints import EndpointSpec
 from midflight.rpc.exits import no_exit
@@ -39,8 +42,10 @@ from midflight.rpc.interface import Contract, InterfaceSpec
 from midflight.rpc.limits import Line, Turns, latest_turn, turns_of
 from midflight.rpc.manifests import ManifestStore, NeedManifest
 from midflight.rpc.messages import Fault, Reply, Request, Sender
+from midflight.rpc.noted import Noted
 from midflight.rpc.parked import OnRejected, Parking, tell_nobody
 from midflight.rpc.rejected import facts_of, log_rejected
+from midflight.rpc.repeats import Notes, Once
 from midflight.rpc.rights import Roles, check_replay, check_sender, not_allowed
 from midflight.rpc.sizes import check_answer, check_message
 from midflight.rpc.threads import Threads, is_plain
@@ -53,7 +58,10 @@ MakeContext = Callable[[Mapping[str, str], str, Caller], Context]
 
 
 class Dispatcher:
-    """Serves the interfaces whose implementations were added, in every version that they understand."""
+    """Serves the interfaces whose implementations were added, in every version that they understand.
+
+    ``notes`` outlive the process, so that what comes again after its end is not run again.
+    """
 
     def __init__(
         self,
@@ -67,14 +75,18 @@ class Dispatcher:
         on_rejected: OnRejected = tell_nobody,
         threads: Threads | None = None,
         roles: Roles | None = None,
+        notes: Notes | None = None,
     ) -> None:
         self._contract, self._identity, self._transport = contract, identity, transport
         self._make_context, self._faults = make_context, Faults(errors)
         self._manifests = manifests or ManifestStore(contract.manifest)
         parking = Parking(transport, identity, on_rejected)
         self._roles = roles or Roles()
+        memory = Noted()
+        self._answers = Answers(in_transactions=notes is not None and notes.in_transactions)
         self.casts = Casts(
-            transport, parking, self._prepare, self._admit, self._note_refusal, self._note_failure
+            transport, parking, Once(notes or memory, memory), self._prepare, self._admit, self._note_refusal,
+            self._note_failure,
         )  # fmt: skip
         self._sender = Sender.of(identity, identity.pin_epoch)
         self._serving: dict[str, tuple[InterfaceSpec, Any]] = {}
@@ -126,7 +138,9 @@ class Dispatcher:
         if full := await work.turns.enter(latest_turn(work.context.deadline)):
             return self._busy(work, full)
         try:
-            return await self._answer(work)
+            return await self._answers.once(work, self._answer)
+        except (IdReused, Unknown) as error:
+            return self._refuse(request, error)
         finally:
             work.turns.leave()
 

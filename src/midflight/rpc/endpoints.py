@@ -221,8 +221,9 @@ def endpoint(
     """Mark an abstract method of an interface: ``since`` is the interface's version that brought it.
 
     An ``idempotent`` one may run twice with the effect of once, so that a call whose answer stays away is sent again
-    within its deadline. At most ``limit`` of it run at once in a process that serves it; a call beyond waits for half
-    of the time that is left to it, and is then NotDelivered. Raises ProjectError for a definition that cannot travel.
+    within its deadline, and a cast that was interrupted by a kill runs again, where another one is parked. At most
+    ``limit`` of it run at once in a process that serves it; a call beyond waits for half of the time that is left to
+    it, and is then NotDelivered. Raises ProjectError for a definition that cannot travel.
 
     Only the roles in ``allow`` may ask for it: names of services, "operator" and "guest"; who has none of them is
     refused with NotAllowed. Without it, everyone may.

@@ -52,9 +52,10 @@ class Request(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     ``version`` is the interface's version in which the arguments are said. ``manifest`` is the digest of the sender's
     own manifest; its text is in ``manifest_text`` in casts, fanouts, and calls after a reply ``need_manifest``. ``ttl``
-    is how many seconds the sender of a call still waits. ``host`` is the one host that was meant. ``audience`` holds
-    the digests of the manifests that a fanout is meant for; when it is empty, it is meant for everyone. ``order`` is
-    the ordering key, in the topic and host where it is sent. A cast ``expires`` at that time, in seconds of Unix time.
+    is how many seconds the sender of a call still waits. ``message_id`` stands for one request, however often it is
+    sent; that of a cast is the broker's too. ``host`` is the one host that was meant. ``audience`` holds the digests of
+    the manifests that a fanout is meant for; when it is empty, it is meant for everyone. ``order`` is the ordering key,
+    in the topic and host where it is sent. A cast ``expires`` at that time, in seconds of Unix time.
     """
 
     protocol: int

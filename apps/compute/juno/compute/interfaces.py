@@ -16,22 +16,22 @@ class ComputeAPI(Interface, Protocol, topic="compute", version="3.35"):
     if the row says that it is finished, so that a message that comes twice has its effect once.
     """
 
-    @endpoint(since="3.0")
+    @endpoint(since="3.0", idempotent=True)
     async def build_instance(self, context: Context, instance: Instance, flavor_id: int) -> None:
         """Start a machine of this size."""
         ...
 
-    @endpoint(since="3.0")
+    @endpoint(since="3.0", idempotent=True)
     async def reboot(self, context: Context, instance: Instance) -> None:
         """Reboot the machine, whose process goes on."""
         ...
 
-    @endpoint(since="3.0")
+    @endpoint(since="3.0", idempotent=True)
     async def resize(self, context: Context, instance: Instance, flavor: Flavor) -> None:
         """Give the machine another size, whose process goes on."""
         ...
 
-    @endpoint(since="3.0")
+    @endpoint(since="3.0", idempotent=True)
     async def live_migrate(self, context: Context, instance: Instance, destination: str) -> None:
         """Hand the running machine over to another host's agent."""
         ...
@@ -41,7 +41,7 @@ class ComputeAPI(Interface, Protocol, topic="compute", version="3.35"):
         """Own a running machine from now on. Called by the agent that owned it. Raises MachineFailed."""
         ...
 
-    @endpoint(since="3.0")
+    @endpoint(since="3.0", idempotent=True)
     async def terminate(self, context: Context, instance: Instance) -> None:
         """End the machine, and forget the instance."""
         ...

@@ -17,7 +17,7 @@ class ComputeAPI(Interface, Protocol, topic="compute", version="4.0", serves=("3
     if the row says that it is finished, so that a message that comes twice has its effect once.
     """
 
-    @endpoint(since="3.0")
+    @endpoint(since="3.0", idempotent=True)
     async def build_and_run_instance(self, context: Context, instance: Instance, flavor: Flavor) -> None:
         """Start a machine of this size."""
         ...
@@ -34,17 +34,17 @@ class ComputeAPI(Interface, Protocol, topic="compute", version="4.0", serves=("3
         """An older agent looks it up."""
         return {"instance": instance, "flavor_id": flavor.id}
 
-    @endpoint(since="3.0")
+    @endpoint(since="3.0", idempotent=True)
     async def reboot(self, context: Context, instance: Instance, hard: bool = param(False, since="4.0")) -> None:
         """Reboot the machine, whose process goes on; a hard reboot gives it a new one."""
         ...
 
-    @endpoint(since="3.0")
+    @endpoint(since="3.0", idempotent=True)
     async def resize(self, context: Context, instance: Instance, flavor: Flavor) -> None:
         """Give the machine another size, whose process goes on."""
         ...
 
-    @endpoint(since="3.0")
+    @endpoint(since="3.0", idempotent=True)
     async def live_migrate(self, context: Context, instance: Instance, destination: str) -> None:
         """Hand the running machine over to another host's agent."""
         ...
@@ -54,7 +54,7 @@ class ComputeAPI(Interface, Protocol, topic="compute", version="4.0", serves=("3
         """Own a running machine from now on. Called by the agent that owned it. Raises MachineFailed."""
         ...
 
-    @endpoint(since="3.0")
+    @endpoint(since="3.0", idempotent=True)
     async def terminate(self, context: Context, instance: Instance) -> None:
         """End the machine, and forget the instance."""
         ...
