@@ -93,12 +93,24 @@ def test_a_change_that_rides_along_cannot_be_saved_by_who_does_not_know_it() -> 
     assert there.changes() == {}
 
 
-@pytest.mark.parametrize("riding", [3, [], {}, {"speed": 1}, {"$": 3}, {"$": "x"}, {"$": "1.1", "~": 3}])
+@pytest.mark.parametrize(
+    "riding",
+    [3, [], {}, {"speed": 1}, {"$": 3}, {"$": "x"}, {"$": "1.1", "~": 3}, {"$": "1.1", "~": [3]}, {"$": "1.1", 3: 4}],
+)
 def test_a_wrong_form_of_what_rides_along_is_refused(riding: Any) -> None:
     """Where it is looked into; elsewhere it is passed on unopened."""
     form = msgspec.msgpack.encode({"$": "Disk:1.0", "size": 1, "+": riding})
     with pytest.raises(InvalidValue, match=r"Disk.\+: received .* expected fields that ride along"):
         wire.decode(form, MIDDLE.kind(MIDDLE.get("Disk")), path="Disk")
+    with pytest.raises(InvalidValue, match=r"Disk.\+: received .* expected fields that ride along"):
+        wire.decode(form, OLD.kind(OLD.get("Disk")), path="Disk")  # all else is right, and read at once
+
+
+def test_a_newer_field_has_a_name() -> None:
+    """What has none could not be said again when it rides on."""
+    form = msgspec.msgpack.encode({"$": "Disk:1.2", "size": 1, 3: 4})
+    with pytest.raises(InvalidValue, match="Disk: received 3 .*, expected the name of a field"):
+        wire.decode(form, OLD.kind(OLD.get("Disk")), sender=NEW.manifest, path="Disk")
 
 
 def test_a_field_that_rides_along_in_a_form_that_we_cannot_read_rides_on() -> None:

@@ -22,7 +22,7 @@ from midflight.objects.fields import MISSING, Field, declared, field
 from midflight.objects.marks import NEW, field_of
 from midflight.objects.nested import object_kind, restore
 from midflight.objects.rewrites import CHANGED, TAG
-from midflight.objects.riding import RIDING, Riding
+from midflight.objects.riding import RIDING, RIDING_FORM, Riding
 from midflight.objects.shape import Shape
 from midflight.objects.slots import assign
 from midflight.versions import Version
@@ -220,7 +220,7 @@ else:
         rename={"_changed": CHANGED, "_riding": RIDING},
     ):  # fmt: skip
         _changed: set[str] | msgspec.UnsetType = msgspec.UNSET
-        _riding: Riding | msgspec.UnsetType = msgspec.UNSET
+        _riding: RIDING_FORM | msgspec.UnsetType = msgspec.UNSET
         # Beside the fields, in the __dict__ that only those objects have that need one.
         _context = None
         _snapshots = None

@@ -142,6 +142,8 @@ class ObjectOf(Kind):
     def _strangers(self, content: dict[str, Any], changed: set[str], version: Version, path: str) -> dict[str, Any]:
         others = content.keys() - self.shape.fields.keys() - {TAG, CHANGED}
         if version > self.shape.version:
+            if odd := [name for name in others if not isinstance(name, str)]:
+                raise Refused(odd[0], "the name of a field").at(path)
             return {name: content[name] for name in others}
         touched = set(map(field_of, changed))
         gone = {name: field for name, field in self.shape.tombstones.items() if name in others & touched}

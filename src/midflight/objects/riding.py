@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from midflight.objects.coercion import Refused
+from midflight.objects.coercion import Refused, late_type
 from midflight.objects.marks import NEW, field_of, of_fields
 from midflight.objects.rewrites import CHANGED, TAG
 from midflight.versions import Version
@@ -35,11 +35,26 @@ def unpacked(riding: Any) -> tuple[Version | None, dict[str, Any], set[str]]:
     if riding is None or riding is msgspec.UNSET:
         return None, {}, set()
     try:
-        fields: dict[str, Any] = dict(riding)
-        version, changed = Version.parse(fields.pop(TAG)), set(fields.pop(CHANGED, ()))
+        fields = {**riding}
+        version, changed = Version.parse(fields.pop(TAG)), {*fields.pop(CHANGED, ())}
     except (TypeError, ValueError, KeyError, AttributeError):
-        raise Refused(riding, "fields that ride along, with their version") from None
+        raise _refused(riding) from None
+    if not all(isinstance(name, str) for name in (*fields, *changed)):
+        raise _refused(riding)
     return version, fields, changed
+
+
+def _refused(riding: Any) -> Refused:
+    return Refused(riding, "fields that ride along, with their version")
+
+
+def _checked(riding: Any) -> Any:
+    unpacked(riding)
+    return riding
+
+
+RIDING_FORM: Any = late_type("Riding", _checked)
+"""As what msgspec decodes them: whoever forwards them must be able to say them again."""
 
 
 def changed_unseen(obj: Any) -> str:
