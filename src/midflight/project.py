@@ -82,6 +82,8 @@ class Service:
     interfaces that it serves, and stops when the last accepted message has been answered. ``agent`` services live on
     many hosts and are upgraded last, one by one. At most ``limit`` calls, casts and fanouts run at once in a process; a
     call beyond waits for half of the time that is left to it and is then NotDelivered, a cast waits at the broker.
+    ``serves`` are the interfaces of those implementations, for `midflight broker config`; without it, the interface
+    whose topic has the service's name, if there is one.
     """
 
     name: str
@@ -89,6 +91,7 @@ class Service:
     database: bool = False
     agent: bool = False
     limit: int | None = None
+    serves: Sequence[type] | None = None
 
 
 class Project:
@@ -122,6 +125,8 @@ class Project:
         self.services = _by_name(_services(_each("services", services, "Service(…)", Service)), "service")
         self.roles = Roles(self.services, [name for name, service in self.services.items() if service.database])
         _check_allowed(self.contract, self.roles.names)
+        for name in self.services:
+            self.topics_of(name)
         migrations = _each("migrations", migrations, "functions with @data_migration", DataMigration)
         self.migrations = _in_order(_by_name(migrations, "data migration"))
         """The data migrations by name; each stands behind those that it needs."""
@@ -138,6 +143,18 @@ class Project:
     def service(self, name: str) -> Service:
         """A declared service. Raises ProjectError that lists what there is."""
         return _find(self.services, name, "service", self.name)
+
+    def topics_of(self, service: str) -> tuple[str, ...]:
+        """The topics on which a declared service takes work. Raises ProjectError for an interface of no topic here."""
+        given = self.service(service).serves
+        if given is None:
+            return (service,) if service in self.contract.interfaces else ()
+        for cls in given:
+            if not any(cls is spec.cls for spec in self.contract.interfaces.values()):
+                name = getattr(cls, "__name__", repr(cls))
+                reason = f"serves {name}, which is not in Project(interfaces=…)"
+                raise ProjectError(where=f"service {service}", reason=reason)
+        return tuple(topic for topic, spec in self.contract.interfaces.items() if spec.cls in given)
 
     def migration(self, name: str) -> DataMigration:
         """A declared data migration. Raises ProjectError that lists what there is."""

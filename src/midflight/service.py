@@ -328,6 +328,7 @@ class RunningService:
         line = Line(limit, f"service {self.service}") if limit else None
         for implementation in implementations:
             self._dispatcher.add(implementation, line)
+        self._check_served()
         topics = [t for t in self.contract.interfaces if t != MemberAPI.topic and self._dispatcher.serves(t)]
         await self.membership.serve(topics)
         working = Server(self.transport, self._dispatcher)
@@ -342,6 +343,15 @@ class RunningService:
         if self.service == CONDUCTOR and self.server is not None and self.project.migrations:
             migrating = asyncio.create_task(self.server.background.run(), name=f"data migrations of {self.id}")
             stack.push_async_callback(_ended, migrating)
+
+    def _check_served(self) -> None:
+        """The broker's rights are those of what is declared."""
+        if self.service == CONDUCTOR or self.project.service(self.service).serves is None:
+            return
+        declared = self.project.topics_of(self.service)
+        if more := [t for t in self.project.contract.interfaces if self._dispatcher.serves(t) and t not in declared]:
+            reason = f"its run yields an implementation of {more[0]}, which is not in Service(serves=…)"
+            raise ProjectError(where=f"service {self.service}", reason=reason)
 
     async def _drained(self, server: Server) -> None:
         await server.drain(self.config.drain_seconds)

@@ -97,6 +97,12 @@ class Output:
         if not self.json:
             self._console.print(printable(text))
 
+    def text(self, text: str) -> None:
+        """Write lines of ours that are for a file, as they are."""
+        if not self.json:
+            with writing():
+                sys.stdout.write(f"{text}\n")
+
     def mark(self, word: str, text: str, *, indent: int = 0) -> None:
         """Write ``word: text`` for a person, the word in its colour."""
         if not self.json:

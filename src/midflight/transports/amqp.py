@@ -193,7 +193,8 @@ class AmqpTransport:
         ack_wait: float = ACK_SECONDS,
     ) -> None:
         access = Access.to(url, credentials)
-        self._name, self._queues, self._senders = name, Queues(Names(project)), Senders(identity, access.user)
+        self._name, self._senders = name, Senders(identity, access.user)
+        self._queues = Queues(Names(project), has_rights=self._senders.are_proven)
         self._inbound = Connection(access, f"{name} (receives)", ack_wait)
         self._outbound = Connection(access, f"{name} (sends)", ack_wait)
         self._outbox = Outbox(self._outbound, self._queues, self._senders)

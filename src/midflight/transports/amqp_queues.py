@@ -19,7 +19,8 @@ from midflight.transports.base import Address, Identity
 FORGET_SECONDS = 10
 """A queue of calls that nobody takes any more is deleted at once, or so long after a broker's restart."""
 
-SHORTEST_DELAY = 0.1
+SHORTEST_DELAY, LONGEST_DELAY = 0.1, 30.0
+"""Seconds."""
 
 # Every queue whose messages must not be lost. RabbitMQ 4 throws away what came back 20 times, unless told otherwise.
 DURABLE = {"x-queue-type": "quorum", "x-delivery-limit": 1_000_000_000}
@@ -31,10 +32,12 @@ DECLARE, DECLARE_DURABLE, LOOK = "declare", "declare durable", "look"
 class Queues:
     """Declares what the names of a project stand for. Errors as of ``amqp_link.ask``."""
 
-    def __init__(self, names: Names) -> None:
-        self.names = names
-        self._not_ours: set[str] = set()
-        """What we have no right to make. The broker logs each try as an error."""
+    def __init__(self, names: Names, *, has_rights: bool = False) -> None:
+        self.names, self._has_rights = names, has_rights
+        """Whether the broker gives rights: then it has been told of what is shared, and logs a try to make it as an
+        error."""
+        self._found: set[str] = set()
+        """What is shared, and was there already, bound by who has made it."""
 
     async def declare_call(self, link: Link, address: Address) -> str:
         """The queue of calls to an address, shared by all who listen there; it goes with the last of them."""
@@ -98,8 +101,8 @@ class Queues:
 
     async def bind_later(self, link: Link, milliseconds: int) -> None:
         """Have it get what shall wait for so long."""
-        name, exchange, key = self.names.later(milliseconds), self.names.delays, delayed("#", milliseconds)
-        await link.ask(DECLARE, lambda channel: channel.queue_bind(name, exchange, key))
+        name, key = self.names.later(milliseconds), delayed("#", milliseconds)
+        await self._bind_to(link, self.names.delays, name, key)
 
     async def declare_exchange(self, link: Link, name: str, kind: str = "fanout") -> None:
         """An exchange: it gives every message to every queue that is bound to it, or by the message's key."""
@@ -110,17 +113,20 @@ class Queues:
         async def looking(channel: Channel) -> None:
             await channel.exchange_declare(name, passive=True)
 
-        await self._made(link, DECLARE, name, declaring, looking)
+        await self._made(link, DECLARE, name, declaring, looking, is_shared=True)
 
     async def _bind(self, link: Link, queue: str, *keys: str) -> None:
         """Have it get what is sent to these keys, or to its name."""
         await self.declare_exchange(link, self.names.exchange, "topic")
         for key in keys or (queue,):
-            await self._bind_to(link, queue, key)
+            await self._bind_to(link, self.names.exchange, queue, key)
 
-    async def _bind_to(self, link: Link, queue: str, key: str) -> None:
-        exchange = self.names.exchange
-        await link.ask(DECLARE, lambda channel: channel.queue_bind(queue, exchange, key))
+    async def _bind_to(self, link: Link, exchange: str, queue: str, key: str) -> None:
+        try:
+            await link.ask(DECLARE, lambda channel: channel.queue_bind(queue, exchange, key))
+        except ChannelAccessRefused:
+            if queue not in self._found:
+                raise
 
     async def count(self, link: Link, name: str) -> int:
         """How many messages wait in a queue that nobody has been given."""
@@ -140,7 +146,7 @@ class Queues:
         def looking(channel: Channel) -> Awaitable[object]:
             return channel.queue_declare(name, passive=True)
 
-        await self._made(link, use, name, declaring, looking)
+        await self._made(link, use, name, declaring, looking, is_shared=not auto_delete)
 
     async def _made(
         self,
@@ -149,18 +155,25 @@ class Queues:
         name: str,
         declaring: Callable[[Channel], Awaitable[object]],
         looking: Callable[[Channel], Awaitable[object]],
+        *,
+        is_shared: bool,
     ) -> None:
-        """What exists with other settings, as another release would have made it, is taken as it is; and so is what we
-        must not make."""
-        if name not in self._not_ours:
-            try:
-                await link.ask(use, declaring)
-                return
-            except ChannelPreconditionFailed:
-                pass
-            except ChannelAccessRefused:
-                self._not_ours.add(name)
-        await link.ask(use, looking)
+        """What exists with other settings, as another release would have made it, is taken as it is."""
+        if self._has_rights and is_shared and await self._is_there(link, use, name, looking):
+            return
+        try:
+            await link.ask(use, declaring)
+        except ChannelPreconditionFailed:
+            await link.ask(use, looking)
+
+    async def _is_there(self, link: Link, use: str, name: str, looking: Callable[[Channel], Awaitable[object]]) -> bool:
+        try:
+            await link.ask(use, looking)
+        except ChannelNotFoundEntity:
+            self._found.discard(name)
+            return False
+        self._found.add(name)
+        return True
 
 
 class OwnQueue:

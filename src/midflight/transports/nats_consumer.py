@@ -44,6 +44,11 @@ EXPIRED = "408"
 Run = Callable[[CastDelivery], Awaitable[float | None]]
 
 
+def consumer_name(address: Address) -> str:
+    """By which the broker knows who pulls: shared by all who listen to the address. It takes no dots in a name."""
+    return str(address).replace(".", "~")
+
+
 @dataclass
 class Poll:
     """The poll that is open for one address: its number, and how many casts it may still bring."""
@@ -55,8 +60,8 @@ class Poll:
 
     @property
     def name(self) -> str:
-        """By which the broker knows who pulls: shared by all who listen to the address. It takes no dots in a name."""
-        return str(self.address).replace(".", "~")
+        """By which the broker knows who pulls."""
+        return consumer_name(self.address)
 
 
 class Consumer:

@@ -62,6 +62,14 @@ def new_seed() -> str:
     return _encoded(_SEED, secrets.token_bytes(32))
 
 
+def public_of(seed: str) -> str:
+    """What the broker knows the user of a seed by. Raises ConfigError where a package is missing for it."""
+    try:
+        return Nkey(seed).public
+    except ImportError:
+        raise unusable("nkey", "needs one more package: pip install 'midflight[nkey]'") from None
+
+
 def _encoded(prefix: bytes, key: bytes) -> str:
     checked = prefix + key
     crc = binascii.crc_hqx(checked, 0).to_bytes(2, "little")
