@@ -31,8 +31,9 @@ async def fleet(sender: Any, receiver: Any, service: Any) -> AsyncIterator[Conte
     caller = Caller("api", "here", sender.__name__, "api-1", 1)
     callee = Caller("agent", "there", receiver.__name__, "agent-1", 1)
     dispatcher = Dispatcher(
-        receiver.project.contract, callee, transport, lambda values, id, caller: Context(values, id, caller)
-    )
+        receiver.project.contract, callee, transport,
+        lambda values, id, caller, deadline: Context(values, id, caller, deadline=deadline),
+    )  # fmt: skip
     dispatcher.add(service)
     server = Server(transport, dispatcher)
     await server.serve(Address(service.topic, "there"))

@@ -290,8 +290,12 @@ class RunningService:
         stack.callback(logbook.close)
         return logbook
 
-    def _context_of_work(self, values: Mapping[str, str], request_id: str, caller: Caller) -> Context:
-        return self.context(values, request_id=request_id, caller=caller)
+    def _context_of_work(
+        self, values: Mapping[str, str], request_id: str, caller: Caller, deadline: float | None
+    ) -> Context:
+        return Context(
+            values, request_id, caller, self.service, self._conductor, self._messenger, self.database, deadline
+        )
 
     async def _join(self, stack: AsyncExitStack) -> None:
         stack.push_async_callback(self.membership.leave)  # a start that is given up may have been heard already

@@ -53,7 +53,7 @@ class Desk:
     def __post_init__(self) -> None:
         self.dispatcher = Dispatcher(
             self.release.contract, AGENT, self.transport,
-            lambda values, request_id, caller: Context(values=values, request_id=request_id, caller=caller),
+            lambda values, request_id, caller, deadline: Context(values, request_id, caller, deadline=deadline),
             errors=self.release.errors,
         )  # fmt: skip
         self.dispatcher.add({kilo: KiloCompute, juno: JunoCompute}[self.release](self.done, []))

@@ -118,8 +118,8 @@ class Fleet:
         messenger = Messenger(release.contract, transport, identity, floors, errors=release.errors, call_seconds=5)
         member: Member
 
-        def make_context(values: Mapping[str, str], request_id: str, caller: Caller) -> Context:
-            return Context(values=values, request_id=request_id, caller=caller, messenger=messenger)
+        def make_context(values: Mapping[str, str], request_id: str, caller: Caller, deadline: float | None) -> Context:
+            return Context(values, request_id, caller, messenger=messenger, deadline=deadline)
 
         async def on_rejected(facts: dict[str, str], who: str) -> None:
             member.told.append((facts, who))

@@ -10,6 +10,8 @@ from midflight.transports.base import Address
 from tests.transports.recorder import eventually
 
 COMPUTE = Address("compute")
+NEVER = 1e9
+"""A deadline by the clock of a loop that has not come so far."""
 
 
 async def test_silence_is_not_concluded_from_a_broken_connection(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,7 +53,7 @@ async def test_a_call_is_cancelled_when_it_is_known_where_it_runs() -> None:
     told = Told()
     calls = OwnCalls[bytes](told.cancel)
     for name in ("known", "unknown"):
-        calls.begin(name, COMPUTE)
+        calls.begin(name, COMPUTE, NEVER)
     calls.sign("known", "host1", "2.0")
     calls.give_up("known")
     calls.give_up("unknown")
@@ -68,7 +70,7 @@ async def test_nothing_is_sent_to_a_host_that_is_none(host: str) -> None:
     """A peer that names no host, or something else instead, cannot choose what we send to."""
     told = Told()
     calls = OwnCalls[bytes](told.cancel)
-    calls.begin("call", COMPUTE)
+    calls.begin("call", COMPUTE, NEVER)
     calls.sign("call", host, "2.0")
     calls.give_up("call")
     calls.sign("call", host, "2.0")
@@ -81,7 +83,7 @@ async def test_calls_that_were_given_up_are_forgotten(monkeypatch: pytest.Monkey
     monkeypatch.setattr(signs, "SIGN_SECONDS", 0.01)
     calls = OwnCalls[bytes](Told().cancel)
     for number in range(1000):
-        calls.begin(str(number), COMPUTE)
+        calls.begin(str(number), COMPUTE, NEVER)
         calls.give_up(str(number))
     assert len(calls) == 1000
     await eventually(lambda: len(calls) == 0)

@@ -125,7 +125,7 @@ async def test_a_killed_process_is_missed_long_before_the_deadline(broker: Embed
     calls = [asyncio.create_task(caller.call(HOST1, b"%d" % number, timeout=3600)) for number in range(5)]
     printed = {await process.stdout.readline() for _ in calls}
     assert printed == {b"%d\n" % number for number in range(5)}
-    await eventually(lambda: all(call.awaited.host == "host1" for call in caller._calls._calls._calls.values()))
+    await eventually(lambda: all(awaited.host == "host1" for _, awaited in caller._calls._calls._calls.values()))
     process.kill()
     await process.wait()
     ended = await asyncio.gather(*calls, return_exceptions=True)

@@ -12,6 +12,7 @@ from midflight.rpc import messages
 from midflight.rpc.floors import Floors
 from midflight.rpc.messages import Reply, Request
 from midflight.rpc.sizes import check_request
+from midflight.rpc.time_limits import TimeLimits
 from midflight.transports.base import Address, NoAnswer, NobodyListens, Transport, Vanished
 
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
@@ -30,6 +31,7 @@ class Call:
     deadline: float
     idempotent: bool
     manifest_text: dict[str, list[str]]
+    limits: TimeLimits
     _sent: bool = False
     _turn: Address | None = None
     """The one member of the topic to send to next."""
@@ -43,8 +45,7 @@ class Call:
         if self._left() <= 0:
             raise NotDelivered(what=self.what, reason="its deadline had passed before it was sent")
         try:
-            async with asyncio.timeout(self._left()):
-                return await self._answered()
+            return await self.limits.hold(asyncio.get_running_loop().time() + self._left(), self._answered())
         except (NotDelivered, Unknown):
             raise
         except TimeoutError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 import msgspec
@@ -16,7 +17,7 @@ from midflight.errors import InvalidValue, MalformedMessage, NotDelivered, Unkno
 from midflight.objects import wire
 from midflight.rpc import messages
 from midflight.rpc.call import Call
-from midflight.rpc.endpoints import spec_of
+from midflight.rpc.endpoints import EndpointSpec, spec_of
 from midflight.rpc.faults import Faults
 from midflight.rpc.floors import Floors, Unpinned
 from midflight.rpc.forms import Form, Saying, defaults_of
@@ -24,6 +25,7 @@ from midflight.rpc.interface import Contract
 from midflight.rpc.messages import Reply, Request, Sender
 from midflight.rpc.rejected import facts_of, log_rejected
 from midflight.rpc.sizes import check_message, check_request
+from midflight.rpc.time_limits import TimeLimits
 from midflight.transports.base import Address, NoAnswer, Transport
 from midflight.versions import Manifest
 
@@ -35,6 +37,19 @@ Api = TypeVar("Api")
 
 _CONFIRMATIONS = 2
 """How often a cast is handed to a broker that does not confirm it; the broker stores one id once."""
+
+_MOST_PLANS = 10_000
+"""So many endpoints, each with the hosts that it goes to, are planned once."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How one endpoint is said to one host, or to any, as long as the floor there is this one."""
+
+    floor: Manifest
+    saying: Saying
+    address: Address
+    peer: str
 
 
 class Client(Generic[Api]):
@@ -135,6 +150,9 @@ class Messenger:
         self._manifest_text = contract.manifest.to_wire()
         self._digest = contract.manifest.digest
         self._sender = Sender.of(identity, floors.epoch)
+        self._limits = TimeLimits()
+        self._plans: dict[tuple[EndpointSpec, str | None], _Plan] = {}
+        self._outcomes: dict[tuple[str, str], Callable[[int], None]] = {}
 
     async def call(
         self,
@@ -149,7 +167,7 @@ class Messenger:
         deadline, idempotent = self._deadline(context, timeout), saying.form.spec.idempotent
         call = Call(
             self._transport, self._floors, address, request, saying.form.what, deadline, idempotent,
-            self._manifest_text,
+            self._manifest_text, self._limits,
         )  # fmt: skip
         return self._result(await self._replied(call), saying, context)
 
@@ -170,7 +188,13 @@ class Messenger:
             outcome = "malformed"
             raise
         finally:
-            telemetry.count("rpc.calls", method=call.what, outcome=outcome)
+            self._count(call.what, outcome)
+
+    def _count(self, what: str, outcome: str) -> None:
+        counter = self._outcomes.get((what, outcome))
+        if counter is None:
+            counter = self._outcomes[what, outcome] = telemetry.counter("rpc.calls", method=what, outcome=outcome)
+        counter(1)
 
     def _deadline(self, context: Context, timeout: float | None) -> float:
         latest = time.monotonic() + (self.call_seconds if timeout is None else timeout)
@@ -242,25 +266,37 @@ class Messenger:
     ) -> tuple[Saying, Request, Address]:
         """The request in the versions of its receiver. Raises PinnedOut, CannotBackport, InvalidValue."""
         spec = spec_of(endpoint)
-        topic = self._contract.topic_of(spec)
-        floor = self._floors.manifest_for(topic, host) if manifest is None else manifest
-        saying, address = self._contract.saying(spec, floor), Address(topic, host)
+        plan = self._plan(spec, host) if manifest is None else self._planned(spec, host, manifest)
+        saying, ordered = plan.saying, kind != "fanout" and spec.casting.ordered_by
         request = Request(
             protocol=messages.PROTOCOL,
             sender=self._current_sender(),
             kind=kind,
-            interface=topic,
+            interface=plan.address.topic,
             version=saying.version,
             method=saying.form.name,
-            arguments=_encoded(saying.request(dict(arguments)), floor, address, saying.form.what),
+            arguments=_encoded(saying.request(dict(arguments)), plan.floor, plan.peer, saying.form.what),
             manifest=self._digest,
             values=dict(context.values),
             request_id=context.request_id,
             message_id="" if kind == "fanout" else secrets.token_hex(16),
             host=host,
-            order="" if kind == "fanout" else spec.casting.key_of(defaults_of(spec.parameters) | dict(arguments)),
+            order=spec.casting.key_of(defaults_of(spec.parameters) | dict(arguments)) if ordered else "",
         )
-        return saying, request, address
+        return saying, request, plan.address
+
+    def _plan(self, spec: EndpointSpec, host: str | None) -> _Plan:
+        """The same as the last time, unless the floor has moved."""
+        floor, plan = self._floors.manifest_for(self._contract.topic_of(spec), host), self._plans.get((spec, host))
+        if plan is None or plan.floor is not floor:
+            if len(self._plans) >= _MOST_PLANS:
+                self._plans.clear()
+            plan = self._plans[spec, host] = self._planned(spec, host, floor)
+        return plan
+
+    def _planned(self, spec: EndpointSpec, host: str | None, floor: Manifest) -> _Plan:
+        address = Address(self._contract.topic_of(spec), host)
+        return _Plan(floor, self._contract.saying(spec, floor), address, str(address))
 
     def _current_sender(self) -> Sender:
         if self._sender.pin_epoch != self._floors.epoch:
@@ -281,8 +317,8 @@ def _outcome(reply: Reply) -> str:
     return "answered" if reply.status == "ok" else "rejected" if rejected else reply.status
 
 
-def _encoded(arguments: dict[str, Any], floor: Manifest, address: Address, what: str) -> msgspec.Raw:
+def _encoded(arguments: dict[str, Any], floor: Manifest, peer: str, what: str) -> msgspec.Raw:
     try:
-        return msgspec.Raw(wire.encode(arguments, floor, peer=str(address)))
+        return msgspec.Raw(wire.encode(arguments, floor, peer=peer))
     except (TypeError, UnicodeEncodeError, OverflowError, RecursionError) as wrong:
         raise InvalidValue(path=what, received=str(wrong), expected="arguments that can travel") from None

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -35,7 +35,7 @@ from midflight.rpc import messages
 from midflight.rpc.answers import Answers
 from midflight.rpc.casts import Casts
 from midflight.rpc.endpoints import EndpointSpec
-from midflight.rpc.exits import no_exit
+from midflight.rpc.exits import NoExit
 from midflight.rpc.faults import Faults, text_of
 from midflight.rpc.forms import Form
 from midflight.rpc.interface import Contract, InterfaceSpec
@@ -53,8 +53,24 @@ from midflight.rpc.work import Work, leave_if_stopped
 from midflight.transports.base import Address, CastDelivery, Identity, ParkedMessage, Transport
 from midflight.versions import Version
 
-MakeContext = Callable[[Mapping[str, str], str, Caller], Context]
-"""Makes the context of one piece of work from the values and the request id that came with it, and who sent it."""
+MakeContext = Callable[[Mapping[str, str], str, Caller, float | None], Context]
+"""Makes the context of one piece of work from the values and the request id that came with it, who sent it, and until
+when that one waits."""
+
+_ADAPTER = NoExit("the adapter")
+
+_MOST_ROUTES = 1_000
+"""So many versions and methods that were found once are found at once from then on: more than a project has, and fewer
+than a stranger can make up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where the requests for one method in one version go."""
+
+    form: Form
+    run: Callable[..., Awaitable[Any]]
+    turns: Turns
 
 
 class Dispatcher:
@@ -93,6 +109,7 @@ class Dispatcher:
         self._turns: dict[tuple[str, str], Turns] = {}
         self._threads = threads or Threads()
         self._plain: set[tuple[str, str]] = set()
+        self._routes: dict[tuple[str, str, str], Route] = {}
 
     def add(self, implementation: object, line: Line | None = None) -> None:
         """Serve the interfaces of the contract that this object derives from; all of their work passes the ``line``.
@@ -135,7 +152,7 @@ class Dispatcher:
             return self._encoded("need_manifest")
         except Exception as error:  # noqa: BLE001  # a message must never kill the server
             return self._refuse(request, error)
-        if full := await work.turns.enter(latest_turn(work.context.deadline)):
+        if work.turns and (full := await work.turns.enter(latest_turn(work.context.deadline))):
             return self._busy(work, full)
         try:
             return await self._answers.once(work, self._answer)
@@ -174,19 +191,26 @@ class Dispatcher:
         if sender is not None:
             check_sender(request, sender)
         caller = request.sender.caller(self._manifests.of(request))
-        form, implementation = self._find(request, caller)
+        route = self._routes.get((request.interface, request.version, request.method)) or self._route(request, caller)
+        form, deadline = route.form, None if request.ttl is None else began + request.ttl
         if sender is not None and not self._roles.admit(form.spec.allow, sender.service):
             raise not_allowed(form.what, sender, form.spec.allow or ())
-        context = self._context(request, caller, began)
+        context = self._make_context(request.values, request.request_id, caller, deadline)
         given = self._read(request, form, context, caller)
-        with no_exit("the adapter"):
+        with _ADAPTER:
             arguments = form.hear(given)
-        if context.deadline is not None and time.monotonic() >= context.deadline:
+        if deadline is not None and time.monotonic() >= deadline:
             raise NotDelivered(what=form.what, reason="its caller had stopped waiting before it could begin")
+        return Work(request, caller, form, route.run, context, arguments, route.turns)
+
+    def _route(self, request: Request, caller: Caller) -> Route:
+        """What does not depend on more than interface, version and method is found once."""
+        form, implementation = self._find(request, caller)
         run, key = getattr(implementation, form.spec.method), (request.interface, form.spec.method)
-        if key in self._plain:
-            run = partial(self._threads.run, run)
-        return Work(request, caller, form, run, context, arguments, self._turns[key])
+        route = Route(form, partial(self._threads.run, run) if key in self._plain else run, self._turns[key])
+        if len(self._routes) < _MOST_ROUTES:
+            self._routes[request.interface, request.version, request.method] = route
+        return route
 
     def _admit(self, work: Work, parked: ParkedMessage, replayer: Identity | None) -> None:
         """What was parked may run by the right of who sent it first. Raises NotAllowed. Without a ``replayer`` it is
@@ -224,10 +248,6 @@ class Dispatcher:
             interface=request.interface, method=request.what, requested=request.version,
             understood=interface.understood, sender=str(caller), callee=str(self._identity), pin_epoch=caller.pin_epoch,
         )  # fmt: skip
-
-    def _context(self, request: Request, caller: Caller, began: float) -> Context:
-        context = self._make_context(request.values, request.request_id, caller)
-        return context if request.ttl is None else replace(context, deadline=began + request.ttl)
 
     def _read(self, request: Request, form: Form, context: Context, caller: Caller) -> dict[str, Any]:
         try:

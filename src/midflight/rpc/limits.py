@@ -67,6 +67,10 @@ class Turns:
     def __init__(self, lines: tuple[Line, ...] = ()) -> None:
         self._lines = lines
 
+    def __bool__(self) -> bool:
+        """Whether there is anything to wait for."""
+        return bool(self._lines)
+
     async def enter(self, until: float | None = None) -> Line | None:
         """Pass all lines, as Line.enter does; returns the one that had no turn for us, and then we stand in none."""
         passed: list[Line] = []

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from midflight.context import Caller, Context
-from midflight.rpc.exits import no_exit
+from midflight.rpc.exits import NoExit
 from midflight.rpc.forms import Form
 from midflight.rpc.limits import Turns
 from midflight.rpc.messages import Request
+
+_HANDLER, _ADAPTER = NoExit("the handler"), NoExit("the adapter")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +38,13 @@ class Work:
 
     async def done(self) -> Any:
         """Run it."""
-        with no_exit("the handler"):
+        with _HANDLER:
             return await self.run(self.context, **self.arguments)
 
     async def answer(self) -> Any:
         """Run it; its result in the form of who asked."""
         result = await self.done()
-        with no_exit("the adapter"):
+        with _ADAPTER:
             return self.form.reply(result)
 
     @property

@@ -48,12 +48,11 @@ class Replies:
         taken: TimeoutError, or Broken when the answer can no longer come."""
         deadline, name = asyncio.get_running_loop().time() + timeout, new_name(timeout)
         await self._until_ready(deadline)
-        answer, queue = self._calls.begin(name, address), self._queues.names.call(address)
+        answer, queue = self._calls.begin(name, address, deadline), self._queues.names.call(address)
         try:
             if not await self._is_sent(queue, body, self._properties(name, timeout), deadline):
                 raise NotTaken(f"nobody takes from {queue}")
-            async with asyncio.timeout_at(deadline):
-                received = await answer
+            received = await answer
         except BaseException:
             self._calls.give_up(name)
             raise

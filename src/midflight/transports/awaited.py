@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from midflight.transports import signs
 from midflight.transports.base import Address, are_names
+from midflight.transports.deadlines import Deadlines
 from midflight.transports.hands import Hands
 from midflight.transports.signs import announced
 
@@ -31,19 +31,18 @@ class Awaited(Generic[T]):
     """The answer to one call, and what is heard of the call until then. ``could_hear`` says whether we would have heard
     all that was said to us since a time of the loop's clock."""
 
+    __slots__ = ("_could_hear", "_loop", "_pause", "_since", "_timer", "answer", "host", "is_given_up")
+
     def __init__(self, could_hear: Callable[[float], bool] = lambda _: True) -> None:
         self._loop, self._could_hear = asyncio.get_running_loop(), could_hear
         self.answer: asyncio.Future[T] = self._loop.create_future()
         """Ends with Silent when signs of life have begun, and do not go on."""
         self.host = ""
         """Where the call can be cancelled, as soon as that is known."""
+        self.is_given_up = False
+        """Whether nobody waits for it any more."""
         self._pause = self._since = 0.0
         self._timer: asyncio.TimerHandle | None = None
-
-    @property
-    def is_given_up(self) -> bool:
-        """Whether nobody waits for it any more."""
-        return self.answer.cancelled()
 
     def answered(self, answer: T) -> None:
         """This is it. What comes later is passed over."""
@@ -60,9 +59,16 @@ class Awaited(Generic[T]):
 
     def give_up(self) -> None:
         """Nobody waits any more."""
+        self.is_given_up = True
         if not self.answer.cancel() and not self.answer.cancelled():
             self.answer.exception()  # it came too late, and is no error of which nobody knows
         self._stop()
+
+    def is_late(self) -> None:
+        """Its deadline has passed: it ends with TimeoutError."""
+        if not self.answer.done():
+            self.answer.set_exception(TimeoutError())
+            self._stop()
 
     def _doubt(self) -> None:
         """In two steps: this process itself may have been held up for long, and have signs of life unread."""
@@ -83,12 +89,6 @@ class Awaited(Generic[T]):
             self._timer.cancel()
 
 
-@dataclass(frozen=True, slots=True)
-class _Call(Generic[T]):
-    address: Address
-    awaited: Awaited[T]
-
-
 Cancel = Callable[[Address, str, float], Coroutine[Any, Any, None]]
 """Sends to an address that the call of this name is cancelled, before a time of the loop's clock."""
 
@@ -98,35 +98,39 @@ class OwnCalls(Generic[T]):
 
     def __init__(self, cancel: Cancel, could_hear: Callable[[float], bool] = lambda _: True) -> None:
         self._send_cancel, self._could_hear = cancel, could_hear
-        self._calls: dict[str, _Call[T]] = {}
+        self._calls: dict[str, tuple[Address, Awaited[T]]] = {}
+        self._deadlines = Deadlines(self._calls, self._is_late)
         self._hands = Hands()
 
     def __len__(self) -> int:
         return len(self._calls)
 
-    def begin(self, name: str, address: Address) -> asyncio.Future[T]:
-        """The answer to a call that is about to be sent: it ends with Silent where signs of life have stopped."""
-        awaited = Awaited[T](self._could_hear)
-        self._calls[name] = _Call(address, awaited)
+    def begin(self, name: str, address: Address, deadline: float) -> asyncio.Future[T]:
+        """The answer to a call that is about to be sent: it ends with Silent where signs of life have stopped, and with
+        TimeoutError at a time of the loop's clock."""
+        awaited: Awaited[T] = Awaited(self._could_hear)
+        self._calls[name] = address, awaited
+        self._deadlines.add(name, deadline)
         return awaited.answer
 
     def answered(self, name: str, answer: T) -> None:
         """An answer has come; it is passed over where nobody waits for it."""
         if (call := self._calls.get(name)) is not None:
-            call.awaited.answered(answer)
+            call[1].answered(answer)
 
     def sign(self, name: str, host: str, pause: float | str) -> None:
         """A sign of life has come. What a peer says there is not trusted: a host that is none is as good as none."""
         if (call := self._calls.get(name)) is None:
             return
-        call.awaited.sign(host if are_names(host) else "", announced(pause))
-        if call.awaited.is_given_up:
+        awaited = call[1]
+        awaited.sign(host if are_names(host) else "", announced(pause))
+        if awaited.is_given_up:
             self._cancel(name)
 
     def runs_at(self, name: str, host: str) -> None:
         """Where it can be cancelled is known, though nothing was said yet of when more will be heard."""
         if (call := self._calls.get(name)) is not None and are_names(host):
-            call.awaited.host = host
+            call[1].host = host
 
     def end(self, name: str) -> None:
         """Its answer was taken."""
@@ -136,7 +140,7 @@ class OwnCalls(Generic[T]):
         """Nobody waits for it any more: it is cancelled as soon as it is known where it runs."""
         if (call := self._calls.get(name)) is None:
             return  # a sign of life has come first, and it was cancelled then
-        awaited = call.awaited
+        _, awaited = call
         awaited.give_up()
         if awaited.host:
             self._cancel(name)
@@ -145,16 +149,18 @@ class OwnCalls(Generic[T]):
 
     def all_answered(self, answer: T) -> None:
         """The same answer to all."""
-        for call in self._calls.values():
-            call.awaited.answered(answer)
+        for _, awaited in self._calls.values():
+            awaited.answered(answer)
 
     async def stop(self) -> None:
         """Send the last cancellations."""
         await self._hands.finish(CANCEL_SECONDS)
 
+    def _is_late(self, name: str) -> None:
+        self._calls[name][1].is_late()
+
     def _cancel(self, name: str) -> None:
-        call = self._calls.pop(name)
-        if call.awaited.host:
+        address, awaited = self._calls.pop(name)
+        if awaited.host:
             deadline = asyncio.get_running_loop().time() + CANCEL_SECONDS
-            address = Address(call.address.topic, call.awaited.host)
-            self._hands.take(self._send_cancel(address, name, deadline))
+            self._hands.take(self._send_cancel(Address(address.topic, awaited.host), name, deadline))

@@ -37,15 +37,13 @@ class Calls:
         """Send, and wait for the answer. Raises NotTaken; Silent or TimeoutError where it may have been taken."""
         deadline, name = asyncio.get_running_loop().time() + timeout, new_name(timeout)
         subject, reply = self._subjects.call(address, self._identity), f"{self._inbox}.{name}"
-        answer = self._calls.begin(name, address)
+        answer = self._calls.begin(name, address, deadline)
         try:
             if len(body) <= self._connection.max_body:
                 await self._connection.publish(subject, body, deadline=deadline, reply=reply)
             else:
                 await self._send_in_parts(address, name, body, answer, deadline)
-            # A second timeout: the library swallows a cancellation that meets it in the middle of a flush.
-            async with asyncio.timeout_at(deadline):
-                message = await answer
+            message = await answer
             whole = await self._whole(address, name, message, deadline) if message.headers else message.data
         except BaseException:
             self._calls.give_up(name)

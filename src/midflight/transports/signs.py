@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from midflight.telemetry import count
+from midflight.transports.deadlines import Deadlines
 from midflight.transports.hands import Hands
 
 SIGN_SECONDS = 2.0
@@ -75,27 +77,48 @@ class Signs:
         self._give(pause)
 
 
+@dataclass(slots=True)
+class _InHand:
+    """A call, and its signs of life once they have begun."""
+
+    task: asyncio.Task[None]
+    give: Callable[[float], None]
+    signs: Signs | None = None
+
+
 class CallsInHand:
     """The calls that one listener has in hand, by their names."""
 
     def __init__(self, hands: Hands, topic: str) -> None:
         self._hands, self._topic = hands, topic
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._calls: dict[str, _InHand] = {}
+        self._first_signs = Deadlines(self._calls, self._begin_signs)
 
     def take(self, name: str, work: Coroutine[Any, Any, None], give: Callable[[float], None]) -> None:
         """Start a call. As long as it runs, ``give`` is called for each sign of life, where its caller wants them."""
         task, first = self._hands.take(work), first_sign_of(name)
-        if first is not None:
-            self._tasks[name] = task
-            task.add_done_callback(partial(self._ended, name, Signs(give, first)))
+        if first is None:
+            return
+        self._calls[name] = call = _InHand(task, give)
+        task.add_done_callback(partial(self._ended, name, call))
+        if first:
+            self._first_signs.add(name, asyncio.get_running_loop().time() + first)
+        else:
+            self._begin_signs(name)
 
     def cancel(self, name: str) -> None:
         """Cancel a call, once; nothing happens where it is not in hand."""
-        if (task := self._tasks.pop(name, None)) is not None:
+        if (call := self._calls.pop(name, None)) is not None:
             count("transport.calls_cancelled", topic=self._topic)
-            task.cancel()
+            call.task.cancel()
 
-    def _ended(self, name: str, signs: Signs, task: asyncio.Task[None]) -> None:
-        signs.stop()
-        if self._tasks.get(name) is task:
-            del self._tasks[name]
+    def _begin_signs(self, name: str) -> None:
+        call = self._calls[name]
+        if call.signs is None:
+            call.signs = Signs(call.give, 0)
+
+    def _ended(self, name: str, call: _InHand, _: asyncio.Task[None]) -> None:
+        if call.signs is not None:
+            call.signs.stop()
+        if self._calls.get(name) is call:
+            del self._calls[name]
