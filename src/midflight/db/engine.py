@@ -20,6 +20,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from midflight.config import public_url
 from midflight.db import forms, postgresql, sqlite, tables
 from midflight.db.forms import Form
+from midflight.db.quick import QuickReads
 from midflight.db.store import OWN, Store, options
 from midflight.db.worker import Worker
 from midflight.errors import CommitUnknown, DatabaseContended, DatabaseUnreachable, NoDatabaseUrl
@@ -28,6 +29,8 @@ from midflight.versions import Manifest
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+_STOPPED = "work on the database raised StopIteration"
 
 _LONGEST_PAUSE = 0.1
 """Seconds, between two tries of work that cannot be ordered with what others do."""
@@ -137,6 +140,7 @@ class Database:
         self._closed = False
         self._worker = Worker("database", postgresql.WORKERS if engine.dialect.name == "postgresql" else 1)
         self._kept = _Kept()
+        self._quick: QuickReads | None = None
 
     @classmethod
     async def open(cls, url: str) -> Self:
@@ -145,10 +149,16 @@ class Database:
         database = cls(url, create(parse(url)))
         try:
             database.forms.update(await database.read(_persisted_forms))
+            await database._worker.run(database._open_for_quick_reads)
         except BaseException:
             await database.close()
             raise
         return database
+
+    def _open_for_quick_reads(self) -> None:
+        if self._engine.dialect.name == "sqlite" and sqlite.file_of(self._engine.url) is not None:
+            with translated(self._engine):
+                self._quick = QuickReads(sqlite.impatient(self._engine))
 
     def form(self, name: str) -> Form:
         """How a data migration's field is to be kept by this process, now."""
@@ -160,8 +170,22 @@ class Database:
         return self.store.manifest(since)
 
     async def read(self, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run work that only reads, on one snapshot."""
-        return await self._run(False, lambda connection: work(connection, *args, **kwargs))
+        """Run work that only reads, on one snapshot. What has proven to be quick is run in the loop."""
+
+        def bound(connection: Connection) -> T:
+            return work(connection, *args, **kwargs)
+
+        quick = self._quick
+        if quick is None or self._closed:
+            return await self._run(False, bound)
+        if quick.takes(work) and self._worker.is_idle:
+            try:
+                return await quick.run(work, bound, self.store)
+            except DBAPIError:
+                pass  # the thread can wait for a lock, and says what is wrong
+            except StopIteration as stop:
+                raise RuntimeError(_STOPPED) from stop
+        return await self._run(False, quick.timed(work, bound))
 
     async def write(self, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run work that writes, in one transaction."""
@@ -171,6 +195,8 @@ class Database:
         """Finish the work that was given, and close. May be called again."""
         if not self._closed:
             self._closed = True
+            if self._quick is not None:
+                self._quick.close()
             self._worker.end_with(self._disconnect)
         await asyncio.to_thread(self._end)
 
@@ -209,7 +235,7 @@ class Database:
                 pause = min(pause * 2, _LONGEST_PAUSE)
             except StopIteration as stop:
                 # A future cannot carry it: whoever awaits would wait for ever.
-                raise RuntimeError("work on the database raised StopIteration") from stop
+                raise RuntimeError(_STOPPED) from stop
 
     def _once(self, writes: bool, work: Callable[[Connection], T]) -> T:
         worked, was_kept = False, self._kept.connection is not None

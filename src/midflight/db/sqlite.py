@@ -7,12 +7,14 @@ reads sees one snapshot, and is refused if it writes.
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
@@ -30,11 +32,20 @@ def create(url: URL) -> Engine:
     """An engine whose transactions begin by the connection's execution option ``writes`` (default: False)."""
     # The file is opened by the thread that works on it; SQLAlchemy's pool may close it from another one.
     connect_args = {"isolation_level": None, "timeout": BUSY_SECONDS, "check_same_thread": False}
-    engine = create_engine(url, connect_args=connect_args)
+    engine = create_engine(url, connect_args=connect_args, json_deserializer=_from_json)
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     event.listen(engine, "handle_error", _refuse_huge)
     return engine
+
+
+def impatient(engine: Engine) -> Connection:
+    """A connection beside those of the pool, which raises at once where it would have to wait for a lock."""
+    connection = engine.connect()
+    connection.detach()
+    connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+    connection.rollback()
+    return connection
 
 
 def file_of(url: URL) -> Path | None:
@@ -91,6 +102,14 @@ def _is_guarded(file: Path | None) -> bool:
     return file is not None and not (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK))
 
 
+def _from_json(text: str) -> Any:
+    """Four times as fast as Python's own decoder, which reads what few others write: ``NaN``, half characters."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return json.loads(text)
+
+
 def _prepare(connection: sqlite3.Connection, record: Any) -> None:
     _use_wal(connection)
     connection.execute("PRAGMA synchronous = NORMAL")
@@ -126,4 +145,4 @@ def _begin(connection: Connection) -> None:
     if writes:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:  # it takes no lock and so cannot fail, and needs nothing of what SQLAlchemy does around a statement
-        connection.connection.driver_connection.execute("BEGIN")  # type: ignore[union-attr]  # it is open
+        connection.connection.dbapi_connection.execute("BEGIN")  # type: ignore[union-attr]  # it is open, and sqlite3's

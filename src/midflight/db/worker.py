@@ -52,7 +52,8 @@ class Worker:
 
     def __init__(self, name: str, threads: int = 1) -> None:
         self._given: SimpleQueue[_Piece | Callable[[], object] | None] = SimpleQueue()
-        what = (self._given, _Results())
+        self._results = _Results()
+        what = (self._given, self._results)
         self._threads = [threading.Thread(target=_work, args=what, name=name, daemon=True) for _ in range(threads)]
         for thread in self._threads:
             thread.start()
@@ -61,9 +62,15 @@ class Worker:
     async def run(self, work: Callable[[], T]) -> T:
         """Have it done in a thread. Whoever is cancelled does not stop what has begun; the rest is dropped."""
         piece = _Piece(work, asyncio.get_running_loop().create_future())
+        self._results.awaited += 1
         self._given.put(piece)
         result: T = await piece.future
         return result
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether all that was given is done, and was told. To be asked in the loop."""
+        return not self._results.awaited
 
     def end_with(self, last: Callable[[], object]) -> None:
         """Do what was given, then this in each thread, as its last; give nothing any more."""
@@ -97,7 +104,7 @@ def _work(given: SimpleQueue[Any], results: _Results) -> None:
     while isinstance(piece := given.get(), _Piece):
         if not piece.future.cancelled():
             piece.run()
-            results.add(piece)
+        results.add(piece)
         del piece
     if piece is not None:
         piece()
@@ -109,6 +116,8 @@ class _Results:
     def __init__(self) -> None:
         self._ready: deque[_Piece] = deque()
         self._is_telling = False
+        self.awaited = 0
+        """How many pieces were given of which the loop has not heard yet. It is changed in the loop alone."""
 
     def add(self, piece: _Piece) -> None:
         """In the thread. Who sees the flag raised has put down its piece before the loop looks for the last one."""
@@ -125,4 +134,5 @@ class _Results:
     def _tell(self) -> None:
         self._is_telling = False
         while self._ready:
+            self.awaited -= 1
             self._ready.popleft().tell()
