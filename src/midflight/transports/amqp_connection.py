@@ -6,12 +6,11 @@ import asyncio
 import random
 from collections.abc import Callable
 
-from aiormq import Channel
-
 from midflight.errors import BrokerUnreachable
 from midflight.telemetry import count, log
 from midflight.transports.amqp_access import Access
 from midflight.transports.amqp_link import FAILURES, Broken, Link, NotTaken
+from midflight.transports.amqp_post import Post
 
 WATCH_SECONDS = 1.0
 PAUSE_SECONDS = 0.25
@@ -54,12 +53,14 @@ class Connection:
             await self._until_mended(deadline)
         return link
 
-    async def channel(self, use: str, deadline: float) -> Channel:
-        """The living channel for this use. Raises NotTaken where there is none until then."""
+    async def post(self, use: str, deadline: float) -> Post:
+        """The living way to send for this use. Raises NotTaken where there is none until then."""
+        if self._link is not None and not self._link.is_lost and (post := self._link.living_post(use)) is not None:
+            return post
         link = await self.link(deadline)
         try:
             async with asyncio.timeout_at(deadline):
-                return await link.channel(use)
+                return await link.post(use)
         except (Broken, TimeoutError):
             raise NotTaken(f"no channel to {self.url}") from None
 

@@ -24,12 +24,14 @@ from aiormq import (
     ChannelPreconditionFailed,
     ConnectionClosed,
     InvalidFrameError,
-    TransportFactory,
 )
 from aiormq import Connection as LibraryConnection
+from aiormq.abc import DeliveredMessage
 
 from midflight.config import public_url
 from midflight.errors import BrokerUnreachable
+from midflight.transports.amqp_post import Post
+from midflight.transports.amqp_wire import DELIVER, Wire
 
 CONNECT_SECONDS = 3.0
 """How long one broker may take until it has let us in."""
@@ -108,41 +110,6 @@ def _forget(task: asyncio.Future[Any]) -> None:
         task.exception()
 
 
-class Wire(TransportFactory):
-    """The socket under a connection."""
-
-    def __init__(self) -> None:
-        self.received = 0
-        self._writer: asyncio.StreamWriter | None = None
-
-    async def create(self, url: Any, **options: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Connect. Called by the library."""
-        loop = asyncio.get_running_loop()
-        tls = await options["ssl_context_provider"].get_context() if url.scheme == "amqps" else None
-        reader = _Reader(self)
-        protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
-        transport, _ = await loop.create_connection(lambda: protocol, url.host or "", url.port or 0, ssl=tls)
-        self._writer = asyncio.StreamWriter(transport, protocol, reader, loop)
-        return reader, self._writer
-
-    def cut(self) -> None:
-        """Break off without waiting for the peer."""
-        if self._writer is not None:
-            self._writer.transport.abort()
-
-
-class _Reader(asyncio.StreamReader):
-    """Counts what arrives: a sign of life, also in the middle of a large message."""
-
-    def __init__(self, wire: Wire) -> None:
-        super().__init__(loop=asyncio.get_running_loop())
-        self._wire = wire
-
-    def feed_data(self, data: Any) -> None:
-        self._wire.received += len(data)
-        super().feed_data(data)
-
-
 class Link:
     """A connection, from its beginning to its end."""
 
@@ -155,6 +122,7 @@ class Link:
             transport_factory=self._wire,
         )
         self._channels: dict[str, Channel] = {}
+        self._posts: dict[str, Post] = {}
         self._turns: dict[str, asyncio.Lock] = {}
         self._pinging: asyncio.Future[Any] | None = None
 
@@ -206,6 +174,28 @@ class Link:
         """The channel for this use: opened by the first who needs it, and anew after the broker has closed it."""
         async with self._turn(use):
             return await self._channel(use)
+
+    def living_post(self, use: str) -> Post | None:
+        """How to send for this use; None where there is no way yet, or not any more."""
+        post = self._posts.get(use)
+        return None if post is None or post.is_closed else post
+
+    async def post(self, use: str) -> Post:
+        """The same, opened by the first who needs it, and anew after the broker has closed it."""
+        async with self._turn(use):
+            post = self.living_post(use)
+            if post is None:
+                post = self._posts[use] = Post(await self.new_channel(), self._wire)
+            return post
+
+    def deliver(self, channel: Channel, callback: Callable[[DeliveredMessage], None]) -> None:
+        """Have what is delivered on a channel given to the callback, which only starts work, by the reader itself."""
+
+        def take(_: object, message: DeliveredMessage | None) -> None:
+            assert message is not None
+            callback(message)
+
+        self._wire.shorten(channel, (DELIVER,), take)
 
     async def ask(self, use: str, operation: Callable[[Channel], Awaitable[T]]) -> T:
         """Do something on the channel for this use, one after the other, so that each hears its own refusal. Errors as

@@ -69,17 +69,12 @@ class Outbox:
         exchange = exchange or self._queues.names.exchange
         while True:
             # Where an exchange is missing the broker closes the channel, which others should not have to suffer from.
-            channel = await self._connection.channel(exchange, deadline)
+            post = await self._connection.post(exchange, deadline)
             try:
-                async with asyncio.timeout_at(deadline):
-                    with guarded():
-                        sent = await channel.basic_publish(
-                            body, exchange=exchange, routing_key=key, properties=properties, mandatory=True
-                        )
+                with guarded():
+                    return await post.send(exchange, key, properties, body, deadline)
             except NotTaken:
                 await asyncio.sleep(PAUSE_SECONDS)  # the channel was closed just now; there will be another one
-            else:
-                return not isinstance(sent, DeliveredMessage)
 
     async def store_cast(self, address: Address, body: bytes, message_id: str, seconds: float, act: str = "") -> None:
         """Have a cast stored, in this act if it is replayed. Raises TimeoutError where the broker does not confirm that

@@ -125,6 +125,8 @@ class Subscription:
         self._is_stale = False
         await self._withdraw()
         self._channels.append(await self._new_channel(link))
+        if not self._limit:
+            link.deliver(self._channels[-1], lambda message: self._callback(message))
         taking = self._channels[-1].basic_consume(queue, self._take, no_ack=not self._limit)
         self._tag = (await ask(taking)).consumer_tag or ""
 
