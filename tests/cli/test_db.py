@@ -100,6 +100,31 @@ def test_a_pair_of_revisions_is_written(midflight: Command, shop: Shop) -> None:
     assert midflight("db", "expand").code == 0
 
 
+def test_revisions_are_tried_out(midflight: Command, shop: Shop, postgresql_url: str) -> None:
+    """What is found is told with whom it hits and what to write instead, and kept for the gate; 2 with an error."""
+    fine = midflight("db", "lint", "--scratch", postgresql_url)
+    assert (fine.code in (0, 1), "revisions tried: 0 errors" in fine.out) == (True, True)
+    assert (shop.folder / "schema" / "linted.toml").exists()
+
+
+def test_a_revision_that_holds_others_up(midflight: Command, shop: Shop, postgresql_url: str) -> None:
+    """The gate of the schema then fails, and says so."""
+    revision = shop.folder / "schema" / "expand" / "0002_cents.py"
+    revision.write_text(revision.read_text() + '    op.execute("UPDATE items SET cents = 1")\n')
+    outcome = midflight("db", "lint", "--scratch", postgresql_url)
+    assert outcome.code == 2
+    assert "fail: expand 0002: whole-table (items): it changes all rows of items in one transaction" in outcome.out
+    assert "  instead  @data_migration(…)" in outcome.out
+
+
+def test_how_large_the_tables_are(midflight: Command, shop: Shop) -> None:
+    """They are shown, and kept beside the revisions on a word."""
+    assert midflight("db", "expand").code == 0
+    assert midflight("db", "facts", "--json").document["items"] == {"rows": 0, "bytes": 0, "writes_per_second": 0.0}
+    assert midflight("db", "facts", "--write").code == 0
+    assert (shop.folder / "schema" / "facts.toml").exists()
+
+
 @pytest.mark.parametrize(
     ("url", "said"),
     [

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from midflight.upgrade import gates
 from midflight.upgrade.verdict import Status
 from tests.upgrade.fleets import KILO, cloud, flavors, fleet, lost, member, proven, rejection, words
@@ -84,6 +86,21 @@ def test_schema_of_the_release_before_fails() -> None:
     verdict = gates.schema(cloud(schema_release="juno"), KILO)
     assert words(verdict, Status.FAIL) == ["the schema is that of juno, 12 min ago"]
     assert verdict.way_out == ("midflight db expand, from a copy of kilo",)
+
+
+def test_schema_passes_when_its_revisions_are_linted() -> None:
+    """It is told with the rest; of a project that never lints nothing is said."""
+    aim = replace(KILO, unlinted={})
+    assert "all expand revisions are linted, as they stand" in words(gates.schema(cloud(), aim), Status.PASS)
+
+
+def test_schema_by_revisions_that_nobody_may_rely_on() -> None:
+    """One that was changed since it was linted is unknown, and one with errors fails: each is named."""
+    changed = gates.schema(cloud(), replace(KILO, unlinted={"0002": "was changed since it was linted"}))
+    assert words(changed, Status.UNKNOWN)[0] == "revision 0002 was changed since it was linted"
+    assert changed.way_out == ("midflight db lint",)
+    wrong = gates.schema(cloud(), replace(KILO, unlinted={"0002": "has errors: rewrite instances"}))
+    assert words(wrong, Status.FAIL)[0] == "revision 0002 has errors: rewrite instances"
 
 
 def test_schema_that_was_never_expanded_fails() -> None:

@@ -15,6 +15,8 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -159,6 +161,17 @@ class Cluster:
             self._process.send_signal(how)
             self._process.wait(START_SECONDS)
             self._process = None
+
+
+@contextmanager
+def lent(url: str | None) -> Iterator[str]:
+    """The URL of an empty database that may be used up: the one that was given, or one on a server that is started for
+    it and removed afterwards. Raises MissingProgram and MissingExtra."""
+    if url is not None:
+        yield url
+        return
+    with Cluster() as cluster:
+        yield cluster.create()
 
 
 def _until_we_die() -> list[str]:

@@ -130,6 +130,16 @@ def expanded(fleet: Fleet, aim: Aim) -> Iterator[Fact]:
         yield bad(f"the schema is that of {release}{_when(fleet)}", way_out)
 
 
+def linted(aim: Aim) -> Iterator[Fact]:
+    """What was found in the revisions when they were tried out. Nothing is said of a project that never lints."""
+    way_out = "midflight db lint"
+    for revision, reason in (aim.unlinted or {}).items():
+        words = f"revision {revision} {reason}"
+        yield bad(words, way_out) if reason.startswith("has errors") else missing(words, way_out)
+    if aim.unlinted == {}:
+        yield good("all expand revisions are linted, as they stand")
+
+
 def _when(fleet: Fleet) -> str:
     if fleet.schema_at is None:
         return ""

@@ -27,8 +27,8 @@ def prepare(fleet: Fleet, aim: Aim) -> Verdict:
 
 
 def schema(fleet: Fleet, aim: Aim) -> Verdict:
-    """Has the target's schema been expanded?"""
-    return Verdict.of("schema", facts.expanded(fleet, aim))
+    """Has the target's schema been expanded, by revisions that were linted?"""
+    return Verdict.of("schema", [*facts.expanded(fleet, aim), *facts.linted(aim)])
 
 
 def pin(fleet: Fleet, aim: Aim) -> Verdict:

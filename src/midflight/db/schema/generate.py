@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from alembic.script.base import Script
 from sqlalchemy import MetaData
 
-from midflight.db.cluster import Cluster
+from midflight.db.cluster import lent
 from midflight.db.engine import create, is_postgresql, parse
 from midflight.db.schema.autogenerate import Pair, compare
 from midflight.db.schema.files import HEAD, RevisionFiles
@@ -105,8 +105,8 @@ def _scratch(url: str) -> Iterator[str]:
         with TemporaryDirectory(prefix="mf-scratch-") as folder:
             yield f"sqlite:///{folder}/scratch.db"
         return
-    with Cluster() as cluster:
-        yield cluster.create()
+    with lent(None) as empty:
+        yield empty
 
 
 def _contract(session: Session, schema: Path) -> None:
