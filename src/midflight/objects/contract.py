@@ -19,11 +19,12 @@ from midflight.objects.base import VersionedObject
 from midflight.objects.bodies import digest_of, keys_touched, told
 from midflight.objects.containers import DictOf, ListOf, TupleOf
 from midflight.objects.fields import MASK, MISSING, Field
-from midflight.objects.leaves import Constrained, Growing, Kind, Late, Optional, Own
+from midflight.objects.leaves import Growing, Kind, Own
 from midflight.objects.remote import Remotable, remotables_of
 from midflight.objects.rewrites import is_lossy
 from midflight.objects.shape import Shape
 from midflight.objects.types import Codec, codec_of
+from midflight.objects.wrappers import Constrained, Late, Optional
 
 Words = dict[str, Any]
 """Nested tables of names to words."""

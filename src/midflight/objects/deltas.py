@@ -13,8 +13,9 @@ from midflight.errors import Conflict
 from midflight.objects import tracking
 from midflight.objects.containers import DictOf, ListOf, TupleOf
 from midflight.objects.fields import Field
-from midflight.objects.leaves import Constrained, Kind, Optional
+from midflight.objects.leaves import Kind
 from midflight.objects.marks import INSIDE, NEW, field_of, path_of
+from midflight.objects.wrappers import Constrained, Optional
 
 
 def bring_onto(kept: Any, obj: Any) -> Any:

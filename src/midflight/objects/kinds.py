@@ -18,8 +18,9 @@ import msgspec
 from midflight.errors import ProjectError
 from midflight.objects.coercion import CHECKS, CONVERSIONS, hooked, to_either, to_enum, to_literal
 from midflight.objects.containers import DictOf, ListOf, TupleOf
-from midflight.objects.leaves import Anything, Binary, Constrained, Growing, Kind, Late, Leaf, Optional, Own, Unopened
+from midflight.objects.leaves import Anything, Binary, Growing, Kind, Leaf, Own, Unopened
 from midflight.objects.types import Codec, learn_codec
+from midflight.objects.wrappers import Constrained, Late, Optional
 
 __all__ = [
     "Anything", "Binary", "Constrained", "DictOf", "Growing", "Kind", "Late", "Leaf", "ListOf", "Optional", "Own",

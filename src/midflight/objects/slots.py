@@ -13,7 +13,8 @@ from typing import Any
 
 import msgspec
 
-from midflight.objects.leaves import Kind, Late, Optional
+from midflight.objects.leaves import Kind
+from midflight.objects.wrappers import Late, Optional
 
 assign: Any = msgspec.Struct.__setattr__
 """Set a field, or what is kept beside the fields, as it is: no coercion, no note of a change."""
