@@ -12,7 +12,7 @@ import msgspec
 
 from midflight.objects.coercion import Refused, step
 from midflight.objects.leaves import Kind
-from midflight.objects.parts import PART, UNREADABLE, Bytes, is_array, is_map, pairs_of, parts_of, tell_apart
+from midflight.objects.piecewise import AT_ONCE, UNREADABLE, Bytes, is_array, is_map, pairs_of, pieces_of, tell_apart
 from midflight.versions import Manifest
 
 
@@ -44,19 +44,19 @@ class ListOf(Kind):
     def read_large(self, data: Bytes, path: str, sender: Manifest | None) -> Any:
         if not is_array(data):
             return super().read_large(data, path, sender)
-        parts = parts_of(data, path)
-        return self._made_at(path, self._read_natively(parts) or self._read_each(parts, path, sender))
+        pieces = pieces_of(data, path)
+        return self._made_at(path, self._read_natively(pieces) or self._read_each(pieces, path, sender))
 
-    def _read_natively(self, parts: list[msgspec.Raw]) -> list[Any] | None:
+    def _read_natively(self, pieces: list[msgspec.Raw]) -> list[Any] | None:
         """None where not all of them can be."""
         decode = self.item.decoder.decode
         try:
-            return [decode(part) for part in parts] if max(map(len, parts), default=0) <= PART else None
+            return [decode(piece) for piece in pieces] if max(map(len, pieces), default=0) <= AT_ONCE else None
         except (*UNREADABLE, ValueError):
             return None
 
-    def _read_each(self, parts: list[msgspec.Raw], path: str, sender: Manifest | None) -> list[Any]:
-        return [self.item.read(part, f"{path}[{at}]", sender) for at, part in enumerate(parts)]
+    def _read_each(self, pieces: list[msgspec.Raw], path: str, sender: Manifest | None) -> list[Any]:
+        return [self.item.read(piece, f"{path}[{at}]", sender) for at, piece in enumerate(pieces)]
 
     def _made(self, items: list[Any]) -> Any:
         if self.container in (set, frozenset):

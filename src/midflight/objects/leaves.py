@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from midflight.objects.coercion import Refused, by_codec, from_text, hooked, late_type, to_enum
-from midflight.objects.parts import PART, UNREADABLE, Bytes, tree
+from midflight.objects.piecewise import AT_ONCE, UNREADABLE, Bytes, tree
 from midflight.objects.types import Codec
 from midflight.versions import Manifest
 
@@ -53,7 +53,7 @@ class Kind:
     def read(self, data: Bytes, path: str, sender: Manifest | None) -> Any:
         """The value in these bytes, whatever version its objects were sent in. Raises InvalidValue that names ``path``
         and the step inside it, NotReadable, and MalformedMessage."""
-        if len(data) > PART:
+        if len(data) > AT_ONCE:
             return self.read_large(data, path, sender)
         try:
             return self.decoder.decode(data)
@@ -61,7 +61,7 @@ class Kind:
             return self.build(tree(data, path), path, sender)
 
     def read_large(self, data: Bytes, path: str, sender: Manifest | None) -> Any:
-        """The same for what is too large to be read at once; each container reads its parts."""
+        """The same for what is too large to be read at once; each container reads its pieces."""
         return self.build(tree(data, path), path, sender)
 
     def snapshot(self, value: Any) -> Any:

@@ -12,7 +12,7 @@ from midflight.errors import InvalidValue, NotReadable, UnknownObject
 from midflight.objects.coercion import Refused
 from midflight.objects.kinds import Kind
 from midflight.objects.marks import field_of, of_fields
-from midflight.objects.parts import UNREADABLE, Bytes, tree
+from midflight.objects.piecewise import UNREADABLE, Bytes, tree
 from midflight.objects.rewrites import CHANGED, TAG, bring_forward
 from midflight.objects.riding import RIDING, packed, unpacked
 from midflight.objects.shape import Shape
@@ -88,7 +88,7 @@ class ObjectOf(Kind):
     def read_large(self, data: Bytes, path: str, sender: Manifest | None) -> Any:
         """Field by field, where it is of our own version and nothing rides along."""
         try:
-            content = _parts_by_name(data)
+            content = _pieces_by_name(data)
         except (*UNREADABLE, ValueError):
             return super().read_large(data, path, sender)
         said, shape = tree(content.pop(TAG, _NIL), path), self.shape.resolve()
@@ -173,7 +173,7 @@ class ObjectOf(Kind):
         return set(changed)
 
 
-_parts_by_name = msgspec.msgpack.Decoder(dict[str, msgspec.Raw]).decode
+_pieces_by_name = msgspec.msgpack.Decoder(dict[str, msgspec.Raw]).decode
 _NIL = b"\xc0"
 
 _make = msgspec.StructMeta.__call__  # past the coercion of a constructor

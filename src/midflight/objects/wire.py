@@ -20,7 +20,7 @@ from midflight.objects.kinds import Kind
 from midflight.objects.lowering import REPLY, Lowering, to_json, unsayable
 from midflight.objects.nested import kind_of_class
 from midflight.objects.older import encode_older, goes_as_it_is
-from midflight.objects.parts import UNREADABLE
+from midflight.objects.piecewise import UNREADABLE
 from midflight.objects.riding import forget_changes
 from midflight.objects.rows import check_expected, from_row, from_rows, to_row
 from midflight.objects.slots import assign

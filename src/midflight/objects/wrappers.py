@@ -14,7 +14,7 @@ import msgspec
 
 from midflight.objects.coercion import Refused, hooked, late_type
 from midflight.objects.leaves import Kind, Leaf
-from midflight.objects.parts import Bytes
+from midflight.objects.piecewise import Bytes
 from midflight.versions import Manifest
 
 

@@ -1,8 +1,8 @@
-"""Bytes that are read part by part, so that bad ones cost time in proportion to their size.
+"""Bytes that are read piece by piece, so that bad ones cost time in proportion to their size.
 
 Dicts and sets are quick because the hashes of what they hold differ. But whoever knows how Python hashes numbers, and
 so UUIDs, Decimals and tuples, can send 16,000 keys with one hash: 300 kB, which take 9 seconds to become a dict.
-msgspec makes dicts as it reads. So it reads no more than a PART at once, where such a dict takes milliseconds; what is
+msgspec makes dicts as it reads. So it reads no more than 8 kB at once, where such a dict takes milliseconds; what is
 larger is taken apart first, and before many things become a dict or a set, their hashes are counted.
 """
 
@@ -18,18 +18,18 @@ import msgspec
 from midflight.errors import MalformedMessage
 from midflight.objects.coercion import Refused
 
-PART = 8192
+AT_ONCE = 8192
 """So many bytes are read at once."""
 ALIKE = 64
 """So many different things with one hash may be in one dict or set. Honest ones are a handful: of all powers of two, 34
 have one hash."""
 DEPTH = 64
-"""So deep may nest what is larger than a PART: each step down goes through all of it."""
+"""So deep may nest what is larger than that: each step down goes through all of it."""
 
 Bytes = bytes | msgspec.Raw
 
 _generic = msgspec.msgpack.Decoder(Any)
-_parts = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
+_pieces = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError, MemoryError)
 """What msgspec raises for bytes that are no MessagePack, or that it cannot hold."""
 
@@ -52,17 +52,17 @@ def _told(path: str) -> Iterator[None]:
 
 
 def _tree(data: Bytes, depth: int) -> Any:
-    if len(data) <= PART:
+    if len(data) <= AT_ONCE:
         return _generic.decode(data)
     if depth > DEPTH:
-        raise Refused(data, f"at most {PART} bytes below {DEPTH} levels")
+        raise Refused(data, f"at most {AT_ONCE} bytes below {DEPTH} levels")
     if is_map(data):
         keys, values = _pairs(data)
         plain = [_as_key(_tree(key, depth + 1)) for key in keys]
         tell_apart(plain)
         return dict(zip(plain, (_tree(value, depth + 1) for value in values), strict=True))
     if is_array(data):
-        return [_tree(item, depth + 1) for item in _parts(data)]
+        return [_tree(item, depth + 1) for item in _pieces(data)]
     return _generic.decode(data)
 
 
@@ -82,10 +82,10 @@ def is_map(data: Bytes) -> bool:
     return 0x80 <= first <= 0x8F or first in (0xDE, 0xDF)
 
 
-def parts_of(data: Bytes, path: str) -> list[msgspec.Raw]:
-    """The parts of a list, unopened. Raises MalformedMessage."""
+def pieces_of(data: Bytes, path: str) -> list[msgspec.Raw]:
+    """The pieces of a list, unopened. Raises MalformedMessage."""
     with _told(path):
-        return _parts(data)
+        return _pieces(data)
 
 
 def pairs_of(data: Bytes, path: str) -> tuple[list[msgspec.Raw], list[msgspec.Raw]]:
@@ -99,7 +99,7 @@ def _pairs(data: Bytes) -> tuple[list[msgspec.Raw], list[msgspec.Raw]]:
     view = memoryview(data)
     width = {0xDE: 2, 0xDF: 4}.get(view[0], 0)
     length = int.from_bytes(view[1 : 1 + width], "big") if width else view[0] & 0x0F
-    flat = _parts(b"\xdd" + (2 * length).to_bytes(4, "big") + view[1 + width :])
+    flat = _pieces(b"\xdd" + (2 * length).to_bytes(4, "big") + view[1 + width :])
     return flat[::2], flat[1::2]
 
 

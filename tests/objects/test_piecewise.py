@@ -1,4 +1,4 @@
-"""What is large is read part by part, and nobody's choice of keys makes that slow."""
+"""What is large is read piece by piece, and nobody's choice of keys makes that slow."""
 
 from decimal import Decimal
 from enum import Enum
@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from midflight.errors import InvalidValue, MalformedMessage
-from midflight.objects import containers, leaves, parts, wire
+from midflight.objects import containers, leaves, piecewise, wire
 from midflight.objects.base import VersionedObject
 from midflight.objects.fields import field
 from midflight.objects.registry import Registry
@@ -113,7 +113,7 @@ def test_such_keys_are_refused_wherever_somebody_puts_them(name: str) -> None:
         wire.decode(data, KIND, path="call")
 
 
-def test_no_more_than_a_part_is_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_more_than_a_piece_is_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of whatever may become a dict with keys that a peer has chosen."""
     read: list[int] = []
 
@@ -122,11 +122,11 @@ def test_no_more_than_a_part_is_read_at_once(monkeypatch: pytest.MonkeyPatch) ->
             read.append(len(data))
             return msgspec.msgpack.decode(data)
 
-    monkeypatch.setattr(parts, "_generic", Spy())
+    monkeypatch.setattr(piecewise, "_generic", Spy())
     whole = {"pair": 3, "any": [{"n": at, "text": "x" * 50} for at in range(1000)], "leaves": [3] * 9000}
     with pytest.raises(InvalidValue, match="call.leaves"):
         wire.decode(packed(whole), KIND, path="call")
-    assert 0 < max(read) <= parts.PART
+    assert 0 < max(read) <= piecewise.AT_ONCE
     assert sum(read) < 2 * len(packed(whole))
 
 
@@ -157,8 +157,8 @@ def grown() -> Tree:
 @pytest.fixture
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if all but a few bytes were large."""
-    for module in (parts, leaves, containers):
-        monkeypatch.setattr(module, "PART", 4)
+    for module in (leaves, containers, piecewise):
+        monkeypatch.setattr(module, "AT_ONCE", 4)
 
 
 OLDER = Manifest({"Tree": Version(1, 0), "Leaf": Version(1, 0), "Twig": Version(1, 0)})
@@ -166,21 +166,21 @@ OLDER = Manifest({"Tree": Version(1, 0), "Leaf": Version(1, 0), "Twig": Version(
 
 @pytest.mark.usefixtures("_small")
 @pytest.mark.parametrize("manifest", [None, OLDER])
-def test_what_is_read_by_parts_is_what_is_read_at_once(manifest: Manifest | None) -> None:
+def test_what_is_read_by_pieces_is_what_is_read_at_once(manifest: Manifest | None) -> None:
     """Containers of all sorts, objects of another version and of a subclass, unset fields, and what has changed."""
     tree = grown()
     data = wire.encode(tree, manifest, where=wire.REPLY)
-    by_parts, at_once = wire.decode(data, KIND), KIND.build(msgspec.msgpack.decode(data, strict=False), "", None)
-    assert by_parts == at_once
-    assert by_parts.changes() == tree.changes()
-    assert by_parts.leaves[1].changes() == {"size": 9}
-    assert [type(leaf).__name__ for leaf in by_parts.leaves] == ["Leaf", "Twig"]
+    by_pieces, at_once = wire.decode(data, KIND), KIND.build(msgspec.msgpack.decode(data, strict=False), "", None)
+    assert by_pieces == at_once
+    assert by_pieces.changes() == tree.changes()
+    assert by_pieces.leaves[1].changes() == {"size": 9}
+    assert [type(leaf).__name__ for leaf in by_pieces.leaves] == ["Leaf", "Twig"]
     partial = wire.decode(wire.encode(wire.from_row(Tree, {"name": "ash"})), KIND)
     assert (partial.name, partial.is_set("ids"), partial.changes()) == ("ash", False, {})
 
 
 @pytest.mark.usefixtures("_small")
-def test_what_rides_along_is_kept_part_by_part() -> None:
+def test_what_rides_along_is_kept_piece_by_piece() -> None:
     """Members of an Enum that are unknown here, and fields of a newer version."""
     data = packed({"leaf": {"$": "Leaf:1.1~", "size": 1, "color": "blue"}})
     leaf = wire.decode(data, KIND).leaf
@@ -200,7 +200,7 @@ def test_what_rides_along_is_kept_part_by_part() -> None:
         ({"leaf": "not an object"}, r"call.leaf: received 'not an object'"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_in_a_part_is_named_with_its_path(wrong: dict[str, Any], message: str) -> None:
+def test_what_is_wrong_in_a_piece_is_named_with_its_path(wrong: dict[str, Any], message: str) -> None:
     """As if it had been read at once."""
     with pytest.raises(InvalidValue, match=message):
         wire.decode(packed(wrong), KIND, path="call")
@@ -209,7 +209,7 @@ def test_what_is_wrong_in_a_part_is_named_with_its_path(wrong: dict[str, Any], m
 
 
 @pytest.mark.usefixtures("_small")
-def test_a_large_part_that_ends_too_early_is_malformed() -> None:
+def test_a_large_piece_that_ends_too_early_is_malformed() -> None:
     """Also where a dict says that it has more in it than any bytes could."""
     data = wire.encode(grown())
     for end in range(1, len(data), 7):
