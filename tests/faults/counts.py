@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -78,7 +78,7 @@ class Counts:
     run_twice_elsewhere: int = 0
     """Of the agents' effects, but for those that were interrupted."""
     interrupted: int = 0
-    """Of the agents' effects: the process was killed between the effect and the note that it was done."""
+    """The process was killed between an effect and the note that it was done. Casts are parked as Unknown."""
     lost: int = 0
     """Acknowledged, and neither done nor parked."""
     parked: int = 0
@@ -104,20 +104,28 @@ class Counts:
         return [each.name for each in fields(cls) if each.name != "failures"]
 
 
-def names_in(parked: Iterable[ParkedMessage]) -> set[str]:
-    """Of the pieces that were parked."""
-    requests = [decode_request(message.body) for message in parked]
-    return {msgspec.msgpack.decode(request.arguments)["name"] for request in requests}
+def names_in(parked: Iterable[ParkedMessage]) -> dict[str, str]:
+    """Of the pieces that were parked, each with its error."""
+    requests = [(decode_request(message.body), message.facts["error"]) for message in parked]
+    return {msgspec.msgpack.decode(request.arguments)["name"]: error for request, error in requests}
 
 
 def counted(
-    case: str, broker: str, pieces: list[Piece], facts: Facts, parked: Set[str], broken_at: float, ready_at: float
+    case: str,
+    broker: str,
+    pieces: list[Piece],
+    facts: Facts,
+    parked: Mapping[str, str],
+    broken_at: float,
+    ready_at: float,
 ) -> Counts:
-    """Times are of time.monotonic()."""
+    """Times are of time.monotonic(). ``parked`` says with which error; what is parked as Unknown was interrupted."""
     outcomes = Counter(piece.outcome for piece in pieces)
     twice = {piece.name for piece in pieces if len(facts.done.get(piece.name, ())) > 1}
     rows = {piece.name for piece in pieces if piece.kind in IN_DATABASE}
     acknowledged = {piece.name for piece in pieces if piece.went_well}
+    ours, unsettled = {piece.name for piece in pieces}, {name for name, error in parked.items() if error == "Unknown"}
+    interrupted = facts.interrupted & (twice | {piece.name for piece in pieces if not piece.went_well})
     known = "answered", "accepted", "not_delivered", "unknown", "refused"
     return Counts(
         case=case,
@@ -127,9 +135,9 @@ def counted(
         failed=outcomes.total() - sum(outcomes[outcome] for outcome in known),
         run_twice=len(twice & rows),
         run_twice_elsewhere=len(twice - rows - facts.interrupted),
-        interrupted=len(facts.interrupted & (twice | {p.name for p in pieces if not p.went_well})),
-        lost=len(acknowledged - facts.done.keys() - parked),
-        parked=len(parked & {piece.name for piece in pieces}),
+        interrupted=len(interrupted | (unsettled & ours)),
+        lost=len(acknowledged - facts.done.keys() - parked.keys()),
+        parked=len(ours & parked.keys() - unsettled),
         undelivered_but_run=sum(p.outcome == "not_delivered" and p.name in facts.done for p in pieces),
         away=round(ready_at - broken_at, 2),
         recovered=round(max(_recovered(kind, pieces, facts, ready_at) for kind in {p.kind for p in pieces}), 2),

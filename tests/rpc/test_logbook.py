@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 from structlog.testing import capture_logs
 
@@ -22,7 +23,7 @@ from midflight.rpc.repeats import Note, Receipt, State
 def receipt(name: str, arguments: bytes = b"\x80", *, expires: float | None = None) -> Receipt:
     request = Request(
         protocol=PROTOCOL, sender=Sender("api", "a1", "kilo"), kind="cast", interface="compute", version="4.0",
-        method="work", arguments=module.msgspec.Raw(arguments), manifest="", message_id=name, expires=expires,
+        method="work", arguments=msgspec.Raw(arguments), manifest="", message_id=name, expires=expires,
     )  # fmt: skip
     return Receipt(request, name)
 
