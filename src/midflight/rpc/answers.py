@@ -18,7 +18,7 @@ from midflight.rpc.work import Work
 MOST, MOST_BYTES = 10_000, 8 * 2**20
 """So many answers are kept, of so many bytes together, requests included; the oldest go first."""
 LONGEST = 2**18
-"""A longer answer is not kept."""
+"""A longer one is not kept, request included."""
 
 
 class _Call:
@@ -34,7 +34,7 @@ class _Call:
 
     @property
     def size(self) -> int:
-        return len(bytes(self.request.arguments)) + len(self.answer or b"")
+        return len(memoryview(self.request.arguments)) + len(self.answer or b"")
 
     def is_of(self, request: Request) -> bool:
         """Whether the same is asked for, by the same."""
@@ -87,7 +87,7 @@ class Answers:
         del self._in_hand[name]
         if call.ended is not None:
             call.ended.set_result(None)
-        if keep and call.answer is not None and len(call.answer) <= LONGEST:
+        if keep and call.answer is not None and call.size <= LONGEST:
             self._ended[name] = call
             self._bytes += call.size
             while len(self._ended) > MOST or self._bytes > MOST_BYTES:
