@@ -230,11 +230,12 @@ def test_every_severity_is_known() -> None:
 
 
 SMALL = {"instances": TableFacts(200, 65536, 0.1)}
+BUSY = {"instances": TableFacts(200, 65536, 80.0)}
 LARGE = {"instances": TableFacts(40_000_000, 9_000_000_000, 250.0)}
 INDEX = 'op.create_index("ix", "instances", ["host"])'
 
 
-@pytest.mark.parametrize(("facts", "severity"), [({}, "error"), (SMALL, "warn"), (LARGE, "error")])
+@pytest.mark.parametrize(("facts", "severity"), [({}, "error"), (SMALL, "warn"), (LARGE, "error"), (BUSY, "error")])
 def test_how_bad_it_is_production_says(
     facts: dict[str, TableFacts], severity: str, postgresql_url: str, tmp_path: Path
 ) -> None:

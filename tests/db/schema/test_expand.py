@@ -153,6 +153,48 @@ def test_killed_before_a_step(database_url: str, folder: Path, engine: Engine) -
     assert (is_valid(engine, "ix_x"), unfinished(database_url, folder)) == ([(True,)], ())
 
 
+KILLED_AFTER = """
+import os, sys
+from pathlib import Path
+from sqlalchemy import Engine, event
+from midflight.db.schema.runner import SchemaRunner
+left = [int(sys.argv[3])]
+@event.listens_for(Engine, "after_cursor_execute")
+def count(*_):
+    left[0] -= 1
+    if not left[0]:
+        os.kill(os.getpid(), 9)
+SchemaRunner(sys.argv[1], Path(sys.argv[2]), None, "kilo").expand()
+"""
+
+
+@ON_POSTGRESQL
+def test_killed_again_and_again(database_url: str, folder: Path, engine: Engine) -> None:
+    """After each of its statements a bit later: every time it goes on, and in the end all is there, once."""
+    SchemaRunner(database_url, folder, None, "juno").expand()
+    run(engine, "INSERT INTO instances (id, host) VALUES (1, 'a'), (2, 'b')")
+    check = 'expand.add_check("ck_host", "instances", "host IS NOT NULL")'
+    lines = [FLAVOR, 'expand.add_index("ix_flavor", "instances", ["flavor"])', check, FOREIGN_KEY]
+    add(folder / "expand", "0002", "0001", "\n    ".join(lines))
+    add(folder / "expand", "0003", "0002", 'expand.add_index("ix_host", "instances", ["host"])')
+    kills, after = 0, 12
+    while True:
+        command = [sys.executable, "-c", KILLED_AFTER, database_url, str(folder), str(after)]
+        if (code := subprocess.run(command, timeout=60).returncode) == 0:
+            break
+        assert code == -9
+        kills, after = kills + 1, after + 12
+    assert kills >= 4
+    status = SchemaRunner(database_url, folder, None, "kilo").status()
+    assert (status.pending, status.unfinished) == ((), ())
+    assert is_valid(engine, "ix_flavor") == is_valid(engine, "ix_host") == [(True,)]
+    constraints = (
+        "SELECT conname FROM pg_constraint WHERE convalidated AND conname IN ('ck_host', 'fk_flavor') ORDER BY 1"
+    )
+    assert ask(engine, constraints) == [("ck_host",), ("fk_flavor",)]
+    assert ask(engine, "SELECT count(*) FROM instances") == [(2,)]
+
+
 @ON_POSTGRESQL
 def test_what_a_failed_build_has_left(expand: Expand, engine: Engine) -> None:
     """An invalid index of the same name is dropped, and built again; the catalogue must say that it is valid."""

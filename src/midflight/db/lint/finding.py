@@ -50,7 +50,9 @@ ALWAYS_WARN = {Code.SEVERAL, Code.UNSEEN, Code.IDLE, Code.SQUAWK}
 BY_SIZE = {Code.REWRITE, Code.SCAN, Code.ROWS, Code.WHOLE}
 """What takes as long as there are rows: harmless where production has few."""
 FEW_ROWS = 1000
-"""So many rows are read, or written anew, within milliseconds."""
+FEW_BYTES = 10_000_000
+FEW_WRITES = 10.0
+"""What is within all three is read, or written anew, within milliseconds, and hits few who write: per second."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class Finding:
             return replace(self, severity=Severity.WARN)
         if self.code in BY_SIZE and known is not None:
             cause = f"{self.cause}; production has {known}"
-            few = known.rows <= FEW_ROWS
+            few = known.rows <= FEW_ROWS and known.bytes <= FEW_BYTES and known.writes_per_second <= FEW_WRITES
             return replace(self, cause=cause, severity=Severity.WARN if few else Severity.ERROR)
         return self
 

@@ -70,7 +70,7 @@ def generate(schema: Path, message: str, pair: Pair | None = None) -> list[Path]
     if pair is not None and not (pair.expand or pair.contract):
         raise UsageError(reason="the revisions lead to these tables already: there is nothing to write")
     bodies = pair or Pair(["pass"], ["pass"])
-    (schema / "expand").mkdir(parents=True, exist_ok=True)
+    _begin(schema)
     line, contracts = RevisionFiles(schema / "expand", [schema / "contract"]), contract_files(schema)
     revision, slug = _next(line), "_".join(words).lower()[:60]
     written = []
@@ -87,6 +87,7 @@ def generate(schema: Path, message: str, pair: Pair | None = None) -> list[Path]
 
 def missing(url: str, schema: Path, tables: MetaData, release: str) -> Pair:
     """What the revisions do not lead to, found on an empty database of the same kind as the one of ``url``."""
+    _begin(schema)
     with _scratch(url) as scratch:
         SchemaRunner(scratch, schema, None, release).expand()
         engine = create(parse(scratch))
@@ -97,6 +98,11 @@ def missing(url: str, schema: Path, tables: MetaData, release: str) -> Pair:
                     return compare(connection, tables)
         finally:
             engine.dispose()
+
+
+def _begin(schema: Path) -> None:
+    """A project's first revision finds no folder."""
+    (schema / "expand").mkdir(parents=True, exist_ok=True)
 
 
 @contextmanager
@@ -150,4 +156,4 @@ def _without_unused_imports(text: str) -> str:
     for name in ("expand", "contract"):
         if f"{name}." not in body:
             text = text.replace(f"from midflight import {name}\n", "")
-    return re.sub(r"\n{3,}(?=revision)", "\n\n", text)
+    return re.sub(r"\n{3,}(?=revision|from|import)", "\n\n", text)

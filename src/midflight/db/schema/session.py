@@ -76,7 +76,11 @@ class Session:
 
     def wait_for_locks(self, seconds: float) -> None:
         """How long each statement from now on waits for a lock."""
-        self._raw(f"SET lock_timeout = {round(seconds * 1000)}")
+        self.set("lock_timeout", f"{round(seconds * 1000)}")
+
+    def set(self, setting: str, value: str) -> None:
+        """A setting of PostgreSQL's, from now on."""
+        self._raw(f"SET {setting} = {value}")
 
     def _raw(self, statement: str) -> None:
         self.connection.execution_options(no_begin=True)
