@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo test test-faults coverage fuzz lint format types wheel-test bench-objects bench-rpc ci changelog lock clean
+.PHONY: help setup packages demo test test-faults coverage fuzz lint format types wheel-test bench-objects bench-rpc bench-growth ci changelog lock clean
 
 PYTHON ?=
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -67,6 +67,9 @@ bench-objects: $(READY) $(PEER)/.ready ## measure objects beside oslo.versionedo
 
 bench-rpc: packages $(READY) $(PEER)/.ready ## measure calls beside oslo.messaging and bare nats-py, into build/bench
 	python -m benchmarks.rpc --incumbent $(PEER)/bin/python
+
+bench-growth: $(READY) ## measure what one agent costs among 100, 1,000 and 5,000 of them, into build/bench
+	python -m benchmarks.growth
 
 $(PEER)/.ready: requirements/peer.txt
 	python -m venv --clear $(PEER)

@@ -1,9 +1,10 @@
-"""The benchmark of calls says what it is asked for; how fast anything is, is no matter for a test."""
+"""The benchmarks of calls and of growth say what they are asked for; how fast anything is, is no matter for a test."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from benchmarks.growth import __main__ as growth
 from benchmarks.rpc import __main__ as bench
 from benchmarks.rpc.contenders import Contender, Process
 from midflight.transports.embedded import EmbeddedBroker
@@ -20,6 +21,15 @@ async def test_a_turn(tmp_path: Path) -> None:
         server.end()
     assert all(turn.keys() == {"p50", "rate", "calls", "cpu"} and turn["calls"] for turn in turns)
     assert trips == 1
+
+
+async def test_a_fleet_that_grows() -> None:
+    """Agents of each size join, beat, ask and are told; each figure is there, and its ratio from the smallest fleet to
+    the largest."""
+    by_size = {number: await growth.fleet_of(number, 0.2) for number in (2, 4)}
+    assert all(figures[name] > 0 for figures in by_size.values() for name in ("join_ms", "cast_ms", "fanout_ms"))
+    assert growth.ratios(by_size).keys() == set(growth.WANTED)
+    assert set(growth.WANTED) <= by_size[2].keys()
 
 
 def test_figures() -> None:

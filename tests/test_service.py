@@ -144,7 +144,8 @@ async def test_a_service_with_a_limit(world: World) -> None:
         services=[Service("agent", run, limit=1)],
     )  # fmt: skip
     limited = RunningService.running(project, world.config("agent", app=work), "agent", "h1")
-    async with world.running("conductor") as conductor, limited as agent:
+    conducting = RunningService.running(project, world.config("conductor"), "conductor", "h1")
+    async with conducting as conductor, limited as agent:
         answer = asyncio.create_task(COMPUTE.on("h1").call(juno.ComputeAPI.wait, conductor.context()))
         await work["gates"]["entered"].wait()
         with pytest.raises(NotDelivered, match="busy: service agent runs 1 at once"):

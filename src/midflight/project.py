@@ -57,7 +57,8 @@ class Runtime:
         return self.new_context(values)
 
     def hosts(self, topic: str) -> list[str]:
-        """The hosts that serve a topic now, as far as this member has been told; sorted."""
+        """The hosts that serve a topic now, as far as this member has been told; sorted. Raises ProjectError in an
+        agent: of many, none is told of all others."""
         return self.active_hosts(topic)
 
 
@@ -80,8 +81,9 @@ class Service:
 
     ``run`` is an async context manager: it starts what the service needs, yields the implementations of the
     interfaces that it serves, and stops when the last accepted message has been answered. ``agent`` services live on
-    many hosts and are upgraded last, one by one. At most ``limit`` calls, casts and fanouts run at once in a process; a
-    call beyond waits for half of the time that is left to it and is then NotDelivered, a cast waits at the broker.
+    many hosts, do not know of all others, and are upgraded last, one by one. At most ``limit`` calls, casts and fanouts
+    run at once in a process; a call beyond waits for half of the time that is left to it and is then NotDelivered, a
+    cast waits at the broker.
     ``serves`` are the interfaces of those implementations, for `midflight broker config`; without it, the interface
     whose topic has the service's name, if there is one.
     """

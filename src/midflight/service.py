@@ -318,8 +318,15 @@ class RunningService:
     def _runtime(self) -> Runtime:
         return Runtime(
             service=self.service, host=self.host, state=self.config.state_dir, settings=self.config.app,
-            sockets=self.sockets, new_context=self.context, active_hosts=self.floors.hosts, database=self.database,
+            sockets=self.sockets, new_context=self.context, active_hosts=self._hosts, database=self.database,
         )  # fmt: skip
+
+    def _hosts(self, topic: str) -> list[str]:
+        """Raises ProjectError in an agent, which is told of one host of each kind only."""
+        if self._declared().agent:
+            reason = "is an agent: there are many, and none is told of all hosts. Ask a service that is no agent"
+            raise ProjectError(where=f"hosts({topic!r}) in service {self.service}", reason=reason)
+        return self.floors.hosts(topic)
 
     def _declared(self) -> Service:
         if self.service != CONDUCTOR:

@@ -123,9 +123,9 @@ async def test_lost_after_three_missed_beats(registry: Registry) -> None:
 
 async def test_a_lost_member_holds_the_floor(registry: Registry) -> None:
     """Who is lost may come back: it counts for the floor, and gets no new work."""
-    await registry.hello("agent.h1.0", beat_seconds=1, topics=["compute"])
+    await registry.hello("api.h1.0", beat_seconds=1, topics=["compute"])
     registry.pass_(10)
-    view = await registry.hello("agent.h2.0", KILO, topics=["compute"])
+    view = await registry.hello("api.h2.0", KILO, topics=["compute"])
     assert view.peers["compute"] == {"h1": JUNO.digest, "h2": KILO.digest}
     assert view.away == {"compute": ["h1"]}
 
@@ -169,22 +169,43 @@ async def test_retire(registry: Registry) -> None:
 
 async def test_a_beat_answers_only_what_is_new(registry: Registry) -> None:
     """A beat is answered by a view where the member has another one, and by nothing where it has the same."""
-    view = await registry.hello("agent.h1.0", topics=["compute"])
-    assert await registry.beat("agent.h1.0", view.id) is None
+    view = await registry.hello("api.h1.0", topics=["compute"])
+    assert await registry.beat("api.h1.0", view.id) is None
     registry.pass_(1)
-    await registry.hello("agent.h2.0", topics=["compute"])
-    changed = await registry.beat("agent.h1.0", view.id)
+    await registry.hello("api.h2.0", topics=["compute"])
+    changed = await registry.beat("api.h1.0", view.id)
     assert changed is not None
     assert sorted(changed.peers["compute"]) == ["h1", "h2"]
 
 
+async def test_one_more_agent_concerns_no_other(registry: Registry) -> None:
+    """An agent is told of one host of each kind. So its view is as small in a large fleet, and stays the same when one
+    more joins or leaves; who is no agent knows all of them."""
+    first = await registry.hello("agent.h1.0", topics=["compute"])
+    for number in range(2, 30):
+        again = await registry.hello(f"agent.h{number:02}.0", topics=["compute"])
+        registry.pass_(1)
+    assert again.peers["compute"] == {"h02": JUNO.digest}
+    assert len(first.peers["compute"]) == 1
+    assert await registry.beat("agent.h05.0", again.id) is None
+    await registry.hello("agent.h30.0", topics=["compute"])
+    await registry.server.leave(HERE, "agent.h29.0")
+    registry.pass_(1)
+    assert await registry.beat("agent.h05.0", again.id) is None
+    seen = await registry.hello("api.h1.0", topics=["api"])
+    assert sorted(seen.peers["compute"]) == sorted({"h1", *(f"h{number:02}" for number in range(2, 31))} - {"h29"})
+    newer = await registry.hello("agent.h31.0", KILO, topics=["compute"])
+    assert newer.peers["compute"] == {"h02": JUNO.digest, "h31": KILO.digest}
+    assert await registry.beat("agent.h05.0", again.id) == newer
+
+
 async def test_draining(registry: Registry) -> None:
     """A draining member says so by its beat, and gets no new work."""
-    await registry.hello("agent.h1.0", topics=["compute"])
-    view = await registry.beat("agent.h1.0", state="draining")
+    await registry.hello("api.h1.0", topics=["compute"])
+    view = await registry.beat("api.h1.0", state="draining")
     registry.pass_(0)
-    view = await registry.beat("agent.h1.0", state="draining")
-    assert await registry.states() == {"agent.h1.0": "draining"}
+    view = await registry.beat("api.h1.0", state="draining")
+    assert await registry.states() == {"api.h1.0": "draining"}
     assert view is not None
     assert view.away == {"compute": ["h1"]}
 

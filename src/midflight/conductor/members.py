@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, String, cast, delete, insert, select, update
 
 from midflight.conductor.interface import Member, State
 from midflight.context import Caller
@@ -31,6 +31,10 @@ _SAID = (
     "epoch",
 )  # fmt: skip
 """What a member says of itself."""
+
+
+Kind = tuple[str, str, str]
+"""A service, a manifest, and the topics on which it takes work: of many members there are few kinds."""
 
 
 def check(member: Member) -> None:
@@ -105,6 +109,13 @@ def _seen(row: dict[str, Any], at: datetime) -> Member:
     member = Member(**(fields | {"state": state, "age": max(0.0, silence.total_seconds())}))
     member.reset_changes()
     return member
+
+
+def kinds(connection: Connection) -> set[Kind]:
+    """What there is at all among the members but the retired."""
+    found = select(members.c.service, members.c.manifest, cast(members.c.topics, String)).distinct()
+    rows = connection.execute(found.where(members.c.state != State.RETIRED)).all()
+    return {(service, manifest, topics) for service, manifest, topics in rows}
 
 
 def state_now(said: str, silence: timedelta, beat_seconds: float) -> str:

@@ -11,6 +11,7 @@ from typing import Protocol
 from midflight.conductor.floors import PinFloors, made_at
 from midflight.conductor.interface import FleetView, Member, MemberAPI, State
 from midflight.conductor.rejections import MOST_TOLD
+from midflight.conductor.views import lengthened
 from midflight.context import Context
 from midflight.errors import ConfigError, DatabaseBusy, MidflightError, NotAMember, NotDelivered, OutsideWindow, Unknown
 from midflight.objects import wire
@@ -135,7 +136,7 @@ class Membership:
 
     async def _hello(self) -> bool:
         """Says whether a conductor answered."""
-        self._member.epoch = self.floors.epoch
+        said = self._member.epoch = self.floors.epoch
         try:
             view = await self._registrar.hello(self._context, self._member, self.floors.own.to_wire())
         except _LATER:
@@ -143,13 +144,14 @@ class Membership:
         self._joined = True
         if made_at(view) >= made_at(self.floors.view):  # by time alone: the epochs of a restored database begin anew
             await self._take(view)
-        self._beat_now.set()
+        if self.floors.epoch != said:
+            self._beat_now.set()
         return True
 
     async def view_changed(self, view: FleetView) -> None:
-        """Obey a view that a conductor sends to all, and acknowledge it by a beat."""
+        """Obey a view that a conductor sends to all, and acknowledge it by a beat; its answer is the view for us."""
         if self.floors.precedes(view):
-            await self._take(view)
+            await self._take(lengthened(view, self.floors.view))
         self._beat_now.set()
 
     async def _take(self, view: FleetView) -> None:
@@ -207,10 +209,10 @@ class Membership:
         except _UNHEARD:
             self._rejected = deque([*told, *self._rejected][-MOST_KEPT:], maxlen=MOST_KEPT)
             raise
-        if self._rejected:
+        if answer is not None and self.floors.precedes(answer):
+            await self._take(answer)
+        if self._rejected or self.floors.epoch != view.epoch:
             self._beat_now.set()
-        if answer is not None:
-            await self.view_changed(answer)
 
     async def drain(self) -> None:
         """Announce that this member takes no new work."""

@@ -110,18 +110,25 @@ class ConductorServer(ConductorAPI):
         members.check(member)
         members.check_speaker("conductor.hello", member.id, context.caller)
         understood = _manifest(manifest)
-        lower = await self._database.write(self._register, member, understood)
-        self._views.forget()
-        view = await self._views.current()
+        lower, kinds = await self._database.write(self._register, member, understood)
+        if lower or not self._views.cover(kinds):  # one more of a kind that is known can wait for a moment
+            self._views.forget()
         log.info("fleet.joined", member=member.id, release=member.release, topics=member.topics)
         if lower:
-            await self._tell(context, view)
-        return view
+            await self._tell(context)
+        return await self._view_for(member.service)
 
-    def _register(self, connection: Connection, member: Member, manifest: Manifest) -> bool:
+    async def _view_for(self, service: str, epoch: int = 0) -> FleetView:
+        """There are many agents, and none of them chooses among hosts."""
+        declared = self._project.services.get(service)
+        views = self._views
+        return await (views.current_short(epoch) if declared and declared.agent else views.current(epoch))
+
+    def _register(self, connection: Connection, member: Member, manifest: Manifest) -> tuple[bool, set[members.Kind]]:
         """Says whether somebody may believe, from what the service's members used to understand, that this one
-        understands more than it does: then all are told at once, and not at their next beats. Raises OutsideWindow for
-        one that opens the database and is below the store floor, though it was a member before."""
+        understands more than it does (then all are told at once, and not at their next beats); and of which kinds there
+        are members now. Raises OutsideWindow for one that opens the database and is below the store floor, though it
+        was a member before."""
         digest = manifests.keep(connection, manifest)
         if digest != member.manifest:
             raise InvalidValue(path="hello(member).manifest", received=member.manifest, expected=digest)
@@ -129,14 +136,15 @@ class ConductorServer(ConductorAPI):
             store_floor.admit(connection, member.service, member.release, self._project.releases)
         before = manifests.find(connection, members.manifests_of(connection, member.service)).values()
         members.register(connection, member, self._clock())
-        return bool(member.topics) and not all(covers(manifest, other) for other in before)
+        lower = bool(member.topics) and not all(covers(manifest, other) for other in before)
+        return lower, members.kinds(connection)
 
     async def beat(
         self, context: Context, member: str, state: str, epoch: int, view: str, rejected: list[dict[str, str]]
     ) -> FleetView | None:
         members.check_speaker("conductor.beat", member, context.caller)
         await self._database.write(self._acknowledge, member, state, epoch, told_in_a_beat(rejected))
-        present = await self._views.current(epoch)
+        present = await self._view_for(member.partition(".")[0], epoch)
         return present if present.id != view else None
 
     def _acknowledge(
@@ -150,7 +158,6 @@ class ConductorServer(ConductorAPI):
         members.check_speaker("conductor.leave", member, context.caller)
         if await self._database.write(members.retire, member):
             log.info("fleet.left", member=member)
-        self._views.forget()
 
     async def retire_member(self, context: Context, member: str) -> None:
         if not await self._database.write(self._retire, member):
@@ -221,10 +228,12 @@ class ConductorServer(ConductorAPI):
 
     async def _changed(self, context: Context, epoch: int) -> int:
         self._views.forget()
-        await self._tell(context, await self._views.current(epoch))
+        await self._tell(context, epoch)
         return epoch
 
-    async def _tell(self, context: Context, view: FleetView) -> None:
+    async def _tell(self, context: Context, epoch: int = 0) -> None:
+        """What concerns everyone. Who wants to know of all hosts asks at once."""
+        view = await self._views.current_short(epoch)
         try:
             await self._members.fanout(MemberAPI.view_changed, context, view)
         except MidflightError as wrong:  # the change is made, and everybody learns of it at the next beat

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from midflight.conductor import manifests, members, pins
 from midflight.conductor.interface import FleetView, Member, MemberAPI, State
+from midflight.conductor.members import Kind
 from midflight.conductor.pins import Pin
 from midflight.db import forms
 from midflight.db.engine import Database
@@ -41,8 +42,39 @@ def view_of(
         "manifests": {digest: table[digest].to_wire() for digest in sorted(named)},
         "forms": dict(sorted(written.items())),
     }
+    return _made(content, at)
+
+
+def _made(content: Mapping[str, Any], at: datetime | None) -> FleetView:
     digest = hashlib.sha256(msgspec.msgpack.encode(content)).hexdigest()[:16]
     return FleetView(id=digest, at=at, **content)
+
+
+_CONTENT = ("epoch", "pins", "pinned", "peers", "away", "manifests", "forms")
+
+
+def short(view: FleetView) -> FleetView:
+    """The same for who is one of many, and need not know each of them: of each topic, one host for each manifest. So it
+    stays the same as long as the same kinds of members are there, and as small."""
+    peers = {topic: _first_of_each(hosts) for topic, hosts in view.peers.items()}
+    content = {name: getattr(view, name) for name in _CONTENT}
+    return _made(content | {"peers": peers, "away": {}}, view.at)
+
+
+def _first_of_each(hosts: Mapping[str, str]) -> dict[str, str]:
+    first = {digest: host for host, digest in sorted(hosts.items(), reverse=True)}
+    return {host: digest for digest, host in sorted(first.items())}
+
+
+def lengthened(view: FleetView, before: FleetView) -> FleetView:
+    """A short view with the hosts that were known before, where all of a topic are of one kind."""
+    kept: dict[str, dict[str, str]] = {}
+    for topic, hosts in view.peers.items():
+        if len(digests := set(hosts.values())) == 1:
+            kept[topic] = dict.fromkeys(before.peers.get(topic, ()), *digests)
+    content = {name: getattr(view, name) for name in _CONTENT}
+    peers = {topic: {**kept.get(topic, {}), **hosts} for topic, hosts in view.peers.items()}
+    return FleetView(id=view.id, at=view.at, **(content | {"peers": peers, "away": before.away}))
 
 
 def _peers(present: Iterable[Member], table: dict[str, Manifest]) -> dict[str, dict[str, str]]:
@@ -65,7 +97,8 @@ def _shared(digests: set[str], table: dict[str, Manifest]) -> str:
 
 def _one_of_each(present: Iterable[Member]) -> dict[str, str]:
     """For the topic on which everybody listens, one member for each distinct manifest says it all."""
-    return {member: digest for digest, member in sorted({m.manifest: m.id for m in present}.items())}
+    first = {m.manifest: m.id for m in reversed([*present])}  # so that one more changes nothing
+    return {member: digest for digest, member in sorted(first.items())}
 
 
 def _away(present: Sequence[Member]) -> dict[str, list[str]]:
@@ -86,21 +119,40 @@ def load_view(connection: Connection, at: datetime) -> FleetView:
     return view_of(present, known, pinned, written, current_epoch(connection), at)
 
 
+def _load(connection: Connection, at: datetime) -> tuple[FleetView, set[Kind]]:
+    return load_view(connection, at), members.kinds(connection)
+
+
 class Views:
     """The present view, read again when it is a second old or known to be out of date."""
 
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self._database, self._clock = database, clock
         self._view: FleetView | None = None
+        self._short: FleetView | None = None
+        self._kinds: set[Kind] = set()
         self._read_at = 0.0
 
     async def current(self, epoch: int = 0) -> FleetView:
         """The view; never one from before ``epoch``, which the caller knows to exist."""
         view = self._view
-        if view is None or view.epoch < epoch or time.monotonic() - self._read_at > FRESH_SECONDS:
-            self._read_at = time.monotonic()
-            view = self._view = await self._database.read(load_view, self._clock())
-        return view
+        if view is not None and view.epoch >= epoch and time.monotonic() - self._read_at <= FRESH_SECONDS:
+            return view
+        self._read_at = time.monotonic()
+        fresh, self._kinds = await self._database.read(_load, self._clock())
+        self._view, self._short = fresh, None
+        return fresh
+
+    async def current_short(self, epoch: int = 0) -> FleetView:
+        """The short one of that."""
+        view = await self.current(epoch)
+        if self._short is None or view is not self._view:
+            self._short = short(view)
+        return self._short
+
+    def cover(self, kinds: set[Kind]) -> bool:
+        """Whether the last view was read when there were members of all these kinds."""
+        return self._view is not None and kinds <= self._kinds
 
     def forget(self) -> None:
         """Something has changed: read again at the next question."""

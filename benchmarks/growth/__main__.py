@@ -1,0 +1,120 @@
+"""Measure fleets of 100, 1,000 and 5,000 agents, print the table, write ``build/bench/growth.json``."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+import tempfile
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.growth.fleet import fill
+from benchmarks.growth.simulated import Watched, measure, quiet
+from benchmarks.rpc.__main__ import machine
+from midflight.config import Config
+from midflight.db.engine import create, parse, transaction
+from midflight.db.schema.runner import SchemaRunner
+from midflight.transports.embedded import EmbeddedBroker
+
+ROOT = Path(__file__).parents[2]
+SIZES = (100, 1_000, 5_000)
+FLAT = 1.5
+"""What one agent, or one message, costs in the largest fleet may be so many times what it costs in the smallest."""
+WANTED = ("join_ms", "second_conductor_cpu_ms", "second_broker_cpu_ms", "remotable_ms", "cast_ms", "fanout_ms")
+"""The figures that have to stay flat. (All are written.)"""
+
+Figures = dict[str, float]
+
+
+async def fleet_of(number: int, seconds: float) -> Figures:
+    """The figures of a fleet of so many agents, with a broker, a database and a conductor of its own."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        async with EmbeddedBroker(folder / "nats") as broker:
+            config = _configured(folder, broker.url)
+            async with _conductor(folder, config) as conductor:
+                watched = Watched({"conductor": conductor.pid, "broker": broker.pid or 0})
+                agents = Config(
+                    project=config["project"], broker=broker.url, state=str(folder / "state"), path=str(folder / "x"),
+                    beat_seconds=10.0, call_seconds=30.0,
+                )  # fmt: skip
+                return await measure(agents, number, watched, seconds)
+
+
+def _configured(folder: Path, broker: str) -> dict[str, str]:
+    url = f"sqlite:///{folder / 'growth.db'}"
+    SchemaRunner(url, None, None, "unreleased").expand()
+    engine = create(parse(url))
+    with transaction(engine, writes=True) as connection:
+        fill(connection)
+    engine.dispose()
+    config = {"project": "benchmarks.growth.fleet:project", "broker": broker, "database": url}
+    lines = "\n".join(f"{entry} = {json.dumps(said)}" for entry, said in config.items())
+    (folder / "conductor.toml").write_text(f"[midflight]\n{lines}\n")
+    return config
+
+
+@asynccontextmanager
+async def _conductor(folder: Path, config: dict[str, str]) -> AsyncIterator[Process]:
+    environment = os.environ | {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "MIDFLIGHT_LOG": "info"}
+    words = ("-m", "midflight.cli", "run", "conductor", "--config", str(folder / "conductor.toml"))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *words, cwd=folder, env=environment, stdout=DEVNULL, stderr=PIPE
+    )
+    assert process.stderr is not None
+    async for line in process.stderr:
+        if b"service.ready" in line:
+            break
+    reading = asyncio.create_task(process.stderr.read())
+    try:
+        yield process
+    finally:
+        process.terminate()
+        await process.wait()
+        await reading
+
+
+def ratios(by_size: dict[int, Figures]) -> dict[str, float]:
+    """What each wanted figure is in the largest fleet, as a multiple of the smallest."""
+    smallest, largest = by_size[min(by_size)], by_size[max(by_size)]
+    return {figure: largest[figure] / max(smallest[figure], 0.001) for figure in WANTED}
+
+
+def show(by_size: dict[int, Figures], found: dict[str, float]) -> None:
+    """The table that a person reads."""
+    table = Table("for one agent or message", *(f"{number:,} agents" for number in by_size), "ratio", "")
+    for figure in next(iter(by_size.values())):
+        ratio = found.get(figure)
+        verdict = "" if ratio is None else "flat" if ratio <= FLAT else "not flat"
+        cells = [f"{figures[figure]:,.3f}" for figures in by_size.values()]
+        table.add_row(figure, *cells, "" if ratio is None else f"{ratio:.2f}", verdict)
+    Console().print(table)
+
+
+def main() -> int:
+    """Measure, show, write."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=__doc__)
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="how many agents")
+    parser.add_argument("--seconds", type=float, default=20.0, help="for how long the fleet only beats")
+    given = parser.parse_args()
+    quiet()
+    by_size = {number: asyncio.run(fleet_of(number, given.seconds)) for number in given.sizes}
+    found = ratios(by_size)
+    show(by_size, found)
+    path = ROOT / "build/bench/growth.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    written = {"machine": machine(), "agents": by_size, "ratios": found, "flat": FLAT}
+    path.write_text(json.dumps(written, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

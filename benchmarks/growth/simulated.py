@@ -1,0 +1,160 @@
+"""Many agents in one process: they join, beat, ask and are told, and each step is measured."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import itertools
+import os
+import statistics
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.growth.fleet import NAMES, Agent, AgentAPI, Machine, project
+from midflight import Client, service, telemetry
+from midflight.config import Config
+from midflight.service import RunningService
+from midflight.transports import nats_client, nats_connection
+
+AT_ONCE = 16
+"""Members that join, and calls that are in flight."""
+
+CALLS = 2_000
+FANOUTS = 5
+PATIENCE = 120.0
+
+_TICK = os.sysconf("SC_CLK_TCK")
+
+# In a fleet each process has a contract of its own; here it is the same. And each looks after its connection every
+# second, which is much for one process that has thousands of them.
+service.contract_of = functools.cache(service.contract_of)
+nats_connection.WATCH_SECONDS = nats_client.CONNECT_SECONDS = nats_client.PING_SECONDS = 30
+
+
+@dataclass
+class Watched:
+    """The processes whose time is measured, by name; ours is measured too."""
+
+    pids: dict[str, int]
+    spent: dict[str, float] = field(default_factory=dict)
+
+    def cpu(self) -> dict[str, float]:
+        """Seconds of CPU that each has taken until now."""
+        others = {name: _cpu_of(pid) for name, pid in self.pids.items()}
+        return {**others, "agents": time.process_time()}
+
+    @contextmanager
+    def step(self, name: str, pieces: int) -> Iterator[None]:
+        """Note the milliseconds of time, and of each process's CPU, for each piece of work in the block."""
+        before, began = self.cpu(), time.monotonic()
+        yield
+        total = max(1, pieces)
+        self.spent[f"{name}_ms"] = 1000 * (time.monotonic() - began) / total
+        for who, seconds in self.cpu().items():
+            self.spent[f"{name}_{who}_cpu_ms"] = 1000 * (seconds - before[who]) / total
+
+
+def _cpu_of(pid: int) -> float:
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / _TICK
+
+
+async def measure(config: Config, number: int, watched: Watched, seconds: float) -> dict[str, float]:
+    """Everything for so many agents. Times are milliseconds for one agent, or one message."""
+    memory = _rss()
+    agents = Agents(config)
+    async with RunningService.running(project, config, "caller", "here") as caller:
+        with watched.step("join", number):
+            await agents.join(number)
+        watched.spent["memory_kb"] = (_rss() - memory) / 1024 / number
+        await _settled(caller, number)
+        with watched.step("second", round(number * seconds)):
+            await asyncio.sleep(seconds)
+        some = itertools.cycle(agents.all)
+        with watched.step("remotable", CALLS):
+            await _many(CALLS, lambda n: Machine.get(next(some).context(), NAMES[n % len(NAMES)]))
+        with watched.step("cast", CALLS):
+            await _casts(caller, number)
+        watched.spent["fanout_all_ms"] = all_ms = await _fanouts(caller, number)
+        watched.spent["fanout_ms"] = all_ms / number
+        with watched.step("leave", number):
+            await agents.leave()
+    return watched.spent
+
+
+class Agents:
+    """Those that run, each on a host of its own."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self.all: list[RunningService] = []
+        self._running: list[AbstractAsyncContextManager[RunningService]] = []
+
+    async def join(self, number: int) -> None:
+        """So many more."""
+
+        async def one(n: int) -> None:
+            running = RunningService.running(project, self._config, "agent", f"h{n}")
+            self.all.append(await running.__aenter__())
+            self._running.append(running)
+
+        await _many(number, one)
+
+    async def leave(self) -> None:
+        """All of them."""
+        await _many(len(self._running), lambda n: self._running[n].__aexit__(None, None, None))
+
+
+async def _many(number: int, work: Callable[[int], Awaitable[object]]) -> None:
+    """So many times, some at once."""
+    numbers = iter(range(number))
+
+    async def one_by_one() -> None:
+        for n in numbers:
+            await work(n)
+
+    await asyncio.gather(*(one_by_one() for _ in range(AT_ONCE)))
+
+
+async def _settled(caller: RunningService, number: int) -> None:
+    """When the caller knows all agents, and those have acknowledged what they know."""
+    async with asyncio.timeout(PATIENCE):
+        while len(caller.floors.hosts("agent")) < number:  # noqa: ASYNC110  # nothing else tells
+            await asyncio.sleep(0.1)
+
+
+async def _casts(caller: RunningService, number: int) -> None:
+    """To all agents by turns, until they have run."""
+    client, told = Client(AgentAPI), Agent.told
+    await _many(CALLS, lambda n: client.on(f"h{n % number}").cast(AgentAPI.tell, caller.context(), number=n))
+    await _until(told + CALLS)
+
+
+async def _fanouts(caller: RunningService, number: int) -> float:
+    """Milliseconds until all have heard of one, the median of some."""
+    taken = []
+    for n in range(FANOUTS):
+        told, began = Agent.told, time.monotonic()
+        await Client(AgentAPI).fanout(AgentAPI.tell, caller.context(), number=n)
+        await _until(told + number)
+        taken.append(1000 * (time.monotonic() - began))
+    return statistics.median(taken)
+
+
+async def _until(told: int) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while Agent.told < told:  # noqa: ASYNC110  # an event for each would be measured too
+            await asyncio.sleep(0.001)
+
+
+def _rss() -> int:
+    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmRSS")]
+    return int(line.split()[1]) * 1024
+
+
+def quiet() -> None:
+    """So many members in one process would fill the log."""
+    telemetry.configure(level="error")
