@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 
+import pytest
+
 from midflight.conductor.interface import ConductorAPI
 from midflight.config import Config
+from midflight.errors import NotAllowed
 from midflight.guest import connect
 from midflight.rpc.client import Client
 from midflight.service import RunningService
 from midflight.transports.base import Address, Identity, ParkedMessage
-from midflight.upgrade.operator import operating
+from midflight.upgrade.operator import Operator, operating
 from tests.rights.cloud import COMPUTE, DONE, ComputeAPI, Machine, project
 from tests.rights.conftest import OPERATOR, Site
 from tests.transports.recorder import eventually
@@ -55,12 +58,14 @@ async def test_a_fleet_works_under_its_rights(site: Site) -> None:
             }  # fmt: skip
             epoch = await operator.clear_pin("*")
             assert await operator.wait_for(epoch, 5) == []
-            two._dispatcher._serving.pop("compute")
-            await COMPUTE.on("host2").cast(ComputeAPI.start, context, "later")
-            parked = await until_parked(operator)
-            two._dispatcher._serving["compute"] = one._dispatcher._serving["compute"]
-            await operator.replay(parked)
-            await eventually(lambda: ("host1", "later") in DONE)
+            await api.transport.cast(Address("compute", "host2"), b"no message", "garbage")
+            assert await operator.discard(await until_parked(operator, Address("compute")))
+            await two.transport.park(await unsent(api, "later"))
+            await operator.replay(await until_parked(operator, Address("compute", "host2")))
+            await eventually(lambda: ("host2", "later") in DONE)
+            async with asyncio.timeout(10):
+                while await operator.parked():
+                    await asyncio.sleep(0.05)
         async with asyncio.timeout(20):
             with await asyncio.to_thread(connect, project, site.config(identity_of_guest())) as guest:
                 found = await asyncio.to_thread(guest.fleet) if hasattr(guest, "fleet") else None
@@ -73,17 +78,45 @@ def identity_of_guest() -> Identity:
     return Identity("guest", OPERATOR.host)
 
 
-async def until_parked(operator: object) -> ParkedMessage:
+async def unsent(api: RunningService, name: str) -> ParkedMessage:
+    """A cast that host2 has not been sent, as it would be parked there."""
+    sent: list[ParkedMessage] = []
+
+    async def kept(address: Address, body: bytes, message_id: str) -> None:
+        sent.append(ParkedMessage(address, body, message_id, {}, Identity("api", "a1")))
+
+    cast, api.transport.cast = api.transport.cast, kept  # type: ignore[method-assign]
+    await COMPUTE.on("host2").cast(ComputeAPI.start, api.context(), name)
+    api.transport.cast = cast  # type: ignore[method-assign]
+    return sent[0]
+
+
+async def until_parked(operator: Operator, address: Address) -> ParkedMessage:
     """The one message that is parked."""
     async with asyncio.timeout(10):
-        while not (found := await operator.parked()):  # type: ignore[attr-defined]  # an Operator
+        while not (found := await operator.parked()):
             await asyncio.sleep(0.05)
-    assert [message.address for message in found] == [Address("compute", "host2")]
-    message: ParkedMessage = found[0]
-    return message
+    assert [message.address for message in found] == [address]
+    return found[0]
 
 
 def refusals(site: Site, seen: int) -> list[str]:
     """What the broker has refused since, by its log."""
     words = {"nats": ("Violation",), "rabbit": ("access_refused", "refused for user")}[site.kind]
     return [line for line in site.log()[seen:].splitlines() if any(word in line for word in words)]
+
+
+async def test_what_the_broker_does_not_take_is_told_at_once(site: Site) -> None:
+    """A call and a cast for which an agent has no rights end in NotAllowed that says so, long before their deadline;
+    and the agent works on."""
+    async with AsyncExitStack() as stack:
+        await start(stack, site, "conductor", "c1")
+        one, _ = [await start(stack, site, "compute", host) for host in ("host1", "host2")]
+        began = asyncio.get_running_loop().time()
+        expected = "compute@host1 may not ask for it, since the broker does not let it send to compute@host2"
+        with pytest.raises(NotAllowed, match=expected):
+            await COMPUTE.on("host2").within(60).call(ComputeAPI.reboot, one.context(), "a")
+        with pytest.raises(NotAllowed, match=expected):
+            await COMPUTE.on("host2").cast(ComputeAPI.start, one.context(), "a")
+        assert asyncio.get_running_loop().time() - began < 30
+        assert (await Machine.get(one.context(), "d")).name == "d"

@@ -11,9 +11,10 @@ from midflight.errors import InvalidValue, MalformedMessage, NotDelivered, Unkno
 from midflight.rpc import messages
 from midflight.rpc.floors import Floors
 from midflight.rpc.messages import Reply, Request
+from midflight.rpc.rights import forbidden
 from midflight.rpc.sizes import check_request
 from midflight.rpc.time_limits import TimeLimits
-from midflight.transports.base import Address, NoAnswer, NobodyListens, Transport, Vanished
+from midflight.transports.base import Address, Forbidden, NoAnswer, NobodyListens, Transport, Vanished
 
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 """Seconds between tries while nobody listens: doubled each time, and never more than half of what is left."""
@@ -87,6 +88,8 @@ class Call:
         while True:
             try:
                 return await (self._asked_twice() if self.idempotent else self._asked())
+            except Forbidden:
+                raise forbidden(self.what, self.request, self.address) from None
             except NobodyListens:
                 self._sent = False
             except Vanished as gone:

@@ -13,7 +13,7 @@ import msgspec
 from midflight import telemetry
 from midflight.context import Caller, Context
 from midflight.context import Messenger as MessengerPort
-from midflight.errors import InvalidValue, MalformedMessage, NotDelivered, Unknown, VersionRejected
+from midflight.errors import InvalidValue, MalformedMessage, NotAllowed, NotDelivered, Unknown, VersionRejected
 from midflight.objects import wire
 from midflight.rpc import messages
 from midflight.rpc.call import Call
@@ -24,9 +24,10 @@ from midflight.rpc.forms import Form, Saying, defaults_of
 from midflight.rpc.interface import Contract
 from midflight.rpc.messages import Reply, Request, Sender
 from midflight.rpc.rejected import facts_of, log_rejected
+from midflight.rpc.rights import forbidden
 from midflight.rpc.sizes import check_message, check_request
 from midflight.rpc.time_limits import TimeLimits
-from midflight.transports.base import Address, NoAnswer, Transport
+from midflight.transports.base import Address, Forbidden, NoAnswer, Transport
 from midflight.versions import Manifest
 
 __all__ = ["Client", "Floors", "Messenger", "Unpinned"]
@@ -187,6 +188,9 @@ class Messenger:
         except MalformedMessage:
             outcome = "malformed"
             raise
+        except NotAllowed:
+            outcome = "refused"
+            raise
         finally:
             self._count(call.what, outcome)
 
@@ -222,7 +226,10 @@ class Messenger:
             request.expires = time.time() + seconds
         body = messages.encode(request)
         check_request(request.what, body, self._transport, self._floors, address)
-        await self._confirmed(saying.form.what, address, body, request.message_id)
+        try:
+            await self._confirmed(saying.form.what, address, body, request.message_id)
+        except Forbidden:
+            raise forbidden(saying.form.what, request, address) from None
         telemetry.count("rpc.casts", method=saying.form.what)
 
     async def _confirmed(self, what: str, address: Address, body: bytes, message_id: str) -> None:

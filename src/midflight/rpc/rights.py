@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 
 from midflight.errors import NotAllowed
 from midflight.rpc.messages import Request
-from midflight.transports.base import Identity, ParkedMessage
+from midflight.transports.base import Address, Identity, ParkedMessage
 
 CONDUCTOR, OPERATOR, GUEST = "conductor", "operator", "guest"
 """The roles that are there in every project."""
@@ -41,6 +41,13 @@ def check_replay(request: Request, replayer: Identity, message: ParkedMessage, o
     shares = replayer == own if message.address.host else replayer.service == own.service
     if not shares and replayer.service != OPERATOR:
         raise NotAllowed(what=request.what, sender=str(replayer), reason="what is parked is replayed by an operator")
+
+
+def forbidden(what: str, request: Request, address: Address) -> NotAllowed:
+    """What the broker itself refuses to take from us."""
+    sender = f"{request.sender.service}@{request.sender.host}"
+    reason = f"the broker does not let it send to {address}: see midflight broker config"
+    return NotAllowed(what=what, sender=sender, reason=reason)
 
 
 def not_allowed(what: str, sender: object, allow: Collection[str]) -> NotAllowed:

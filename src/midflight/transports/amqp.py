@@ -21,7 +21,7 @@ from midflight.telemetry import bad_input, log
 from midflight.transports.amqp_access import Access
 from midflight.transports.amqp_connection import Connection
 from midflight.transports.amqp_consumer import Consumer
-from midflight.transports.amqp_link import FAILURES, Link, NotTaken
+from midflight.transports.amqp_link import FAILURES, Denied, Link, NotTaken
 from midflight.transports.amqp_names import Names
 from midflight.transports.amqp_outbox import NEW_QUEUE, Outbox
 from midflight.transports.amqp_parked import Parked
@@ -37,6 +37,7 @@ from midflight.transports.base import (
     CallHandler,
     CastHandler,
     FanoutHandler,
+    Forbidden,
     Identity,
     NoAnswer,
     NobodyListens,
@@ -242,6 +243,8 @@ class AmqpTransport:
         begun = loop.time()
         try:
             return await self._replies.request(address, body, timeout)
+        except Denied:
+            raise Forbidden(address=str(address)) from None
         except NotTaken:
             raise NobodyListens(address=str(address)) from None
         except Silent as silent:
@@ -310,6 +313,8 @@ class AmqpTransport:
     async def _stored(self, address: Address, storing: Awaitable[None]) -> None:
         try:
             await storing
+        except Denied:
+            raise Forbidden(address=str(address)) from None
         except TimeoutError:
             raise NoAnswer(address=str(address), seconds=CAST_SECONDS) from None
 

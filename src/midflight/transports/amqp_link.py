@@ -59,6 +59,10 @@ class NotTaken(Exception):
     """A message was certainly not taken by anyone: nobody listens, or there was no connection to send it through."""
 
 
+class Denied(NotTaken):
+    """The broker does not let us send there."""
+
+
 class Broken(Exception):
     """The connection was lost in the middle of something, which may have been done, or not."""
 

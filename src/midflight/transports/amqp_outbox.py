@@ -18,7 +18,7 @@ from aiormq.abc import DeliveredMessage
 
 from midflight.telemetry import log
 from midflight.transports.amqp_connection import Connection
-from midflight.transports.amqp_link import FAILURES, Link, NotTaken, guarded
+from midflight.transports.amqp_link import FAILURES, Denied, Link, NotTaken, guarded
 from midflight.transports.amqp_names import delayed, undelayed
 from midflight.transports.amqp_queues import Queues, milliseconds_of
 from midflight.transports.amqp_senders import FROM, Senders, user_of
@@ -73,6 +73,10 @@ class Outbox:
             try:
                 with guarded():
                     return await post.send(exchange, key, properties, body, deadline)
+            except ChannelAccessRefused as refused:
+                if f"'{key}'" in str(refused):
+                    raise Denied(str(refused)) from None
+                raise  # it was another one's on this channel
             except NotTaken:
                 await asyncio.sleep(PAUSE_SECONDS)  # the channel was closed just now; there will be another one
 
@@ -135,6 +139,8 @@ class Outbox:
                     return
                 async with asyncio.timeout_at(deadline):
                     await place.make(await self._connection.link(deadline))
+            except Denied:
+                raise
             except FAILURES as error:
                 reason = str(error) or reason
                 await asyncio.sleep(PAUSE_SECONDS)

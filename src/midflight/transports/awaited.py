@@ -147,6 +147,17 @@ class OwnCalls(Generic[T]):
         else:
             asyncio.get_running_loop().call_later(signs.SIGN_SECONDS, self._calls.pop, name, None)
 
+    @property
+    def addresses(self) -> set[Address]:
+        """To which there are calls."""
+        return {address for address, _ in self._calls.values()}
+
+    def fail(self, address: Address, error: Exception) -> None:
+        """The calls to an address end with this error."""
+        for called, awaited in self._calls.values():
+            if called == address and not awaited.answer.done():
+                awaited.answer.set_exception(error)
+
     def all_answered(self, answer: T) -> None:
         """The same answer to all."""
         for _, awaited in self._calls.values():

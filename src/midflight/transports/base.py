@@ -83,6 +83,12 @@ class NobodyListens(MidflightError):
     address: str
 
 
+class Forbidden(MidflightError):
+    """The broker does not let us send to {address}."""
+
+    address: str
+
+
 class NoAnswer(MidflightError):
     """No answer from {address} within {seconds} s."""
 
@@ -166,10 +172,10 @@ class Transport(Protocol):
     async def call(self, address: Address, body: bytes, timeout: float) -> bytes:
         """Send and wait for the one answer, at most ``timeout`` seconds.
 
-        Raises NobodyListens (certainly not executed) or NoAnswer (perhaps executed). Never blocks for longer. Whoever
-        has the call in hand gives signs of life; when two of them have stayed out after the last, that is Vanished, a
-        NoAnswer too. A call that is given up, since its task is cancelled or its time is over, is cancelled where it
-        runs, best effort.
+        Raises NobodyListens or Forbidden (certainly not executed), or NoAnswer (perhaps executed). Never blocks for
+        longer. Whoever has the call in hand gives signs of life; when two of them have stayed out after the last, that
+        is Vanished, a NoAnswer too. A call that is given up, since its task is cancelled or its time is over, is
+        cancelled where it runs, best effort.
 
         Where a body goes in parts, all of them go to one listener, which has a host; one that is lost before the last
         has gone out is NobodyListens.
@@ -182,8 +188,9 @@ class Transport(Protocol):
         It waits there until a listener of the address has run it, also one that starts later. The same ``message_id``
         sent again within two minutes is not run again by the same listener; by no other either where the broker itself
         knows ids (NATS, memory), while over RabbitMQ another listener may. Raises NoAnswer when the broker does not
-        confirm within 5 s. Where a body goes in parts, they are confirmed one by one and accepted as one; over NATS
-        they are kept for 30 days, and a cast that is taken later is run with a body that nobody can read.
+        confirm within 5 s, and Forbidden. Where a body goes in parts, they are confirmed one by one and accepted as
+        one; over NATS they are kept for 30 days, and a cast that is taken later is run with a body that nobody can
+        read.
         """
         ...
 

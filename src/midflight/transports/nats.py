@@ -25,6 +25,7 @@ from midflight.transports.base import (
     CallHandler,
     CastHandler,
     FanoutHandler,
+    Forbidden,
     Identity,
     NoAnswer,
     NobodyListens,
@@ -35,7 +36,7 @@ from midflight.transports.handlers import Handlers, Unproven, refuse
 from midflight.transports.hands import Hands
 from midflight.transports.nats_bodies import Bodies
 from midflight.transports.nats_calls import Calls
-from midflight.transports.nats_connection import HEADROOM, Connection, NotTaken
+from midflight.transports.nats_connection import HEADROOM, Connection, Denied, NotTaken
 from midflight.transports.nats_consumer import Consumer
 from midflight.transports.nats_interest import Interest
 from midflight.transports.nats_large import LargeCalls
@@ -221,7 +222,8 @@ class NatsTransport:
 
     def _unreachable(self, error: Exception) -> BrokerUnreachable:
         missing = "it has no JetStream, where casts are kept: start nats-server with --jetstream"
-        reason = missing if isinstance(error, NotTaken) else str(error) or "its JetStream does not answer"
+        is_missing = isinstance(error, NotTaken) and not isinstance(error, Denied)
+        reason = missing if is_missing else str(error) or "its JetStream does not answer"
         return BrokerUnreachable(url=self._connection.url, reason=reason)
 
     async def close(self) -> None:
@@ -235,6 +237,8 @@ class NatsTransport:
         self._check_size(f"call to {address}", body, self.max_whole)
         try:
             return await self._calls.call(address, body, timeout)
+        except Denied:
+            raise Forbidden(address=str(address)) from None
         except NotTaken:
             raise NobodyListens(address=str(address)) from None
         except Silent as silent:
@@ -308,6 +312,8 @@ class NatsTransport:
     async def _stored(self, address: Address, putting: Awaitable[object]) -> None:
         try:
             await putting
+        except Denied:
+            raise Forbidden(address=str(address)) from None
         except TimeoutError:
             raise NoAnswer(address=str(address), seconds=CAST_SECONDS) from None
 

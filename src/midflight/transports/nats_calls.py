@@ -9,7 +9,7 @@ from nats.aio.msg import Msg
 
 from midflight.transports.awaited import OwnCalls
 from midflight.transports.base import MAX_WHOLE, Address, Identity
-from midflight.transports.nats_connection import Connection, NotTaken
+from midflight.transports.nats_connection import Connection, Denied, NotTaken
 from midflight.transports.nats_message import NO_RESPONDERS, cancelling, sign_in, status_of
 from midflight.transports.nats_parts import Part, Transfers, part_in, receive, refuse, send, wanted_in, wanting
 from midflight.transports.nats_subjects import Subjects, last_word
@@ -27,6 +27,7 @@ class Calls:
 
     async def start(self) -> None:
         """Listen for the answers."""
+        self._connection.on_denied.add(self._denied)
         await self._connection.subscribe(f"{self._inbox}.*", self._heard)
 
     async def stop(self) -> None:
@@ -34,7 +35,8 @@ class Calls:
         await self._calls.stop()
 
     async def call(self, address: Address, body: bytes, timeout: float) -> bytes:
-        """Send, and wait for the answer. Raises NotTaken; Silent or TimeoutError where it may have been taken."""
+        """Send, and wait for the answer. Raises NotTaken, Denied among it; Silent or TimeoutError where it may have
+        been taken."""
         deadline, name = asyncio.get_running_loop().time() + timeout, new_name(timeout)
         subject, reply = self._subjects.call(address, self._identity), f"{self._inbox}.{name}"
         answer = self._calls.begin(name, address, deadline)
@@ -102,6 +104,11 @@ class Calls:
             raise TimeoutError from None
         except NotTaken:
             raise TimeoutError from None
+
+    def _denied(self, subject: str) -> None:
+        for address in self._calls.addresses:
+            if self._subjects.call(address, self._identity).lower() == subject:
+                self._calls.fail(address, Denied(subject))
 
     def _heard(self, message: Msg) -> None:
         name = last_word(message.subject)

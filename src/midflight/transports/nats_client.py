@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import re
 import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
@@ -41,6 +42,9 @@ CLOSE_SECONDS = 3
 RETRY_SECONDS = 0.1
 """About how long a server that has refused us is left alone; no two members wait equally long."""
 
+_DENIED = re.compile(r'permissions violation for publish to "([^"]+)"')
+"""How the library says it, all in small letters."""
+
 Event = Callable[[], Awaitable[None]]
 Callback = Callable[[Msg], None]
 
@@ -55,6 +59,8 @@ class BrokerClient(Client):
         self._failures: deque[Exception] = deque(maxlen=len(access.servers))
         self._all_failed = asyncio.Event()
         self._pings = Hands()
+        self.on_denied: Callable[[str], None] = lambda _: None
+        """Called with a subject to which the broker does not let us publish, in small letters."""
         self._wire: Wire | None = None
         self._callbacks: dict[bytes, Callback] = {}
         if access.nkey is not None:
@@ -141,6 +147,8 @@ class BrokerClient(Client):
         await self._end()
 
     async def _on_error(self, error: Exception) -> None:
+        if denied := _DENIED.search(str(error)):
+            self.on_denied(denied[1])
         self._failures.append(error)
         if len(self._failures) >= len(self._access.servers):
             self._all_failed.set()

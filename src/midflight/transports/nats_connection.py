@@ -39,6 +39,13 @@ class NotTaken(Exception):
     """A message was certainly not taken by anyone: nobody subscribes, or there was no connection to send it through."""
 
 
+class Denied(NotTaken):
+    """The broker does not let us publish to a subject."""
+
+    def __init__(self, subject: str) -> None:
+        super().__init__(f"the broker does not let us publish to {subject}")
+
+
 class Connection:
     """A connection under a name that the broker shows; the subjects of all answers begin with ``inbox``. Callbacks of
     subscriptions must only start work: the messages of one subscription are given to it one by one."""
@@ -48,10 +55,14 @@ class Connection:
         self.url, self.servers = self._access.url, len(self._access.servers)
         self.on_mended: set[Callable[[], None]] = set()
         """Called after a broken connection has come back; the broker may have forgotten what the old one asked for."""
+        self.on_denied: set[Callable[[str], None]] = set()
+        """Called with a subject, in small letters, to which the broker does not let us publish."""
         self._client = BrokerClient(self._access)
         self._inbox = f"{inbox}.{re.sub('[^A-Za-z0-9_-]', '-', name)}.{secrets.token_hex(8)}"
         self._numbers = numbers(1)
         self._answers: dict[str, asyncio.Future[Msg]] = {}
+        self._asked: dict[str, str] = {}
+        """By the same token, the subject."""
         self._interests: list[Interest] = []
         self._changing = asyncio.Lock()
         self._moving: asyncio.Task[None] | None = None
@@ -90,18 +101,19 @@ class Connection:
     # Sending
 
     async def request(self, subject: str, body: bytes, timeout: float, headers: Mapping[str, str] | None = None) -> Msg:
-        """Send and wait for one answer. Raises NotTaken, or TimeoutError where it may have been taken."""
+        """Send and wait for one answer. Raises NotTaken, Denied among it, or TimeoutError where it may have been
+        taken."""
         loop = asyncio.get_running_loop()
         deadline, token = loop.time() + timeout, str(next(self._numbers))
         answer: asyncio.Future[Msg] = loop.create_future()
-        self._answers[token] = answer
+        self._answers[token], self._asked[token] = answer, subject
         try:
             await self.publish(subject, body, deadline=deadline, reply=f"{self._inbox}.{token}", headers=headers)
             # A second timeout: the library swallows a cancellation that meets it in the middle of a flush.
             async with asyncio.timeout_at(deadline):
                 message = await answer
         finally:
-            del self._answers[token]
+            del self._answers[token], self._asked[token]
         if status_of(message) == NO_RESPONDERS:
             raise NotTaken(f"nobody subscribes to {subject}")
         return message
@@ -182,10 +194,18 @@ class Connection:
 
     async def _dial(self, access: Access) -> BrokerClient:
         client = BrokerClient(access)
+        client.on_denied = self._on_denied
         await client.dial(
             *(partial(event, client) for event in (self._on_disconnected, self._on_reconnected, self._on_lame_duck))
         )
         return client
+
+    def _on_denied(self, subject: str) -> None:
+        for token, asked in self._asked.items():
+            if asked.lower() == subject and not self._answers[token].done():
+                self._answers[token].set_exception(Denied(asked))
+        for callback in self.on_denied:
+            callback(subject)
 
     async def _on_disconnected(self, client: BrokerClient) -> None:
         if client is self._client and not self._closing:

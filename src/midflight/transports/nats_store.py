@@ -14,7 +14,7 @@ from nats.aio.msg import Msg
 
 from midflight.telemetry import log
 from midflight.transports.nats_client import CONNECT_SECONDS
-from midflight.transports.nats_connection import Connection, NotTaken
+from midflight.transports.nats_connection import Connection, Denied, NotTaken
 from midflight.transports.nats_message import status_of, stored_message
 from midflight.transports.nats_subjects import Subjects
 
@@ -151,7 +151,7 @@ class Store:
 
     async def put(self, subject: str, body: bytes, headers: dict[str, str], timeout: float) -> int:
         """Have a message stored, once by the identity in its headers however often it is sent; its place in the stream.
-        Raises TimeoutError if nobody confirms."""
+        Raises TimeoutError if nobody confirms, and Denied."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         while (left := deadline - loop.time()) > 0:
@@ -166,6 +166,8 @@ class Store:
             return int(_answered(await self._connection.request(subject, body, timeout, headers))["seq"])
         except TimeoutError:
             pass
+        except Denied:
+            raise
         except NotTaken:
             await self._declare_again(timeout)
         except Refused as refused:
@@ -216,6 +218,8 @@ def _patience(error: Exception) -> float:
     """For how long it makes sense to try again, in seconds."""
     if isinstance(error, Refused) and not error.is_temporary:
         return 0.0
+    if isinstance(error, Denied):  # a stream that we must not make: a conductor may be about to
+        return STORE_SECONDS
     return CONNECT_SECONDS if isinstance(error, NotTaken) else STORE_SECONDS
 
 
