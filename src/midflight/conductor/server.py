@@ -49,6 +49,7 @@ from midflight.objects import wire
 from midflight.objects.remote import remotable_of
 from midflight.project import Project
 from midflight.rpc.client import Client
+from midflight.rpc.repeats import Running
 from midflight.rpc.rights import not_allowed
 from midflight.telemetry import log
 from midflight.versions import Manifest
@@ -248,7 +249,8 @@ class ConductorServer(ConductorAPI):
     # Data migrations
 
     async def sweep(self, context: Context, name: str, limit: int) -> SweepResult:
-        return result_of(name, await self._database.write(_sweep, self._migration(name), limit))
+        with Running(None):
+            return result_of(name, await self._database.write(_sweep, self._migration(name), limit))
 
     async def sweep_paced(self, context: Context, name: str) -> SweepResult:
         return await self._sweeper.chunk(self._migration(name))
@@ -274,7 +276,8 @@ class ConductorServer(ConductorAPI):
         return await self._database.read(detail, self._migration(name), self._clock())
 
     async def retry(self, context: Context, name: str) -> SweepResult:
-        return result_of(name, await self._database.write(_retry, self._migration(name)))
+        with Running(None):
+            return result_of(name, await self._database.write(_retry, self._migration(name)))
 
     async def prove(self, context: Context, name: str) -> ProofResult:
         return await self._database.write(proven, self._migration(name), self._clock())

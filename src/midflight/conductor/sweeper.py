@@ -20,6 +20,7 @@ from midflight.migrations.online import DataMigration
 from midflight.migrations.pace import Size, pause
 from midflight.migrations.progress import Progress
 from midflight.migrations.throttle import held_by_database, held_by_http, held_by_rpc
+from midflight.rpc.repeats import Running
 from midflight.telemetry import log
 
 BRAKED = "the brake is on: `midflight data brake --release` lets rows be migrated again"
@@ -72,7 +73,8 @@ class Sweeper:
         so alone goes into quarantine. Raises StepBlocked, and ProjectError where migration and schema do not fit.
         """
         try:
-            return await self._chunk(migration, generation)
+            with Running(None):
+                return await self._chunk(migration, generation)
         except (DatabaseError, DBAPIError) as wrong:
             if isinstance(wrong, Superseded):
                 raise

@@ -115,7 +115,8 @@ def unkept() -> Receipt | None:
 
 
 class Running:
-    """What is committed in the block belongs to this message."""
+    """What is committed in the block belongs to this message; with None to none: it may be done twice, as a chunk of a
+    sweep, which goes on from where the last one ended."""
 
     __slots__ = ("_receipt", "_token")
 
