@@ -1,9 +1,11 @@
-"""The benchmarks of calls and of growth say what they are asked for; how fast anything is, is no matter for a test."""
+"""The benchmarks say what they are asked for; how fast anything is, is no matter for a test."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from benchmarks.data import __main__ as data
+from benchmarks.data import faults
 from benchmarks.growth import __main__ as growth
 from benchmarks.rpc import __main__ as bench
 from benchmarks.rpc.contenders import Contender, Process
@@ -46,3 +48,25 @@ def test_figures() -> None:
     assert [figures[name]["ratio"] for name in ("nats_get_p50", "amqp_get_rate16", "cpu_share")] == [5.0, 4.0, 0.1]
     assert bench.holds(5.0, ">= 5")
     assert not bench.holds(1.2, "<= 1.1")
+
+
+def test_rows_beside_a_loop(tmp_path: Path) -> None:
+    """Each contender migrates a table of its own; the figures are ratios, and there is a target for each."""
+    numbers = iter(range(9))
+    rows = data.rows_of(lambda: f"sqlite:///{tmp_path}/{next(numbers)}.db", 200, 0.1)
+    assert rows.keys() == {"ours 2", "ours 20", "ours 200", "loop 100", "loop 1000", "loop 10000"}
+    kills = {"kills_lost": 0, "kills_twice": 0, "kills_proven": 1}
+    writer = {"without": {"p99_ms": 2.0}, "during": {"p99_ms": 3.0}}
+    measured = {"pg": rows, "sqlite": rows, "foreground": writer, "ddl_worst_select_s": 0.5}
+    figures = data.figures(measured | {"kills pg": kills, "kills sqlite": kills}, 200)
+    assert figures.keys() == data.TARGETS.keys()
+    assert (figures["pg_foreground_p99_ratio"], figures["kills_proven"]) == (1.5, 2)
+    assert data.holds(0, "<= 0")
+    assert not data.holds(2.1, "<= 2")
+
+
+def test_a_sweeper_that_is_killed(tmp_path: Path) -> None:
+    """Every row is migrated exactly once, by the count of the database itself, and that is proven."""
+    assert faults.kills(f"sqlite:///{tmp_path}/killed.db", 5_000, times=3) == {
+        "kills": 3, "kills_lost": 0, "kills_twice": 0, "kills_proven": 1,
+    }  # fmt: skip

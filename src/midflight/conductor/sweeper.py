@@ -15,9 +15,8 @@ from midflight.db.engine import Database
 from midflight.errors import DatabaseError, StepBlocked, Superseded
 from midflight.migrations import control, lease, runner
 from midflight.migrations.faults import is_too_much
-from midflight.migrations.lease import Lease
 from midflight.migrations.online import DataMigration
-from midflight.migrations.pace import Size, pause
+from midflight.migrations.pace import Pace, Size, pause
 from midflight.migrations.progress import Progress
 from midflight.migrations.throttle import held_by_database, held_by_http, held_by_rpc
 from midflight.rpc.repeats import Running
@@ -25,7 +24,7 @@ from midflight.telemetry import log
 
 BRAKED = "the brake is on: `midflight data brake --release` lets rows be migrated again"
 HOLD_SECONDS = 1.0
-"""How long to wait before a throttle is looked at again."""
+"""How long to wait before the throttles are looked at again."""
 AWAY_SECONDS = 5.0
 """How long to wait for a database that is away, or full."""
 
@@ -64,6 +63,7 @@ class Sweeper:
     def __init__(self, database: Database, latency: Latency, clock: Callable[[], float] = time.monotonic) -> None:
         self._database, self._latency, self._clock = database, latency, clock
         self._sizes: dict[str, Size] = {}
+        self._let_through: dict[str, float] = {}
 
     async def chunk(self, migration: DataMigration, generation: int | None = None) -> SweepResult:
         """One chunk, as large as the pace allows, or why there was none. Under a lease its generation is checked in the
@@ -81,21 +81,32 @@ class Sweeper:
             return await self._not_now(migration, wrong)
 
     async def _chunk(self, migration: DataMigration, generation: int | None) -> SweepResult:
-        present, why = await self._database.read(_look, migration)
-        why = why or held_by_rpc(self._latency.p99, present.pace)
-        why = why or await asyncio.to_thread(held_by_http, present.pace)
-        if present.brake or why:
-            return _held(migration, BRAKED if present.brake else str(why), braked=present.brake)
+        if why := await self._throttled(migration):
+            return _held(migration, why)
         size, begun = self._size(migration), self._clock()
-        rows = min(size.rows, present.pace.most_rows)
-        progress = await self._database.write(_work, migration, rows, generation)
+        pace, progress = await self._database.write(_work, migration, size.rows, generation)
+        if progress is None:
+            return _held(migration, BRAKED, braked=True)
         seconds = self._clock() - begun
         if progress.looked:
-            size.took(progress.looked, seconds, present.pace)
-        stopped = control.why_stop(progress.at, present.pace) if progress.more else None
+            size.took(progress.looked, seconds, pace)
+        stopped = control.why_stop(progress.at, pace) if progress.more else None
         if stopped:
             await self._database.write(control.stop, migration.name, stopped)
-        return result_of(migration.name, progress, wait=pause(seconds, present.pace), stopped=stopped or "")
+        return result_of(migration.name, progress, wait=pause(seconds, pace), stopped=stopped or "")
+
+    async def _throttled(self, migration: DataMigration) -> str | None:
+        """Why rows had better wait. Where nothing held them, the throttles are left alone for a while."""
+        now = self._clock()
+        if now - self._let_through.get(migration.name, -HOLD_SECONDS) < HOLD_SECONDS:
+            return None
+        pace, why = await self._database.read(_look, migration)
+        why = why or held_by_rpc(self._latency.p99, pace)
+        if pace.http:
+            why = why or await asyncio.to_thread(held_by_http, pace)
+        if why is None:
+            self._let_through[migration.name] = now
+        return why
 
     def _size(self, migration: DataMigration) -> Size:
         return self._sizes.setdefault(migration.name, Size())
@@ -112,17 +123,21 @@ class Sweeper:
         return _held(migration, f"a chunk was too much and is halved: {why}", 0.0)
 
 
-def _look(connection: Connection, migration: DataMigration) -> tuple[Lease, str | None]:
-    present = lease.read(connection)
-    why = None if present.brake else held_by_database(connection, present.pace, migration.table)
-    return present, why
+def _look(connection: Connection, migration: DataMigration) -> tuple[Pace, str | None]:
+    pace = lease.read(connection).pace
+    return pace, held_by_database(connection, pace, migration.table)
 
 
-def _work(connection: Connection, migration: DataMigration, rows: int, generation: int | None) -> Progress:
+def _work(
+    connection: Connection, migration: DataMigration, rows: int, generation: int | None
+) -> tuple[Pace, Progress | None]:
+    """A chunk by the present settings, unless the brake is on."""
     runner.begin(connection)
-    if generation is not None:
-        lease.renew(connection, generation)
-    return runner.sweep(connection, migration, rows, rows)
+    present = lease.read(connection) if generation is None else lease.renew(connection, generation)
+    if present.brake:
+        return present.pace, None
+    rows = min(rows, present.pace.most_rows)
+    return present.pace, runner.sweep(connection, migration, rows, rows)
 
 
 def refuse_braked(connection: Connection, migration: DataMigration) -> None:

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from sqlalchemy import Connection
 
-from midflight.db import journal
+from midflight.db import forms, journal
 from midflight.errors import StepBlocked
 from midflight.migrations import state
 from midflight.migrations.derive import Differs, Failed, Finding, Postponed
@@ -19,7 +19,7 @@ from midflight.migrations.pace import Pace
 from midflight.migrations.progress import Progress
 from midflight.migrations.runner import refuse_blocked
 from midflight.migrations.settle import settle
-from midflight.migrations.state import Position
+from midflight.migrations.state import Position, State
 from midflight.migrations.stuck import limited
 
 RETRIED = 500
@@ -50,7 +50,7 @@ def steer(connection: Connection, migration: DataMigration, act: Act) -> None:
     standing = state.read(connection, migration.name)
     wanted = Wanted(standing.wanted) if standing.wanted else None
     if act in (Act.START, Act.RESUME):
-        refuse_blocked(connection, migration, needs=False)
+        refuse_blocked(connection, migration, forms.current_of(connection, migration.name), needs=False)
     if act in (Act.PAUSE, Act.CANCEL) and wanted is None:
         raise _nothing(act, migration, "it is not running in the background")
     if act is Act.RESUME and wanted not in (Wanted.PAUSED, Wanted.STOPPED):
@@ -94,7 +94,8 @@ def skip(connection: Connection, migration: DataMigration, error: str) -> None:
     """Put the next row into quarantine without touching it, and go on behind it: even alone it was too much."""
     standing = state.read(connection, migration.name)
     at = standing.cursor
-    page = migration.deriver(connection).table.page(connection, at.after, 1, until=at.until)
+    todo = migration.todo if standing.phase is State.SWEEPING else None
+    page = migration.deriver(connection).table.page(connection, at.after, 1, until=at.until, todo=todo)
     for row in page:
         state.quarantine_row(connection, migration.name, row.key, error)
         at = replace(at, after=row.key, looked=at.looked + 1, failed=at.failed + 1)
@@ -104,7 +105,7 @@ def skip(connection: Connection, migration: DataMigration, error: str) -> None:
 
 def retry(connection: Connection, migration: DataMigration) -> Progress:
     """Try rows in quarantine again, now and each on its own. Their errors are kept, or they are well."""
-    refuse_blocked(connection, migration)
+    refuse_blocked(connection, migration, forms.current_of(connection, migration.name))
     kept = state.quarantined(connection, migration.name, RETRIED)
     found, keys = _tried(connection, migration, kept)
     for text, key in keys.items():

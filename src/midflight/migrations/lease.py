@@ -57,12 +57,14 @@ def take(connection: Connection, member: str, seen: Lease) -> int | None:
     return generation
 
 
-def renew(connection: Connection, generation: int, held: str = "") -> None:
-    """Count the beat on, and say why one waits. Raises Superseded where another one holds the lease by now."""
+def renew(connection: Connection, generation: int, held: str = "") -> Lease:
+    """Count the beat on, and say why one waits; the lease as it was. Raises Superseded where another one holds it by
+    now."""
     present = read(connection, lock=True)
     if present.generation != generation:
         raise Superseded(generation=generation, holder=present.holder, present=present.generation)
     _write(connection, beat=present.beat + 1, held=held)
+    return present
 
 
 def leave(connection: Connection, generation: int) -> None:

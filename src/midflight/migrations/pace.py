@@ -81,8 +81,8 @@ class Size:
 
     def failed(self) -> bool:
         """A chunk came to nothing: take half as many. Says whether there is a half."""
-        self.rows, self._rate = max(1, self.rows // 2), None
-        return self.rows > 1
+        halved, self.rows, self._rate = self.rows > 1, max(1, self.rows // 2), None
+        return halved
 
 
 def pause(seconds: float, pace: Pace) -> float:

@@ -49,9 +49,10 @@ def sweep(connection: Connection, migration: DataMigration, limit: int, looks: i
     """
     if limit < 1:
         raise UsageError(reason=f"the number of rows in a chunk is at least 1; received {limit}")
-    if forms.current_of(connection, migration.name) is Form.NEW:
+    form = forms.current_of(connection, migration.name)
+    if form is Form.NEW:
         return Progress(migration.table, proven=True)
-    refuse_blocked(connection, migration)
+    refuse_blocked(connection, migration, form)
     standing = state.read(connection, migration.name)
     with limited() as stuck:
         deriver = replace(migration.deriver(connection, fresh=standing.at_start), limit=stuck)
@@ -67,11 +68,11 @@ def begin(connection: Connection) -> None:
         connection.exec_driver_sql(f"SET LOCAL statement_timeout = {STATEMENT_MS}")
 
 
-def refuse_blocked(connection: Connection, migration: DataMigration, *, needs: bool = True) -> None:
+def refuse_blocked(connection: Connection, migration: DataMigration, form: Form, *, needs: bool = True) -> None:
     """Raises StepBlocked for a migration that cannot run yet, with what is to be done first. Without ``needs``, what it
     needs may follow."""
     step = f"Running {migration.name}"
-    if forms.current_of(connection, migration.name) is Form.OLD:
+    if form is Form.OLD:
         reason = "its form is 'old', so nobody keeps the new form up to date; advance it to 'both, read old' first"
         raise StepBlocked(step=step, reason=reason)
     for needed in migration.needs if needs else ():
@@ -118,7 +119,7 @@ class _Chunk:
         limit: int, looks: int,
     ) -> None:  # fmt: skip
         self._connection, self._migration, self._deriver = connection, migration, deriver
-        self._limit, self._looks_left, self._looked = limit, looks, 0
+        self._limit, self._all_looks, self._looks_left, self._looked = limit, looks, looks, 0
         self._before, self._standing = standing, standing
         self._swept, self._tally = _Tally(), _Tally()
         """What became of rows while sweeping, and in the pass that is under way in the end."""
@@ -155,7 +156,8 @@ class _Chunk:
             self._move(page)
             if len(page) < asked:
                 return True
-        return not self._page(1, todo=self._migration.todo)
+        # One who gives a number wants to know; at the fleet's pace the next chunk will see.
+        return self._limit < self._all_looks and not self._page(1, todo=self._migration.todo)
 
     # Verifying
 
@@ -290,12 +292,16 @@ class _Chunk:
             looked=self._looked,
         )
 
+    def _failures(self) -> int:
+        may_be = self._before.failed or self._swept.failed or self._tally.failed
+        return state.failures(self._connection, self._migration.name) if may_be else 0
+
     def _keep(self, progress: Progress, standing: Standing) -> Progress:
         counted = replace(
             standing,
             matched=standing.matched + progress.matched,
             completed=standing.completed + progress.completed,
-            failed=state.failures(self._connection, self._migration.name),
+            failed=self._failures(),
         )
         state.write(self._connection, counted)
         telemetry.count("migrations.completed", progress.completed, migration=self._migration.name)

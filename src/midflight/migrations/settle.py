@@ -61,19 +61,19 @@ class _Writing:
 
     def _try(self, wanted: Sequence[Wanted]) -> dict[Key, Finding]:
         try:
-            self.deriver.table.write(self.connection, wanted)
+            doubtful = set(self.deriver.table.write(self.connection, wanted))
         except StatementError as wrong:
             if not is_rows_own(wrong):
                 raise
             return dict.fromkeys((key for key, _ in wanted), Failed(f"the new form was refused: {wrong.orig}"))
         except (InvalidValue, TypeError) as wrong:  # a TypeError: the driver makes no JSON of it
             return dict.fromkeys((key for key, _ in wanted), Failed(f"the new form was refused: {wrong}"))
-        return self._read_again(wanted)
+        thoroughly = self.thoroughly or len(wanted) == 1
+        return self._read_again([each for each in wanted if thoroughly or each[0] in doubtful], thoroughly)
 
-    def _read_again(self, wanted: Sequence[Wanted]) -> dict[Key, Finding]:
+    def _read_again(self, wanted: Sequence[Wanted], thoroughly: bool) -> dict[Key, Finding]:
         found = self.deriver.table.some(self.connection, [key for key, _ in wanted])
         again = {snapshot.key: snapshot for snapshot in found}
-        thoroughly = self.thoroughly or len(wanted) == 1
         judged = {key: self._judge(again.get(key), values, thoroughly) for key, values in wanted}
         return {key: failure for key, failure in judged.items() if failure is not None}
 

@@ -7,12 +7,13 @@ of its own row and not of the whole page.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
     ARRAY,
+    JSON,
     Column,
     ColumnElement,
     Connection,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     MetaData,
     Select,
     Table,
+    Text,
     TextClause,
     Uuid,
     and_,
@@ -37,10 +39,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine.interfaces import ReflectedColumn
 from sqlalchemy.exc import DBAPIError, NoSuchTableError
-from sqlalchemy.types import NullType
+from sqlalchemy.types import NullType, TypeEngine
 
 from midflight.db.engine import reason_of
 from midflight.errors import ProjectError
+from midflight.migrations import bulk
 from midflight.migrations.content import storable, writable
 from midflight.migrations.keys import Key
 from midflight.migrations.rows import Row
@@ -79,6 +82,7 @@ class WalkedTable:
         self._raw = {column.name: self._rawly(column) for column in self._table.columns}
         self._keys = [self._raw[part] for part in self.key]
         self._proof = proof
+        self._holds: ColumnElement[int] = literal_column(f"CASE WHEN ({proof}) THEN 1 ELSE 0 END").label(_HOLDS)
         self._dialect = connection.dialect
         self._decoders = self._decoders_of(columns)
 
@@ -117,12 +121,15 @@ class WalkedTable:
 
     def some(self, connection: Connection, keys: Sequence[Key], *, lock: bool = False) -> list[Snapshot]:
         """The rows of these keys that there are, in the order of the key."""
-        at_once = _AT_ONCE if len(self._keys) > 1 else max(1, len(keys))
         found: list[Snapshot] = []
-        for start in range(0, len(keys), at_once):
-            wanted = self._select().where(self._among(keys[start : start + at_once])).order_by(*self._keys)
+        for portion in self._portions(keys):
+            wanted = self._select().where(self._among(portion)).order_by(*self._keys)
             found += self._snapshots(connection, wanted, lock=lock)
         return found
+
+    def _portions(self, keys: Sequence[Key]) -> Iterator[Sequence[Key]]:
+        at_once = _AT_ONCE if len(self._keys) > 1 else max(1, len(keys))
+        return (keys[start : start + at_once] for start in range(0, len(keys), at_once))
 
     def one(self, connection: Connection, key: Key) -> Snapshot:
         """The row of a key, locked where rows are. Raises LookupError if there is none."""
@@ -155,28 +162,65 @@ class WalkedTable:
                 return int(believed)
         return int(connection.execute(select(func.count()).select_from(self._table)).scalar_one())
 
-    def write(self, connection: Connection, rows: Iterable[tuple[Key, Mapping[str, Any]]]) -> None:
-        """Write columns of rows, each in the form that its type takes; those of the same columns in one go."""
-        groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-        for key, values in rows:
-            groups.setdefault(tuple(sorted(values)), []).append(self._parameters(key, values))
-        for names, parameters in groups.items():
-            connection.execute(self._update(names), parameters)
+    def write(self, connection: Connection, rows: Iterable[tuple[Key, Mapping[str, Any]]]) -> list[Key]:
+        """Write columns of rows, each in the form that its type takes; those of the same columns in one go.
 
-    def _parameters(self, key: Key, values: Mapping[str, Any]) -> dict[str, Any]:
-        parameters = {
-            f"v_{name}": storable(value, self._table.c[name].type, self._dialect) for name, value in values.items()
-        }
-        return parameters | {f"k_{part}": value for part, value in zip(self.key, _parts(key), strict=True)}
+        Returns the keys of those that may not say now what they were given, or may not fulfil the proof.
+        """
+        groups: dict[tuple[str, ...], list[tuple[Key, Mapping[str, Any]]]] = {}
+        for row in rows:
+            groups.setdefault(tuple(sorted(row[1])), []).append(row)
+        doubtful = [self._write(connection, names, group) for names, group in groups.items()]
+        return [key for keys in doubtful for key in keys]
+
+    def _write(
+        self, connection: Connection, names: tuple[str, ...], rows: Sequence[tuple[Key, Mapping[str, Any]]]
+    ) -> list[Key]:
+        columns = [self._table.c[name] for name in names]
+        if self._dialect.name == "postgresql" and len(self.key) == 1 and bulk.can_write(columns):
+            given = [(key, self._storable(values)) for key, values in rows]
+            return bulk.write(connection, self._table, self.key[0], given, names, self._proof)
+        sent = {key: self._sent(values) for key, values in rows}
+        connection.execute(self._update(names), [self._parameters(key, values) for key, values in sent.items()])
+        kept = self._kept(connection, names, sent)
+        return [key for key in sent if key not in kept]
+
+    def _kept(self, connection: Connection, names: tuple[str, ...], sent: Mapping[Key, Mapping[str, Any]]) -> set[Key]:
+        """The keys of the rows that are as they were sent, and fulfil the proof."""
+        found: set[Key] = set()
+        columns = [*self._keys, *(self._raw[name] for name in names), self._holds]
+        for keys in self._portions(list(sent)):
+            for row in connection.execute(select(*columns).where(self._among(keys))):
+                key = self._key_of(tuple(row[: len(self.key)]))
+                if row[-1] and list(row[len(self.key) : -1]) == [sent[key][name] for name in names]:
+                    found.add(key)
+        return found
+
+    def _sent(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Values as the driver gives them back, where that is simple: JSON as its text on SQLite."""
+        stored = self._storable(values)
+        if self._dialect.name == "sqlite":
+            json_columns = [name for name in stored if isinstance(self._table.c[name].type, JSON)]
+            stored |= {name: json.dumps(stored[name]) for name in json_columns if stored[name] is not None}
+        return stored
+
+    def _storable(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: storable(value, self._table.c[name].type, self._dialect) for name, value in values.items()}
+
+    def _parameters(self, key: Key, sent: Mapping[str, Any]) -> dict[str, Any]:
+        given = {f"v_{name}": value for name, value in sent.items()}
+        return given | {f"k_{part}": value for part, value in zip(self.key, _parts(key), strict=True)}
 
     def _update(self, names: tuple[str, ...]) -> Any:
         which = and_(*(self._raw[part] == bindparam(f"k_{part}", type_=self._raw[part].type) for part in self.key))
-        written = {name: bindparam(f"v_{name}", type_=writable(self._table.c[name].type)) for name in names}
+        written = {name: bindparam(f"v_{name}", type_=self._sent_as(self._table.c[name].type)) for name in names}
         return update(self._table).where(which).values(written)
 
+    def _sent_as(self, type_: TypeEngine[Any]) -> TypeEngine[Any]:
+        return Text() if isinstance(type_, JSON) and self._dialect.name == "sqlite" else writable(type_)
+
     def _select(self) -> Select[*tuple[Any, ...]]:
-        holds: ColumnElement[int] = literal_column(f"CASE WHEN ({self._proof}) THEN 1 ELSE 0 END").label(_HOLDS)
-        return select(*(raw.label(name) for name, raw in self._raw.items()), holds)
+        return select(*(raw.label(name) for name, raw in self._raw.items()), self._holds)
 
     def _snapshots(self, connection: Connection, wanted: Select[*tuple[Any, ...]], *, lock: bool) -> list[Snapshot]:
         names, places = self.columns, [self.columns.index(part) for part in self.key]
