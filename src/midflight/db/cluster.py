@@ -61,7 +61,7 @@ class Cluster:
         self._account = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
         if self._account is not None:
             os.chown(self._directory, self._account.pw_uid, self._account.pw_gid)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[Any] | None = None
 
     def __enter__(self) -> Self:
         return self.start()
@@ -77,18 +77,12 @@ class Cluster:
             settings = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
             sockets = ("-c", f"unix_socket_directories={self._directory}")
             with self._log.open("ab") as log:
-                command: list[str] = [
-                    *_until_we_die(),
-                    str(self._programs / "postgres"),
-                    "-D",
-                    str(self._data),
-                    *sockets,
-                    *settings,
-                ]
-                self._process = subprocess.Popen(
+                command: list[str | Path] = [*_until_we_die(), self._programs / "postgres", "-D", self._data, *sockets, *settings]
+                process = subprocess.Popen(
                     command, stdout=log, stderr=log, start_new_session=True, **self._as_its_user()
                 )
-            self._wait_until_ready(self._process)
+            self._process = process
+            self._wait_until_ready(process)
         return self
 
     def stop(self) -> None:
@@ -108,14 +102,14 @@ class Cluster:
         """A new, empty database; returns its URL."""
         name = f"scratch_{next(self._numbers)}"
         with self.connect("postgres") as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE template0".encode())
         return self.url(name)
 
     def drop(self, url: str) -> None:
         """Drop a database that ``create`` made, whoever is connected to it."""
         name = url.partition("?")[0].rpartition("/")[2]
         with self.connect("postgres") as connection:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
     def url(self, database: str) -> str:
         """``postgresql://mf@/DATABASE?host=FOLDER``."""
@@ -145,7 +139,7 @@ class Cluster:
         command = [self._programs / program, *arguments]
         subprocess.run(command, check=True, capture_output=True, **self._as_its_user())
 
-    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
+    def _wait_until_ready(self, process: subprocess.Popen[Any]) -> None:
         patience = time.monotonic() + START_SECONDS
         while True:
             try:
