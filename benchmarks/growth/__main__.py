@@ -12,6 +12,7 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -106,14 +107,19 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=20.0, help="for how long the fleet only beats")
     given = parser.parse_args()
     quiet()
-    by_size = {number: asyncio.run(fleet_of(number, given.seconds)) for number in given.sizes}
-    found = ratios(by_size)
-    show(by_size, found)
+    by_size: dict[int, Figures] = {}
+    for number in given.sizes:  # the largest takes minutes, so what is known by then is shown and kept
+        by_size[number] = asyncio.run(fleet_of(number, given.seconds))
+        found = ratios(by_size)
+        show(by_size, found)
+        _write({"machine": machine(), "agents": by_size, "ratios": found, "flat": FLAT})
+    return 0
+
+
+def _write(figures: dict[str, Any]) -> None:
     path = ROOT / "build/bench/growth.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    written = {"machine": machine(), "agents": by_size, "ratios": found, "flat": FLAT}
-    path.write_text(json.dumps(written, indent=2) + "\n")
-    return 0
+    path.write_text(json.dumps(figures, indent=2) + "\n")
 
 
 if __name__ == "__main__":

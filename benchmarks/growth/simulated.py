@@ -32,6 +32,7 @@ _TICK = os.sysconf("SC_CLK_TCK")
 # second, which is much for one process that has thousands of them.
 service.contract_of = functools.cache(service.contract_of)
 nats_connection.WATCH_SECONDS = nats_client.CONNECT_SECONDS = nats_client.PING_SECONDS = 30
+nats_client.ANSWER_SECONDS = 30
 
 
 @dataclass

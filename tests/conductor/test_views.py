@@ -7,7 +7,7 @@ from typing import Any
 
 from midflight.conductor.interface import Member
 from midflight.conductor.pins import Pin
-from midflight.conductor.views import covers, view_of
+from midflight.conductor.views import covers, lengthened, short, view_of
 from midflight.versions import Manifest, Version
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
@@ -71,3 +71,28 @@ def test_covers() -> None:
     assert covers(KILO, JUNO)
     assert not covers(JUNO, KILO)
     assert not covers(SIDE, JUNO)
+
+
+def test_a_short_view_has_one_host_of_each_kind() -> None:
+    """So it is as small in a large fleet, and the same when one more of a kind joins; what it says of versions is the
+    same as in the long one."""
+    many = [member(f"h{number:03}", JUNO) for number in range(500)]
+    made, more = view(*many, member("new", KILO)), view(*many, member("h500", JUNO), member("new", KILO))
+    assert short(made).peers["compute"] == {"h000": JUNO.digest, "new": KILO.digest}
+    assert short(made).id == short(more).id
+    assert made.id != more.id
+    assert (short(made).manifests, short(made).epoch, short(made).at) == (made.manifests, made.epoch, made.at)
+
+
+def test_a_short_view_forgets_nobody_who_was_known() -> None:
+    """Who is told a short view keeps the hosts from before, as of the lowest kind that is there now, until a long one
+    comes; where no kind is the lowest, only those are left of which it is known."""
+    before = view(*(member(f"h{number}", KILO) for number in range(3)), member("gone", KILO, state="lost"))
+    told = lengthened(short(view(member("h0", JUNO), member("h9", SIDE))), before)
+    assert told.peers["compute"] == {"h0": JUNO.digest, "h9": SIDE.digest}
+    now = short(view(member("h0", JUNO), member("h9", KILO)))
+    lower = lengthened(now, before)
+    assert lower.peers["compute"] == {
+        "h0": JUNO.digest, "h1": JUNO.digest, "h2": JUNO.digest, "gone": JUNO.digest, "h9": KILO.digest,
+    }  # fmt: skip
+    assert (lower.away, lower.id) == ({"compute": ["gone"]}, now.id)

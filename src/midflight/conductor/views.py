@@ -67,11 +67,14 @@ def _first_of_each(hosts: Mapping[str, str]) -> dict[str, str]:
 
 
 def lengthened(view: FleetView, before: FleetView) -> FleetView:
-    """A short view with the hosts that were known before, where all of a topic are of one kind."""
+    """A short view with the hosts that were known before, each as one of the lowest kind of its topic, if there is one:
+    until a long view comes, nobody is believed to understand more than he does."""
+    known = {digest: Manifest.from_wire(text) for digest, text in view.manifests.items()}
     kept: dict[str, dict[str, str]] = {}
     for topic, hosts in view.peers.items():
-        if len(digests := set(hosts.values())) == 1:
-            kept[topic] = dict.fromkeys(before.peers.get(topic, ()), *digests)
+        for digest in sorted(digests := set(hosts.values())):
+            if all(covers(known[other], known[digest]) for other in digests):
+                kept[topic] = dict.fromkeys(before.peers.get(topic, ()), digest)
     content = {name: getattr(view, name) for name in _CONTENT}
     peers = {topic: {**kept.get(topic, {}), **hosts} for topic, hosts in view.peers.items()}
     return FleetView(id=view.id, at=view.at, **(content | {"peers": peers, "away": before.away}))
