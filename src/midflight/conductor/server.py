@@ -19,6 +19,7 @@ from midflight.conductor.contract import contract_of, release_of
 from midflight.conductor.data_facts import compared, detail, proven
 from midflight.conductor.data_objects import Comparison, MigrationDetail, ProofResult, SweepResult
 from midflight.conductor.fleet import REJECTED, entries, gather
+from midflight.conductor.holding import held_proof, hold
 from midflight.conductor.interface import (
     NOTHING,
     ConductorAPI,
@@ -35,7 +36,7 @@ from midflight.conductor.rejections import decided, told_in_a_beat
 from midflight.conductor.sweeper import Sweeper, refuse_braked, result_of
 from midflight.conductor.views import Views, covers
 from midflight.context import Context
-from midflight.db import at_rest, journal
+from midflight.db import at_rest, forms, journal
 from midflight.db.clock import now
 from midflight.db.engine import Database
 from midflight.db.epoch import current_epoch, next_epoch
@@ -209,7 +210,10 @@ class ConductorServer(ConductorAPI):
 
     async def advance_form(self, context: Context, name: str, to: str) -> int:
         migration, form = self._migration(name), _form(to)
-        return await self._changed(context, await self._database.write(self._advance, migration, form))
+        epoch = await self._changed(context, await self._database.write(self._advance, migration, form))
+        if form is Form.NEW:
+            await hold(self._database, migration)
+        return epoch
 
     def _advance(self, connection: Connection, migration: DataMigration, form: Form) -> int:
         """Who does not know the new form must not open the database once it is written alone."""
@@ -280,7 +284,10 @@ class ConductorServer(ConductorAPI):
             return result_of(name, await self._database.write(_retry, self._migration(name)))
 
     async def prove(self, context: Context, name: str) -> ProofResult:
-        return await self._database.write(proven, self._migration(name), self._clock())
+        migration = self._migration(name)
+        if await self._database.read(forms.current_of, name) is Form.NEW:
+            return await held_proof(self._database, migration)
+        return await self._database.write(proven, migration, self._clock())
 
     async def compare(self, context: Context, name: str, after: list[Any], limit: int, sample: bool) -> Comparison:
         if not 1 <= limit <= MOST_ROWS:

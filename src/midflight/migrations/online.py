@@ -31,6 +31,10 @@ from midflight.versions import Manifest
 __all__ = ["DataMigration", "Deferred", "Row", "RowContext", "data_migration"]
 
 
+_ALL = "1 = 1"
+"""A condition that all rows fulfil."""
+
+
 class DataMigration:
     """A row function with the table that it is for. Made by ``data_migration``; called, it is the row function."""
 
@@ -46,6 +50,11 @@ class DataMigration:
 
     def __call__(self, row: Row, db: RowContext) -> Mapping[str, Any]:
         return self.function(row, db)
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether the proof condition holds for every row, so that only the comparison proves anything."""
+        return self.proof == _ALL
 
     def __repr__(self) -> str:
         return f"<data migration {self.name} of {self.table}>"
@@ -106,7 +115,7 @@ class DataMigration:
 
 
 def data_migration(
-    *, release: str, table: str, key: str | Sequence[str], todo: str = "1 = 1", proof: str = "1 = 1",
+    *, release: str, table: str, key: str | Sequence[str], todo: str = _ALL, proof: str = _ALL,
     needs: Iterable[DataMigration] = (),
 ) -> Callable[[RowFunction], DataMigration]:  # fmt: skip
     """Make a row function a data migration of ``release``, named like the function.
