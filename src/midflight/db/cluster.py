@@ -77,7 +77,14 @@ class Cluster:
             settings = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
             sockets = ("-c", f"unix_socket_directories={self._directory}")
             with self._log.open("ab") as log:
-                command: list[str | Path] = [*_until_we_die(), self._programs / "postgres", "-D", self._data, *sockets, *settings]
+                command: list[str | Path] = [
+                    *_until_we_die(),
+                    self._programs / "postgres",
+                    "-D",
+                    self._data,
+                    *sockets,
+                    *settings,
+                ]
                 process = subprocess.Popen(
                     command, stdout=log, stderr=log, start_new_session=True, **self._as_its_user()
                 )
