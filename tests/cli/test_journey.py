@@ -80,6 +80,8 @@ def test_a_fleet_goes_from_juno_to_kilo_by_commands(street: Street, monkeypatch:
     assert (rest.code, rest.out) == (2, "4 items matched query, 2 completed (2 deferred: on request 2)\n")
     assert check(street, "data").code == 1
     street.rows("update items set price = '2.25' where price = 'ask'")
+    assert street.midflight("kilo", "data", "start", "prices_become_cents").code == 0
+    assert proven_within(street, 20.0)
     assert street.midflight("kilo", "data", "run", "prices_become_cents").code == 0
     assert check(street, "data").code == 0
     assert street.rows("select distinct price, cents from items order by cents") == [("1.50", 150), ("2.25", 225)]
@@ -123,3 +125,14 @@ def wait_for_members(street: Street, count: int) -> list[dict[str, str]]:
             return members
         time.sleep(0.1)
     raise AssertionError(f"{count} members never came: {listed}")
+
+
+def proven_within(street: Street, seconds: float) -> bool:
+    """Whether the conductors prove all data migrations by themselves."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        states = street.midflight("kilo", "data", "list", "--json").document
+        if all(state["proven"] and not state["wanted"] for state in states):
+            return True
+        time.sleep(0.5)
+    return False

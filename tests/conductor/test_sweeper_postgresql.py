@@ -110,3 +110,28 @@ async def test_a_server_that_drops_everybody(database: Database, database_url: s
     assert await until_it_ends(sweeper) == []
     assert await database.read(migrated) == 30
     assert await database.read(state.quarantined, NAME) == {}
+
+
+@pytest.mark.parametrize(
+    ("state_of_error", "words"),
+    [("53100", "could not extend file: No space left on device"), ("57P01", "terminating connection"), ("25006", "x")],
+)
+async def test_a_server_that_has_no_room(database: Database, state_of_error: str, words: str) -> None:
+    """What is not a row's own fault holds all of them, and puts none into quarantine."""
+    await database.write(execute, f"""
+        CREATE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql
+        AS $$ BEGIN RAISE EXCEPTION '{words}' USING ERRCODE = '{state_of_error}'; END $$
+    """)  # fmt: skip
+    await database.write(
+        execute, "CREATE TRIGGER fails BEFORE UPDATE ON instances FOR EACH ROW EXECUTE FUNCTION fails()"
+    )
+    sweeper = Sweeper(database, Latency())
+    assert words in (await sweeper.chunk(migrate_flavor_data)).held
+    assert await database.read(state.quarantined, NAME) == {}
+    await database.write(execute, "DROP TRIGGER fails ON instances")
+    assert await until_it_ends(sweeper) == []
+    assert await database.read(migrated) == 30
+
+
+def execute(connection: Connection, statement: str) -> None:
+    connection.exec_driver_sql(statement)
