@@ -124,6 +124,26 @@ async def test_an_error_of_the_work_is_raised_as_it_is(database: Database) -> No
     assert await database.read(count) == 1
 
 
+async def test_work_that_ends_its_transaction_itself(database: Database) -> None:
+    """What a read leaves behind, a transaction that it ended or rows that it did not fetch, is nothing to the next."""
+
+    def ending(connection: Connection, how: str) -> int:
+        connection.exec_driver_sql("SELECT name FROM things")
+        if how:
+            getattr(connection, how)()
+        return threading.get_ident()
+
+    await database.write(run, "INSERT INTO things VALUES ('one'), ('two')")
+    for _ in range(PROVEN):
+        await database.read(ending, "")
+    for how in ("rollback", "commit", ""):
+        await database.read(ending, how)
+        await database.write(run, "INSERT INTO things VALUES ('more')")
+    assert await database.read(ending, "") == LOOP
+    await proven(database, count)
+    assert await database.read(count) == 5
+
+
 async def test_a_task_that_reads_again_and_again_lets_others_run(database: Database) -> None:
     """Though nothing is waited for in a quick read, the loop has its turn now and then."""
     await proven(database)
