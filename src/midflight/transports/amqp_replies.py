@@ -47,7 +47,8 @@ class Replies:
         """Send a call and wait for its answer. Raises NotTaken; Silent or another of FAILURES where it may have been
         taken: TimeoutError, or Broken when the answer can no longer come."""
         deadline, name = asyncio.get_running_loop().time() + timeout, new_name(timeout)
-        await self._until_ready(deadline)
+        if not self._ready.is_set():
+            await self._until_ready(deadline)
         answer, queue = self._calls.begin(name, address, deadline), self._queues.names.call(address)
         try:
             if not await self._is_sent(queue, body, self._properties(name, timeout), deadline):
