@@ -65,8 +65,11 @@ class Answers:
         receipt = Receipt(request, name) if in_transactions else None
         call = self._in_hand[name] = _Call(request)
         try:
-            with Running(receipt):
+            if receipt is None:
                 call.answer = await answer(work)
+            else:
+                with Running(receipt):
+                    call.answer = await answer(work)
             return call.answer
         finally:
             self._end(name, call, keep=receipt is None or receipt.kept)

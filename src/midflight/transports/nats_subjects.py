@@ -8,6 +8,7 @@ topic or host may contain.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from midflight.transports.base import Address, Identity, check_name, identity_of
 
@@ -90,6 +91,7 @@ def _from(sender: Identity | None) -> str:
     return f"{sender.service}.{sender.host}" if sender else FROM_ALL
 
 
+@lru_cache(maxsize=10_000)  # a fleet's members call again and again
 def sender_in(subject: str) -> Identity | None:
     """Who has published to a subject that ends with its sender; None where it does not."""
     *_, service, host = subject.rsplit(".", 2)
