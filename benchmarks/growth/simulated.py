@@ -49,13 +49,15 @@ class Watched:
 
     @contextmanager
     def step(self, name: str, pieces: int) -> Iterator[None]:
-        """Note the milliseconds of time, and of each process's CPU, for each piece of work in the block."""
+        """Note the milliseconds of time, and of each process's CPU and of all together, for each piece of work in the
+        block."""
         before, began = self.cpu(), time.monotonic()
         yield
         total = max(1, pieces)
         self.spent[f"{name}_ms"] = 1000 * (time.monotonic() - began) / total
-        for who, seconds in self.cpu().items():
-            self.spent[f"{name}_{who}_cpu_ms"] = 1000 * (seconds - before[who]) / total
+        taken = {who: 1000 * (seconds - before[who]) / total for who, seconds in self.cpu().items()}
+        self.spent[f"{name}_cpu_ms"] = sum(taken.values())
+        self.spent |= {f"{name}_{who}_cpu_ms": spent for who, spent in taken.items()}
 
 
 def _cpu_of(pid: int) -> float:
@@ -79,8 +81,8 @@ async def measure(config: Config, number: int, watched: Watched, seconds: float)
             await _many(CALLS, lambda n: Machine.get(next(some).context(), NAMES[n % len(NAMES)]))
         with watched.step("cast", CALLS):
             await _casts(caller, number)
-        watched.spent["fanout_all_ms"] = all_ms = await _fanouts(caller, number)
-        watched.spent["fanout_ms"] = all_ms / number
+        with watched.step("fanout", number * FANOUTS):
+            watched.spent["fanout_all_ms"] = await _fanouts(caller, number)
         with watched.step("leave", number):
             await agents.leave()
     return watched.spent
