@@ -294,6 +294,16 @@ def test_an_index_goes(contracting: Contracting, engine: Engine) -> None:
     assert "index ix_host on instances" not in things(engine)
 
 
+def test_a_column_and_its_index(contracting: Contracting, engine: Engine) -> None:
+    """Both go, on each engine; until then the column can be hidden and brought back with its index."""
+    run(engine, "CREATE INDEX ix_host ON instances (host)")
+    runner = contracting('contract.drop_index("ix_host", "instances")', DROP)
+    assert [runner.run(Way.HOLD), runner.run(Way.UNDO)] == [["c1"], ["c1"]]
+    assert {"index ix_host on instances", "column instances.host"} <= things(engine)
+    assert [runner.run(Way.HOLD), runner.run(Way.PURGE)] == [["c1"], ["c1"]]
+    assert not {"index ix_host on instances", "column instances.host"} & things(engine)
+
+
 def test_the_end_of_a_mirror(contracting: Contracting, engine: Engine, folder: Path, database_url: str) -> None:
     """The old column of a rename goes with the triggers that kept it in step."""
     node = 'expand.add_column("instances", sa.Column("node", sa.String))\n    '

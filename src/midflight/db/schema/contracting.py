@@ -17,13 +17,13 @@ from midflight.db import catalogue, journal, tables
 from midflight.db.clock import now
 from midflight.db.engine import is_postgresql
 from midflight.db.schema.finish import broken, finish_all
-from midflight.db.schema.line import contract_files, project_line, run_removal, sql_of
+from midflight.db.schema.line import contract_files, names_in, project_line, run_removal, sql_of
 from midflight.db.schema.opening import changing, looking, shared
 from midflight.db.schema.refusals import Reader, read_by, too_early, unproven
 from midflight.db.schema.removals import Removal, gone
 from midflight.db.schema.run import Run
 from midflight.db.schema.session import PATIENCE_SECONDS, Session
-from midflight.db.schema.steps import keep
+from midflight.db.schema.steps import DropIndex, Step, keep
 from midflight.db.schema.words import verbatim
 from midflight.errors import ProjectError, SchemaBroken, StepBlocked
 
@@ -153,9 +153,9 @@ class ContractRunner:
             script,
             tuple(look.removals),
             sql="\n\n".join(part for part in (sql, *later) if part),
-            can_be_held=bool(look.removals) and not (own_sql or look.steps or look.mirrors),
+            can_be_held=bool(look.removals) and not (own_sql or look.mirrors) and all(map(_can_wait, look.steps)),
             hold=_span(script),
-            migrations=_names(getattr(script.module, "migrations", ())),
+            migrations=names_in(script, "migrations"),
             state=row.state if row else WAITING,
             held_at=row.held_at if row else None,
             purged_at=row.purged_at if row else None,
@@ -173,7 +173,7 @@ class ContractRunner:
 
     def _unexpanded(self, connection: Connection, script: Script) -> list[str]:
         pending = {pending.revision for pending in self._expand.files.pending(self._expand.heads(connection))}
-        return [name for name in _names(script.dependencies or ()) if name in pending]
+        return [name for name in names_in(script, "depends_on") if name in pending]
 
     def _hold(self, session: Session, each: Contract) -> None:
         with broken(each.name), session.transaction(writes=True) as connection:
@@ -215,6 +215,11 @@ def _to_hold(each: Contract) -> bool:
     return each.state == WAITING and each.can_be_held
 
 
+def _can_wait(step: Step) -> bool:
+    """An index that goes with what is hidden is of no harm until then."""
+    return isinstance(step, DropIndex)
+
+
 def _due(way: Way, every: Sequence[Contract]) -> list[Contract]:
     if way is Way.HOLD:
         return [each for each in every if _to_hold(each)]
@@ -230,10 +235,6 @@ def _sql(script: Script, dialect: str, run: Run) -> str:
         raise
     except Exception as wrong:  # noqa: BLE001  # a revision may read, and then do anything
         return f"-- its SQL is known only when it runs: {type(wrong).__name__}: {wrong}"
-
-
-def _names(given: Any) -> tuple[str, ...]:
-    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def _span(script: Script) -> timedelta:

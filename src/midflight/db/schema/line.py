@@ -66,6 +66,12 @@ def run_removal(connection: Connection, script: Script, run: Run) -> None:
     _operate(context, script.module.upgrade)
 
 
+def names_in(script: Script, attribute: str) -> tuple[str, ...]:
+    """What a revision's module says under this name: one, several or none."""
+    given = getattr(script.module, attribute, None) or ()
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
 def sql_of(script: Script, dialect: str, run: Run) -> str:
     """The statements of a revision, as text. Nothing is executed; raises whatever a revision does that reads."""
     text = StringIO()

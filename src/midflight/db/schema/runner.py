@@ -21,12 +21,13 @@ from midflight.db import catalogue, forms, journal, tables
 from midflight.db.clock import now
 from midflight.db.engine import is_postgresql
 from midflight.db.schema.finish import broken, finish_all, left, lock_timeout
-from midflight.db.schema.line import Line, own_line, project_line, sql_of
+from midflight.db.schema.line import Line, names_in, own_line, project_line, sql_of
 from midflight.db.schema.opening import changing, looking, shared
+from midflight.db.schema.refusals import unproven
 from midflight.db.schema.run import Run
 from midflight.db.schema.session import PATIENCE_SECONDS, Session
 from midflight.db.schema.steps import keep
-from midflight.errors import SchemaBroken, SchemaTooNew
+from midflight.errors import SchemaBroken, SchemaTooNew, StepBlocked
 
 T = TypeVar("T")
 
@@ -79,8 +80,9 @@ class SchemaRunner:
         taken up again where a runner was killed. What was expanded, by which code, goes into mf_schema and the
         journal; each of ``data_migrations`` gets its write form unless it has one. Raises SchemaBusy while another
         process changes the schema, SchemaBlocked while somebody keeps a lock, SchemaTooNew if the schema has
-        revisions that this code does not know, and SchemaBroken for a revision that fails, removes something, or
-        leaves something out that the tables promise.
+        revisions that this code does not know, and StepBlocked while a data migration that a revision names
+        (``migrations``) is not proven and finalized, and SchemaBroken for a revision that fails, removes something,
+        or leaves something out that the tables promise.
         """
         with changing(self._url, self._patience) as session:
             applied = self._follow(session, self._lines[0])
@@ -158,6 +160,7 @@ class SchemaRunner:
     def _apply(self, session: Session, line: Line, script: Script, name: str, *, last: bool) -> None:
         run = Run(script.revision, "expand")
         with broken(name), session.transaction(writes=True) as connection:
+            _refuse_unproven(connection, script, name)
             before, patience = catalogue.things(connection), lock_timeout(connection)
             with _refuse_copies(connection, name):
                 line.apply(connection, script, run)
@@ -197,6 +200,11 @@ def _history(connection: Connection) -> list[journal.Entry]:
     if _missing_own(connection):
         return []
     return [entry for entry in journal.read(connection) if entry.kind.startswith("schema.")]
+
+
+def _refuse_unproven(connection: Connection, script: Script, revision: str) -> None:
+    if reasons := list(unproven(connection, names_in(script, "migrations"))):
+        raise StepBlocked(step=f"Expanding by {revision}", reason="; ".join(reasons))
 
 
 def _refuse_missing(connection: Connection, line: Line, revision: str, coming: Set[str] = frozenset()) -> None:
