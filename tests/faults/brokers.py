@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 from msgspec import structs
@@ -21,6 +23,7 @@ from tests.transports.servers import Cluster, NatsServer
 
 READY_SECONDS = 60.0
 ASK_SECONDS = 1.0
+SMALL = "64m"
 
 
 class JetStream:
@@ -86,6 +89,26 @@ class OneNats(NatsServer):
         return await JetStream(self).backlog()
 
 
+class SmallNats(OneNats):
+    """One server of NATS with a small disk for itself."""
+
+    async def start(self) -> Self:
+        """Start it, on the disk that it had before."""
+        if not os.path.ismount(self.directory):
+            _run("mount", "-t", "tmpfs", "-o", f"size={SMALL}", "none", str(self.directory))
+        return await super().start()
+
+    def close(self) -> None:
+        """End it for good."""
+        super().close()
+        _run("umount", str(self.directory))
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, f"{' '.join(command)}: {done.stderr} (a file system needs root)"
+
+
 class ThreeNats(Cluster):
     """Three of them together."""
 
@@ -135,6 +158,7 @@ def _secured(folder: Path) -> tuple[str, str, Credentials]:
 
 BROKERS: dict[str, Callable[[Path], Broker]] = {
     "nats": OneNats,
+    "nats-small": SmallNats,
     "nats-tls": lambda folder: OneNats(folder, *_secured(folder)),
     "cluster": ThreeNats,
     "cluster-tls": lambda folder: ThreeNats(folder, *_secured(folder)),

@@ -111,8 +111,7 @@ class Load:
     def _flows(self, kind: str, since: float) -> bool:
         """Judged by the last ones that have had the time for it."""
         young = time.monotonic() - 1
-        last = [piece for piece in self.pieces if piece.kind == kind and piece.sent > since]
-        last = [piece for piece in last if piece.ended or piece.sent < young][-FLOWS:]
+        last = [piece for piece in self.pieces if piece.kind == kind and since < piece.sent < young][-FLOWS:]
         return len(last) == FLOWS and all(piece.went_well for piece in last)
 
     async def _tick(self, kind: str) -> None:

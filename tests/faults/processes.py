@@ -7,13 +7,14 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from midflight.transports.embedded import _until_we_die
 
 ROOT = Path(__file__).parents[2]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
 READY_SECONDS, GONE_SECONDS = 60.0, 30.0
 """A busy machine needs some."""
 
@@ -27,7 +28,7 @@ class Member:
     host: str
     config: Path
     log: Path
-    more: dict[str, str] = field(default_factory=dict)
+    more: Mapping[str, str] = field(default_factory=dict)
     before: Sequence[str] = ()
     killed: dict[int, float] = field(default_factory=dict)
     """When, by time.monotonic(), processes of it had no time to finish, by their ids."""
@@ -46,7 +47,7 @@ class Member:
         with self.log.open("ab") as out:
             self._process = await asyncio.create_subprocess_exec(
                 *_until_we_die(), *self.before, *command, "--config", str(self.config),
-                cwd=ROOT, env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", **self.more},
+                cwd=ROOT, env={**ENVIRONMENT, **self.more},
                 stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=out,
             )  # fmt: skip
         async with asyncio.timeout(READY_SECONDS):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 import pytest
@@ -18,12 +19,13 @@ from midflight.db.cluster import Cluster
 from midflight.db.schema.runner import SchemaRunner
 from midflight.service import RunningService
 from tests.faults import report
-from tests.faults.counts import Counts, Facts, counted, names_in
+from tests.faults.counts import RECOVER_SECONDS, Counts, Facts, counted, names_in
 from tests.faults.ledger import project
-from tests.faults.load import Load
+from tests.faults.load import PATIENCE, Load
 from tests.faults.processes import Member
 
 HOSTS = "h1", "h2"
+SERVICES = "conductor", "teller", "agent"
 
 CAUGHT_UP_SECONDS = 60.0
 """How long the last cast is waited for: one that a killed process had in hand comes again after half of it."""
@@ -98,7 +100,7 @@ class Stage:
         await self.broker.start()
         self.database = self._new_database(stack)
         SchemaRunner(self.database, project.schema, project.tables, "").expand()
-        for service in ("conductor", "teller", "agent"):
+        for service in SERVICES:
             for host in HOSTS:
                 self.members[f"{service}-{host}"] = member = self._member(service, host)
                 stack.push_async_callback(member.end)
@@ -106,7 +108,8 @@ class Stage:
         log = stack.enter_context((self.folder / "sender.log").open("w"))
         structlog.configure(logger_factory=structlog.PrintLoggerFactory(log))
         stack.callback(structlog.reset_defaults)
-        configuration = self.configured("sender", self.broker.url, None)
+        configuration = self.folder / "sender.toml"
+        self._write_configuration(configuration, self.broker.url, None)
         running = RunningService.running(project, Config.load(configuration), "sender", "sender")
         self.sender = await stack.enter_async_context(running)
 
@@ -118,13 +121,15 @@ class Stage:
 
     def _member(self, service: str, host: str) -> Member:
         name = f"{service}-{host}"
-        database = None if service == "agent" else self.database
-        config = self.configured(name, self.broker.url, database)
-        return Member(service, host, config, self.folder / f"{name}.log")
+        member = Member(service, host, self.folder / f"{name}.toml", self.folder / f"{name}.log")
+        self._configure(member, self.broker.url)
+        return member
 
-    def configured(self, name: str, url: str, database: str | None) -> Path:
-        """A configuration file for one member."""
-        file = self.folder / f"{name}.toml"
+    def _configure(self, member: Member, url: str) -> None:
+        database = self.database if member.service in ("conductor", "teller") else None
+        self._write_configuration(member.config, url, database)
+
+    def _write_configuration(self, file: Path, url: str, database: str | None) -> None:
         credentials = structs.asdict(self.broker.credentials)
         file.write_text(f"""
 [midflight]
@@ -140,16 +145,44 @@ beat_seconds = 2
 [app]
 facts = "{self.facts}"
 """)
-        return file
 
     @asynccontextmanager
-    async def case(self, name: str) -> AsyncIterator[Case]:
-        """A load that flows already when the block begins, and ends with it."""
+    async def case(self, name: str, within: float = RECOVER_SECONDS) -> AsyncIterator[Case]:
+        """A load that flows already when the block begins, and ends with it. After the fault it has to flow again
+        within so many seconds."""
         load = Load(name, self.sender, HOSTS)
         async with load:
             await load.flows()
             yield (case := Case(self, name, load))
-        report.keep(await case.count())
+        counts = await case.count()
+        counts.within = within
+        report.keep(counts)
+
+    @asynccontextmanager
+    async def moved(
+        self,
+        host: str,
+        way: Callable[[str], str] = lambda url: url,
+        enter: Sequence[str] = (),
+        more: Mapping[str, str] = MappingProxyType({}),
+        services: Collection[str] = SERVICES,
+    ) -> AsyncIterator[None]:
+        """These members of a host run elsewhere during the block: ``way`` says from the broker's URL how it is found
+        there, ``enter`` stands before their commands, and ``more`` is in their environment."""
+        ours = [each for each in self.members.values() if each.host == host and each.service in services]
+        for member in ours:
+            await member.end()
+            self._configure(member, way(self.broker.url))
+            member.before, member.more = enter, more
+            await member.start()
+        try:
+            yield
+        finally:
+            for member in ours:
+                await member.end()
+                self._configure(member, self.broker.url)
+                member.before, member.more = (), {}
+                await member.start()
 
     async def heal(self) -> None:
         """Whatever was done to anyone, all work again."""
@@ -171,7 +204,7 @@ class Case:
     def __init__(self, stage: Stage, name: str, load: Load) -> None:
         self._stage, self._name, self._load = stage, name, load
         self.broken_at = time.monotonic()
-        self._ready_at = 0.0
+        self._ready_at = self._others_after = 0.0
         self.counts: Counts
 
     async def flows(self, *kinds: str) -> float:
@@ -179,10 +212,16 @@ class Case:
         await self._load.flows(time.monotonic(), *kinds)
         return time.monotonic() - self.broken_at
 
-    async def mended(self) -> None:
-        """From now on all could flow again: wait until it does."""
+    async def mended(self, others: Path | None = None) -> None:
+        """From now on all could flow again: wait until it does. In the file stands when the slowest of some others has
+        heard from the broker last."""
         self._ready_at = time.monotonic()
         await self._load.flows(self._ready_at)
+        deadline = time.monotonic() + PATIENCE
+        while others and float(others.read_text()) < self._ready_at and time.monotonic() < deadline:
+            await asyncio.sleep(0.05)
+        if others:
+            self._others_after = time.monotonic() - self._ready_at
 
     async def count(self) -> Counts:
         """Count what became of the load, now that it has ended."""
@@ -191,6 +230,7 @@ class Case:
         times = self.broken_at, self._ready_at
         self._load.write(self._stage.folder / f"{self._name}.jsonl")
         self.counts = counted(self._name, self._stage.name, self._load.pieces, self._stage.read(), parked, *times)
+        self.counts.recovered = max(self.counts.recovered, round(self._others_after, 2))
         return self.counts
 
     async def _caught_up(self) -> None:
@@ -199,6 +239,8 @@ class Case:
         accepted = {piece.name for piece in self._load.pieces if piece.outcome == "accepted"}
         deadline = time.monotonic() + CAUGHT_UP_SECONDS
         while time.monotonic() < deadline:
-            if not await self._stage.broker.backlog() and accepted <= self._stage.read().done.keys():
-                return
+            if not await self._stage.broker.backlog():
+                done = self._stage.read().done.keys()
+                if accepted <= done | names_in(await self._stage.sender.transport.parked()).keys():
+                    return
             await asyncio.sleep(0.2)

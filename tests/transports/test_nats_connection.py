@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import closing
 from functools import partial
 from typing import Self
 from urllib.parse import urlsplit
@@ -16,11 +15,11 @@ from midflight.config import ANONYMOUS, public_url
 from midflight.errors import BrokerUnreachable
 from midflight.transports import nats_client, nats_connection
 from midflight.transports.embedded import EmbeddedBroker
-from midflight.transports.hands import Hands
 from midflight.transports.nats_access import Access
 from midflight.transports.nats_client import BrokerClient
 from midflight.transports.nats_connection import Connection, NotTaken
 from tests.transports.recorder import eventually
+from tests.transports.relay import Relay
 
 INFO = b'INFO {"server_id":"fake","version":"2.15.0","headers":true,"max_payload":1048576}\r\n'
 
@@ -181,44 +180,6 @@ def test_an_earlier_outage_is_forgotten() -> None:
     assert client._next_server(servers, {})[0].uri.hostname == "a"
 
 
-class Relay:
-    """Stands between members and a broker, and may stop reading what a member says while it still passes on what that
-    member is to hear."""
-
-    def __init__(self, port: int) -> None:
-        self._port, self._mute = port, asyncio.Event()
-        self._tasks = Hands()
-
-    async def start(self) -> Self:
-        """Listen on a free port."""
-        self._server = await asyncio.start_server(self._relay, "127.0.0.1", 0)
-        self.url = f"nats://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-        return self
-
-    def stop_reading(self) -> None:
-        """Of the connections that there are; later ones are read."""
-        self._mute.set()
-        self._mute = asyncio.Event()
-
-    async def stop(self) -> None:
-        """Leave."""
-        self._server.close()
-        await self._tasks.drop()
-
-    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        their_reader, their_writer = await asyncio.open_connection("127.0.0.1", self._port)
-        self._tasks.take(_pass_on(reader, their_writer, self._mute))
-        self._tasks.take(_pass_on(their_reader, writer, asyncio.Event()))
-
-
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, mute: asyncio.Event) -> None:
-    with closing(writer):
-        while data := await reader.read(65536):
-            if mute.is_set():
-                await asyncio.Event().wait()
-            writer.write(data)
-
-
 async def test_a_peer_that_stops_reading(broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection through which we still hear others, while nobody reads what we say, is broken off, and the next one
     works."""
@@ -227,7 +188,11 @@ async def test_a_peer_that_stops_reading(broker: EmbeddedBroker, monkeypatch: py
     monkeypatch.setattr(nats_client, "SECOND_CHANCE_SECONDS", 0.05)
     monkeypatch.setattr(nats_client, "PING_SECONDS", 0.6)
     relay = await Relay(int(broker.url.rpartition(":")[2])).start()
-    member, other, heard = Connection(relay.url, "member"), Connection(broker.url, "other"), list[bytes]()
+    member, other, heard = (
+        Connection(f"nats://{relay.netloc}", "member"),
+        Connection(broker.url, "other"),
+        list[bytes](),
+    )
 
     def take(message: Msg) -> None:
         heard.append(message.data)
