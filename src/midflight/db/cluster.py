@@ -21,7 +21,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from midflight.errors import MissingExtra, MissingProgram
+from sqlalchemy import inspect
+
+from midflight.config import public_url
+from midflight.db.engine import create, is_postgresql, parse, transaction
+from midflight.errors import MissingExtra, MissingProgram, UsageError
 
 if TYPE_CHECKING:
     import psycopg
@@ -167,12 +171,30 @@ class Cluster:
 @contextmanager
 def lent(url: str | None) -> Iterator[str]:
     """The URL of an empty database that may be used up: the one that was given, or one on a server that is started for
-    it and removed afterwards. Raises MissingProgram and MissingExtra."""
+    it and removed afterwards. Raises UsageError for one that is none of PostgreSQL's, or not empty, MissingProgram and
+    MissingExtra."""
     if url is not None:
+        _refuse_used(url)
         yield url
         return
     with Cluster() as cluster:
         yield cluster.create()
+
+
+def _refuse_used(url: str) -> None:
+    if not is_postgresql(parse(url)):
+        raise UsageError(reason=f"received {public_url(url)}, expected an empty database of PostgreSQL's")
+    engine = create(parse(url))
+    try:
+        with transaction(engine, writes=False) as connection:
+            found = inspect(connection).get_table_names()
+    finally:
+        engine.dispose()
+    if found:
+        reason = (
+            f"{public_url(url)} is to be used up, and is not empty: it has table {found[0]}; name an empty database"
+        )
+        raise UsageError(reason=reason)
 
 
 def _until_we_die() -> list[str]:
