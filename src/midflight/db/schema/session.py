@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from midflight.db.engine import translated
 from midflight.db.schema.words import verbatim
@@ -27,6 +28,8 @@ PATIENCE_SECONDS = 60.0
 _WAITS = (0.1, 0.1, 0.2, 0.3, 0.4, 0.5)
 """Seconds for which the tries wait for a lock, the last one for ever after. Behind a reader of 6 s the worst SELECT
 of others then waited 0.5 s, and 5.5 s without a bound; the change itself was done at the same time."""
+_LATE_TRIES = 3
+"""When the patience is over, so many more, to see who is in the way where nobody was seen yet."""
 _PAUSES = (0.05, 0.3)
 """Between two tries, so that others get through; at random, so that no two runners keep step."""
 
@@ -52,14 +55,15 @@ class Session:
         """
         if self.is_sqlite:
             return work()
-        ends, number = time.monotonic() + self._patience, 0
+        ends, number, late = time.monotonic() + self._patience, 0, 0
         with _InTheWay(self.connection.engine, self._backend()) as in_the_way:
             while True:
                 self.wait_for_locks(_WAITS[min(number, len(_WAITS) - 1)])
                 try:
                     return work()
                 except (DatabaseBusy, DatabaseContended) as wrong:
-                    if time.monotonic() > ends:
+                    late += time.monotonic() > ends
+                    if late and (in_the_way.is_seen or late > _LATE_TRIES):
                         raise in_the_way.blocked(what, self._patience) from wrong
                 number += 1
                 time.sleep(random.uniform(*_PAUSES))
@@ -122,11 +126,21 @@ class _InTheWay:
     def _watch(self) -> None:
         if self._over.wait(_WAITS[0] / 2):  # most changes wait for nobody
             return
+        try:
+            self._look()
+        except DBAPIError:
+            pass  # the change itself meets the same trouble, and tells it
+
+    def _look(self) -> None:
         with self._engine.connect() as connection:
             while not self._over.wait(self._EVERY):
                 with connection.begin():
                     found = connection.execute(self._QUERY, {"pid": self._pid}).mappings().one_or_none()
                 self._seen = dict(found) if found else self._seen
+
+    @property
+    def is_seen(self) -> bool:
+        return bool(self._seen)
 
     def blocked(self, what: str, seconds: float) -> SchemaBlocked:
         if not self._seen:
