@@ -183,6 +183,21 @@ CASES: dict[str, tuple[list[str], set[str]]] = {
          'op.execute("CREATE TRIGGER no BEFORE DELETE ON flavors FOR EACH ROW EXECUTE FUNCTION no()")'],
         {"incompatible"},
     ),
+    "a unique column": (['op.execute("ALTER TABLE instances ADD COLUMN x INTEGER UNIQUE")'], {"scan-under-lock"}),
+    "a column that refers to a table": (
+        ['op.execute("ALTER TABLE instances ADD COLUMN x INTEGER REFERENCES flavors (id)")'], set(),
+    ),
+    "unlogged": (['op.execute("ALTER TABLE links SET UNLOGGED")'], {"rewrite"}),
+    "an index dropped": (['op.execute("DROP INDEX IF EXISTS nowhere")'], set()),
+    "rows changed by a block": (
+        ['op.execute("DO $$ BEGIN UPDATE flavors SET name = name || id; END $$")'], {"whole-table"},
+    ),
+    "a partition": (
+        ['op.execute("CREATE TABLE logs (at DATE) PARTITION BY RANGE (at)")',
+         "op.execute(\"CREATE TABLE logs_1 PARTITION OF logs FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')\")"],
+        set(),
+    ),
+    "its own commit": (['op.execute("COMMIT")', ADD], {"leaves-transaction"}),
     # what is half-done, or goes its own way
     "left unvalidated": (
         ['op.execute("ALTER TABLE instances ADD CONSTRAINT ck CHECK (id > 0) NOT VALID")'],
@@ -226,7 +241,7 @@ def test_there_are_enough_cases() -> None:
 def test_every_severity_is_known() -> None:
     """Errors keep a revision back, warnings do not, and a waiver says which is which."""
     assert [*Severity] == ["error", "warn", "waived"]
-    assert len(Code) == 20
+    assert len(Code) == 21
 
 
 SMALL = {"instances": TableFacts(200, 65536, 0.1)}

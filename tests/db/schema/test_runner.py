@@ -323,6 +323,15 @@ def test_expression_index(url: str, folder: Path) -> None:
     assert "index ix_lower on t" in look(url)
 
 
+def test_a_revision_that_commits(url: str, folder: Path) -> None:
+    """What would keep a part of a revision is refused before it is executed."""
+    lines = 'op.create_table("half", sa.Column("id", sa.Integer))\n    op.execute(" COMMIT")'
+    add(juno_schema(folder) / "expand", "0002", "0001", lines)
+    with pytest.raises(SchemaBroken, match="it has COMMIT; a revision is one transaction, which the runner ends"):
+        SchemaRunner(url, folder, juno_tables(), "kilo").expand()
+    assert "table half" not in look(url)
+
+
 def test_missing_folder(url: str, tmp_path: Path) -> None:
     """A schema folder that is not there is named."""
     with pytest.raises(ProjectError, match=r"nowhere/expand: there is no such folder"):

@@ -34,6 +34,7 @@ class Code(StrEnum):
     SEVERAL = "several-locks"
     LONG = "long-hold"
     TIMEOUT = "sets-timeout"
+    LEAVES = "leaves-transaction"
     REMOVES = "removes"
     INVALID = "left-invalid"
     UNIQUE = "new-unique"

@@ -51,6 +51,13 @@ def _all(revision: str, watch: Watch, branch: str) -> Iterator[Finding]:
         yield from _of_rows(revision, watch, seen)
         yield from _of_changes(revision, watch, seen, branch)
         yield from _of_locks(revision, watch, number, seen)
+        if not seen.in_transaction:
+            cause = f"it leaves the revision's transaction: {_short(seen.sql)}"
+            hits, rewrite = (
+                "whoever has to mend it when it fails half-way",
+                "leave it out: a revision is one transaction",
+            )
+            yield Finding(Code.LEAVES, revision, "", cause, hits, rewrite)
         if _TIMEOUT.match(seen.sql):
             cause, rewrite = f"it sets a timeout: {_short(seen.sql)}", "leave it out: the runner bounds every wait"
             yield Finding(Code.TIMEOUT, revision, "", cause, "all who come behind it", rewrite)

@@ -17,8 +17,8 @@ STRONG = ("ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiv
 """Weakest first. Who holds one on a table keeps others from writing to it; with the last one, from reading too."""
 
 _TABLES = """
-SELECT oid::bigint, relname, pg_relation_filenode(oid)::bigint FROM pg_class
-WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace
+SELECT oid::bigint, relname, coalesce(pg_relation_filenode(oid), 0)::bigint FROM pg_class
+WHERE relkind IN ('r', 'p') AND relnamespace = current_schema()::regnamespace
   AND relname NOT LIKE 'mf\\_%' AND relname <> 'alembic_version'
 """
 _LOCKS = "SELECT relation::bigint, mode FROM pg_locks WHERE pid = pg_backend_pid() AND granted AND relation IS NOT NULL"
@@ -41,6 +41,7 @@ class Seen:
     changed: Mapping[str, int]
     """Table → rows that it inserted, changed or deleted."""
     rewritten: frozenset[str]
+    in_transaction: bool = True
 
 
 @dataclass
@@ -96,7 +97,7 @@ class _State:
 
     def look(self, sql: str, seconds: float) -> Seen:
         if self._driver.info.transaction_status.name != "INTRANS":  # nothing is held, nothing can be told
-            return Seen(sql, seconds, {}, {}, {}, frozenset())
+            return Seen(sql, seconds, {}, {}, {}, frozenset(), in_transaction=False)
         before, self._counters = self._counters, self._count()
         read, changed = dict[str, int](), dict[str, int]()
         for oid, (rows, writes) in self._counters.items():

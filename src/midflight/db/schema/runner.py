@@ -6,6 +6,7 @@ ordinary Alembic files. What a revision leaves to do after its transaction (step
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ from midflight.db.schema.steps import keep
 from midflight.errors import SchemaBroken, SchemaTooNew, StepBlocked
 
 T = TypeVar("T")
+
+_ENDS = re.compile(r"\s*(COMMIT|END|BEGIN|START\s+TRANSACTION|ROLLBACK(?!\s+TO))\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -162,7 +165,7 @@ class SchemaRunner:
         with broken(name), session.transaction(writes=True) as connection:
             _refuse_unproven(connection, script, name)
             before, patience = catalogue.things(connection), lock_timeout(connection)
-            with _refuse_copies(connection, name):
+            with _refusing(connection, name):
                 line.apply(connection, script, run)
             _refuse_losses(before, catalogue.things(connection), name)
             if lock_timeout(connection) != patience:
@@ -221,12 +224,16 @@ def _refuse_losses(before: set[str], after: set[str], revision: str) -> None:
 
 
 @contextmanager
-def _refuse_copies(connection: Connection, revision: str) -> Iterator[None]:
-    """A copy of a table is neither quick nor safe under the services that go on writing to it."""
+def _refusing(connection: Connection, revision: str) -> Iterator[None]:
+    """A copy of a table is neither quick nor safe under the services that go on writing to it; and what ends the
+    revision's transaction keeps a part of it."""
 
     def look(connection: Connection, cursor: Any, statement: str, *rest: Any) -> None:
         if "_alembic_tmp_" in statement:
             raise SchemaBroken(revision=revision, reason="it copies a whole table; an expand revision only adds to it")
+        if _ENDS.match(statement):
+            reason = f"it has {' '.join(statement.split())[:40]}; a revision is one transaction, which the runner ends"
+            raise SchemaBroken(revision=revision, reason=reason)
 
     event.listen(connection, "before_cursor_execute", look)
     try:
