@@ -19,7 +19,8 @@ async def migrate(url: str, duty: float) -> dict[str, float]:
     """How long the sweep took, and the whole with its proof, and how much memory there was at most."""
     database = await Database.open(url)
     await database.write(lease.set_pace, {"duty": duty})
-    sweeper, begun, swept = Sweeper(database, Latency()), time.monotonic(), 0.0
+    sweeper, begun, before = Sweeper(database, Latency()), time.monotonic(), time.process_time()
+    swept = cpu = 0.0
     sizes: list[int] = []
     while True:
         result = await sweeper.chunk(flavor_moves)
@@ -27,7 +28,7 @@ async def migrate(url: str, duty: float) -> dict[str, float]:
             sys.stderr.write(f"{result.held}\n")
         sizes.append(result.completed)
         if not swept and result.state != "sweeping":
-            swept = time.monotonic() - begun
+            swept, cpu = time.monotonic() - begun, time.process_time() - before
         if not result.more:
             break
         await asyncio.sleep(result.wait)
@@ -36,7 +37,7 @@ async def migrate(url: str, duty: float) -> dict[str, float]:
     if not result.proven:
         raise RuntimeError(f"not proven: {result.line}")
     kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"swept": swept, "seconds": seconds, "megabytes": kilobytes / 1024, "largest": max(sizes)}
+    return {"swept": swept, "cpu": cpu, "seconds": seconds, "megabytes": kilobytes / 1024, "largest": max(sizes)}
 
 
 if __name__ == "__main__":

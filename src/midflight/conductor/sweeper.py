@@ -84,12 +84,12 @@ class Sweeper:
         if why := await self._throttled(migration):
             return _held(migration, why)
         size, begun = self._size(migration), self._clock()
-        pace, progress = await self._database.write(_work, migration, size.rows, generation)
+        pace, progress, worked = await self._database.write(_work, migration, size.rows, generation)
         if progress is None:
             return _held(migration, BRAKED, braked=True)
         seconds = self._clock() - begun
         if progress.looked:
-            size.took(progress.looked, seconds, pace)
+            size.took(progress.looked, worked, pace)
         stopped = control.why_stop(progress.at, pace) if progress.more else None
         if stopped:
             await self._database.write(control.stop, migration.name, stopped)
@@ -130,14 +130,18 @@ def _look(connection: Connection, migration: DataMigration) -> tuple[Pace, str |
 
 def _work(
     connection: Connection, migration: DataMigration, rows: int, generation: int | None
-) -> tuple[Pace, Progress | None]:
-    """A chunk by the present settings, unless the brake is on."""
+) -> tuple[Pace, Progress | None, float]:
+    """A chunk by the present settings, unless the brake is on; and the seconds for which it held its rows.
+
+    Waiting for a turn, and for the disk at the commit, is left out: that costs the same, however few rows there are.
+    """
     runner.begin(connection)
     present = lease.read(connection) if generation is None else lease.renew(connection, generation)
     if present.brake:
-        return present.pace, None
-    rows = min(rows, present.pace.most_rows)
-    return present.pace, runner.sweep(connection, migration, rows, rows)
+        return present.pace, None, 0.0
+    begun, rows = time.monotonic(), min(rows, present.pace.most_rows)
+    progress = runner.sweep(connection, migration, rows, rows)
+    return present.pace, progress, time.monotonic() - begun
 
 
 def refuse_braked(connection: Connection, migration: DataMigration) -> None:

@@ -33,7 +33,7 @@ class Limit:
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._thread = threading.get_ident()
-        self._lock, self._over = threading.Lock(), threading.Event()
+        self._lock = threading.Lock()
         self._since: float | None = None
         self._called_for = False
 
@@ -60,27 +60,63 @@ class Limit:
             pass
         self._called_for = False
 
-    def watch(self) -> None:
-        """In a thread of its own: look at what runs, until it is over."""
-        while not self._over.wait(self._seconds / _LOOKS):
-            with self._lock:
-                if self._since is not None and time.monotonic() - self._since > self._seconds:
-                    self._called_for = True
-                    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread), ctypes.py_object(_Stop))
+    @property
+    def interval(self) -> float:
+        """How often to look, in seconds."""
+        return self._seconds / _LOOKS
 
-    def end(self) -> None:
-        """Watch no longer."""
-        self._over.set()
+    def look(self) -> None:
+        """Call for a stop, if what runs has taken too long. From another thread."""
+        with self._lock:
+            if self._since is not None and time.monotonic() - self._since > self._seconds:
+                self._called_for = True
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread), ctypes.py_object(_Stop))
+
+
+class _Watcher:
+    """One thread for all limits of the process: to start one for each chunk would hold up the chunk."""
+
+    def __init__(self) -> None:
+        self._limits: set[Limit] = set()
+        self._lock, self._some = threading.Lock(), threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def add(self, limit: Limit) -> None:
+        with self._lock:
+            self._limits.add(limit)
+            self._some.set()
+            if self._thread is None or not self._thread.is_alive():  # none is, after a fork
+                self._thread = threading.Thread(target=self._watch, name="row functions", daemon=True)
+                self._thread.start()
+
+    def remove(self, limit: Limit) -> None:
+        with self._lock:
+            self._limits.discard(limit)
+
+    def _watch(self) -> None:
+        while True:
+            self._some.wait()
+            time.sleep(self._look())
+
+    def _look(self) -> float:
+        with self._lock:
+            limits = list(self._limits)
+            if not limits:
+                self._some.clear()
+        for limit in limits:
+            limit.look()
+        return min((limit.interval for limit in limits), default=0.0)
+
+
+_watcher = _Watcher()
 
 
 @contextmanager
 def limited(seconds: float = ROW_SECONDS) -> Iterator[Limit]:
     """A limit for the functions that are run in the block, each of which may take so many seconds."""
     limit = Limit(seconds)
-    watching = threading.Thread(target=limit.watch, name="row functions", daemon=True)
-    watching.start()
+    _watcher.add(limit)
     try:
         yield limit
     finally:
-        limit.end()
-        watching.join()
+        _watcher.remove(limit)

@@ -190,7 +190,7 @@ class WalkedTable:
         found: set[Key] = set()
         columns = [*self._keys, *(self._raw[name] for name in names), self._holds]
         for keys in self._portions(list(sent)):
-            for row in connection.execute(select(*columns).where(self._among(keys))):
+            for row in connection.execute(select(*columns).where(self._among(keys))).all():
                 key = self._key_of(tuple(row[: len(self.key)]))
                 if row[-1] and list(row[len(self.key) : -1]) == [sent[key][name] for name in names]:
                     found.add(key)
@@ -225,7 +225,7 @@ class WalkedTable:
     def _snapshots(self, connection: Connection, wanted: Select[*tuple[Any, ...]], *, lock: bool) -> list[Snapshot]:
         names, places = self.columns, [self.columns.index(part) for part in self.key]
         found: list[Snapshot] = []
-        for values in connection.execute(wanted.with_for_update() if lock else wanted):
+        for values in connection.execute(wanted.with_for_update() if lock else wanted).all():
             key = self._key_of(tuple([values[place] for place in places]))
             row = Row(dict(zip(names, values, strict=False)), self._decoders)
             found.append(Snapshot(key, row, bool(values[-1])))
