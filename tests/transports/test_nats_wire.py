@@ -104,7 +104,8 @@ def test_headers() -> None:
 
 
 async def test_what_is_written_in_one_turn_goes_out_together() -> None:
-    """All that is written in one turn of the loop is one piece on the socket, in its order; closing sends the rest."""
+    """All that is written in one turn of the loop is one piece on the socket, in its order, unless the turn takes long;
+    closing sends the rest."""
     pieces = list[bytes]()
     connected, closed = asyncio.Event(), asyncio.Event()
 
@@ -122,8 +123,13 @@ async def test_what_is_written_in_one_turn_goes_out_together() -> None:
     wire.write(b"one ")
     wire.writelines([b"two ", b"three"])
     await eventually(lambda: pieces == [b"one two three"])
+    wire.write(b"held ")
+    time.sleep(0.01)  # noqa: ASYNC251  # a long turn of the loop
+    wire.write(b"long enough")
+    assert wire._unsent == []
     wire.write(b"four")
     wire.close()
     await closed.wait()
-    assert pieces == [b"one two three", b"four"]
+    assert pieces[0] == b"one two three"
+    assert b"".join(pieces[1:]) == b"held long enoughfour"
     server.close()

@@ -16,6 +16,10 @@ from urllib.parse import ParseResult
 
 from nats.aio.transport import TcpTransport
 
+HOLD_SECONDS = 0.0003
+"""So long a message waits for others of its turn before it goes out with them. Only where the work between two messages
+is heavy does that matter: the peer then begins while we still work, and 16 gets in flight take 4/5 of the time."""
+
 FULL = 1 << 20
 """So many bytes may wait for a broker that does not read; who wants to send more waits as well."""
 
@@ -37,6 +41,7 @@ class Wire(TcpTransport):
         self._take = take
         self._loop = asyncio.get_running_loop()
         self._unsent: list[bytes] = []
+        self._held_since = 0.0
 
     async def connect(self, uri: ParseResult, buffer_size: int, connect_timeout: int) -> None:
         """Connect to a server. Called by the library."""
@@ -71,10 +76,14 @@ class Wire(TcpTransport):
         return writer is not None and writer.transport.get_write_buffer_size() > FULL
 
     def write(self, payload: bytes) -> None:
-        """Send at the end of this turn of the loop, with all that was written before."""
-        if not self._unsent:
-            self._loop.call_soon(self._send)
+        """Send with all else that is written in this turn of the loop: at its end, or sooner where it takes long."""
+        now = self._loop.time()
         self._unsent.append(payload)
+        if len(self._unsent) == 1:
+            self._held_since = now
+            self._loop.call_soon(self._send)
+        elif now - self._held_since > HOLD_SECONDS:
+            self._send()
 
     def writelines(self, payload: list[bytes]) -> None:
         """Send all of these, as ``write`` does."""
