@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextvars import copy_context
+from functools import partial
 from typing import Any, TypeVar
 
 from midflight.telemetry import log
@@ -23,11 +24,11 @@ class Hands:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._context = copy_context()
 
-    def take(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Start this work at once, beside the rest."""
+    def take(self, work: Coroutine[Any, Any, T], ended: Callable[[], None] | None = None) -> asyncio.Task[T]:
+        """Start this work at once, beside the rest. ``ended`` is called when it is done, whatever became of it."""
         task = asyncio.get_running_loop().create_task(work, context=self._context.copy())
         self._tasks.add(task)
-        task.add_done_callback(self._let_go)
+        task.add_done_callback(self._let_go if ended is None else partial(self._let_go, ended=ended))
         return task
 
     async def finish(self, timeout: float) -> None:
@@ -43,7 +44,9 @@ class Hands:
             task.cancel()
         await self.finish(CANCEL_SECONDS)
 
-    def _let_go(self, task: asyncio.Task[Any]) -> None:
+    def _let_go(self, task: asyncio.Task[Any], ended: Callable[[], None] | None = None) -> None:
         self._tasks.discard(task)
+        if ended is not None:
+            ended()
         if not task.cancelled() and (error := task.exception()):
             log.error("transport.task_failed", error=repr(error), exc_info=error)

@@ -81,8 +81,8 @@ class Signs:
 class _InHand:
     """A call, and its signs of life once they have begun."""
 
-    task: asyncio.Task[None]
     give: Callable[[float], None]
+    task: asyncio.Task[None] | None = None
     signs: Signs | None = None
 
 
@@ -96,11 +96,11 @@ class CallsInHand:
 
     def take(self, name: str, work: Coroutine[Any, Any, None], give: Callable[[float], None]) -> None:
         """Start a call. As long as it runs, ``give`` is called for each sign of life, where its caller wants them."""
-        task, first = self._hands.take(work), first_sign_of(name)
-        if first is None:
+        if (first := first_sign_of(name)) is None:
+            self._hands.take(work)
             return
-        self._calls[name] = call = _InHand(task, give)
-        task.add_done_callback(partial(self._ended, name, call))
+        self._calls[name] = call = _InHand(give)
+        call.task = self._hands.take(work, partial(self._ended, name, call))
         if first:
             self._first_signs.add(name, asyncio.get_running_loop().time() + first)
         else:
@@ -108,7 +108,7 @@ class CallsInHand:
 
     def cancel(self, name: str) -> None:
         """Cancel a call, once; nothing happens where it is not in hand."""
-        if (call := self._calls.pop(name, None)) is not None:
+        if (call := self._calls.pop(name, None)) is not None and call.task is not None:
             count("transport.calls_cancelled", topic=self._topic)
             call.task.cancel()
 
@@ -117,7 +117,7 @@ class CallsInHand:
         if call.signs is None:
             call.signs = Signs(call.give, 0)
 
-    def _ended(self, name: str, call: _InHand, _: asyncio.Task[None]) -> None:
+    def _ended(self, name: str, call: _InHand) -> None:
         if call.signs is not None:
             call.signs.stop()
         if self._calls.get(name) is call:
