@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+from midflight.errors import BrokerUnreachable
 from midflight.transports import connect
 from midflight.transports.base import Address, Identity, NoAnswer, NobodyListens, Transport
 from tests.transports.recorder import Recorder
@@ -34,10 +35,13 @@ async def main(url: str, total: int, file: Path) -> None:
 
 
 async def _opened(url: str, number: int, turns: asyncio.Semaphore) -> Transport:
+    identity = Identity("crowd", f"h{number}")
     async with turns:
-        return await connect(
-            url, name=f"crowd-{number}", project="crowd", identity=Identity("crowd", f"h{number}")
-        ).open()
+        while True:
+            try:
+                return await connect(url, name=f"crowd-{number}", project="crowd", identity=identity).open()
+            except BrokerUnreachable:
+                await asyncio.sleep(PAUSE_SECONDS)  # a busy machine may need longer than the three seconds of a start
 
 
 async def _call_for_ever(member: Transport, number: int, answered: dict[int, float]) -> None:
