@@ -326,6 +326,14 @@ def test_a_drop_that_drops_nothing(contracting: Contracting, monkeypatch: pytest
     assert runner.status()[0][0].state == "held"
 
 
+def test_a_purge_that_commits(contracting: Contracting, engine: Engine) -> None:
+    """What would keep a part of a revision is refused before it is executed."""
+    runner = contracting('op.drop_table("flavors")', 'op.execute("COMMIT")')
+    with pytest.raises(SchemaBroken, match="it has COMMIT; a revision is one transaction"):
+        runner.run(Way.PURGE)
+    assert "table flavors" in things(engine)
+
+
 def test_the_sql_of_each_way(contracting: Contracting) -> None:
     """A dry run prints it, and does nothing."""
     runner = contracting(DROP)

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, MetaData, delete, insert, select, update
 from midflight.db import catalogue, journal, tables
 from midflight.db.clock import now
 from midflight.db.engine import is_postgresql
-from midflight.db.schema.finish import broken, finish_all
+from midflight.db.schema.finish import broken, finish_all, whole
 from midflight.db.schema.line import contract_files, names_in, project_line, run_removal, sql_of
 from midflight.db.schema.opening import changing, looking, shared
 from midflight.db.schema.refusals import Reader, read_by, too_early, unproven
@@ -193,7 +193,8 @@ class ContractRunner:
     def _purge(self, session: Session, each: Contract) -> None:
         run = Run(each.revision, "contract", was_held=each.state == HELD)
         with broken(each.name), session.transaction(writes=True) as connection:
-            run_removal(connection, each.script, run)
+            with whole(connection, each.name):
+                run_removal(connection, each.script, run)
             if left := gone(run.removals, catalogue.things(connection)):
                 raise SchemaBroken(revision=each.name, reason=f"afterwards the catalogue still has {', '.join(left)}")
             keep(connection, each.revision, run.steps)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, event, inspect
 from sqlalchemy.exc import DBAPIError
 
 from midflight.db.engine import reason_of
@@ -15,6 +17,8 @@ from midflight.db.schema.steps import Step, kept, strike
 from midflight.db.schema.words import verbatim
 from midflight.db.tables import steps
 from midflight.errors import MidflightError, SchemaBroken
+
+_ENDS = re.compile(r"\s*(COMMIT|END|BEGIN|START\s+TRANSACTION|ROLLBACK(?!\s+TO))\b", re.IGNORECASE)
 
 
 def left(connection: Connection) -> list[tuple[str, int, Step]]:
@@ -73,7 +77,34 @@ def broken(revision: str) -> Iterator[None]:
         raise SchemaBroken(revision=revision, reason=f"{type(wrong).__name__}: {wrong}") from wrong
 
 
-def lock_timeout(connection: Connection) -> str:
+@contextmanager
+def whole(connection: Connection, revision: str) -> Iterator[None]:
+    """What a revision executes in the block is one transaction with the runner's bounds. Raises SchemaBroken before it
+    ends its transaction, and where it has set how long it waits for locks."""
+
+    def look(connection: Connection, cursor: Any, statement: str, *rest: Any) -> None:
+        if _ENDS.match(statement):
+            reason = f"it has {' '.join(statement.split())[:40]}; a revision is one transaction, which the runner ends"
+            raise SchemaBroken(revision=revision, reason=reason)
+
+    patience = _lock_timeout(connection)
+    with watched(connection, look):
+        yield
+    if _lock_timeout(connection) != patience:
+        raise SchemaBroken(revision=revision, reason="it sets lock_timeout, which is the runner's to set")
+
+
+@contextmanager
+def watched(connection: Connection, look: Callable[..., None]) -> Iterator[None]:
+    """Show each statement to ``look`` before it is executed."""
+    event.listen(connection, "before_cursor_execute", look)
+    try:
+        yield
+    finally:
+        event.remove(connection, "before_cursor_execute", look)
+
+
+def _lock_timeout(connection: Connection) -> str:
     """How long this session waits for a lock; empty where there is no such setting."""
     if connection.dialect.name == "sqlite":
         return ""

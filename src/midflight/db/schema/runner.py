@@ -6,7 +6,6 @@ ordinary Alembic files. What a revision leaves to do after its transaction (step
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,12 +15,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from alembic.script.base import Script
-from sqlalchemy import Connection, MetaData, event, insert, select
+from sqlalchemy import Connection, MetaData, insert, select
 
 from midflight.db import catalogue, forms, journal, tables
 from midflight.db.clock import now
 from midflight.db.engine import is_postgresql
-from midflight.db.schema.finish import broken, finish_all, left, lock_timeout
+from midflight.db.schema.finish import broken, finish_all, left, watched, whole
 from midflight.db.schema.line import Line, names_in, own_line, project_line, sql_of
 from midflight.db.schema.opening import changing, looking, shared
 from midflight.db.schema.refusals import unproven
@@ -31,8 +30,6 @@ from midflight.db.schema.steps import keep
 from midflight.errors import SchemaBroken, SchemaTooNew, StepBlocked
 
 T = TypeVar("T")
-
-_ENDS = re.compile(r"\s*(COMMIT|END|BEGIN|START\s+TRANSACTION|ROLLBACK(?!\s+TO))\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -164,12 +161,10 @@ class SchemaRunner:
         run = Run(script.revision, "expand")
         with broken(name), session.transaction(writes=True) as connection:
             _refuse_unproven(connection, script, name)
-            before, patience = catalogue.things(connection), lock_timeout(connection)
-            with _refusing(connection, name):
+            before = catalogue.things(connection)
+            with whole(connection, name), _refuse_copies(connection, name):
                 line.apply(connection, script, run)
             _refuse_losses(before, catalogue.things(connection), name)
-            if lock_timeout(connection) != patience:
-                raise SchemaBroken(revision=name, reason="it sets lock_timeout, which is the runner's to set")
             keep(connection, script.revision, run.steps)
             if last:
                 _refuse_missing(connection, line, name, coming={step.thing for step in run.steps})
@@ -224,19 +219,12 @@ def _refuse_losses(before: set[str], after: set[str], revision: str) -> None:
 
 
 @contextmanager
-def _refusing(connection: Connection, revision: str) -> Iterator[None]:
-    """A copy of a table is neither quick nor safe under the services that go on writing to it; and what ends the
-    revision's transaction keeps a part of it."""
+def _refuse_copies(connection: Connection, revision: str) -> Iterator[None]:
+    """A copy of a table is neither quick nor safe under the services that go on writing to it."""
 
     def look(connection: Connection, cursor: Any, statement: str, *rest: Any) -> None:
         if "_alembic_tmp_" in statement:
             raise SchemaBroken(revision=revision, reason="it copies a whole table; an expand revision only adds to it")
-        if _ENDS.match(statement):
-            reason = f"it has {' '.join(statement.split())[:40]}; a revision is one transaction, which the runner ends"
-            raise SchemaBroken(revision=revision, reason=reason)
 
-    event.listen(connection, "before_cursor_execute", look)
-    try:
+    with watched(connection, look):
         yield
-    finally:
-        event.remove(connection, "before_cursor_execute", look)
