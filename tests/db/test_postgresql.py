@@ -110,7 +110,7 @@ async def test_a_deadlock_is_run_again(database: Database) -> None:
 
 async def test_always_in_the_way(database: Database, postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Work that others spoil every time is given up after a bounded time, with nothing written."""
-    monkeypatch.setattr(postgresql, "BUSY_SECONDS", 0.2)
+    monkeypatch.setattr(postgresql, "BUSY_SECONDS", 1.0)
     engine = create(parse(postgresql_url))
     runs = list[int]()
 
@@ -120,11 +120,11 @@ async def test_always_in_the_way(database: Database, postgresql_url: str, monkey
             one_more(other)
         put(connection, 100)
 
-    with pytest.raises(DatabaseContended, match=r"as often as it was tried within 0.2 s: nothing"):
+    with pytest.raises(DatabaseContended, match=r"as often as it was tried within 1.0 s: nothing"):
         await database.write(spoilt)
     engine.dispose()
     assert (runs, await database.read(read)) == ([*range(len(runs))], len(runs))
-    assert len(runs) > 2
+    assert len(runs) >= 2
 
 
 async def test_locked(postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
