@@ -104,6 +104,11 @@ class Load:
                 return
             await asyncio.sleep(0.02)
 
+    def stalls(self, kind: str) -> bool:
+        """Whether something has had no answer for a second."""
+        young = time.monotonic() - 1
+        return any(piece.kind == kind and not piece.ended and piece.sent < young for piece in self.pieces)
+
     def write(self, file: Path) -> None:
         """All pieces, a line for each, for whoever looks for the reason of a count."""
         file.write_text("".join(f"{json.dumps(asdict(piece))}\n" for piece in self.pieces))

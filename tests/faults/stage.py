@@ -212,15 +212,22 @@ class Case:
         await self._load.flows(time.monotonic(), *kinds)
         return time.monotonic() - self.broken_at
 
+    async def stalls(self, kind: str) -> None:
+        """Wait until something of this kind has had no answer for a second."""
+        async with asyncio.timeout(PATIENCE):
+            while not self._load.stalls(kind):
+                await asyncio.sleep(0.1)
+
     async def mended(self, others: Path | None = None) -> None:
         """From now on all could flow again: wait until it does. In the file stands when the slowest of some others has
         heard from the broker last."""
         self._ready_at = time.monotonic()
         await self._load.flows(self._ready_at)
         deadline = time.monotonic() + PATIENCE
-        while others and float(others.read_text()) < self._ready_at and time.monotonic() < deadline:
+        while others and float(others.read_text()) < self._ready_at and time.monotonic() < deadline + PATIENCE:
             await asyncio.sleep(0.05)
         if others:
+            assert float(others.read_text()) >= self._ready_at, "some have never been answered again"
             self._others_after = time.monotonic() - self._ready_at
 
     async def count(self) -> Counts:

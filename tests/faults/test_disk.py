@@ -18,7 +18,8 @@ async def test_full(stage: Stage) -> None:
     also when there is room again; then whatever was confirmed is there."""
     async with stage.case("disk full") as case:
         ballast = fill(stage.folder / "broker")
-        await asyncio.sleep(4)
+        await case.stalls("tell")
+        await asyncio.sleep(STAYS_SECONDS)
         ballast.unlink()
         stage.broker.kill()
         await stage.broker.start()
@@ -26,6 +27,10 @@ async def test_full(stage: Stage) -> None:
         await case.mended()
     assert case.counts.wrong() == {}
     assert case.counts.unknown > 0
+
+
+STAYS_SECONDS = 11.0
+"""Until a cast that cannot be stored has been given up: it is handed to the broker twice, for five seconds each."""
 
 
 def fill(folder: Path) -> Path:
