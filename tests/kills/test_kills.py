@@ -69,8 +69,8 @@ async def test_kills_at_random_under_load_double_and_lose_nothing(bank: Bank) ->
     names = [f"n{number}" for number in range(200)]
     for at in range(0, 200, 50):
         await bank.start("ledger")
-        await bank.cast(LEDGER, LedgerAPI.add, *names[at : at + 50])
         seen = len(bank.accounts)
+        await bank.cast(LEDGER, LedgerAPI.add, *names[at : at + 50])
         await eventually(lambda seen=seen: len(bank.accounts) > seen + 5)
         await bank.kill("ledger")
     await bank.start("ledger")

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec import structs
 from nats.aio.msg import Msg
@@ -18,7 +19,7 @@ from midflight import telemetry
 from midflight.config import Credentials
 from midflight.errors import BrokerUnreachable
 from midflight.service import RunningService
-from midflight.transports.base import Identity
+from midflight.transports.base import Address, Identity, ParkedMessage
 from midflight.transports.nats_connection import Connection
 from midflight.transports.nats_store import API
 from midflight.transports.nkey import new_seed
@@ -107,11 +108,21 @@ SPEAKING = [
     "mf.cloud.all.member.conductor.c1", "_INBOX.cloud.compute.host2.1", "_INBOX.cloud.conductor.c1.1",
     "_INBOX.cloud.api.a1.by-hand.1", "mfc.cloud.compute.host2.compute.host1", "mfc.cloud.compute.host2.conductor.c1",
     "mfc.cloud.compute.@any.conductor.c1", "mfc.cloud.compute.host1.conductor.c1", "mfc.cloud.conductor.@any.api.a1",
-    "mfp.cloud.compute.host2", "mfb.cloud.compute.host2.aa.0", "$SYS.REQ.SERVER.PING", "$SYS.ACCOUNT.x.CLAIMS.UPDATE",
+    "mfp.cloud.compute.host2", "mfp.cloud.compute.host2.aa", "mfp.cloud.conductor.@any.aa",
+    "mfb.cloud.compute.host2.aa.0", "$SYS.REQ.SERVER.PING", "$SYS.ACCOUNT.x.CLAIMS.UPDATE",
     f"{API}.STREAM.DELETE.MF_cloud", f"{API}.STREAM.PURGE.MF_cloud", f"{API}.STREAM.UPDATE.MF_cloud",
     f"{API}.STREAM.CREATE.MINE", f"{API}.STREAM.MSG.GET.MF_cloud", f"{API}.STREAM.MSG.DELETE.MF_cloud",
     f"{API}.DIRECT.GET.MF_cloud", f"{API}.DIRECT.GET.MF_cloud.mfc.cloud.compute.host2.conductor.c1",
     f"{API}.DIRECT.GET.MF_cloud_BODIES.mfb.cloud.compute.host2.aa.0",
+    f"{API}.DIRECT.GET.MF_cloud_PARKED", f"{API}.DIRECT.GET.MF_cloud_PARKED.mfp.cloud.compute.host2.aa",
+    f"{API}.DIRECT.GET.MF_cloud_PARKED.mfp.cloud.compute.*.*", f"{API}.DIRECT.GET.MF_cloud_PARKED.mfp.cloud.>",
+    f"{API}.STREAM.MSG.GET.MF_cloud_PARKED", f"{API}.STREAM.MSG.DELETE.MF_cloud_PARKED",
+    f"{API}.STREAM.PURGE.MF_cloud_PARKED", f"{API}.STREAM.UPDATE.MF_cloud_PARKED",
+    f"{API}.CONSUMER.CREATE.MF_cloud_PARKED", f"{API}.CONSUMER.CREATE.MF_cloud_PARKED.mine",
+    f"{API}.CONSUMER.CREATE.MF_cloud_PARKED.mine.mfp.cloud.compute.host2.*",
+    f"{API}.CONSUMER.CREATE.MF_cloud_PARKED.mine.mfp.cloud.compute.*.*",
+    f"{API}.CONSUMER.CREATE.MF_cloud_PARKED.mine.mfp.cloud.>", f"{API}.CONSUMER.DURABLE.CREATE.MF_cloud_PARKED.mine",
+    f"{API}.CONSUMER.NAMES.MF_cloud_PARKED", f"{API}.CONSUMER.LIST.MF_cloud_PARKED",
     f"{API}.CONSUMER.MSG.NEXT.MF_cloud.compute@host2", f"{API}.CONSUMER.DELETE.MF_cloud.compute@host2",
     f"{API}.CONSUMER.CREATE.MF_cloud.mine.mfc.cloud.compute.host2.*.*", f"{API}.CONSUMER.CREATE.MF_cloud",
     f"{API}.CONSUMER.CREATE.MF_cloud.compute@host2.mfc.cloud.compute.host1.*.*",
@@ -167,6 +178,37 @@ def refused() -> int:
     """How many calls were refused since nobody knows who sent them."""
     found = [each for each in telemetry.counted() if each["name"] == "transport.refused" and each["kind"] == "call"]
     return sum(int(each["value"]) for each in found)
+
+
+async def test_what_is_parked_for_another_host_is_out_of_reach(rogue: ByHand) -> None:
+    """The rogue lists what is parked for its own host and for its topic, and nothing else, also where it asks for more
+    by one of its own requests; what is parked for the other host stays there, and that one reads and discards it."""
+    own, other, shared = Address("compute", "host1"), Address("compute", "host2"), Address("compute")
+    async with AsyncExitStack() as stack:
+        _, one, two = await start(stack, rogue.site, CONDUCTOR, ROGUE, VICTIM)
+        for who, address in ((one, own), (two, other), (two, shared)):
+            await who.transport.park(ParkedMessage(address, b"secret", "cast-1", {}))
+        assert [len(await one.transport.parked(address)) for address in (own, shared)] == [1, 1]
+        for forbidden in (
+            one.transport.parked(other),
+            one.transport.parked(),
+            one.transport.find_parked(other, "cast-1"),
+            one.transport.discard(other, "cast-1"),
+        ):
+            with pytest.raises(BrokerUnreachable, match="the broker does not let us publish"):
+                await forbidden
+        asked = f"{API}.CONSUMER.CREATE.MF_cloud_PARKED.mine.mfp.cloud.compute.host1.*"
+        for more in (
+            {"filter_subject": "mfp.cloud.compute.host2.*"}, {"filter_subjects": ["mfp.cloud.>"]},
+            {"filter_subject": "mfp.cloud.compute.host1.*", "filter_subjects": ["mfp.cloud.>"]}, {},
+        ):  # fmt: skip
+            body = {"stream_name": "MF_cloud_PARKED", "config": {"name": "mine", "ack_policy": "none", **more}}
+            answer = await rogue.connection.request(asked, msgspec.json.encode(body), 5)
+            assert "error" in msgspec.json.decode(answer.data), more
+        assert [message.body for message in await two.transport.parked(other)] == [b"secret"]
+        assert await two.transport.discard(other, "cast-1")
+        assert await one.transport.discard(own, "cast-1")
+        assert await one.transport.discard(shared, "cast-1")
 
 
 async def test_one_request_is_answered_a_bounded_number_of_times(rogue: ByHand) -> None:

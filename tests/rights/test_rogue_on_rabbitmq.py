@@ -19,7 +19,7 @@ from midflight import telemetry
 from midflight.errors import BrokerUnreachable
 from midflight.service import RunningService
 from midflight.transports import connect
-from midflight.transports.base import Identity
+from midflight.transports.base import Address, Identity, ParkedMessage
 from tests.rights.cloud import COMPUTE, ComputeAPI, project
 from tests.rights.conftest import Site
 from tests.transports.recorder import eventually
@@ -59,6 +59,7 @@ async def refused(operation: Any) -> None:
     [
         "mf.cloud.call.compute.host2", "mf.cloud.cast.compute.host2", "mf.cloud.call.conductor",
         "mf.cloud.call.conductor.c1", "mf.cloud.cast.conductor", "mf.cloud.cast.conductor.c1", "mf.cloud.later.100",
+        "mf.cloud.parked.compute.host2", "mf.cloud.parked.conductor", "mf.cloud.parked.conductor.c1", "mf.cloud.places",
     ],
 )  # fmt: skip
 async def test_consuming_from_others_is_refused(
@@ -86,7 +87,8 @@ async def test_consuming_answers_to_others_is_refused(rabbit_site: Site, rogue: 
         "mf.cloud.own.#",
         "mf.cloud.own.conductor.c1.x.y", "mf.cloud.call.conductor", "mf.cloud.cast.compute",
         "mf.cloud.cast.compute.host2",
-        "*.mf.cloud.cast.compute.host2", "mf.cloud.call.member.compute.host2.1", "mf.cloud.parked",
+        "*.mf.cloud.cast.compute.host2", "mf.cloud.call.member.compute.host2.1",
+        "mf.cloud.places", "mf.cloud.parked.compute.host2", "mf.cloud.parked.#",
     ],
 )  # fmt: skip
 async def test_binding_to_what_goes_to_others_is_refused(rogue: aiormq.abc.AbstractChannel, key: str) -> None:
@@ -107,6 +109,7 @@ SENDING = [
     (EXCHANGE, "800.mf.cloud.cast.compute.host2"), (EXCHANGE, "mf.cloud.call.conductor.c1.x"),
     (LATER, "100.mf.cloud.cast.compute.host2"), (LATER, "100.mf.cloud.call.compute.host2"),
     (LATER, "100.100.mf.cloud.cast.compute.host1"), ("mf.cloud.all.compute", ""), ("mf.cloud.all.member", ""),
+    (EXCHANGE, "mf.cloud.parked.compute.host2"), ("", "mf.cloud.parked.compute.host2"),
     ("", "mf.cloud.call.compute.host2"), ("", "mf.cloud.cast.compute.host2"), ("", "mf.cloud.call.conductor"),
     ("amq.fanout", ""),
 ]  # fmt: skip
@@ -163,7 +166,9 @@ async def test_answers_go_to_the_senders_own_queue_only(rabbit_site: Site) -> No
     [
         "mf.cloud.call.compute.host2", "mf.cloud.cast.compute.host2", "mf.cloud.cast.compute",
         "mf.cloud.cast.conductor",
-        "mf.cloud.own.compute.host2.x", "mf.cloud.call.member.compute.host2.1", "mf.cloud.parked", "anything",
+        "mf.cloud.own.compute.host2.x", "mf.cloud.call.member.compute.host2.1", "anything",
+        "mf.cloud.parked.compute.host2", "mf.cloud.parked.compute.host1", "mf.cloud.parked.compute", "mf.cloud.places",
+        "mf.cloud.reader.parked.compute.host2", "mf.cloud.reader.places",
     ],
 )  # fmt: skip
 async def test_making_and_deleting_others_queues_is_refused(
@@ -173,6 +178,33 @@ async def test_making_and_deleting_others_queues_is_refused(
     await refused(rogue.queue_declare(queue, durable=True))
     other = await rogue.connection.channel()
     await refused(other.queue_delete(queue))
+
+
+async def test_what_is_parked_for_another_host_is_out_of_reach(
+    rabbit_site: Site, rogue: aiormq.abc.AbstractChannel
+) -> None:
+    """The agent lists what is parked for its own host and for its topic, and nothing else; what is parked for the other
+    host can be neither taken nor thrown away, and that one reads and discards it."""
+    own, other, shared = Address("compute", "host1"), Address("compute", "host2"), Address("compute")
+    async with AsyncExitStack() as stack:
+        _, one, two = await start(stack, rabbit_site, CONDUCTOR, ROGUE, VICTIM)
+        for who, address in ((one, own), (two, other), (two, shared)):
+            await who.transport.park(ParkedMessage(address, b"secret", "cast-1", {}))
+        assert [len(await one.transport.parked(address)) for address in (own, shared)] == [1, 1]
+        for forbidden in (
+            one.transport.parked(other),
+            one.transport.parked(),
+            one.transport.find_parked(other, "cast-1"),
+            one.transport.discard(other, "cast-1"),
+        ):
+            with pytest.raises(BrokerUnreachable, match="ACCESS_REFUSED"):
+                await forbidden
+        await refused(rogue.basic_get("mf.cloud.parked.compute.host2"))
+        await refused((await rogue.connection.channel()).queue_purge("mf.cloud.parked.compute.host2"))
+        assert [message.body for message in await two.transport.parked(other)] == [b"secret"]
+        assert await two.transport.discard(other, "cast-1")
+        assert await one.transport.discard(own, "cast-1")
+        assert await one.transport.discard(shared, "cast-1")
 
 
 async def test_deleting_an_exchange_is_refused(rogue: aiormq.abc.AbstractChannel) -> None:

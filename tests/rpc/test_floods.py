@@ -177,9 +177,9 @@ async def test_casts_of_garbage(fleet: Fleet, agent: Member, rogue: Transport) -
         casts = flooded(lambda n: rogue.cast(HOST1, b"garbage %d" % n, f"cast-{n}"), total=total)
         await served_meanwhile(fleet, casts)
         await eventually(lambda: counted("rpc.refused", kind="MalformedMessage") == before + total, patience=30)
-    async with asyncio.timeout(30):
-        while len(kept := await rogue.parked()) < total:
-            await asyncio.sleep(0.1)
+        async with asyncio.timeout(30):
+            while len(kept := await rogue.parked()) < total:
+                await asyncio.sleep(0.1)
     assert Counter(message.message_id for message in kept) == Counter(f"cast-{n}" for n in range(total))
     assert (len(lines(logs, "rpc.refused")), len(lines(logs, "rpc.parked"))) == (1, 1)
 

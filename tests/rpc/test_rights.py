@@ -146,7 +146,7 @@ async def test_of_an_unknown_sender_only_what_is_for_everyone_runs(bank: Bank) -
     await SAFE.cast(SafeAPI.open, clerk.context, "gold")
     (message,) = await bank.parked(1)
     bank.vault.dispatcher.add(bank.safe)
-    await bank.vault.transport.discard(message.message_id)
+    await bank.vault.transport.discard(message.address, message.message_id)
     older = ParkedMessage(message.address, message.body, "older", {})
     await bank.vault.transport.park(older)
     before = counted("rpc.refused", kind="NotAllowed")

@@ -19,7 +19,7 @@ from midflight.transports import amqp as amqp_transport
 from midflight.transports import amqp_connection, amqp_link, amqp_outbox
 from midflight.transports.amqp import AmqpTransport
 from midflight.transports.amqp_link import ask
-from midflight.transports.amqp_outbox import RIPE_SECONDS
+from midflight.transports.amqp_outbox import MESSAGE_ID, RIPE_SECONDS
 from midflight.transports.base import Address, CastDelivery, NoAnswer, NobodyListens, ParkedMessage, Redeliver
 from tests.transports.certificates import Authority
 from tests.transports.conftest import ACK_WAIT, Fleet, on_rabbit
@@ -294,9 +294,11 @@ async def test_parked_messages_keep_their_order(rabbit: Rabbit) -> None:
 async def test_parked_by_another_version(rabbit: Rabbit) -> None:
     """A parked message in a form that we do not know is shown as it is, and said to be so."""
     member = await on_rabbit(rabbit)().open()
-    await member._outbox.store_parked(b"\xc1", {}, 5)
+    await member._outbox.keep(member._queues.names.parked(HOST1), b"\xc1", {}, 5)
+    await member._outbox.keep(member._queues.names.places, b"", {MESSAGE_ID: "no @ place"}, 5)
+    await member._outbox.keep(member._queues.names.places, b"", {MESSAGE_ID: str(HOST1)}, 5)
     [message] = await member.parked()
-    assert (message.address, message.body) == (Address("unknown"), b"\xc1")
+    assert (message.address, message.body) == (HOST1, b"\xc1")
     assert message.facts["unreadable"].startswith("parked by another version of midflight")
     await member.close()
 

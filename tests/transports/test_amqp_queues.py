@@ -28,8 +28,10 @@ def test_names_begin_with_the_project() -> None:
         names.delays,
     ]
     made += [
-        names.parked,
-        names.parked_reader,
+        names.places,
+        names.reader(names.places),
+        *map(names.parked, addresses),
+        *(names.reader(names.parked(address)) for address in addresses),
         names.own(Identity("compute", "host1"), "compute@host 1.example", "token"),
     ]
     assert [name for name in made if not f"{name}.".startswith("mf.cloud.")] == []

@@ -470,7 +470,7 @@ async def test_a_large_message_can_be_parked(fleet: Fleet[Transport]) -> None:
     await eventually(lambda: len(agent.casts) == 1)
     message = ParkedMessage(HOST1, body, "cast-1", {"reason": "new"})
     await member.park(message)
-    assert await sender.find_parked("cast-1") == message
+    assert await sender.find_parked(HOST1, "cast-1") == message
     await sender.replay(message, "again")
     await eventually(lambda: len(agent.casts) == 2)
     assert agent.casts == [
@@ -478,7 +478,7 @@ async def test_a_large_message_can_be_parked(fleet: Fleet[Transport]) -> None:
         CastDelivery(body, "cast-1", 1, MEMBER, replayed=True),
     ]
     assert await member.parked() == [message]
-    assert await sender.discard("cast-1")
+    assert await sender.discard(HOST1, "cast-1")
     assert await member.parked() == []
 
 
@@ -514,11 +514,30 @@ async def test_a_parked_message_is_found_by_its_id_and_can_be_discarded(fleet: F
     first, second = ParkedMessage(HOST1, b"a", "cast-1", {"reason": "new"}), ParkedMessage(COMPUTE, b"b", "cast-2", {})
     for message in (first, second):
         await receiver.park(message)
-    assert await receiver.find_parked("cast-1") == await operator.find_parked("cast-1") == first
-    assert await operator.find_parked("cast-3") is None
-    assert [await operator.discard("cast-1"), await receiver.discard("cast-1")] == [True, False]
-    assert await receiver.find_parked("cast-1") is None
+    assert await receiver.find_parked(HOST1, "cast-1") == await operator.find_parked(HOST1, "cast-1") == first
+    assert await operator.find_parked(HOST1, "cast-3") is None
+    assert [await operator.discard(HOST1, "cast-1"), await receiver.discard(HOST1, "cast-1")] == [True, False]
+    assert await receiver.find_parked(HOST1, "cast-1") is None
     assert await receiver.parked() == [second]
+
+
+async def test_what_is_parked_belongs_to_its_address(fleet: Fleet[Transport]) -> None:
+    """One id at two addresses are two messages: each is listed, found and discarded at its own, and nothing is at a
+    third."""
+    member, own = await fleet.join(), Address("compute", "compute.host1.3f")
+    first, second = ParkedMessage(HOST1, b"a", "cast-1", {}), ParkedMessage(COMPUTE, b"b", "cast-1", {})
+    third, fourth = ParkedMessage(own, b"c", "cast 1.*", {}), ParkedMessage(HOST1, b"d", "cast-2", {})
+    for message in (first, second, third, fourth):
+        await member.park(message)
+    assert [await member.parked(address) for address in (HOST1, COMPUTE, own)] == [[first, fourth], [second], [third]]
+    assert await member.parked(Address("compute", "host2")) == []
+    assert await member.find_parked(Address("compute", "host2"), "cast-1") is None
+    assert await member.find_parked(own, "cast 1.*") == third
+    assert not await member.discard(Address("compute", "host2"), "cast-1")
+    other = await fleet.join()
+    assert sorted(await asyncio.gather(*(who.discard(HOST1, "cast-1") for who in (member, other)))) == [False, True]
+    assert await member.find_parked(COMPUTE, "cast-1") == second
+    assert await member.parked() == [second, third, fourth]
 
 
 async def test_a_replayed_message_comes_under_its_own_id(fleet: Fleet[Transport]) -> None:

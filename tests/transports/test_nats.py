@@ -237,7 +237,7 @@ async def test_subjects_of_somebody_else(broker: EmbeddedBroker) -> None:
 async def test_parked_by_another_version(broker: EmbeddedBroker) -> None:
     """A parked message in a form that we do not know is shown as it is, and said to be so."""
     member = await on_broker(broker)().open()
-    await member._store.put(member._subjects.park(HOST1), b"\xc1", identity("cast-1", ""), timeout=5)
+    await member._store.put(member._subjects.park(HOST1, "cast-1"), b"\xc1", identity("cast-1", ""), timeout=5)
     [message] = await member.parked()
     assert (message.address, message.body, message.message_id) == (HOST1, b"\xc1", "cast-1")
     assert message.facts["unreadable"].startswith("parked by another version of midflight")

@@ -110,7 +110,7 @@ async def test_a_large_parked_message_leaves_nothing_behind(fleet: Fleet[NatsTra
     member, operator = await fleet.join(), await fleet.join()
     await member.park(ParkedMessage(HOST1, LARGE, "cast-1", {}))
     assert await stored_bytes(member) > len(LARGE)
-    assert await operator.discard("cast-1")
+    assert await operator.discard(HOST1, "cast-1")
     async with asyncio.timeout(10):
         while await stored_bytes(member) > 1_000:
             await asyncio.sleep(0.02)

@@ -30,6 +30,12 @@ class Arrival:
         return (self.address.topic, order) if order else None
 
     @property
+    def parked_at(self) -> Address:
+        """Where it is parked, or would be: at its host only if it says that it went there."""
+        meant = self.address.host if self.request and self.request.host == self.address.host else None
+        return Address(self.address.topic, meant)
+
+    @property
     def message_id(self) -> str:
         return self.delivery.message_id
 

@@ -98,13 +98,15 @@ class Casts:
     async def _serve(self, arrival: Arrival, key: Key | None) -> None:
         """1. whether it may still run 2. whether it is its turn 3. run it, or park it."""
         if arrival.delivery.replayed:
-            parked = await self._transport.find_parked(arrival.message_id)
+            parked = await self._transport.find_parked(arrival.parked_at, arrival.message_id)
             if parked is None:
                 telemetry.log.info("rpc.replay_void", method=arrival.what, message_id=arrival.message_id)
                 return
             arrival = self._admitted(arrival, parked)
         if arrival.request is not None and _is_past(arrival.request.expires):
-            await self._drop(arrival.delivery, arrival.counted_as, key)
+            await self._drop(
+                arrival.parked_at if arrival.delivery.replayed else None, arrival.message_id, arrival.counted_as, key
+            )
         elif key is None or await self._is_its_turn(arrival, key):
             await self._run_or_park(arrival, key)
 
@@ -160,7 +162,7 @@ class Casts:
             await self._again_or_park(arrival, key, error)
         else:
             if replayed:
-                await self._ran(arrival.message_id, work, key)
+                await self._ran(arrival.parked_at, arrival.message_id, work, key)
             if key is not None:
                 await self._go_on(key)
 
@@ -190,7 +192,7 @@ class Casts:
         facts = {"order": key[1]} if key else {}
         facts |= {BEHIND: behind} if behind else {}
         try:
-            message = await self._parking.park(arrival.delivery, arrival.address, arrival.request, error, facts)
+            message = await self._parking.park(arrival.delivery, arrival.parked_at, arrival.request, error, facts)
         except Redeliver as again:
             self._order.expect(key, arrival.message_id, again.delay)
             raise
@@ -198,20 +200,21 @@ class Casts:
             self._order.park(key, message)
             self._wake_at_expiry(key)
 
-    async def _drop(self, message: CastDelivery | ParkedMessage, what: str, key: Key | None) -> None:
-        """It is worth nothing any more, by the word of who sent it."""
+    async def _drop(self, parked_at: Address | None, message_id: str, what: str, key: Key | None) -> None:
+        """It is worth nothing any more, by the word of who sent it; nor is it where it was parked."""
         telemetry.count("rpc.expired", method=what)
-        telemetry.log.warning("rpc.cast_expired", method=what, message_id=message.message_id)
-        if isinstance(message, ParkedMessage) or message.replayed:
-            await self._transport.discard(message.message_id)
-        self._order.forget(key, message.message_id)
+        telemetry.log.warning("rpc.cast_expired", method=what, message_id=message_id)
+        if parked_at is not None:
+            await self._transport.discard(parked_at, message_id)
+        self._order.forget(key, message_id)
 
     # What is parked, and may go on by itself.
 
     async def recall(self, address: Address) -> None:
         """Before the first cast comes to this address: know what is parked there."""
-        here = (address, Address(address.topic))
-        self._found[address] = found = [each for each in await self._transport.parked() if each.address in here]
+        here = dict.fromkeys((Address(address.topic), address))
+        found = [each for where in here for each in await self._transport.parked(where)]
+        self._found[address] = found
         for message in found:
             if (key := key_of(message)) is not None:
                 self._order.park(key, message)
@@ -249,11 +252,11 @@ class Casts:
 
     async def _take(self, message: ParkedMessage, key: Key | None) -> bool:
         """Whether it is out of the way: decided by somebody, expired, or run."""
-        if await self._transport.find_parked(message.message_id) is None:
+        if await self._transport.find_parked(message.address, message.message_id) is None:
             self._order.forget(key, message.message_id)
             return True
         if _is_past(expiry_of(message)):
-            await self._drop(message, counted_as(self._understood(message)), key)
+            await self._drop(message.address, message.message_id, counted_as(self._understood(message)), key)
             return True
         work = None if message.message_id in self._failed else self._work_of(message)
         return work is not None and await self._has_run(message, work, key)
@@ -284,15 +287,15 @@ class Casts:
             self._on_failure(work, error)
             self._failed.add(message.message_id)
             return False
-        await self._ran(message.message_id, work, key)
+        await self._ran(message.address, message.message_id, work, key)
         return True
 
-    async def _ran(self, message_id: str, work: Work, key: Key | None) -> None:
+    async def _ran(self, address: Address, message_id: str, work: Work, key: Key | None) -> None:
         telemetry.count("rpc.parked_ran", method=work.form.what)
         telemetry.log.info("rpc.parked_ran", method=work.form.what, message_id=message_id)
         self._order.forget(key, message_id)
         try:
-            await self._transport.discard(message_id)
+            await self._transport.discard(address, message_id)
         except MidflightError as trouble:  # it has run, and would run again at the next start, or when it is replayed
             telemetry.log.error("rpc.not_discarded", message_id=message_id, reason=str(trouble))
 
@@ -316,7 +319,9 @@ class Casts:
         key = (topic, work.order)
         if not work.order or (ahead := self._order.first(key)) is None:
             return
-        if await self._transport.find_parked(ahead.message_id) is not None and not _is_past(expiry_of(ahead)):
+        if await self._transport.find_parked(ahead.address, ahead.message_id) is not None and not _is_past(
+            expiry_of(ahead)
+        ):
             raise held_back(request.what, ahead.message_id)
 
     async def drain(self, timeout: float) -> None:

@@ -67,17 +67,15 @@ class Parking:
         """Keep a cast with the error as its reason, and with more facts. Raises Redeliver when the broker does not take
         it."""
         facts = self._facts(delivery, request, error) | dict(more)
-        meant = address.host if request and request.host == address.host else None
-        where = Address(address.topic, meant)
-        message = ParkedMessage(where, delivery.body, delivery.message_id, facts, delivery.sender)
+        message = ParkedMessage(address, delivery.body, delivery.message_id, facts, delivery.sender)
         try:
             await self._transport.park(message)
         except Exception as trouble:  # whatever the broker's trouble, the cast must not be lost
             telemetry.log.error("rpc.not_parked", trouble=repr(trouble), **facts)
             raise Redeliver(_AGAIN) from trouble
         known = request is not None  # what says not even who sends it may come in any number
-        if known or telemetry.bad_input.turn("rpc.parked", facts["error"], str(where)) is not None:
-            telemetry.log.warning("rpc.parked", address=str(where), **facts)
+        if known or telemetry.bad_input.turn("rpc.parked", facts["error"], str(address)) is not None:
+            telemetry.log.warning("rpc.parked", address=str(address), **facts)
         if isinstance(error, VersionRejected) and request is not None:
             await self._tell(facts, request.sender.member)
         return message

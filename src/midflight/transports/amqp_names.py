@@ -48,15 +48,18 @@ class Names:
         """The queue in which a cast waits for so long before it comes again."""
         return self._named("later", str(milliseconds))
 
-    @property
-    def parked(self) -> str:
-        """The queue in which parked messages lie."""
-        return self._named("parked")
+    def parked(self, address: Address) -> str:
+        """The queue in which the parked messages of this address lie."""
+        return self._named("parked", *_words(address))
 
     @property
-    def parked_reader(self) -> str:
-        """The queue that its one owner declares while it reads the parked messages, to be alone with them."""
-        return self._named("parked", "reader")
+    def places(self) -> str:
+        """The queue in which is noted at which addresses something was parked: a broker lists no queues."""
+        return self._named("places")
+
+    def reader(self, queue: str) -> str:
+        """The queue that its one owner declares while it reads this one, to be alone with what lies there."""
+        return queue.replace(self._named(), self._named("reader"), 1)
 
     def owned_by(self, identity: Identity) -> str:
         """What the names of all queues begin with that only this member uses."""

@@ -102,10 +102,10 @@ class Outbox:
         await asyncio.sleep(RIPE_SECONDS)
         await self._queues.bind_later(link, milliseconds)
 
-    async def _make_parked(self, link: Link) -> None:
-        await self._queues.declare_parked(link)
+    async def _make_kept(self, link: Link, queue: str) -> None:
+        await self._queues.declare_kept(link, queue)
         await asyncio.sleep(RIPE_SECONDS)
-        await self._queues.bind_parked(link)
+        await self._queues.bind_kept(link, queue)
 
     async def store_again(
         self, message: DeliveredMessage, sender: Identity, attempts: int, delay: float, seconds: float
@@ -119,9 +119,9 @@ class Outbox:
         headers |= {ACT: act} if (act := act_of(message)) else {}
         await self._store(place, message.body, headers, seconds)
 
-    async def store_parked(self, body: bytes, headers: dict[str, str], seconds: float) -> None:
-        """Have a message parked. Errors as of ``store_cast``."""
-        await self._store(Place(self._queues.names.parked, self._make_parked), body, headers, seconds)
+    async def keep(self, queue: str, body: bytes, headers: dict[str, Any], seconds: float) -> None:
+        """Have a message stored where it lies until somebody looks. Errors as of ``store_cast``."""
+        await self._store(Place(queue, partial(self._make_kept, queue=queue)), body, headers, seconds)
 
     async def tell(self, topic: str, body: bytes, deadline: float) -> None:
         """Send to everyone who listens to the topic. Errors as of ``send``."""

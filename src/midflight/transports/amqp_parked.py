@@ -1,4 +1,4 @@
-"""Parked messages in their queue: read without being taken out.
+"""Parked messages in the queues of their addresses: read without being taken out.
 
 A queue can only give messages out and take them back. So whoever reads is alone with them for that time, and then puts
 all of them back in their order.
@@ -7,12 +7,17 @@ all of them back in their order.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from itertools import accumulate
+from operator import itemgetter
+from typing import Any
 
 from aiormq import Channel, ChannelLockedResource
 from aiormq.abc import DeliveredMessage
 
+from midflight.errors import InvalidValue
 from midflight.transports.amqp_connection import Connection
 from midflight.transports.amqp_link import FAILURES, Link, ask
 from midflight.transports.amqp_outbox import MESSAGE_ID, Outbox, headers_of, message_id_of
@@ -26,8 +31,8 @@ READ_SECONDS = 30.0
 
 PAUSE_SECONDS = 0.1
 
-TOPIC = "midflight-topic"
-HOST = "midflight-host"
+AT = "midflight-parked-at"
+"""Our header for when it was parked, in microseconds of Unix time: what lies in several queues is put in its order."""
 
 ALL = 0
 """The delivery tag that stands for all that a channel has been given and has not settled."""
@@ -41,36 +46,51 @@ class Parked:
         self._reading = asyncio.Lock()
 
     async def keep(self, message: ParkedMessage, seconds: float) -> None:
-        """Have a message stored. Raises TimeoutError where the broker does not confirm within so many seconds."""
-        headers = {MESSAGE_ID: message.message_id, TOPIC: message.address.topic, HOST: message.address.host or ""}
+        """Have a message stored, and its place noted. Raises TimeoutError where the broker does not confirm both within
+        so many seconds: then who has the cast in hand has to keep it."""
+        address, names = message.address, self._queues.names
+        headers: dict[str, Any] = {MESSAGE_ID: message.message_id, AT: time.time_ns() // 1000}
         headers |= {FROM: user_of(message.sender)} if message.sender else {}
-        await self._outbox.store_parked(pack(message.facts, message.body), headers, seconds)
+        await asyncio.gather(
+            self._outbox.keep(names.places, b"", {MESSAGE_ID: str(address)}, seconds),
+            self._outbox.keep(names.parked(address), pack(message.facts, message.body), headers, seconds),
+        )
 
-    async def read(self) -> list[ParkedMessage]:
-        """All of them, oldest first; of one that was kept twice the first. Raises one of FAILURES."""
-        return (await self._read(""))[0]
+    async def read(self, address: Address | None) -> list[ParkedMessage]:
+        """Those of an address, or all of them, oldest first; of one that was kept twice the first. Raises one of
+        FAILURES."""
+        if address is not None:
+            found, _ = await self._read(self._queues.names.parked(address), "")
+            return [_unpacked(address, message) for message in found]
+        places, _ = await self._read(self._queues.names.places, "")
+        dated = list[tuple[int, ParkedMessage]]()
+        for where in filter(None, (_address_of(message_id_of(place)) for place in places)):
+            found, _ = await self._read(self._queues.names.parked(where), "")
+            # Clocks may differ; what came later to one place is shown later all the same.
+            times = accumulate((_time_of(message) for message in found), max)
+            dated += zip(times, (_unpacked(where, message) for message in found), strict=True)
+        return [message for _, message in sorted(dated, key=itemgetter(0))]
 
-    async def find(self, message_id: str) -> ParkedMessage | None:
-        """The one with this id; all are read for it. Errors as of ``read``."""
-        return next((message for message in await self.read() if message.message_id == message_id), None)
+    async def find(self, address: Address, message_id: str) -> ParkedMessage | None:
+        """The one with this id; all of its address are read for it. Errors as of ``read``."""
+        return next((message for message in await self.read(address) if message.message_id == message_id), None)
 
-    async def delete(self, message_id: str) -> bool:
+    async def delete(self, address: Address, message_id: str) -> bool:
         """Let one go, however often it was kept; says whether it was there. Errors as of ``read``."""
-        return (await self._read(message_id))[1]
+        return (await self._read(self._queues.names.parked(address), message_id))[1]
 
-    async def _read(self, let_go: str) -> tuple[list[ParkedMessage], bool]:
-        """All but the one that is let go, and whether that was there."""
+    async def _read(self, queue: str, let_go: str) -> tuple[list[DeliveredMessage], bool]:
+        """All of a queue but the one that is let go, and whether that was there."""
         async with asyncio.timeout(READ_SECONDS), self._reading:
             link = await self._connection.link(asyncio.get_running_loop().time() + READ_SECONDS)
-            async with self._alone(link):
-                queue = await self._queues.declare_parked(link)
-                messages, gone = await self._all(link, queue, let_go)
-                return [_unpacked(message) for message in messages], gone
+            if not await self._queues.is_there(link, queue):
+                return [], False
+            async with self._alone(link, self._queues.names.reader(queue)):
+                return await self._all(link, queue, let_go)
 
     @asynccontextmanager
-    async def _alone(self, link: Link) -> AsyncIterator[None]:
+    async def _alone(self, link: Link, name: str) -> AsyncIterator[None]:
         """While no other connection reads: each would see only what the other has not taken out."""
-        name = self._queues.names.parked_reader
         while True:
             with suppress(ChannelLockedResource):
                 await self._queues.declare_exclusive(link, name)
@@ -104,8 +124,22 @@ class Parked:
             await ask(channel.close())
 
 
-def _unpacked(message: DeliveredMessage) -> ParkedMessage:
-    headers = headers_of(message)
+def _unpacked(address: Address, message: DeliveredMessage) -> ParkedMessage:
+    """Whose it is, is said by its queue: what it says of itself, its sender could have made up."""
     facts, body = unpack(message.body)
-    address = Address(str(headers.get(TOPIC, "unknown")), str(headers.get(HOST, "")) or None)
     return ParkedMessage(address, body, message_id_of(message), facts, first_sender(message))
+
+
+def _time_of(message: DeliveredMessage) -> int:
+    """When it was parked, in microseconds of Unix time."""
+    at = headers_of(message).get(AT)
+    return at if isinstance(at, int) else 0
+
+
+def _address_of(place: str) -> Address | None:
+    """The address that was noted by its text; None where somebody else has noted something else."""
+    topic, _, host = place.partition("@")
+    try:
+        return Address(topic, host or None)
+    except InvalidValue:
+        return None

@@ -59,20 +59,24 @@ class Queues:
 
     async def find_cast(self, link: Link, address: Address) -> str | None:
         """The same, if it is there: it is made for the first cast, since most addresses never get one."""
+        name = self.names.cast(address)
+        return name if await self.is_there(link, name) else None
+
+    async def declare_kept(self, link: Link, name: str) -> None:
+        """A queue for parked messages, or for their places; none comes before ``bind_kept``."""
+        await self._declare(link, DECLARE_DURABLE, name, DURABLE)
+
+    async def bind_kept(self, link: Link, name: str) -> None:
+        """Have it get what is sent there."""
+        await self._bind(link, name)
+
+    async def is_there(self, link: Link, name: str) -> bool:
+        """Whether anybody has made this queue."""
         try:
-            await self.count(link, name := self.names.cast(address))
+            await self.count(link, name)
         except ChannelNotFoundEntity:
-            return None
-        return name
-
-    async def declare_parked(self, link: Link) -> str:
-        """The queue in which parked messages lie; none comes before ``bind_parked``."""
-        await self._declare(link, DECLARE_DURABLE, self.names.parked, DURABLE)
-        return self.names.parked
-
-    async def bind_parked(self, link: Link) -> None:
-        """Have it get what is parked."""
-        await self._bind(link, self.names.parked)
+            return False
+        return True
 
     async def declare_fanout(self, link: Link, topic: str, queue: str) -> str:
         """A queue of one listener's own that gets what is told to the topic."""

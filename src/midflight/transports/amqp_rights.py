@@ -58,7 +58,8 @@ def _queues(names: Names, grants: Sequence[Grant]) -> Iterator[tuple[str, dict[s
     addresses = {address for grant in grants for address in _addresses(grant)}
     for name in sorted(map(names.cast, addresses)):
         yield name, DURABLE, [(names.exchange, name), (names.exchange, f"*.{name}")]
-    yield names.parked, DURABLE, [(names.exchange, names.parked)]
+    for name in (names.places, *sorted(map(names.parked, addresses))):
+        yield name, DURABLE, [(names.exchange, name)]
     milliseconds = milliseconds_of(0)
     while milliseconds <= milliseconds_of(LONGEST_DELAY):
         waiting = later_arguments(names, milliseconds)
@@ -89,8 +90,8 @@ def _permissions(grant: Grant, names: Names) -> dict[str, str]:
         everything = _any([re.escape(names.exchange) + r"(\..*)?"])
         return {"user": user, "configure": everything, "write": everything, "read": everything}
     own, casts = [*_own(grant, names)], [re.escape(names.cast(address)) for address in _addresses(grant)]
-    parked = [names.parked] if grant.serves or grant.replays else []
-    makes = own + ([re.escape(names.parked_reader)] if parked else [])
+    parked = [names.parked(address) for address in _addresses(grant)]
+    makes = own + [re.escape(names.reader(queue)) for queue in parked]
     sends = [names.exchange, names.delays, *(names.fanout(topic) for topic in grant.tells)]
     hears = [names.exchange, *(names.fanout(topic) for topic in _heard(grant)), *parked]
     return {
@@ -139,7 +140,7 @@ def _keys(grant: Grant, names: Names) -> Iterator[str]:
         yield rf"{re.escape(names.exchange)}\.own\.{peer}\..*"
         yield rf"{re.escape(names.call(Address(MEMBER, peer)))}\.{_ID}\.{_ID}"
     if grant.serves:
-        yield re.escape(names.parked)
+        yield from map(re.escape, (names.places, *map(names.parked, _addresses(grant))))
         # What was parked is taken up through the queue of those who share a topic.
         yield from (re.escape(names.cast(Address(topic))) for topic in grant.serves)
 

@@ -218,13 +218,14 @@ class Transport(Protocol):
         """Keep a cast that cannot be served, durably, until somebody decides."""
         ...
 
-    async def parked(self) -> list[ParkedMessage]:
-        """All parked messages, oldest first."""
+    async def parked(self, address: Address | None = None) -> list[ParkedMessage]:
+        """The parked messages of an address, or of all, oldest first. Where the broker gives rights, all are for
+        operators, and members see those of the addresses that they serve."""
         ...
 
-    async def find_parked(self, message_id: str) -> ParkedMessage | None:
-        """One parked message as it is kept now; None where none of this id is. What was parked through this transport
-        is found at once, and is never missed."""
+    async def find_parked(self, address: Address, message_id: str) -> ParkedMessage | None:
+        """One parked message of an address as it is kept now; None where none of this id is. What was parked through
+        this transport is found at once, and is never missed."""
         ...
 
     async def replay(self, message: ParkedMessage, act: str) -> None:
@@ -235,6 +236,6 @@ class Transport(Protocol):
         """
         ...
 
-    async def discard(self, message_id: str) -> bool:
-        """Keep a parked message no longer. Says whether it was parked."""
+    async def discard(self, address: Address, message_id: str) -> bool:
+        """Keep a parked message of an address no longer. Says whether it was parked."""
         ...

@@ -46,7 +46,7 @@ class MemoryBus:
 
     def __init__(self) -> None:
         self.listeners: list[MemoryListener] = []
-        self.parked: dict[str, ParkedMessage] = {}
+        self.parked: dict[tuple[Address, str], ParkedMessage] = {}
         self._casts: dict[Address, deque[CastDelivery]] = {}
         self._ids: dict[str, float] = {}
 
@@ -239,24 +239,24 @@ class MemoryTransport:
     async def park(self, message: ParkedMessage) -> None:
         """See ``Transport.park``."""
         kept = replace(message, body=_through_bytes(message.body), facts=dict(message.facts))
-        self._bus.parked.setdefault(message.message_id, kept)
+        self._bus.parked.setdefault((message.address, message.message_id), kept)
 
-    async def parked(self) -> list[ParkedMessage]:
+    async def parked(self, address: Address | None = None) -> list[ParkedMessage]:
         """See ``Transport.parked``."""
-        return list(self._bus.parked.values())
+        return [kept for kept in self._bus.parked.values() if address in (None, kept.address)]
 
-    async def find_parked(self, message_id: str) -> ParkedMessage | None:
+    async def find_parked(self, address: Address, message_id: str) -> ParkedMessage | None:
         """See ``Transport.find_parked``."""
-        return self._bus.parked.get(message_id)
+        return self._bus.parked.get((address, message_id))
 
     async def replay(self, message: ParkedMessage, act: str) -> None:
         """See ``Transport.replay``."""
         again = CastDelivery(message.body, message.message_id, attempt=1, sender=self._identity, replayed=True)
         self._bus.put(message.address, again, f"{message.message_id}.{act}")
 
-    async def discard(self, message_id: str) -> bool:
+    async def discard(self, address: Address, message_id: str) -> bool:
         """See ``Transport.discard``."""
-        return self._bus.parked.pop(message_id, None) is not None
+        return self._bus.parked.pop((address, message_id), None) is not None
 
     def _checked(self, what: str, body: bytes, limit: int = MAX_WHOLE) -> bytes:
         if len(body) > limit:

@@ -282,21 +282,21 @@ class NatsTransport:
         """See ``Transport.park``. Raises NoAnswer as ``cast`` does; facts that are too long are cut."""
         await self._stored(message.address, self._parked.put(message, CAST_SECONDS))
 
-    async def parked(self) -> list[ParkedMessage]:
+    async def parked(self, address: Address | None = None) -> list[ParkedMessage]:
         """See ``Transport.parked``. Raises BrokerUnreachable when the broker is away."""
-        return await self._asked(self._parked.read())
+        return await self._asked(self._parked.read(address))
 
-    async def find_parked(self, message_id: str) -> ParkedMessage | None:
+    async def find_parked(self, address: Address, message_id: str) -> ParkedMessage | None:
         """See ``Transport.find_parked``. Raises BrokerUnreachable when the broker is away."""
-        return await self._asked(self._parked.find(message_id))
+        return await self._asked(self._parked.find(address, message_id))
 
     async def replay(self, message: ParkedMessage, act: str) -> None:
         """See ``Transport.replay``."""
         await self._stored(message.address, self._put(message.address, message.body, message.message_id, act))
 
-    async def discard(self, message_id: str) -> bool:
+    async def discard(self, address: Address, message_id: str) -> bool:
         """See ``Transport.discard``. Raises BrokerUnreachable when the broker is away."""
-        return await self._asked(self._parked.delete(message_id))
+        return await self._asked(self._parked.delete(address, message_id))
 
     async def _asked(self, question: Awaitable[T]) -> T:
         try:

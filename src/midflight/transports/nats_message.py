@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
-from collections.abc import Mapping
-from typing import Any
-
 from nats.aio.msg import Msg
 
 from midflight.transports.base import Identity, identity_of
@@ -73,14 +69,6 @@ def message_id_of(message: Msg) -> str:
     """The id by which a message was sent; empty for one that somebody else has sent."""
     headers = message.headers or {}
     return headers.get(OWN_ID) or headers.get(MESSAGE_ID, "")
-
-
-def stored_message(said: Mapping[str, Any]) -> Msg:
-    """A stored message as JetStream says it in JSON, in the form in which it says it directly."""
-    lines = b64decode(said.get("hdrs", "")).decode(errors="replace").split("\r\n")
-    headers = {name: value.strip() for name, colon, value in (line.partition(":") for line in lines) if colon}
-    place = {SEQUENCE: str(said["seq"]), SUBJECT: said["subject"]}
-    return Msg(_client=None, subject=said["subject"], data=b64decode(said.get("data", "")), headers=headers | place)  # type: ignore[arg-type]  # it is answered by nobody
 
 
 def is_replayed(message: Msg) -> bool:

@@ -1,11 +1,16 @@
-"""Parked messages in their stream, and where each of them lies there."""
+"""Parked messages in their stream, each under a subject of its own that begins with its address.
+
+So the broker can say who may read, and let go of, which of them: that takes no more than the right to a subject.
+"""
 
 from __future__ import annotations
+
+import asyncio
 
 import msgspec
 from nats.aio.msg import Msg
 
-from midflight.transports.base import ParkedMessage
+from midflight.transports.base import Address, ParkedMessage
 from midflight.transports.nats_bodies import Bodies, Gone
 from midflight.transports.nats_connection import Connection
 from midflight.transports.nats_message import (
@@ -16,12 +21,12 @@ from midflight.transports.nats_message import (
     sequence_of,
     subject_of,
 )
-from midflight.transports.nats_store import Store
+from midflight.transports.nats_store import API_SECONDS, PAUSE_SECONDS, Store
 from midflight.transports.nats_subjects import address_in
 from midflight.transports.parked_form import pack, unpack
 
 _MOST = 10_000
-"""So many places are remembered; what is forgotten is looked for."""
+"""So many are remembered."""
 
 
 class Parked:
@@ -29,50 +34,62 @@ class Parked:
 
     def __init__(self, connection: Connection, store: Store, bodies: Bodies, headroom: int) -> None:
         self._connection, self._store, self._bodies, self._headroom = connection, store, bodies, headroom
-        self._places: dict[str, int] = {}
-        """In the stream, by id."""
+        self._known: dict[str, None] = {}
+        """The subjects of those that are there, as far as we have been told."""
 
     async def put(self, message: ParkedMessage, timeout: float) -> None:
         """Have it stored. Raises TimeoutError if nobody confirms."""
-        stored = await self._bodies.put(message.address, message.body, f"parked {message.message_id}", timeout)
+        address, name = message.address, message.message_id
+        stored = await self._bodies.put(address, message.body, f"parked {name}", timeout)
         facts = _cut(message.facts, self._connection.max_payload - self._headroom - len(stored))
-        body = pack(facts, stored)
-        subject = self._store.subjects.park(message.address)
+        subject = self._store.subjects.park(address, name)
         sender = {FROM: f"{message.sender.service}.{message.sender.host}"} if message.sender else {}
-        place = await self._store.put(subject, body, identity(message.message_id, "") | sender, timeout)
-        self._remember(message.message_id, place)
+        # The broker knows ids for all addresses at once.
+        await self._store.put(subject, pack(facts, stored), identity(name, str(address)) | sender, timeout)
+        self._remember(subject)
 
-    async def read(self) -> list[ParkedMessage]:
-        """All of them, oldest first."""
-        found, place = list[ParkedMessage](), 0
-        while stored := await self._store.next_parked(place + 1):
-            place, message = sequence_of(stored), await self._unpacked(stored)
-            self._remember(message.message_id, place)
-            found.append(message)
+    async def read(self, address: Address | None) -> list[ParkedMessage]:
+        """Those of an address, or all of them, oldest first."""
+        subjects, found = self._store.subjects, list[ParkedMessage]()
+        for listed in await self._store.listed(subjects.parked, subjects.parked_at(address)):
+            self._remember(listed.subject)
+            if (stored := await self._stored(listed.subject)) is not None:
+                found.append(await self._unpacked(stored))
         return found
 
-    async def find(self, message_id: str) -> ParkedMessage | None:
-        """The one with this id. Where we know its place, one question is enough; else all are looked through."""
-        if (place := self._places.pop(message_id, 0)) and (stored := await self._store.parked_at(place)):
-            self._remember(message_id, place)
-            return await self._unpacked(stored)
-        return next((message for message in await self.read() if message.message_id == message_id), None)
+    async def find(self, address: Address, message_id: str) -> ParkedMessage | None:
+        """The one with this id."""
+        stored = await self._stored(self._store.subjects.park(address, message_id))
+        return None if stored is None else await self._unpacked(stored)
 
-    async def delete(self, message_id: str) -> bool:
+    async def delete(self, address: Address, message_id: str) -> bool:
         """Says whether it was there."""
-        if await self.find(message_id) is None:
+        subject = self._store.subjects.park(address, message_id)
+        stored = await self._stored(subject)
+        if stored is None or not await self._store.replace(subject, sequence_of(stored)):
             return False
-        place = self._places.pop(message_id)
-        stored = await self._store.parked_at(place)
-        is_gone = await self._store.delete_parked(place)
-        if is_gone and stored is not None:
-            await self._bodies.drop(address_in(subject_of(stored)), unpack(stored.data)[1])
-        return is_gone
+        self._known.pop(subject, None)
+        await self._bodies.drop(address, unpack(stored.data)[1])
+        return True
 
-    def _remember(self, message_id: str, place: int) -> None:
-        self._places[message_id] = place
-        if len(self._places) > _MOST:
-            del self._places[next(iter(self._places))]
+    async def _stored(self, subject: str) -> Msg | None:
+        """The message there; an empty one has taken the place of one that was let go. In a cluster, who answers may
+        hear later of what we know of."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + API_SECONDS
+        while (message := await self._store.last_at(self._store.subjects.parked, subject)) is None:
+            if self._store.replicas == 1 or subject not in self._known or loop.time() > deadline:
+                break
+            await asyncio.sleep(PAUSE_SECONDS)
+        if message is not None and message.data:
+            return message
+        self._known.pop(subject, None)
+        return None
+
+    def _remember(self, subject: str) -> None:
+        self._known[subject] = None
+        if len(self._known) > _MOST:
+            del self._known[next(iter(self._known))]
 
     async def _unpacked(self, message: Msg) -> ParkedMessage:
         facts, stored = unpack(message.data)

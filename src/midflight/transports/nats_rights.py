@@ -75,9 +75,9 @@ def _publishes(grant: Grant, subjects: Subjects) -> Iterator[str]:
         yield f"_INBOX.{project}.>"
     for address in _addresses(grant):
         yield from _for_casts(address, grant, subjects)
-    if grant.serves or grant.replays:
-        yield from (f"{API}.{ask}.{subjects.parked}" for ask in ("DIRECT.GET", "STREAM.MSG.GET", "STREAM.MSG.DELETE"))
     if grant.replays:
+        yield from _for_parked(subjects.parked_at(None), subjects)
+        yield from (f"mfp.{project}.{topic}.>" for topic in grant.replays)
         yield f"{API}.DIRECT.GET.{subjects.bodies}.>"
 
 
@@ -87,9 +87,17 @@ def _for_casts(address: Address, grant: Grant, subjects: Subjects) -> Iterator[s
     yield f"{API}.CONSUMER.CREATE.{subjects.casts}.{name}.{subjects.cast(address, None)}"
     yield f"{API}.CONSUMER.MSG.NEXT.{subjects.casts}.{name}"
     yield f"{ACK}.{subjects.casts}.{name}.>"
-    yield from (f"{API}.DIRECT.GET.{subjects.bodies}.{bodies}.>", f"{bodies}.>", subjects.park(address))
+    yield from (f"{API}.DIRECT.GET.{subjects.bodies}.{bodies}.>", f"{bodies}.>")
+    yield from (subjects.parked_at(address), *_for_parked(subjects.parked_at(address), subjects))
     if address.host is None:
         yield subjects.cast(address, grant.identity)  # what was parked is taken up through the queue
+
+
+def _for_parked(parked: str, subjects: Subjects) -> Iterator[str]:
+    """To list what is parked under a subject, by a consumer whose name is a secret, and to read each."""
+    yield f"{API}.CONSUMER.CREATE.{subjects.parked}.*.{parked}"
+    yield f"{API}.CONSUMER.MSG.NEXT.{subjects.parked}.*"
+    yield f"{API}.DIRECT.GET.{subjects.parked}.{parked}"
 
 
 def _subscribes(grant: Grant, subjects: Subjects) -> Iterator[str]:

@@ -6,6 +6,7 @@ This is JetStream, spoken to by its JSON interface through our own inbox, so tha
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -15,12 +16,15 @@ from nats.aio.msg import Msg
 from midflight.telemetry import log
 from midflight.transports.nats_client import CONNECT_SECONDS
 from midflight.transports.nats_connection import Connection, Denied, NotTaken
-from midflight.transports.nats_message import status_of, stored_message
+from midflight.transports.nats_message import status_of
 from midflight.transports.nats_subjects import Subjects
 
 API = "$JS.API"
 ELECTED = "$JS.EVENT.ADVISORY.CONSUMER.LEADER_ELECTED"
 API_SECONDS = 3.0
+LIST_SECONDS = 30.0
+"""How long a listing may take."""
+
 
 STORE_SECONDS = 10.0
 """How long a store that does not answer, or says that it cannot yet, is waited for: a cluster that has lost its leader
@@ -49,8 +53,13 @@ NO_STREAM = 10059
 NO_PEERS = 10005
 """JetStream's code for a new stream that cannot be kept as often as we want, since servers of the cluster are away."""
 
-NO_MESSAGE, NOT_DELETED = 10037, 10057
-"""JetStream's codes for a place in a stream where no message is, or not any more."""
+NOT_LAST = {10071, 10164}
+"""JetStream's codes for a message that shall follow another one of its subject, which is not the last one."""
+
+LAST_PLACE = "Nats-Expected-Last-Subject-Sequence"
+LIVES = "Nats-TTL"
+EMPTY_SECONDS = 3600
+"""So long an empty message stays in place of one that was let go: a replica that knows it need not be asked again."""
 
 TEMPORARY = 503
 """The status by which JetStream says that it has no leader, or not yet."""
@@ -90,7 +99,7 @@ class Store:
         NotTaken where the broker has no JetStream, or not yet."""
         await asyncio.gather(
             self._declare(self.subjects.casts, "workqueue"),
-            self._declare(self.subjects.parked, "limits"),
+            self._declare(self.subjects.parked, "limits", max_msgs_per_subject=1, allow_msg_ttl=True),
             self._declare(self.subjects.bodies, "limits", max_msgs_per_subject=1, max_age=nanoseconds(BODY_SECONDS)),
         )
 
@@ -182,28 +191,51 @@ class Store:
         except (Refused, NotTaken, TimeoutError) as error:
             log.warning("transport.store_missing", broker=self._connection.url, reason=str(error) or "no answer")
 
-    async def next_parked(self, sequence: int) -> Msg | None:
-        """The oldest parked message of at least this sequence number."""
-        body = msgspec.json.encode({"seq": sequence, "next_by_subj": self.subjects.of_streams()[self.subjects.parked]})
-        message = await self._connection.request(f"{API}.DIRECT.GET.{self.subjects.parked}", body, API_SECONDS)
+    async def listed(self, stream: str, subject: str) -> list[Msg]:
+        """What lies in a stream under a subject, less the bodies, oldest first. By a consumer for this once: its filter
+        is part of what the broker is asked, who so can say who may list what, and its name is known to nobody else."""
+        name, inbox, heard = secrets.token_hex(16), self._connection.new_inbox(), asyncio.Queue[Msg]()
+        config = {
+            "name": name,
+            "filter_subject": subject,
+            "ack_policy": "none",
+            "headers_only": True,
+            "mem_storage": True,
+            "num_replicas": 1,
+            "inactive_threshold": nanoseconds(API_SECONDS),
+        }
+        made = await self.ask(f"CONSUMER.CREATE.{stream}.{name}.{subject}", stream_name=stream, config=config)
+        if not (total := made["num_pending"]):
+            return []
+        interest = await self._connection.subscribe(f"{inbox}.*", heard.put_nowait)
+        try:
+            wanted, deadline = (
+                msgspec.json.encode({"batch": total, "no_wait": True}),
+                asyncio.get_running_loop().time() + API_SECONDS,
+            )
+            next_ones = f"{API}.CONSUMER.MSG.NEXT.{stream}.{name}"
+            await self._connection.publish(next_ones, wanted, deadline=deadline, reply=f"{inbox}.listed")
+            found = list[Msg]()
+            async with asyncio.timeout(LIST_SECONDS):
+                while len(found) < total and not status_of(message := await heard.get()):
+                    found.append(message)
+            return found
+        finally:
+            await self._connection.withdraw(interest)
+
+    async def last_at(self, stream: str, subject: str) -> Msg | None:
+        """What lies in a stream under exactly this subject, the last of it; a replica may not have heard of it yet."""
+        message = await self._connection.request(f"{API}.DIRECT.GET.{stream}.{subject}", b"", API_SECONDS)
         return None if status_of(message) else message
 
-    async def parked_at(self, sequence: int) -> Msg | None:
-        """The one at this place, by the word of who leads: a replica may not have heard of it yet."""
+    async def replace(self, subject: str, place: int) -> bool:
+        """Put an empty message, which goes by itself, in place of the one that lies there. False where that is not the
+        last under its subject any more."""
+        headers = {LAST_PLACE: str(place), LIVES: f"{EMPTY_SECONDS}s"}
         try:
-            answer = await self.ask(f"STREAM.MSG.GET.{self.subjects.parked}", seq=sequence)
+            _answered(await self._connection.request(subject, b"", API_SECONDS, headers))
         except Refused as refused:
-            if refused.code != NO_MESSAGE:
-                raise
-            return None
-        return stored_message(answer["message"])
-
-    async def delete_parked(self, sequence: int) -> bool:
-        """Says whether it was there."""
-        try:
-            await self.ask(f"STREAM.MSG.DELETE.{self.subjects.parked}", seq=sequence)
-        except Refused as refused:
-            if refused.code not in (NO_MESSAGE, NOT_DELETED):
+            if refused.code not in NOT_LAST:
                 raise
             return False
         return True

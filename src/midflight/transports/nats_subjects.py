@@ -7,6 +7,7 @@ topic or host may contain.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -70,9 +71,13 @@ class Subjects:
         """Where casts to this address wait, from a sender or from all."""
         return f"mfc.{self.project}.{_words(address)}.{_from(sender)}"
 
-    def park(self, address: Address) -> str:
-        """Where casts to this address are parked."""
-        return f"mfp.{self.project}.{_words(address)}"
+    def park(self, address: Address, message_id: str) -> str:
+        """Where the cast of this id to this address is parked; an id may be of any characters."""
+        return f"mfp.{self.project}.{_words(address)}.{hashlib.sha256(message_id.encode()).hexdigest()[:32]}"
+
+    def parked_at(self, address: Address | None) -> str:
+        """Where all are parked that are to this address, or to any."""
+        return f"mfp.{self.project}.{_words(address)}.*" if address else f"mfp.{self.project}.*.*.>"
 
     def bodies_of(self, address: Address) -> str:
         """What the subjects of all bodies begin with that belong to messages to this address."""
@@ -100,7 +105,9 @@ def sender_in(subject: str) -> Identity | None:
 
 def address_in(subject: str) -> Address:
     """The address of a subject that ``park`` has made."""
-    *_, topic, host = subject.split(".")
+    # A host may be of several words.
+    _, _, topic, *words, _ = subject.split(".")
+    host = ".".join(words)
     return Address(topic, None if host == ANYONE else host)
 
 

@@ -80,7 +80,7 @@ class Operator:
     async def discard(self, message: ParkedMessage) -> bool:
         """Keep it parked no longer, when that is in the journal. Says whether it was parked. Raises VersionRejected."""
         await self._note("discarded", message)
-        return await self._transport.discard(message.message_id)
+        return await self._transport.discard(message.address, message.message_id)
 
     async def _note(self, act: str, message: ParkedMessage) -> None:
         facts = {"address": str(message.address), **message.facts, "message_id": message.message_id}
