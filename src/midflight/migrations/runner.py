@@ -3,6 +3,9 @@
 A chunk is one transaction: its rows, the cursor and the counters are kept together or not at all. The first pass over
 the table sweeps: it migrates the rows that need it. Then passes verify: every row is derived once more and compared,
 and brought up to date where it differs, until one pass finds nothing that is held up. That is the proof.
+
+A pass sees no change that an old writer makes behind its cursor. So who comes to rely on the new form compares all rows
+once more, in one transaction (``proof.advance``).
 """
 
 from __future__ import annotations
