@@ -32,7 +32,7 @@ demo: $(READY) ## upgrade a miniature cloud from juno to kilo under load (BREAK=
 	cd apps/compute && python -m demo
 
 test: packages $(READY) ## pass all tests: the framework's, then those of each release of apps/compute on its own
-	python -m pytest
+	python -m pytest -n 2 --dist loadfile
 	@set -e; for tree in $(COMPUTE); do (set -x; cd $$tree && python -m pytest); done
 
 test-faults: packages $(READY) ## kill, freeze and cut off what a loaded fleet stands on, and count; as root; into build/faults
