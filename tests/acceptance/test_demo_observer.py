@@ -195,9 +195,10 @@ def rejected(side: str, log: str) -> dict[str, Any]:
 
 
 def test_rejected_versions(made: Handmade) -> None:
-    """Each rejected message counts once, at its receiver; the report names both ends, method, versions and logs."""
-    made.logs["agent-1.1.jsonl"] = [rejected("receiver", "agent"), rejected("receiver", "agent")]
-    made.logs["api-1.2.jsonl"].append(rejected("sender", "api"))
+    """Each rejected message counts once, at the end that tells more; the report names both ends, method, versions and
+    logs."""
+    made.logs["agent-1.1.jsonl"] = [rejected("receiver", "agent")]
+    made.logs["api-1.2.jsonl"] += [rejected("sender", "api"), rejected("sender", "api")]
     figures = observed(made)
     assert figures["rejected_versions"] == 2
     assert figures["details"]["rejected"] == [

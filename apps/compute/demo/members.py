@@ -56,16 +56,21 @@ PARTIES = ("sender", "sender_release", "pin_epoch", "receiver", "receiver_releas
 
 
 def rejections(all_events: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What receivers could not serve: the facts, how many ``messages``, and the logs of both ends that name them."""
+    """What receivers could not serve: the facts, how many ``messages``, and the logs of both ends that name them.
+
+    Each is in its sender's log, unless that was killed meanwhile; a receiver tells of each sender once a minute.
+    """
     found: dict[tuple[str, ...], dict[str, Any]] = {}
     for event in all_events:
         if event.get("event") == "rpc.version_rejected":
             facts = {name: str(event.get(name)) for name in PARTIES}
             blank = {**facts, "messages": 0, "receiver_logs": [], "sender_logs": []}
             entry = found.setdefault(tuple(facts.values()), blank)
-            entry["messages"] += event["side"] == "receiver"
-            if event["log"] not in entry[f"{event['side']}_logs"]:
-                entry[f"{event['side']}_logs"].append(event["log"])
+            entry[f"{event['side']}_logs"].append(event["log"])
+    for entry in found.values():
+        entry["messages"] = max(len(entry["sender_logs"]), len(entry["receiver_logs"]))
+        for side in ("sender_logs", "receiver_logs"):
+            entry[side] = list(dict.fromkeys(entry[side]))
     return list(found.values())
 
 
