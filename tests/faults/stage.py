@@ -17,6 +17,7 @@ from msgspec import structs
 from midflight.config import Config, Credentials
 from midflight.db.cluster import Cluster
 from midflight.db.schema.runner import SchemaRunner
+from midflight.errors import BrokerUnreachable
 from midflight.service import RunningService
 from tests.faults import report
 from tests.faults.counts import RECOVER_SECONDS, Counts, Facts, counted, names_in
@@ -233,12 +234,23 @@ class Case:
     async def count(self) -> Counts:
         """Count what became of the load, now that it has ended."""
         await self._caught_up()
-        parked = names_in(await self._stage.sender.transport.parked())
+        parked = await self._parked()
         times = self.broken_at, self._ready_at
         self._load.write(self._stage.folder / f"{self._name}.jsonl")
         self.counts = counted(self._name, self._stage.name, self._load.pieces, self._stage.read(), parked, *times)
         self.counts.recovered = max(self.counts.recovered, round(self._others_after, 2))
         return self.counts
+
+    async def _parked(self) -> Mapping[str, str]:
+        """What is parked. A cluster may be without a leader once more, so it is asked for a while."""
+        deadline = time.monotonic() + CAUGHT_UP_SECONDS
+        while True:
+            try:
+                return names_in(await self._stage.sender.transport.parked())
+            except BrokerUnreachable:
+                if time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(0.2)
 
     async def _caught_up(self) -> None:
         """Wait until the broker has nothing left to do, and all of its casts have run; what has not after a while is
@@ -248,6 +260,6 @@ class Case:
         while time.monotonic() < deadline:
             if not await self._stage.broker.backlog():
                 done = self._stage.read().done.keys()
-                if accepted <= done | names_in(await self._stage.sender.transport.parked()).keys():
+                if accepted <= done | (await self._parked()).keys():
                     return
             await asyncio.sleep(0.2)
