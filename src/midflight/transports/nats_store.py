@@ -45,6 +45,9 @@ TRY_SECONDS = 1.0
 PAUSE_SECONDS = 0.1
 
 OTHER_CONFIGURATION = 10058
+
+MOST_CONSUMERS = 100_000
+"""Each address has one. A stream that names no number is held to a thousand by nats-server 2.15."""
 """JetStream's code for a stream that was made with other words before: by another version of us, or by hand."""
 
 NO_STREAM = 10059
@@ -123,6 +126,7 @@ class Store:
                 retention=retention,
                 storage="file",
                 num_replicas=self.replicas,
+                max_consumers=MOST_CONSUMERS,
                 allow_direct=True,
                 duplicate_window=nanoseconds(DUPLICATE_SECONDS),
                 **more,
