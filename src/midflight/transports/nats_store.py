@@ -44,10 +44,10 @@ just after it had run it, is let go."""
 TRY_SECONDS = 1.0
 PAUSE_SECONDS = 0.1
 
-OTHER_CONFIGURATION = 10058
-
 MOST_CONSUMERS = 100_000
 """Each address has one. A stream that names no number is held to a thousand by nats-server 2.15."""
+
+OTHER_CONFIGURATION = 10058
 """JetStream's code for a stream that was made with other words before: by another version of us, or by hand."""
 
 NO_STREAM = 10059
