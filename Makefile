@@ -12,7 +12,6 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 READY := .venv/.ready
 PEER := build/bench/peer
 SECONDS ?= 60
-ARGS ?=
 COMPUTE := apps/compute/juno apps/compute/kilo
 PYPROJECT := $(CURDIR)/pyproject.toml
 
@@ -33,11 +32,11 @@ demo: $(READY) ## upgrade a miniature cloud from juno to kilo under load (BREAK=
 	cd apps/compute && python -m demo
 
 test: packages $(READY) ## pass all tests: the framework's, then those of each release of apps/compute on its own
-	python -m pytest -n 2 --dist loadfile $(ARGS)
+	python -m pytest -n 2 --dist loadfile
 	@set -e; for tree in $(COMPUTE); do (set -x; cd $$tree && python -m pytest); done
 
 test-faults: packages $(READY) ## kill, freeze and cut off what a loaded fleet stands on, and count; as root; into build/faults
-	python -m pytest tests/faults -n 2 --dist loadgroup $(ARGS)
+	python -m pytest tests/faults -n 2 --dist loadgroup
 
 coverage: packages $(READY) ## pass the framework's tests and report branch coverage
 	python -m pytest --cov --cov-report=term-missing:skip-covered
