@@ -29,7 +29,9 @@ def replace(street: Street, service: str, host: str) -> None:
     street.start("kilo", service, host)
 
 
-def test_a_fleet_goes_from_juno_to_kilo_by_commands(street: Street, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fleet_goes_from_juno_to_kilo_by_commands(
+    street: Street, monkeypatch: pytest.MonkeyPatch, postgresql_url: str
+) -> None:
     """Each gate says what its step lacks, and passes when the step is done; the rows are moved, and the door closes."""
     freeze_both(street)
     monkeypatch.setenv("MIDFLIGHT_DATABASE", street.url)
@@ -51,6 +53,9 @@ def test_a_fleet_goes_from_juno_to_kilo_by_commands(street: Street, monkeypatch:
     assert check(street, "schema").code == 2
     expanded = street.midflight("kilo", "db", "sync", "--json")
     assert expanded.document == {"release": "kilo", "applied": ["0002"]}
+    unlinted = check(street, "schema")
+    assert (unlinted.code, "unknown: revisions 0001, 0002: never linted" in unlinted.out) == (4, True)
+    assert street.midflight("kilo", "db", "lint", "--scratch", postgresql_url).code in (0, 1)
     assert check(street, "schema").code == 0
     assert check(street, "pin").code == 1
     pinned = street.midflight("juno", "pin", "set", "juno")

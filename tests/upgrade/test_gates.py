@@ -89,18 +89,21 @@ def test_schema_of_the_release_before_fails() -> None:
 
 
 def test_schema_passes_when_its_revisions_are_linted() -> None:
-    """It is told with the rest; of a project that never lints nothing is said."""
+    """It is told with the rest; of a project without revisions nothing is said."""
     aim = replace(KILO, unlinted={})
     assert "all expand revisions are linted, as they stand" in words(gates.schema(cloud(), aim), Status.PASS)
 
 
 def test_schema_by_revisions_that_nobody_may_rely_on() -> None:
-    """One that was changed since it was linted is unknown, and one with errors fails: each is named."""
-    changed = gates.schema(cloud(), replace(KILO, unlinted={"0002": "was changed since it was linted"}))
-    assert words(changed, Status.UNKNOWN)[0] == "revision 0002 was changed since it was linted"
+    """Those that were changed since they were linted, or never linted, are unknown, and one with errors fails: each is
+    named, and the way out is to lint."""
+    changed = gates.schema(cloud(), replace(KILO, unlinted={"0002": "changed since it was linted"}))
+    assert words(changed, Status.UNKNOWN)[0] == "revision 0002: changed since it was linted"
     assert changed.way_out == ("midflight db lint",)
-    wrong = gates.schema(cloud(), replace(KILO, unlinted={"0002": "has errors: rewrite instances"}))
-    assert words(wrong, Status.FAIL)[0] == "revision 0002 has errors: rewrite instances"
+    never = gates.schema(cloud(), replace(KILO, unlinted={"0001": "never linted", "0002": "never linted"}))
+    assert words(never, Status.UNKNOWN)[0] == "revisions 0001, 0002: never linted"
+    wrong = gates.schema(cloud(), replace(KILO, unlinted={"0002": "has errors (rewrite instances)"}))
+    assert words(wrong, Status.FAIL)[0] == "revision 0002: has errors (rewrite instances)"
 
 
 def test_schema_that_was_never_expanded_fails() -> None:

@@ -22,7 +22,7 @@ class Aim:
     migrations: Mapping[str, str] = field(default_factory=dict)
     """Data migration → the release that brought it."""
     unlinted: Mapping[str, str] | None = None
-    """Expand revisions on which nobody may rely, each with the reason; None where there is no result of a lint."""
+    """Expand revisions on which nobody may rely, each with the reason; None where the project has no schema folder."""
     numbers: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """(topic, version of its interface) → the oldest release that has it: what a bare number pins."""
 
@@ -38,7 +38,7 @@ class Aim:
             target=target,
             releases=releases,
             agents=frozenset(name for name, service in project.services.items() if service.agent),
-            unlinted=_unlinted(project),
+            unlinted=result.unlinted(project.schema) if project.schema else None,
             migrations={name: migration.release for name, migration in project.migrations.items()},
             numbers={
                 (name, str(version)): release.name
@@ -92,12 +92,6 @@ class Aim:
     def place(self, release: str) -> tuple[int, int]:
         """Where a known release stands in history; a fix (``kilo.1``) right behind its release, if ever so late."""
         return self.releases.index(main_of(release, self.releases)), self.releases.index(release)
-
-
-def _unlinted(project: Project) -> Mapping[str, str] | None:
-    if project.schema is None or not (project.schema / result.FILE).exists():
-        return None
-    return result.unlinted(project.schema)
 
 
 def main_of(release: str, releases: tuple[str, ...]) -> str:

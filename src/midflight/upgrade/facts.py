@@ -131,10 +131,13 @@ def expanded(fleet: Fleet, aim: Aim) -> Iterator[Fact]:
 
 
 def linted(aim: Aim) -> Iterator[Fact]:
-    """What was found in the revisions when they were tried out. Nothing is said of a project that never lints."""
+    """What was found in the revisions when they were tried out. One that was not tried out is unknown."""
     way_out = "midflight db lint"
+    alike: dict[str, list[str]] = defaultdict(list)
     for revision, reason in (aim.unlinted or {}).items():
-        words = f"revision {revision} {reason}"
+        alike[reason].append(revision)
+    for reason, revisions in alike.items():
+        words = f"revision{'s' if len(revisions) > 1 else ''} {', '.join(revisions)}: {reason}"
         yield bad(words, way_out) if reason.startswith("has errors") else missing(words, way_out)
     if aim.unlinted == {}:
         yield good("all expand revisions are linted, as they stand")

@@ -51,7 +51,7 @@ def finding(severity: Severity) -> Finding:
 def test_a_result_is_of_the_file_as_it_stands(tmp_path: Path) -> None:
     """A revision that was never tried, that was changed since, or that has errors is named with the reason."""
     schema = kilo_schema(tmp_path)
-    assert result.unlinted(schema) == {"0001": "was never linted", "0002": "was never linted"}
+    assert result.unlinted(schema) == {"0001": "never linted", "0002": "never linted"}
     linted = [Linted(script.revision, branch, digest_of(script), ()) for script, branch in lines_of(schema)]
     result.write(schema, linted)
     assert result.unlinted(schema) == {}
@@ -60,10 +60,10 @@ def test_a_result_is_of_the_file_as_it_stands(tmp_path: Path) -> None:
     assert result.unlinted(schema) == {}
     assert result.read(schema)["0002"].waived == ["rewrite instances"]
     result.write(schema, [linted[0], Linted("0002", "expand", linted[1].digest, (finding(Severity.ERROR),))])
-    assert result.unlinted(schema) == {"0002": "has errors: rewrite instances"}
+    assert result.unlinted(schema) == {"0002": "has errors (rewrite instances)"}
     path = next((schema / "expand").glob("0002*"))
     path.write_text(path.read_text() + "\n")
-    assert result.unlinted(schema) == {"0002": "was changed since it was linted"}
+    assert result.unlinted(schema) == {"0002": "changed since it was linted"}
 
 
 def test_a_result_that_is_none(tmp_path: Path) -> None:

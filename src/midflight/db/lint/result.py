@@ -69,7 +69,7 @@ def unlinted(schema: Path) -> dict[str, str]:
         if branch != "expand":
             continue
         if result is None or result.digest != digest_of(script):
-            found[script.revision] = "was never linted" if result is None else "was changed since it was linted"
+            found[script.revision] = "never linted" if result is None else "changed since it was linted"
         elif result.errors:
-            found[script.revision] = f"has errors: {', '.join(result.errors)}"
+            found[script.revision] = f"has errors ({', '.join(result.errors)})"
     return found
