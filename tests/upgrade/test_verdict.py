@@ -1,4 +1,5 @@
-from midflight.upgrade.verdict import Status, Verdict, bad, good, missing, warning
+from midflight.upgrade import kinds
+from midflight.upgrade.verdict import Fact, Status, Verdict, bad, good, missing, tells, warning
 
 
 def test_the_worst_fact_decides_and_comes_first() -> None:
@@ -25,10 +26,26 @@ def test_each_way_out_is_said_once() -> None:
 
 
 def test_a_verdict_is_plain_values_for_machines() -> None:
-    """Every fact with its own status."""
-    assert Verdict.of("pin", [bad("a", "x"), good("b")]).to_wire() == {
+    """Every fact with its name, its own status and way out, where it was read, and how old it is and may be."""
+    lost = Fact(Status.FAIL, "a", "x", "api@web", kinds.LOST, age=3.0)
+    assert Verdict.of("pin", [lost, good("b")]).to_wire() == {
         "step": "pin",
         "status": "fail",
-        "because": [{"status": "fail", "fact": "a"}, {"status": "pass", "fact": "b"}],
+        "because": [
+            {"name": "lost:api@web", "status": "fail", "fact": "a", "way_out": "x", "source": "members", "age": 3.0,
+             "max_age": 60.0},
+            {"name": "other", "status": "pass", "fact": "b", "way_out": None, "source": "code", "age": None,
+             "max_age": None},
+        ],
         "way_out": ["x"],
-    }
+    }  # fmt: skip
+
+
+def test_a_fact_is_of_the_kind_of_the_function_that_found_it() -> None:
+    """But for one that has a kind already."""
+
+    @tells(kinds.PATH)
+    def found() -> list[Fact]:
+        return [good("a", "kilo"), Fact(Status.FAIL, "b", about="api@web", kind=kinds.LOST)]
+
+    assert [fact.name for fact in found()] == ["path:kilo", "lost:api@web"]

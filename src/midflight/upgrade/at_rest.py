@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from midflight.conductor.interface import VersionsAtRest
 from midflight.db.at_rest import NO_OBJECT
-from midflight.upgrade.verdict import Fact, bad, good, missing, warning
+from midflight.upgrade import kinds
+from midflight.upgrade.verdict import Fact, bad, good, missing, tells, warning
 from midflight.versions import Version
 
 
@@ -60,6 +61,7 @@ def older(rows: VersionsAtRest, least: Mapping[str, Version]) -> list[Found]:
     return [each for each in objects_in(rows) if each.object in least and each.version < least[each.object]]
 
 
+@tells(kinds.AT_REST)
 def facts(rows: VersionsAtRest, least: Mapping[str, Version], release: str, known: Iterable[str]) -> Iterator[Fact]:
     """What rows have to say against letting a release go. ``least`` are the versions that are read without it,
     ``known`` the objects that the code has."""

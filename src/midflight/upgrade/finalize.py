@@ -9,8 +9,9 @@ from midflight.conductor.data_objects import MigrationState, ProofResult
 from midflight.conductor.interface import Fleet, Member
 from midflight.db.forms import Form
 from midflight.errors import StepBlocked
-from midflight.upgrade import facts, roster
+from midflight.upgrade import roster
 from midflight.upgrade.aim import Aim
+from midflight.upgrade.facts import data
 from midflight.upgrade.operator import Late
 from midflight.upgrade.roster import named
 
@@ -37,7 +38,7 @@ async def finalize(conductors: Asks, aim: Aim, *, wait: float, tell: Callable[[s
     3. the floor. Raises StepBlocked that names who or what is in the way; run again, it goes on where it stopped.
     """
     fleet = await conductors.fleet()
-    moving = [state for state in facts.migrations(fleet, aim) if state.form != Form.NEW.value]
+    moving = [state for state in data.migrations(fleet, aim) if state.form != Form.NEW.value]
     for state in moving:
         await _prove(conductors, state, tell)
     for state in moving:

@@ -8,8 +8,9 @@ from enum import StrEnum
 
 from midflight.conductor.interface import Fleet, Member
 from midflight.db.forms import Form
-from midflight.upgrade import facts, gates
+from midflight.upgrade import gates
 from midflight.upgrade.aim import Aim
+from midflight.upgrade.facts import data, schema
 from midflight.upgrade.gates import Gate
 from midflight.upgrade.verdict import Status
 
@@ -88,7 +89,7 @@ def _done(fleet: Fleet, aim: Aim) -> Iterator[int]:
     everyone_new = _all_new(fleet.members, aim)
     if gates.prepare(fleet, aim).status in (Status.PASS, Status.WARN):
         yield 0
-    if all(fact.status is Status.PASS for fact in facts.expanded(fleet, aim)):
+    if all(fact.status is Status.PASS for fact in schema.expanded(fleet, aim)):
         yield 1
         if fleet.pins and gates.pin(fleet, aim).status is Status.PASS:
             yield 2
@@ -102,7 +103,7 @@ def _done(fleet: Fleet, aim: Aim) -> Iterator[int]:
 
 
 def _after_the_roll(fleet: Fleet, aim: Aim) -> Iterator[int]:
-    states = facts.migrations(fleet, aim)
+    states = data.migrations(fleet, aim)
     told = set(aim.migrations) <= {state.name for state in fleet.migrations}
     if fleet.pins:
         return

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, ParamSpec
+
+from midflight.upgrade import kinds
+from midflight.upgrade.kinds import Kind
+
+P = ParamSpec("P")
 
 
 class Status(StrEnum):
@@ -29,31 +35,79 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Fact:
-    """One thing that was really gathered, in words; and the command that would mend it."""
+    """One thing that was really gathered, in words; and the command that would mend it.
+
+    ``about`` is the one of its kind: a member, a topic, a revision. ``age`` is how many seconds before the verdict it
+    was read; None for what is read while the gate is asked.
+    """
 
     status: Status
     words: str
     way_out: str | None = None
+    about: str = ""
+    kind: Kind = kinds.OTHER
+    age: float | None = None
+
+    @property
+    def name(self) -> str:
+        """What a person calls it: ``lost:compute@n2``, or ``path`` where there is one only."""
+        return f"{self.kind.name}:{self.about}" if self.about else self.kind.name
+
+    @property
+    def source(self) -> str:
+        """Where it was read."""
+        return self.kind.source.value
+
+    @property
+    def max_age(self) -> float | None:
+        """Seconds after which it is unknown; None where it cannot grow old."""
+        return self.kind.source.max_age
+
+    def to_wire(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "name": self.name,
+            "status": self.status.value,
+            "fact": self.words,
+            "way_out": self.way_out,
+            "source": self.source,
+            "age": self.age,
+            "max_age": self.max_age,
+        }
 
 
-def good(words: str) -> Fact:
+def good(words: str, about: str = "") -> Fact:
     """A fact in favour."""
-    return Fact(Status.PASS, words)
+    return Fact(Status.PASS, words, about=about)
 
 
-def warning(words: str, way_out: str | None = None) -> Fact:
+def warning(words: str, way_out: str | None = None, about: str = "") -> Fact:
     """A fact to know before going on, or more to do."""
-    return Fact(Status.WARN, words, way_out)
+    return Fact(Status.WARN, words, way_out, about)
 
 
-def missing(words: str, way_out: str | None = None) -> Fact:
+def missing(words: str, way_out: str | None = None, about: str = "") -> Fact:
     """A fact that could not be gathered."""
-    return Fact(Status.UNKNOWN, words, way_out)
+    return Fact(Status.UNKNOWN, words, way_out, about)
 
 
-def bad(words: str, way_out: str | None = None) -> Fact:
+def bad(words: str, way_out: str | None = None, about: str = "") -> Fact:
     """A fact that blocks."""
-    return Fact(Status.FAIL, words, way_out)
+    return Fact(Status.FAIL, words, way_out, about)
+
+
+def tells(kind: Kind) -> Callable[[Callable[P, Iterable[Fact]]], Callable[P, Iterator[Fact]]]:
+    """Say of which kind the facts are that a function finds; those that have one already keep it."""
+
+    def declared(find: Callable[P, Iterable[Fact]]) -> Callable[P, Iterator[Fact]]:
+        @functools.wraps(find)
+        def found(*args: P.args, **kwargs: P.kwargs) -> Iterator[Fact]:
+            for fact in find(*args, **kwargs):
+                yield fact if fact.kind is not kinds.OTHER else replace(fact, kind=kind)
+
+        return found
+
+    return declared
 
 
 @dataclass(frozen=True)
@@ -79,6 +133,6 @@ class Verdict:
         return {
             "step": self.step,
             "status": self.status.value,
-            "because": [{"status": fact.status.value, "fact": fact.words} for fact in self.because],
+            "because": [fact.to_wire() for fact in self.because],
             "way_out": list(self.way_out),
         }

@@ -9,10 +9,10 @@ from typing import Protocol
 
 from midflight.conductor.interface import Fleet
 from midflight.errors import NoConductor, Unknown
-from midflight.upgrade import gates
+from midflight.upgrade import gates, kinds
 from midflight.upgrade.aim import Aim
 from midflight.upgrade.plan import Step
-from midflight.upgrade.verdict import Status, Verdict, missing
+from midflight.upgrade.verdict import Fact, Status, Verdict
 
 WINDOW = 10.0
 """Seconds that a soak must be clean for, where the operator does not say."""
@@ -61,7 +61,7 @@ class _Eyes:
         except (NoConductor, Unknown) as wrong:
             self.blinded_by = wrong
             self._judge.missed(now)
-            return Verdict.of(self._step, [missing(f"the last look failed: {wrong}")])
+            return Verdict.of(self._step, [Fact(Status.UNKNOWN, f"the last look failed: {wrong}", kind=kinds.LOOK)])
         self.seen = True
         return self._judge.judge(fleet, now)
 

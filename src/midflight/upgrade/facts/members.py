@@ -1,0 +1,114 @@
+"""Facts about members: who is there, who runs what, and who obeys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from midflight.conductor.interface import Fleet, Member, State
+from midflight.upgrade import kinds, roster
+from midflight.upgrade.aim import Aim
+from midflight.upgrade.roster import ago, named, names
+from midflight.upgrade.verdict import Fact, Status, bad, good, missing, tells, warning
+
+
+@tells(kinds.PATH)
+def path(fleet: Fleet, aim: Aim) -> Iterator[Fact]:
+    """Whether the target is the next release after the oldest one that a member runs."""
+    releases = {member.release for member in fleet.members}
+    if not releases:
+        yield missing("no member has joined the fleet", "midflight fleet list")
+        return
+    strangers = [member for member in fleet.members if not aim.knows(member.release)]
+    if strangers:
+        yield from map(_stranger, strangers)
+        return
+    oldest, target = aim.oldest(releases), aim.target
+    way = aim.path_from(oldest)
+    if aim.reached(oldest):
+        yield good(f"everyone runs {target} or later already")
+    elif len(way) > 1:
+        yield bad(f"{oldest} → {target} skips {', '.join(way[:-1])}", f"midflight upgrade plan {way[0]}")
+    else:
+        yield good(f"{oldest} → {target} is one release ({roster.counted(member.release for member in fleet.members)})")
+
+
+def _stranger(member: Member) -> Fact:
+    words = f"{named(member)} runs {member.release!r}, which is no frozen release of this copy of the project"
+    way_out = "run midflight from the newest copy of the project; freeze with midflight release freeze NAME"
+    return Fact(Status.FAIL, words, way_out, named(member), kinds.STRANGER)
+
+
+@tells(kinds.LOST)
+def lost(fleet: Fleet) -> Iterator[Fact]:
+    """Each lost member by name, host and age."""
+    missed = roster.lost(fleet)
+    yield from map(_lost_member, missed)
+    if fleet.members and not missed:
+        yield good(f"nobody is lost ({len(fleet.members)} members)")
+
+
+def _lost_member(member: Member) -> Fact:
+    words = f"{named(member)} is lost: last heard {ago(member.age)} ago, with {member.release}"
+    way_out = f"start it again, or: midflight fleet retire {member.id}"
+    return Fact(Status.FAIL, words, way_out, named(member), kinds.LOST)
+
+
+@tells(kinds.EPOCH)
+def acknowledged(fleet: Fleet, members: Iterable[Member]) -> Iterator[Fact]:
+    """Who obeys the present epoch. A draining member takes no new work, and is waited for without blocking."""
+    everyone = list(members)
+    late = [member for member in everyone if member.epoch < fleet.epoch]
+    for member in late:
+        obeys = f"obeys epoch {member.epoch}, not {fleet.epoch}"
+        words = f"{named(member)} ({member.state}) {obeys}; last heard {ago(member.age)} ago"
+        if member.state == State.DRAINING.value:
+            yield warning(words, about=named(member))
+        else:
+            is_lost = member.state == State.LOST.value
+            yield _lost_member(member) if is_lost else bad(words, "midflight fleet list", named(member))
+    if everyone and not late:
+        yield good(f"epoch {fleet.epoch} is acknowledged by all {len(everyone)}")
+    elif not everyone:
+        yield missing("no member is there that could acknowledge", "midflight fleet list")
+
+
+@tells(kinds.ARRIVED)
+def arrived(members: Iterable[Member], aim: Aim, what: str, left: Callable[[str, str, str], Fact]) -> Iterator[Fact]:
+    """Who runs the target; ``left`` says what it means that somebody does not yet."""
+    everyone = list(members)
+    old = [member for member in everyone if aim.precedes(member.release)]
+    for member in everyone:
+        if not aim.knows(member.release):
+            yield _stranger(member)
+        elif member.state == State.LOST.value:
+            yield _lost_member(member)
+        elif member.state == State.DRAINING.value and member not in old:
+            yield Fact(Status.WARN, f"{named(member)} is draining", None, named(member), kinds.DRAINING)
+    if old:
+        running = ", ".join(sorted(f"{named(member)} ({member.release})" for member in old))
+        yield left(
+            f"{len(old)} of {len(everyone)} {what}s left: {running}", f"deploy {aim.target} to {names(old)}", what
+        )
+    elif everyone and all(aim.knows(member.release) for member in everyone):
+        yield good(f"all {len(everyone)} {what}s run {aim.target} or later", what)
+    elif not everyone:
+        yield missing(f"no {what} has joined the fleet", "midflight fleet list", what)
+
+
+@tells(kinds.WATCHED)
+def watched(fleet: Fleet, aim: Aim) -> Iterator[Fact]:
+    """Whether there is a mixed fleet to watch at all."""
+    there = [member for member in fleet.members if aim.reached(member.release)]
+    if there:
+        yield good(f"running now: {roster.counted(member.release for member in fleet.members)}")
+    else:
+        yield missing(f"nobody runs {aim.target} yet: there is nothing to watch", f"deploy {aim.target}")
+
+
+@tells(kinds.ARRIVED)
+def rolled(agents: Iterable[Member], aim: Aim) -> Iterator[Fact]:
+    """How far the agents have come; a project may have none."""
+    if aim.agents:
+        yield from arrived(agents, aim, "agent", warning)
+    else:
+        yield good("the project has no agents")
