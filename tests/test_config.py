@@ -112,3 +112,13 @@ def test_a_missing_file_says_the_three_ways_to_give_one(tmp_path: Path) -> None:
 def test_a_url_is_shown_without_its_secrets(url: str, shown: str) -> None:
     """Whatever characters a password has, nothing of it is told; the server is."""
     assert public_url(url) == shown
+
+
+def test_where_metrics_are_served(tmp_path: Path) -> None:
+    """A table of its own; without it, nowhere."""
+    assert load(tmp_path, GOOD).metrics.listen is None
+    assert load(tmp_path, GOOD + '[metrics]\nlisten = "127.0.0.1:9464"\n').metrics.listen == "127.0.0.1:9464"
+    with pytest.raises(ConfigError, match=r"\[metrics\] listen: Expected `str \| null`, got `int`"):
+        load(tmp_path, GOOD + "[metrics]\nlisten = 9464\n")
+    changed = load(tmp_path, GOOD + '[metrics]\nlisten = "127.0.0.1:9464"\n')
+    assert load(tmp_path, GOOD).differences(changed) == ([], ["[metrics]"])

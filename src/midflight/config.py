@@ -17,8 +17,8 @@ import msgspec
 from midflight.errors import ConfigError
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
-KNOWN_TABLES = ("midflight", "credentials", "upgrade_levels", "app")
-_PLACES = {"credentials": "[credentials]", "levels": "[upgrade_levels]", "app": "[app]"}
+KNOWN_TABLES = ("midflight", "credentials", "metrics", "upgrade_levels", "app")
+_PLACES = {"credentials": "[credentials]", "metrics": "[metrics]", "levels": "[upgrade_levels]", "app": "[app]"}
 """The entries that are tables of their own."""
 
 LIVE = ("beat_seconds", "drain_seconds", "call_seconds", "log", "levels")
@@ -54,6 +54,13 @@ ANONYMOUS = Credentials()
 """Nobody in particular, who trusts whom the system trusts."""
 
 
+class Metrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where a process says over HTTP how it stands and what it has counted."""
+
+    listen: str | None = None
+    """``HOST:PORT``, for ``/metrics``, ``/healthz`` and ``/readyz`` (with ``midflight[metrics]``); else nowhere."""
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What one process is told. Durations are in seconds."""
 
@@ -64,6 +71,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     inside one process. ``tls://`` and ``amqps://`` are encrypted; servers of a cluster have commas between them."""
     credentials: Credentials = ANONYMOUS
     """Whom we trust as the broker, and who we are."""
+    metrics: Metrics = Metrics()
+    """Where we are asked over HTTP."""
     database: str | None = None
     """``sqlite:///PATH``, or ``postgresql://user:password@host/name`` (with ``midflight[postgresql]``): for services
     that open the database, and ``midflight db``. The environment's MIDFLIGHT_DATABASE goes first."""
@@ -113,7 +122,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         _check_own(path, own)
         credentials = _beside(path, tables.get("credentials", {}))
         given = {
-            **own, "credentials": credentials, "levels": tables.get("upgrade_levels", {}), "app": tables.get("app", {})
+            **own, "credentials": credentials, "metrics": tables.get("metrics", {}),
+            "levels": tables.get("upgrade_levels", {}), "app": tables.get("app", {}),
         }  # fmt: skip
         if url := environment.get("MIDFLIGHT_DATABASE"):
             given["database"] = url
@@ -149,8 +159,8 @@ def _beside(path: Path, files: Any) -> Any:
 
 def _where(place: str) -> str:
     table, _, entry = place.partition(".")
-    if table == "credentials":
-        return f"[credentials] {entry}".rstrip()
+    if table in ("credentials", "metrics"):
+        return f"[{table}] {entry}".rstrip()
     return _PLACES.get(place.partition("[")[0], f"[midflight] {place}".rstrip())
 
 

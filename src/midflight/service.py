@@ -33,6 +33,7 @@ from midflight.db.engine import Database
 from midflight.db.forms import Form
 from midflight.db.schema.runner import SchemaRunner
 from midflight.errors import ConfigError, DatabaseForbidden, ProjectError, SchemaTooOld, UsageError
+from midflight.probes import Probes, Standing
 from midflight.project import Project, Runtime, Service
 from midflight.rpc.client import Floors, Messenger
 from midflight.rpc.dispatch import Dispatcher
@@ -127,6 +128,9 @@ class RunningService:
             config.broker, name=self.id, project=project.name, identity=Identity(service, host),
             credentials=config.credentials, path=config.path,
         )  # fmt: skip
+        self.state = "starting"
+        """Then ``ready``, and ``draining``."""
+        self.probes = self._probes()
         self.database: Database | None = None
         self._counted: list[dict[str, Any]] = []
         self._messengers: list[Messenger] = []
@@ -161,6 +165,7 @@ class RunningService:
 
     async def _start(self, stack: AsyncExitStack) -> None:
         self._announce(stack)
+        await self._listen_to_probes(stack)
         await self._connect(stack)
         await self._open_database(stack)
         self._prepare_to_speak()
@@ -168,6 +173,7 @@ class RunningService:
         await self._join(stack)
         implementations = await stack.enter_async_context(self._application())
         await self._take_work(stack, implementations)
+        self.state = "ready"
         log.info("service.ready", member=self.id, release=self.release, epoch=self.floors.epoch)
 
     def _announce(self, stack: AsyncExitStack) -> None:
@@ -181,6 +187,23 @@ class RunningService:
     def _tell_overrides(self) -> None:
         for topic, release in self.config.levels.items():
             log.warning("pin.overridden", topic=topic, release=release, by=self.config.path)
+
+    def standing(self) -> Standing:
+        """Who it is, and how it stands now."""
+        return Standing(self.service, self.host, self.release, self.id, self.floors.epoch, self.state)
+
+    def _probes(self) -> Probes | None:
+        """Raises ConfigError, and MissingExtra."""
+        if self.config.metrics.listen is None:
+            return None
+        from midflight import metrics  # what it stands on is an extra
+
+        return Probes(self.config.metrics.listen, metrics.pages(self.standing), self.config.path)
+
+    async def _listen_to_probes(self, stack: AsyncExitStack) -> None:
+        if self.probes is not None:
+            await self.probes.open()
+            stack.push_async_callback(self.probes.close)
 
     @property
     def code(self) -> str:
@@ -368,6 +391,7 @@ class RunningService:
         await server.drain(self.config.drain_seconds)
 
     async def _begin_to_drain(self) -> None:
+        self.state = "draining"
         log.info("service.draining", member=self.id, seconds=self.config.drain_seconds)
         await self.membership.drain()
 

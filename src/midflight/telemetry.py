@@ -1,4 +1,4 @@
-"""What a process tells about itself: stable log events, and counters.
+"""What a process tells about itself: stable log events, counters, and how long things take.
 
 Events have dotted names that never change their meaning (``rpc.version_rejected``) and key-value facts. They go
 to standard error, one JSON object a line, or as coloured text on a terminal.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from bisect import bisect_left
 from collections.abc import Callable
 from typing import Any
 
@@ -21,11 +22,35 @@ _Key = tuple[str, tuple[tuple[str, str], ...]]
 _counters: dict[_Key, list[int]] = {}
 """By name and labels, a cell with the count: whoever counts often keeps the cell, and looks nothing up."""
 
+BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
+"""Seconds up to which durations are counted together: from a call over loopback to the longest that is usual."""
+
 MOST_LABELS = 1_000
 """So many sets of labels one counter may have; more are counted together, since a peer may have chosen their names."""
 _OTHERS = (("labels", "others"),)
 _kinds: dict[str, int] = {}
-"""How many sets of labels each counter has."""
+"""How many sets of labels each counter has, and each histogram."""
+
+
+class Histogram:
+    """How often something took how long."""
+
+    __slots__ = ("counts", "total")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(BUCKETS) + 1)
+        """By the first of BUCKETS that it did not exceed; the last is for what exceeds all."""
+        self.total = 0.0
+        """Seconds, of all together."""
+
+    def took(self, seconds: float) -> None:
+        """Once more."""
+        self.counts[bisect_left(BUCKETS, seconds)] += 1
+        self.total += seconds
+
+
+_histograms: dict[_Key, Histogram] = {}
+"""By name and labels, like the counters; a name is either's."""
 
 
 def printable(text: str) -> str:
@@ -74,19 +99,41 @@ def counter(name: str, **labels: str) -> Callable[[int], None]:
     return add
 
 
+def histogram(name: str, **labels: str) -> Histogram:
+    """One histogram, to be kept where it is added to often."""
+    key = (name, tuple(sorted(labels.items())))
+    found = _histograms.get(key)
+    return found or _histograms.setdefault(_bounded(key), Histogram())
+
+
 def _cell(name: str, labels: dict[str, str]) -> list[int]:
     key = (name, tuple(sorted(labels.items())))
-    if (cell := _counters.get(key)) is not None:
-        return cell
+    cell = _counters.get(key)
+    return cell or _counters.setdefault(_bounded(key), [0])
+
+
+def _bounded(key: _Key) -> _Key:
+    """The same as long as there are few of the name; afterwards, the one for all others."""
+    name, _ = key
     if (known := _kinds.get(name, 0)) >= MOST_LABELS:
-        return _counters.setdefault((name, _OTHERS), [0])
+        return name, _OTHERS
     _kinds[name] = known + 1
-    return _counters.setdefault(key, [0])
+    return key
 
 
 def counted() -> list[dict[str, Any]]:
     """All counters of this process: ``[{"name": …, "value": …, label: …}]``."""
     return [{"name": name, "value": value, **dict(labels)} for (name, labels), (value,) in sorted(_counters.items())]
+
+
+def measured() -> list[tuple[str, dict[str, str], Histogram]]:
+    """All histograms of this process, by name and labels; each a copy of its own."""
+    found = []
+    for (name, labels), each in sorted(_histograms.items(), key=lambda item: item[0]):
+        copy = Histogram()
+        copy.counts, copy.total = [*each.counts], each.total
+        found.append((name, dict(labels), copy))
+    return found
 
 
 class BadInput:

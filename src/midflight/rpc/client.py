@@ -27,6 +27,7 @@ from midflight.rpc.rejected import facts_of, log_rejected
 from midflight.rpc.rights import forbidden
 from midflight.rpc.sizes import check_message, check_request
 from midflight.rpc.time_limits import TimeLimits
+from midflight.telemetry import Histogram
 from midflight.transports.base import Address, Forbidden, NoAnswer, Transport
 from midflight.versions import Manifest
 
@@ -153,7 +154,7 @@ class Messenger:
         self._sender = Sender.of(identity, floors.epoch)
         self._limits = TimeLimits()
         self._plans: dict[tuple[EndpointSpec, str | None], _Plan] = {}
-        self._outcomes: dict[tuple[str, str], Callable[[int], None]] = {}
+        self._outcomes: dict[tuple[str, str], tuple[Callable[[int], None], Histogram]] = {}
 
     async def call(
         self,
@@ -173,8 +174,8 @@ class Messenger:
         return self._result(await self._replied(call), saying, context)
 
     async def _replied(self, call: Call) -> Reply:
-        """The reply to a call, counted by its outcome."""
-        outcome = "abandoned"
+        """The reply to a call, counted and timed by its outcome."""
+        began, outcome = time.perf_counter(), "abandoned"
         try:
             reply = await call.reply()
             outcome = _outcome(reply)
@@ -192,13 +193,17 @@ class Messenger:
             outcome = "refused"
             raise
         finally:
-            self._count(call.what, outcome)
+            self._note(call.what, outcome, time.perf_counter() - began)
 
-    def _count(self, what: str, outcome: str) -> None:
-        counter = self._outcomes.get((what, outcome))
-        if counter is None:
-            counter = self._outcomes[what, outcome] = telemetry.counter("rpc.calls", method=what, outcome=outcome)
+    def _note(self, what: str, outcome: str, seconds: float) -> None:
+        noted = self._outcomes.get((what, outcome))
+        if noted is None:
+            labels = {"method": what, "outcome": outcome}
+            timed = telemetry.histogram("rpc.call_seconds", interface=what.partition(".")[0], **labels)
+            noted = self._outcomes[what, outcome] = telemetry.counter("rpc.calls", **labels), timed
+        counter, timed = noted
         counter(1)
+        timed.took(seconds)
 
     def _deadline(self, context: Context, timeout: float | None) -> float:
         latest = time.monotonic() + (self.call_seconds if timeout is None else timeout)
