@@ -242,6 +242,8 @@ def _say_status(out: Output, found: SchemaStatus) -> None:
         out.say(f"newer than this code: {', '.join(found.unknown)}")
     if found.pending:
         out.say(f"to be expanded: {', '.join(found.pending)}")
+    for reason in found.against:
+        out.say(f"  not yet: {reason}")
     if found.unfinished:
         out.say(f"left to do by a runner that was killed: {', '.join(found.unfinished)}")
     if found.missing and not (found.pending or found.unfinished):

@@ -85,6 +85,16 @@ def ensure(connection: Connection, names: Iterable[str]) -> list[str]:
     return added
 
 
+def begin_new(connection: Connection, names: Iterable[str]) -> list[str]:
+    """Write down ``new`` for those that have no form, and return their names: for a database that has no row yet, and
+    so none in an old form. No epoch begins by it."""
+    added = ensure(connection, names)
+    for name in added:
+        connection.execute(update(forms).where(forms.c.name == name).values(form=Form.NEW.value))
+        journal.write(connection, "form.began", {"name": name, "form": Form.NEW.value})
+    return added
+
+
 def advance(connection: Connection, name: str, to: Form) -> int:
     """Move one arrow on and return the new epoch. Raises StepBlocked for an arrow that the truth table does not have.
 

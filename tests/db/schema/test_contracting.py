@@ -334,6 +334,28 @@ def test_a_purge_that_commits(contracting: Contracting, engine: Engine) -> None:
     assert "table flavors" in things(engine)
 
 
+def test_what_cannot_be_hidden_comes_first(
+    contracting: Contracting, engine: Engine, folder: Path, database_url: str
+) -> None:
+    """A revision that deletes rows of a table is done before a later one hides that table, whoever is impatient; each
+    way goes as far as it can, and without a word the next one is taken."""
+    run(engine, "INSERT INTO flavors (id) VALUES (1)")
+    runner = contracting(DROP)
+    add(folder / "contract", "c2", "c1", 'contract.delete_rows("flavors", "true")')
+    add(folder / "contract", "c3", "c2", 'contract.drop_table("flavors")', extra="hold = timedelta(0)")
+    runner = ContractRunner(database_url, folder, "kilo", (KILO,), patience=1)
+    comes_first = "c2 (c2.py) comes before it, and cannot be hidden: midflight db contract --purge"
+    assert [against for _, against in runner.status()] == [[], [], [comes_first]]
+    ways = []
+    while any(each.state != "purged" for each, _ in runner.status()):
+        if len(ways) == 1:
+            with pytest.raises(StepBlocked, match=r"Contracting c3 .* c2 \(c2.py\) comes before it"):
+                runner.run(Way.HOLD)
+        ways.append((runner.next_way(), runner.run(runner.next_way())))
+    assert ways == [(Way.HOLD, ["c1"]), (Way.PURGE, ["c1", "c2"]), (Way.HOLD, ["c3"]), (Way.PURGE, ["c3"])]
+    assert not {"table flavors", "column instances.host"} & things(engine)
+
+
 def test_the_sql_of_each_way(contracting: Contracting) -> None:
     """A dry run prints it, and does nothing."""
     runner = contracting(DROP)

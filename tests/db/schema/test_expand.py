@@ -10,16 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, insert, text
+from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
 from midflight import expand as helpers
-from midflight.db import tables
-from midflight.db.clock import now
 from midflight.db.engine import create, parse, transaction
 from midflight.db.schema.run import Run
 from midflight.db.schema.runner import SchemaRunner
-from midflight.errors import ProjectError, SchemaBroken, StepBlocked
+from midflight.errors import ProjectError, SchemaBroken
 from tests.db.schema.folders import add, juno_schema
 from tests.engines import ON_POSTGRESQL
 
@@ -293,28 +291,6 @@ def test_the_sql_is_shown_and_nothing_is_done(expand: Expand, database_url: str,
     assert "SELECT 1" in sql
     assert unknown.startswith("-- its SQL is known only when it runs")
     assert runner.status().pending == ("0003", "0004")
-
-
-def test_an_earlier_data_migration_that_is_unproven(
-    expand: Expand, database_url: str, folder: Path, engine: Engine
-) -> None:
-    """A revision may ask for it: until it is proven and finalized, its release does not expand; nothing is kept."""
-    add(
-        folder / "expand",
-        "0002",
-        "0001",
-        'op.create_table("t", sa.Column("id", sa.Integer))',
-        extra="migrations = 'move'",
-    )
-    runner = SchemaRunner(database_url, folder, None, "liberty")
-    with pytest.raises(StepBlocked, match=r"Expanding by 0002 .* data migration move is pending, and not proven"):
-        runner.expand()
-    assert runner.status().pending == ("0002",)
-    with transaction(engine, writes=True) as connection:
-        proven = {"state": "proven", "updated_at": now(), "cursor": {}, "passes": 1, "matched": 0, "completed": 0}
-        connection.execute(insert(tables.data_migrations).values(name="move", deferred={}, failed=0, **proven))
-        connection.execute(insert(tables.forms).values(name="move", form="new", epoch=1, set_at=now()))
-    assert runner.expand() == ["0002"]
 
 
 def test_outside_of_a_revision() -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,16 @@ class Contract:
         return "\n".join(f"{statement};" for statement in (hides if way is Way.HOLD else reversed(hides)))
 
     @property
+    def can_go_into_hold(self) -> bool:
+        """It waits, and can be hidden."""
+        return self.state == WAITING and self.can_be_held
+
+    @property
+    def blocks(self) -> bool:
+        """It waits, and cannot be hidden: those behind it wait for its purge."""
+        return self.state == WAITING and not self.can_be_held
+
+    @property
     def removes(self) -> list[str]:
         """In the catalogue's words."""
         return [removal.thing for removal in self.removals]
@@ -98,17 +109,20 @@ class ContractRunner:
     def status(self) -> list[tuple[Contract, list[str]]]:
         """All contract revisions in their order, each with what stands against its next step."""
         with looking(self._url) as connection:
-            return [(each, self._next(connection, each)) for each in self._all(connection)]
+            every = self._all(connection)
+            return [(each, self._next(connection, each, every)) for each in every]
 
-    def _next(self, connection: Connection, each: Contract) -> list[str]:
+    def _next(self, connection: Connection, each: Contract, every: Sequence[Contract]) -> list[str]:
         if each.state == PURGED:
             return []
-        return self._against(connection, each, purging=each.state == HELD or not each.can_be_held)
+        purging = each.state == HELD or not each.can_be_held
+        return [*_behind(each, every), *self._against(connection, each, purging=purging)]
 
     def next_way(self) -> Way:
-        """Hiding, as long as something can be hidden."""
+        """Hiding, where the first that waits can be hidden."""
         with looking(self._url) as connection:
-            return Way.HOLD if any(map(_to_hold, self._all(connection))) else Way.PURGE
+            waiting = [each for each in self._all(connection) if each.state == WAITING]
+        return Way.HOLD if waiting and waiting[0].can_be_held else Way.PURGE
 
     def plan(self, way: Way) -> list[tuple[str, str]]:
         """What ``run`` would execute, each revision with its SQL. Nothing is executed."""
@@ -123,17 +137,21 @@ class ContractRunner:
         with changing(self._url, self._patience) as session:
             finish_all(session)
             with session.transaction(writes=False) as connection:
-                due = _due(way, self._all(connection))
-            for each in due:
-                self._refuse(session, way, each, done)
+                every = self._all(connection)
+            for each in _due(way, every):
+                self._refuse(session, way, each, done, every)
                 session.try_(each.name, partial(act, session, each))
                 finish_all(session)
                 done.append(each.revision)
         return done
 
-    def _refuse(self, session: Session, way: Way, each: Contract, done: Sequence[str]) -> None:
+    def _refuse(
+        self, session: Session, way: Way, each: Contract, done: Sequence[str], every: Sequence[Contract]
+    ) -> None:
+        if way is Way.UNDO:
+            return
         with session.transaction(writes=False) as connection:
-            against = [] if way is Way.UNDO else self._against(connection, each, purging=way is Way.PURGE)
+            against = [*_behind(each, every, done), *self._against(connection, each, purging=way is Way.PURGE)]
         if against:
             before = f" ({', '.join(done)} is {way.done})" if done else ""
             raise StepBlocked(step=f"Contracting {each.name}{before}", reason="; ".join(against))
@@ -212,21 +230,28 @@ class ContractRunner:
         return {"revision": each.revision, "release": self._release, "removes": each.removes}
 
 
-def _to_hold(each: Contract) -> bool:
-    return each.state == WAITING and each.can_be_held
-
-
 def _can_wait(step: Step) -> bool:
     """An index that goes with what is hidden is of no harm until then."""
     return isinstance(step, DropIndex)
 
 
+def _behind(each: Contract, every: Sequence[Contract], done: Sequence[str] = ()) -> Iterator[str]:
+    """What an earlier one works on must not be hidden before that is done."""
+    for other in takewhile(lambda other: other is not each, every):
+        if other.blocks and other.revision not in done:
+            yield f"{other.name} comes before it, and cannot be hidden: midflight db contract --purge"
+
+
 def _due(way: Way, every: Sequence[Contract]) -> list[Contract]:
-    if way is Way.HOLD:
-        return [each for each in every if _to_hold(each)]
+    """Those to go this way, in order, up to the first that has to go the other one before; where that is the very
+    first, it is there all the same, to be refused."""
     if way is Way.UNDO:
         return [each for each in reversed(every) if each.state == HELD]
-    return [each for each in every if each.state != PURGED]
+    if way is Way.HOLD:
+        wanted = [each for each in every if each.can_go_into_hold]
+        return [each for each in wanted if not any(_behind(each, every))] or wanted[:1]
+    left = [each for each in every if each.state != PURGED]
+    return [*takewhile(lambda each: not each.can_go_into_hold, left)] or left[:1]
 
 
 def _sql(script: Script, dialect: str, run: Run) -> str:

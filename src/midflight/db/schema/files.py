@@ -46,6 +46,10 @@ class RevisionFiles:
             content.update(f"{path.parent.name}/{path.name}\0".encode() + path.read_bytes() + b"\0")
         return content.hexdigest()[:16]
 
+    def has(self, revision: str) -> bool:
+        """Whether a file of this line, or of a folder beside it, is of this revision."""
+        return any(script.revision == revision for script in self._scripts)
+
     def unknown(self, heads: Iterable[str]) -> list[str]:
         """Those of a database's revisions that these files do not have."""
         known = {script.revision for script in self._scripts}

@@ -32,6 +32,11 @@ class Line:
         """Where the database is."""
         return self._context(connection).get_current_heads()
 
+    def applied(self, connection: Connection) -> list[Script]:
+        """The revisions that the database has, in order."""
+        pending = self.files.pending(self.heads(connection))
+        return [script for script in self.files.line if script not in pending]
+
     def apply(self, connection: Connection, script: Script, run: Run) -> None:
         """Run one revision in the caller's transaction, and note in the version table that it was."""
         step = RevisionStep(self.files.map, script, True)

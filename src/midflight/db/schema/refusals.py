@@ -31,13 +31,16 @@ class Reader:
 
 
 def unproven(connection: Connection, migrations: Sequence[str]) -> Iterator[str]:
-    """Data migrations whose old form is still the truth, or whose rows were not all compared."""
+    """Data migrations whose old form is still the truth: only a proven one comes to ``new``."""
     for name in migrations:
+        form = forms.current_of(connection, name)
+        if form is Form.NEW:
+            continue
         row = tables.data_migrations
         state = connection.execute(select(row.c.state).where(row.c.name == name)).scalar_one_or_none()
         if state != "proven":
             yield f"data migration {name} is {state or 'pending'}, and not proven: midflight data run {name}"
-        elif (form := forms.current_of(connection, name)) is not Form.NEW:
+        else:
             yield f"data migration {name} is proven, and at '{form}': midflight upgrade finalize"
 
 

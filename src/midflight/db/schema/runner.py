@@ -20,14 +20,14 @@ from sqlalchemy import Connection, MetaData, insert, select
 from midflight.db import catalogue, forms, journal, tables
 from midflight.db.clock import now
 from midflight.db.engine import is_postgresql
+from midflight.db.schema import needs
 from midflight.db.schema.finish import broken, finish_all, left, watched, whole
-from midflight.db.schema.line import Line, names_in, own_line, project_line, sql_of
+from midflight.db.schema.line import Line, own_line, project_line, sql_of
 from midflight.db.schema.opening import changing, looking, shared
-from midflight.db.schema.refusals import unproven
 from midflight.db.schema.run import Run
 from midflight.db.schema.session import PATIENCE_SECONDS, Session
 from midflight.db.schema.steps import keep
-from midflight.errors import SchemaBroken, SchemaTooNew, StepBlocked
+from midflight.errors import SchemaBroken, SchemaTooNew
 
 T = TypeVar("T")
 
@@ -46,6 +46,8 @@ class SchemaStatus:
     """Where the schema is now."""
     pending: tuple[str, ...]
     """What ``expand`` would apply."""
+    against: tuple[str, ...]
+    """Why it would be refused: what those revisions need of the releases before."""
     unknown: tuple[str, ...]
     """Revisions of the schema that this code does not have: it is older than the schema."""
     unfinished: tuple[str, ...]
@@ -80,9 +82,9 @@ class SchemaRunner:
         taken up again where a runner was killed. What was expanded, by which code, goes into mf_schema and the
         journal; each of ``data_migrations`` gets its write form unless it has one. Raises SchemaBusy while another
         process changes the schema, SchemaBlocked while somebody keeps a lock, SchemaTooNew if the schema has
-        revisions that this code does not know, and StepBlocked while a data migration that a revision names
-        (``migrations``) is not proven and finalized, and SchemaBroken for a revision that fails, removes something,
-        or leaves something out that the tables promise.
+        revisions that this code does not know; StepBlocked, before anything of the project's is applied, while a
+        revision lacks what it needs of the releases before (see ``needs``); and SchemaBroken for a revision that fails,
+        removes something, or leaves something out that the tables promise.
         """
         with changing(self._url, self._patience) as session:
             applied = self._follow(session, self._lines[0])
@@ -123,6 +125,7 @@ class SchemaRunner:
             code_digest=self.digest,
             revisions=tuple(name for found in heads for name in found),
             pending=() if unknown else tuple(name for _, name in self._pending(connection)),
+            against=() if unknown else tuple(self._against(connection)),
             unknown=tuple(unknown),
             unfinished=tuple(f"{revision}: {step.thing}" for revision, _, step in left(connection)),
             missing=tuple(catalogue.missing(connection, tables.metadata, self._tables)),
@@ -132,6 +135,13 @@ class SchemaRunner:
         return [
             (line, script.revision) for line in self._lines for script in line.files.pending(line.heads(connection))
         ]
+
+    def _against(self, connection: Connection) -> list[str]:
+        """The framework's own revisions need nothing, and are what is asked for the others."""
+        if _missing_own(connection):
+            return []
+        found = [(line, line.files.pending(line.heads(connection))) for line in self._lines[1:]]
+        return [reason for line, pending in found for reason in needs.against(connection, line, pending)]
 
     def _sql(self, line: Line, revision: str) -> str:
         (script,) = [script for script in line.files.line if script.revision == revision]
@@ -149,6 +159,7 @@ class SchemaRunner:
             if unknown := line.files.unknown(heads):
                 raise SchemaTooNew(revision=", ".join(unknown), release=self._release)
             pending = line.files.pending(heads)
+            needs.refuse(connection, line, pending)
             if not pending:
                 _refuse_missing(connection, line, ", ".join(heads) or "none")
         for script in pending:
@@ -160,7 +171,6 @@ class SchemaRunner:
     def _apply(self, session: Session, line: Line, script: Script, name: str, *, last: bool) -> None:
         run = Run(script.revision, "expand")
         with broken(name), session.transaction(writes=True) as connection:
-            _refuse_unproven(connection, script, name)
             before = catalogue.things(connection)
             with whole(connection, name), _refuse_copies(connection, name):
                 line.apply(connection, script, run)
@@ -168,9 +178,8 @@ class SchemaRunner:
             keep(connection, script.revision, run.steps)
             if last:
                 _refuse_missing(connection, line, name, coming={step.thing for step in run.steps})
-            journal.write(
-                connection, "schema.revision_applied", {"revision": script.revision, "release": self._release}
-            )
+            needs.settle(connection, script)
+            journal.write(connection, needs.APPLIED, {"revision": script.revision, "release": self._release})
 
     def _record(self, connection: Connection, applied: list[str], new_forms: list[str]) -> None:
         last = _last_expanded(connection)
@@ -198,11 +207,6 @@ def _history(connection: Connection) -> list[journal.Entry]:
     if _missing_own(connection):
         return []
     return [entry for entry in journal.read(connection) if entry.kind.startswith("schema.")]
-
-
-def _refuse_unproven(connection: Connection, script: Script, revision: str) -> None:
-    if reasons := list(unproven(connection, names_in(script, "migrations"))):
-        raise StepBlocked(step=f"Expanding by {revision}", reason="; ".join(reasons))
 
 
 def _refuse_missing(connection: Connection, line: Line, revision: str, coming: Set[str] = frozenset()) -> None:
