@@ -17,8 +17,11 @@ import msgspec
 from midflight.errors import ConfigError
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
-KNOWN_TABLES = ("midflight", "credentials", "metrics", "upgrade_levels", "app")
-_PLACES = {"credentials": "[credentials]", "metrics": "[metrics]", "levels": "[upgrade_levels]", "app": "[app]"}
+KNOWN_TABLES = ("midflight", "credentials", "metrics", "traces", "upgrade_levels", "app")
+_PLACES = {
+    "credentials": "[credentials]", "metrics": "[metrics]", "traces": "[traces]", "levels": "[upgrade_levels]",
+    "app": "[app]",
+}  # fmt: skip
 """The entries that are tables of their own."""
 
 LIVE = ("beat_seconds", "drain_seconds", "call_seconds", "log", "levels")
@@ -61,6 +64,13 @@ class Metrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """``HOST:PORT``, for ``/metrics``, ``/healthz`` and ``/readyz`` (with ``midflight[metrics]``); else nowhere."""
 
 
+class Traces(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where a process tells what became of each piece of work."""
+
+    endpoint: str | None = None
+    """A collector's URL for OTLP over HTTP, ``http://HOST:4318`` (with ``midflight[otel]``); else nobody traces."""
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What one process is told. Durations are in seconds."""
 
@@ -73,6 +83,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """Whom we trust as the broker, and who we are."""
     metrics: Metrics = Metrics()
     """Where we are asked over HTTP."""
+    traces: Traces = Traces()
+    """Where traces go."""
     database: str | None = None
     """``sqlite:///PATH``, or ``postgresql://user:password@host/name`` (with ``midflight[postgresql]``): for services
     that open the database, and ``midflight db``. The environment's MIDFLIGHT_DATABASE goes first."""
@@ -122,7 +134,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         _check_own(path, own)
         credentials = _beside(path, tables.get("credentials", {}))
         given = {
-            **own, "credentials": credentials, "metrics": tables.get("metrics", {}),
+            **own, "credentials": credentials, "metrics": tables.get("metrics", {}), "traces": tables.get("traces", {}),
             "levels": tables.get("upgrade_levels", {}), "app": tables.get("app", {}),
         }  # fmt: skip
         if url := environment.get("MIDFLIGHT_DATABASE"):
@@ -159,7 +171,7 @@ def _beside(path: Path, files: Any) -> Any:
 
 def _where(place: str) -> str:
     table, _, entry = place.partition(".")
-    if table in ("credentials", "metrics"):
+    if table in ("credentials", "metrics", "traces"):
         return f"[{table}] {entry}".rstrip()
     return _PLACES.get(place.partition("[")[0], f"[midflight] {place}".rstrip())
 

@@ -75,6 +75,8 @@ class Context:
     deadline: float | None = field(default=None, repr=False, compare=False)
     """When whoever asked for this work stops waiting, in seconds of time.monotonic(); None for a cast. No call that is
     made for it waits longer. It travels as the seconds that are left."""
+    trace: Mapping[str, str] | None = field(default=None, repr=False, compare=False)
+    """The trace that this work is part of, as W3C says it (``traceparent``, …); None for none. It travels."""
 
     @property
     def db(self) -> Database:

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import Connection
 
@@ -29,6 +29,9 @@ from midflight.conductor.rejections import ReportingMessenger, SenderTeller
 from midflight.conductor.server import ConductorServer
 from midflight.config import Config, public_url
 from midflight.context import Caller, Context
+from midflight.context import Conductor as ConductorPort
+from midflight.context import Database as DatabasePort
+from midflight.context import Messenger as MessengerPort
 from midflight.db.engine import Database
 from midflight.db.forms import Form
 from midflight.db.schema.runner import SchemaRunner
@@ -52,6 +55,9 @@ from midflight.transports.base import Address, Identity
 from midflight.versions import Manifest
 from midflight.watchdog import Watchdog
 
+if TYPE_CHECKING:
+    from midflight.tracing import Tracing  # what it stands on is an extra
+
 _HOST = re.compile(r"[A-Za-z0-9_-]{1,63}")
 
 
@@ -66,6 +72,8 @@ async def run_service(project: Project, config: Config, service: str, host: str)
         try:
             sockets = passed_sockets(os.environ)
             async with RunningService.running(project, config, service, host, sockets=sockets) as running:
+                if running.traces is not None:
+                    running.traces.share()
                 told.is_ready(lambda: _reload(running))
                 notify("READY=1")
                 await _first_of(told.stop, running.membership.refused)
@@ -130,7 +138,7 @@ class RunningService:
         )  # fmt: skip
         self.state = "starting"
         """Then ``ready``, and ``draining``."""
-        self.probes = self._probes()
+        self.probes, self.traces = self._probes(), self._tracing()
         self.database: Database | None = None
         self._counted: list[dict[str, Any]] = []
         self._messengers: list[Messenger] = []
@@ -158,14 +166,14 @@ class RunningService:
         """A context for work in this process."""
         return Context(
             values=dict(values or {}), service=self.service, conductor=self._conductor, messenger=self._messenger,
-            database=self.database, **more,
+            database=self._rows, **more,
         )  # fmt: skip
 
     # The start, in order.
 
     async def _start(self, stack: AsyncExitStack) -> None:
         self._announce(stack)
-        await self._listen_to_probes(stack)
+        await self._let_watch(stack)
         await self._connect(stack)
         await self._open_database(stack)
         self._prepare_to_speak()
@@ -200,10 +208,21 @@ class RunningService:
 
         return Probes(self.config.metrics.listen, metrics.pages(self.standing), self.config.path)
 
-    async def _listen_to_probes(self, stack: AsyncExitStack) -> None:
+    def _tracing(self) -> Tracing | None:
+        """Raises ConfigError, and MissingExtra."""
+        if self.config.traces.endpoint is None:
+            return None
+        from midflight import tracing  # as above
+
+        return tracing.tracing_to(self.config, self.standing())
+
+    async def _let_watch(self, stack: AsyncExitStack) -> None:
+        """From before all that can be seen of it to after that."""
         if self.probes is not None:
             await self.probes.open()
             stack.push_async_callback(self.probes.close)
+        if self.traces is not None:
+            stack.push_async_callback(self.traces.close)
 
     @property
     def code(self) -> str:
@@ -242,10 +261,14 @@ class RunningService:
     def _prepare_to_speak(self) -> None:
         """From here on there are contexts: a remotable runs here if the database is here, else on a conductor."""
         self.server = ConductorServer(self.project, self.database, self.id) if self.database else None
-        self._conductor = None if self.database else RemoteConductor(self.floors)
-        self._messenger = ReportingMessenger(
+        self._conductor: ConductorPort | None = None if self.database else RemoteConductor(self.floors)
+        self._messenger: MessengerPort = ReportingMessenger(
             self._messenger_under(self.floors), self.identity, lambda facts: self.membership.note_rejected(facts)
         )
+        self._rows: DatabasePort | None = self.database
+        if self.traces is not None:
+            ports = self._conductor, self._messenger, self._rows
+            self._conductor, self._messenger, self._rows = self.traces.around(*ports, self.contract)
         joining = replace(self.context(), messenger=self._messenger_under(FirstWords(self.floors)))
         self.membership = Membership(
             self._member(), self.floors, self.server or RemoteRegistrar(), joining,
@@ -294,7 +317,7 @@ class RunningService:
         self._dispatcher = Dispatcher(
             self.contract, self.identity, self.transport, self._context_of_work,
             errors=self.project.errors, on_rejected=SenderTeller(self.context), threads=threads,
-            roles=self.project.roles, notes=self._notes(stack),
+            roles=self.project.roles, notes=self._notes(stack), traced=self.traces.run if self.traces else None,
         )  # fmt: skip
         self._dispatcher.add(MemberServer(self.membership))
         listening = Server(self.transport, self._dispatcher)
@@ -316,9 +339,7 @@ class RunningService:
     def _context_of_work(
         self, values: Mapping[str, str], request_id: str, caller: Caller, deadline: float | None
     ) -> Context:
-        return Context(
-            values, request_id, caller, self.service, self._conductor, self._messenger, self.database, deadline
-        )
+        return Context(values, request_id, caller, self.service, self._conductor, self._messenger, self._rows, deadline)
 
     async def _join(self, stack: AsyncExitStack) -> None:
         stack.push_async_callback(self.membership.leave)  # a start that is given up may have been heard already
@@ -341,7 +362,7 @@ class RunningService:
     def _runtime(self) -> Runtime:
         return Runtime(
             service=self.service, host=self.host, state=self.config.state_dir, settings=self.config.app,
-            sockets=self.sockets, new_context=self.context, active_hosts=self._hosts, database=self.database,
+            sockets=self.sockets, new_context=self.context, active_hosts=self._hosts, database=self._rows,
         )  # fmt: skip
 
     def _hosts(self, topic: str) -> list[str]:

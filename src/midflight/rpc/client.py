@@ -294,6 +294,7 @@ class Messenger:
             message_id="" if kind == "fanout" else secrets.token_hex(16),
             host=host,
             order=spec.casting.key_of(defaults_of(spec.parameters) | dict(arguments)) if ordered else "",
+            trace=None if context.trace is None else dict(context.trace),
         )
         return saying, request, plan.address
 

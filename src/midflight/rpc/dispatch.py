@@ -10,7 +10,7 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -57,6 +57,9 @@ MakeContext = Callable[[Mapping[str, str], str, Caller, float | None], Context]
 """Makes the context of one piece of work from the values and the request id that came with it, who sent it, and until
 when that one waits."""
 
+Traced = Callable[[str, Callable[..., Awaitable[Any]]], Callable[..., Awaitable[Any]]]
+"""Stands around the method that serves an endpoint, ``compute.reboot``, and does the same."""
+
 _ADAPTER = NoExit("the adapter")
 
 _MOST_ROUTES = 1_000
@@ -92,6 +95,7 @@ class Dispatcher:
         threads: Threads | None = None,
         roles: Roles | None = None,
         notes: Notes | None = None,
+        traced: Traced | None = None,
     ) -> None:
         self._contract, self._identity, self._transport = contract, identity, transport
         self._make_context, self._faults = make_context, Faults(errors)
@@ -107,7 +111,7 @@ class Dispatcher:
         self._sender = Sender.of(identity, identity.pin_epoch)
         self._serving: dict[str, tuple[InterfaceSpec, Any]] = {}
         self._turns: dict[tuple[str, str], Turns] = {}
-        self._threads = threads or Threads()
+        self._threads, self._traced = threads or Threads(), traced
         self._plain: set[tuple[str, str]] = set()
         self._routes: dict[tuple[str, str, str], Route] = {}
 
@@ -196,6 +200,8 @@ class Dispatcher:
         if sender is not None and not self._roles.admit(form.spec.allow, sender.service):
             raise not_allowed(form.what, sender, form.spec.allow or ())
         context = self._make_context(request.values, request.request_id, caller, deadline)
+        if request.trace is not None:
+            context = replace(context, trace=request.trace)
         given = self._read(request, form, context, caller)
         with _ADAPTER:
             arguments = form.hear(given)
@@ -207,7 +213,9 @@ class Dispatcher:
         """What does not depend on more than interface, version and method is found once."""
         form, implementation = self._find(request, caller)
         run, key = getattr(implementation, form.spec.method), (request.interface, form.spec.method)
-        route = Route(form, partial(self._threads.run, run) if key in self._plain else run, self._turns[key])
+        if key in self._plain:
+            run = partial(self._threads.run, run)
+        route = Route(form, self._traced(form.what, run) if self._traced else run, self._turns[key])
         if len(self._routes) < _MOST_ROUTES:
             self._routes[request.interface, request.version, request.method] = route
         return route

@@ -55,7 +55,8 @@ class Request(msgspec.Struct, kw_only=True, omit_defaults=True):
     is how many seconds the sender of a call still waits. ``message_id`` stands for one request, however often it is
     sent; that of a cast is the broker's too. ``host`` is the one host that was meant. ``audience`` holds the digests of
     the manifests that a fanout is meant for; when it is empty, it is meant for everyone. ``order`` is the ordering key,
-    in the topic and host where it is sent. A cast ``expires`` at that time, in seconds of Unix time.
+    in the topic and host where it is sent. A cast ``expires`` at that time, in seconds of Unix time. ``trace`` is W3C's
+    trace context, its headers by their names.
     """
 
     protocol: int
@@ -75,6 +76,7 @@ class Request(msgspec.Struct, kw_only=True, omit_defaults=True):
     audience: tuple[str, ...] = ()
     order: Name = ""
     expires: float | None = None
+    trace: dict[str, str] | None = None
 
     @property
     def what(self) -> str:
