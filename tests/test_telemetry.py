@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import structlog
 from structlog.testing import capture_logs
 
 from midflight import telemetry
@@ -75,3 +84,31 @@ def test_what_peers_call_things_does_not_fill_the_counters() -> None:
     assert found["labels=others"] == 3_000 - telemetry.MOST_LABELS
     telemetry.count("test.labels", method="m0")
     assert counted("test.labels")["method=m0"] == 2
+
+
+@pytest.fixture
+def configured() -> Iterator[None]:
+    """Logging as a process sets it up; afterwards as it was."""
+    before = structlog.get_config()
+    telemetry.configure()
+    yield
+    structlog.configure(**before)
+
+
+def test_a_line_that_cannot_be_written_harms_nobody(configured: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Standard error is closed, a pipe without a reader, or a full disk: who logs goes on, and the lost lines are
+    counted. Once it can be written to again, lines arrive."""
+    closed = io.StringIO()
+    closed.close()
+    reader, writer = os.pipe()
+    os.close(reader)
+    before = counted("log.lost")
+    with suppress(OSError), os.fdopen(writer, "w") as unread, Path("/dev/full").open("w") as full:
+        for stderr in (closed, unread, full):
+            monkeypatch.setattr(sys, "stderr", stderr)
+            telemetry.log.warning("test.lost")
+    assert before == {}
+    assert counted("log.lost") == {"kind=ValueError": 1, "kind=BrokenPipeError": 1, "kind=OSError": 1}
+    monkeypatch.setattr(sys, "stderr", mended := io.StringIO())
+    telemetry.log.warning("test.written")
+    assert "test.written" in mended.getvalue()

@@ -65,6 +65,22 @@ def _printable(_logger: Any, _method: str, facts: structlog.typing.EventDict) ->
     return {n: printable(fact) if isinstance(fact, str) and n != "exception" else fact for n, fact in facts.items()}
 
 
+class _StandardError:
+    """Writes each line to what standard error is by then. Where that is closed, full, or read by nobody any more, the
+    line is counted as lost: who logs is often about to mend something, and must get to do it."""
+
+    def __init__(self, _name: str) -> None:
+        """Called by structlog, for each event."""
+
+    def msg(self, line: str) -> None:
+        try:
+            print(line, file=sys.stderr, flush=True)  # noqa: T201  # this is the log
+        except (OSError, ValueError) as error:
+            count("log.lost", kind=type(error).__name__)
+
+    debug = info = warning = error = critical = exception = msg
+
+
 def configure(*, level: str = "info", **facts: str) -> None:
     """Set up logging of this process at its start, or change its level later; ``facts`` are bound to every event."""
     terminal = sys.stderr.isatty()
@@ -79,7 +95,7 @@ def configure(*, level: str = "info", **facts: str) -> None:
             render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=_StandardError,
     )
     structlog.contextvars.bind_contextvars(**facts)
 

@@ -232,8 +232,23 @@ async def test_what_is_its_own_is_granted(rogue: aiormq.abc.AbstractChannel) -> 
         await rogue.basic_consume(name, _nothing)
     await rogue.queue_bind(OWN, EXCHANGE, OWN)
     properties = spec.Basic.Properties(user_id="compute.host1")
-    for exchange, key in ((EXCHANGE, "mf.cloud.call.conductor"), (LATER, "100.mf.cloud.cast.compute.host1")):
-        await rogue.basic_publish(b"", exchange=exchange, routing_key=key, properties=properties)
+    await rogue.basic_publish(b"", exchange=EXCHANGE, routing_key="mf.cloud.call.conductor", properties=properties)
+
+
+async def test_a_cast_without_an_id_is_parked_under_a_name(
+    rabbit_site: Site, rogue: aiormq.abc.AbstractChannel
+) -> None:
+    """An agent may send to itself. What it sends by hand, without an id, is parked so that it can be discarded."""
+    properties, shared = spec.Basic.Properties(user_id="compute.host1"), Address("compute")
+    async with AsyncExitStack() as stack:
+        _, one = await start(stack, rabbit_site, CONDUCTOR, ROGUE)
+        key = "100.mf.cloud.cast.compute.host1"
+        await rogue.basic_publish(b"", exchange=LATER, routing_key=key, properties=properties)
+        async with asyncio.timeout(10):
+            while not (parked := await one.transport.parked(shared)):
+                await asyncio.sleep(0.05)
+        assert [message.message_id[:9] for message in parked] == ["nameless-"]
+        assert await one.transport.discard(shared, parked[0].message_id)
 
 
 async def start(stack: AsyncExitStack, site: Site, *members: Identity) -> list[RunningService]:

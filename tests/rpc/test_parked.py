@@ -66,6 +66,18 @@ async def test_garbage_is_parked_without_a_name(fleet: Fleet) -> None:
     assert await Client(juno.ComputeAPI).call(juno.ComputeAPI.echo, api.context, "on") == "on"
 
 
+async def test_what_came_without_an_id_can_be_named(fleet: Fleet) -> None:
+    """Each of two casts that somebody else has sent, without ids, is parked under a name of its own."""
+    agent = await fleet.juno("h1")
+    for body in (b"", b"\xc1", b"\xc1"):
+        await agent.dispatcher.on_cast(CastDelivery(body, "", 1, None), Address("compute"))
+    assert {message.body for message in await _parked(agent)} == {b"", b"\xc1"}
+    for message in await _parked(agent):
+        assert message.facts["message_id"] == message.message_id
+        assert await agent.transport.discard(message.address, message.message_id)
+    assert not await agent.transport.parked()
+
+
 async def test_a_cast_with_a_wrong_argument_is_parked_with_its_senders_name(fleet: Fleet) -> None:
     """Whatever refuses a cast, who sent it to whom is kept; the sender is called back for versions only."""
     agent, api = await fleet.juno("h1"), await fleet.member(juno, "a1")

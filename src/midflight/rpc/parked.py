@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -66,8 +67,9 @@ class Parking:
     ) -> ParkedMessage:
         """Keep a cast with the error as its reason, and with more facts. Raises Redeliver when the broker does not take
         it."""
-        facts = self._facts(delivery, request, error) | dict(more)
-        message = ParkedMessage(address, delivery.body, delivery.message_id, facts, delivery.sender)
+        message_id = delivery.message_id or _nameless(delivery.body)
+        facts = {"message_id": message_id} | self._facts(request, error) | dict(more)
+        message = ParkedMessage(address, delivery.body, message_id, facts, delivery.sender)
         try:
             await self._transport.park(message)
         except Exception as trouble:  # whatever the broker's trouble, the cast must not be lost
@@ -80,8 +82,8 @@ class Parking:
             await self._tell(facts, request.sender.member)
         return message
 
-    def _facts(self, delivery: CastDelivery, request: Request | None, error: BaseException) -> dict[str, str]:
-        facts = {"message_id": delivery.message_id, "error": type(error).__name__, "reason": text_of(error)}
+    def _facts(self, request: Request | None, error: BaseException) -> dict[str, str]:
+        facts = {"error": type(error).__name__, "reason": text_of(error)}
         facts["parked_at"] = datetime.now(UTC).isoformat(timespec="seconds")
         if request is None:
             return facts
@@ -98,3 +100,9 @@ class Parking:
             await self._on_rejected(facts, member)
         except Exception as trouble:  # noqa: BLE001  # the sender may be gone; the parked message remains
             telemetry.log.warning("rpc.sender_not_told", trouble=repr(trouble), **facts)
+
+
+def _nameless(body: bytes) -> str:
+    """The id of what came without one, as no member sends it: an operator must be able to name it. Of two with the same
+    body one is kept."""
+    return f"nameless-{hashlib.sha256(body).hexdigest()[:16]}"
