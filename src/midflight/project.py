@@ -66,7 +66,7 @@ _REFERENCE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*(:[^\W\d]\w*)?")
 
 OWN_NAMES = {
     "Fleet", "FleetView", "JournalEntry", "Member", "MigrationState", "ProofResult", "RunResult", "SweepResult",
-    "VersionsAtRest", "MigrationDetail", "Comparison", "conductor", "member",
+    "VersionsAtRest", "MigrationDetail", "Comparison", "Traffic", "conductor", "member",
 }  # fmt: skip
 """What midflight's own objects and interfaces are called on the wire, and so no project's may be."""
 

@@ -26,6 +26,7 @@ from midflight.conductor.inbox import Inbox
 from midflight.conductor.interface import FleetView, Member, MemberAPI
 from midflight.conductor.membership import MemberServer, Membership, ViewFile
 from midflight.conductor.rejections import ReportingMessenger, SenderTeller
+from midflight.conductor.self_test import self_test
 from midflight.conductor.server import ConductorServer
 from midflight.config import Config, public_url
 from midflight.context import Caller, Context
@@ -247,16 +248,18 @@ class RunningService:
         if url is None:
             reason = f"is missing, and {self.service} opens the database: set it, or MIDFLIGHT_DATABASE"
             raise ConfigError(path=self.config.path, where="[midflight] database", reason=reason)
-        await self._check_schema(url)
+        self._schema = await self._check_schema(url)
         self.database = await Database.open(url)
         stack.push_async_callback(self.database.close)
         await self.database.read(store_floor.admit, self.service, self.release, self.project.releases)
         await self.database.read(self._take_store)
 
-    async def _check_schema(self, url: str) -> None:
+    async def _check_schema(self, url: str) -> str:
+        """The digest of the revision files here."""
         runner = SchemaRunner(url, self.project.schema, self.project.tables, self.release)
         if missing := await asyncio.to_thread(runner.missing):
             raise SchemaTooOld(missing=", ".join(missing), release=self.release)
+        return runner.digest
 
     def _prepare_to_speak(self) -> None:
         """From here on there are contexts: a remotable runs here if the database is here, else on a conductor."""
@@ -386,12 +389,27 @@ class RunningService:
         self._check_served()
         topics = [t for t in self.contract.interfaces if t != MemberAPI.topic and self._dispatcher.serves(t)]
         await self.membership.serve(topics)
+        await self._test_itself()
         working = Server(self.transport, self._dispatcher)
         stack.push_async_callback(self._drained, working)
         for topic in topics:
             await working.serve(Address(topic, self.host), limit=limit or CASTS)
+        self._go_rounds(stack)
         self._migrate_rows(stack)
         stack.push_async_callback(self._begin_to_drain)
+
+    async def _test_itself(self) -> None:
+        """Before the first work. It says nothing to who calls, but is in the journal, and gates read it there."""
+        if self.database is None:
+            return
+        told = await self.database.write(self_test, self.project, self.id, self.release, self._schema)
+        if told["failed"]:
+            log.error("service.self_test_failed", member=self.id, failed=told["failed"])
+
+    def _go_rounds(self, stack: AsyncExitStack) -> None:
+        if self.service == CONDUCTOR and self.server is not None:
+            going = asyncio.create_task(self.server.rounds.run(), name=f"rounds of {self.id}")
+            stack.push_async_callback(_ended, going)
 
     def _migrate_rows(self, stack: AsyncExitStack) -> None:
         """In a conductor: what is wanted in the background, while it is this one's turn."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from midflight.conductor.data_objects import MigrationState
 from midflight.conductor.interface import Fleet, JournalEntry, Member
+from midflight.conductor.traffic import Traffic
 from midflight.upgrade.aim import Aim
 from midflight.upgrade.verdict import Status, Verdict
 
@@ -47,8 +48,33 @@ def fleet(*members: Member, **fields: Any) -> Fleet:
         "schema_release": "kilo",
         "schema_at": NOW - timedelta(minutes=12),
         "migrations": [flavors()],
+        "health": {},
+        "traffic": [traffic(5), traffic(60)],
+        "self_tests": [self_tested(each) for each in members if each.database],
     }
     return Fleet(taken_at=NOW, epoch=4, members=list(members), **(known | fields))
+
+
+def traffic(minutes: float, calls: int = 0, **fields: Any) -> Traffic:
+    """What was answered in so many minutes."""
+    return Traffic(since=NOW - timedelta(minutes=minutes), until=NOW, calls=calls, **fields)
+
+
+def self_tested(member: Member, schema: str = "", **failed: str) -> JournalEntry:
+    """A member's test of itself, in which something may have failed."""
+    facts = {"member": member.id, "release": member.release, "schema": schema, "failed": failed}
+    return JournalEntry(at=NOW, kind="member.tested", facts=facts, age=30.0)
+
+
+def acknowledged(fact: str, reason: str = "known") -> JournalEntry:
+    """Somebody takes the risk of a fact."""
+    facts = {"fact": fact, "reason": reason, "expires": "2030-01-02T12:00:00+00:00", "by": "operator@desk (kilo)"}
+    return JournalEntry(at=NOW, kind="gate.acknowledged", facts=facts)
+
+
+def soaked(clean_for: float | None, age: float, target: str = "kilo") -> JournalEntry:
+    """The last look of a soak, and for how long all before it were clean."""
+    return JournalEntry(at=NOW, kind="gate.soaked", facts={"target": target, "clean_for": clean_for}, age=age)
 
 
 def flavors(**fields: Any) -> MigrationState:

@@ -13,6 +13,7 @@ from midflight.conductor.interface import (
     RunResult,
     VersionsAtRest,
 )
+from midflight.conductor.traffic import Traffic
 from midflight.objects.registry import Registry
 from midflight.project import Project
 from midflight.rpc.interface import Contract
@@ -22,7 +23,7 @@ UNRELEASED = "unreleased"
 
 OBJECTS = (
     Member, FleetView, MigrationState, SweepResult, ProofResult, JournalEntry, Fleet, RunResult, VersionsAtRest,
-    MigrationDetail, Comparison,
+    MigrationDetail, Comparison, Traffic,
 )  # fmt: skip
 INTERFACES = (ConductorAPI, MemberAPI)
 

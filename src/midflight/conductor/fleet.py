@@ -8,11 +8,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from midflight.conductor import members, pins
+from midflight.conductor import members, pins, record, traffic
 from midflight.conductor.data_facts import migration_states
 from midflight.conductor.interface import Fleet, JournalEntry
 from midflight.db import forms, journal, tables
 from midflight.db.epoch import current_epoch
+from midflight.migrations import lease, throttle
 from midflight.migrations.online import DataMigration
 
 REJECTED = "rpc.version_rejected"
@@ -28,12 +29,13 @@ def gather(
     """One frozen picture. ``migrations`` and ``releases`` are those that the gathering conductor's code knows."""
     schema = _last(connection, tables.schema)
     floor = _last(connection, tables.floor)
+    present, sweeping = members.everyone(connection, at), lease.read(connection)
     return Fleet(
         taken_at=at,
         taken_by=taken_by,
         epoch=current_epoch(connection),
         releases=releases,
-        members=members.everyone(connection, at),
+        members=present,
         pins={pin.topic: pin.release for pin in pins.current(connection)},
         forms={name: form.value for name, form in forms.current(connection).items()},
         migrations=migration_states(connection, migrations, at),
@@ -42,6 +44,13 @@ def gather(
         schema_at=schema.at if schema else None,
         store_floor=floor.store_floor if floor else None,
         rejections=entries(connection, at, since=at - REJECTIONS_WINDOW, kind=REJECTED, latest=MOST_REJECTIONS),
+        health=throttle.health(connection, sweeping.pace, at),
+        held=sweeping.held,
+        brake=sweeping.brake,
+        acknowledged=record.acknowledgements(connection, at),
+        soaks=record.soaks(connection, at),
+        self_tests=record.self_tests(connection, {member.id for member in present}, at),
+        traffic=traffic.compared(connection, at),
     )
 
 
@@ -54,15 +63,8 @@ def entries(
     latest: int | None = None,
 ) -> list[JournalEntry]:
     """What the journal says, oldest first, with ages; with ``latest``, no more than so many of the last."""
-    return [
-        JournalEntry(at=entry.at, kind=entry.kind, facts=entry.facts, age=_age(entry.at, at))
-        for entry in journal.read(connection, since=since, kind=kind, latest=latest)
-    ]
+    return [record.entry_of(entry, at) for entry in journal.read(connection, since=since, kind=kind, latest=latest)]
 
 
 def _last(connection: Connection, table: Any) -> Row[Any] | None:
     return connection.execute(select(table).order_by(table.c.id.desc()).limit(1)).one_or_none()
-
-
-def _age(then: datetime, at: datetime) -> float:
-    return max(0.0, (at - then).total_seconds())

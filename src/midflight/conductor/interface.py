@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import msgspec
 
 from midflight.conductor.data_objects import Comparison, MigrationDetail, MigrationState, ProofResult, SweepResult
+from midflight.conductor.traffic import Traffic
 from midflight.context import Context
 from midflight.objects.base import VersionedObject
 from midflight.objects.fields import field
@@ -82,20 +83,22 @@ class FleetView(VersionedObject, version="1.0"):
     """The write form of each data migration that is not at its default."""
 
 
-class JournalEntry(VersionedObject, version="1.0"):
-    """One act or event of the fleet, as it was written down."""
+class JournalEntry(VersionedObject, version="1.1"):
+    """One act or event of the fleet, as it was written down. 1.1: it says its place in the order."""
 
     at: datetime
     kind: str
     facts: dict[str, Any] = field(default_factory=dict)
     age: float = 0.0
     """Seconds since then, when this object was made."""
+    id: int = field(since="1.1", default=0)
 
 
-class Fleet(VersionedObject, version="1.1"):
+class Fleet(VersionedObject, version="1.2"):
     """All facts of the fleet at one moment: what gates decide on. Ages are in seconds, at ``taken_at``.
 
-    1.1: data migrations say what they do in the background.
+    1.1: data migrations say what they do in the background. 1.2: what the database says of itself, what people have
+    acknowledged, how soaks stand, how members tested themselves, and what conductors answer.
     """
 
     taken_at: datetime
@@ -116,6 +119,22 @@ class Fleet(VersionedObject, version="1.1"):
     store_floor: str | None = None
     rejections: list[JournalEntry] = field(default_factory=list)
     """The latest rejected versions of the last hour, newest last, each with its sender; a hundred at most."""
+    age: float = field(since="1.2", default=0.0)
+    """Seconds since it was taken, as whoever holds it knows."""
+    health: dict[str, list[float]] | None = field(since="1.2", default=None)
+    """What the database says of itself: what was read → the number, and how high it may be. None where the conductor is
+    of an earlier midflight, and tells nothing that is new in 1.2."""
+    held: str = field(since="1.2", default="")
+    """Why rows wait; empty where nothing holds them."""
+    brake: bool = field(since="1.2", default=False)
+    acknowledged: list[JournalEntry] = field(since="1.2", default_factory=list)
+    """The facts whose risk a person takes now, each with its reason and when that expires."""
+    soaks: list[JournalEntry] = field(since="1.2", default_factory=list)
+    """The last look of each soak, with the seconds for which all looks before it were clean."""
+    self_tests: list[JournalEntry] = field(since="1.2", default_factory=list)
+    """The last test that each member made of itself."""
+    traffic: list[Traffic] = field(since="1.2", default_factory=list)
+    """What conductors answered in the last minutes, and in the hour before."""
 
 
 class RunResult(VersionedObject, version="1.0"):
@@ -148,11 +167,12 @@ STEERS = CONDUCTOR, OPERATOR
 """The roles that may change a fleet, and read what was done to it."""
 
 
-class ConductorAPI(Interface, Protocol, topic="conductor", version="1.2"):
+class ConductorAPI(Interface, Protocol, topic="conductor", version="1.3"):
     """What a conductor does for services without a database, and for the operator.
 
     1.1 counts versions at rest, and notes what becomes of parked messages. 1.2 migrates rows at the fleet's pace, also
-    in the background. Whoever joins says so in 1.0 for ever.
+    in the background. 1.3 keeps what people acknowledge and what gates said, and reads the journal in order. Whoever
+    joins says so in 1.0 for ever.
     """
 
     @endpoint(since="1.0")
@@ -286,6 +306,33 @@ class ConductorAPI(Interface, Protocol, topic="conductor", version="1.2"):
     async def compare(self, context: Context, name: str, after: list[Any], limit: int, sample: bool) -> Comparison:
         """Compare both forms of up to ``limit`` rows, and change nothing: from where ``after`` says, or, as a
         ``sample``, at places spread over the table."""
+        ...
+
+    @endpoint(since="1.3", allow=STEERS)
+    async def acknowledge(self, context: Context, fact: str, reason: str, seconds: float) -> datetime:
+        """Take the risk of a gate's fact for so long, for a reason; until when that is."""
+        ...
+
+    @endpoint(since="1.3", idempotent=True, allow=STEERS)
+    async def withdraw(self, context: Context, fact: str) -> None:
+        """Take the risk of a fact no longer."""
+        ...
+
+    @endpoint(since="1.3", allow=STEERS)
+    async def note_verdict(
+        self, context: Context, step: str, target: str, status: str, because: dict[str, str], soaks: bool
+    ) -> None:
+        """Write down what a gate said: its ``status``, and by name the facts that kept it from passing.
+
+        ``soaks``: it is one look of a soak.
+        """
+        ...
+
+    @endpoint(since="1.3", idempotent=True, allow=STEERS)
+    async def journal_page(
+        self, context: Context, after: int | None, kinds: list[str], limit: int
+    ) -> list[JournalEntry]:
+        """Up to ``limit`` entries of these kinds, or of all, oldest first: the first behind an entry, or the latest."""
         ...
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import msgspec
 from sqlalchemy import Connection
 
-from midflight.conductor import manifests, members, pins, store_floor
+from midflight.conductor import manifests, members, pins, record, store_floor
 from midflight.conductor.background import Background
 from midflight.conductor.contract import contract_of, release_of
 from midflight.conductor.data_facts import compared, detail, proven
@@ -33,7 +33,9 @@ from midflight.conductor.interface import (
 )
 from midflight.conductor.latency import Latency
 from midflight.conductor.rejections import decided, told_in_a_beat
+from midflight.conductor.rounds import Rounds
 from midflight.conductor.sweeper import Sweeper, refuse_braked, result_of
+from midflight.conductor.traffic import Tally
 from midflight.conductor.views import Views, covers
 from midflight.context import Context
 from midflight.db import at_rest, forms, journal
@@ -55,6 +57,9 @@ from midflight.rpc.rights import not_allowed
 from midflight.telemetry import log
 from midflight.versions import Manifest
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 MOST_ROWS = 1_000
 """So many rows are read at once at most; others wait for the database meanwhile."""
 
@@ -75,6 +80,9 @@ class ConductorServer(ConductorAPI):
         self._views = Views(database, clock)
         self._latency = Latency()
         self._sweeper = Sweeper(database, self._latency)
+        self._tally = Tally(self._release)
+        self.rounds = Rounds(database, self._tally, member)
+        """What a conductor does once a minute, where it is run."""
         self.background = Background(project, database, self._sweeper, member)
         """Migrates rows where it is run; one of a fleet's at a time does something."""
 
@@ -100,11 +108,11 @@ class ConductorServer(ConductorAPI):
         subject: Any = cls
         if not remotable.is_class_method:
             subject = wire.decode(target, self._project.registry.kind(cls), context=context, sender=sender, path=object)
-        with self._latency.measured():
+        with self._latency.measured(), self._tally.measured(caller, self._project.errors):
             result = await remotable.run_here(cls, subject, context, given)
-        return RunResult(
-            result=_reply(result, context), target=NOTHING if remotable.is_class_method else _reply(subject, context)
-        )
+        shown = None if remotable.is_class_method else subject
+        self._tally.reply([result if remotable.result_kind(cls).objects else None, shown], sender)
+        return RunResult(result=_reply(result, context), target=NOTHING if shown is None else _reply(shown, context))
 
     # Members
 
@@ -158,18 +166,18 @@ class ConductorServer(ConductorAPI):
 
     async def leave(self, context: Context, member: str) -> None:
         members.check_speaker("conductor.leave", member, context.caller)
-        if await self._database.write(members.retire, member):
+        if await self._write(context, self._retire, member, "member.left"):
             log.info("fleet.left", member=member)
 
     async def retire_member(self, context: Context, member: str) -> None:
-        if not await self._database.write(self._retire, member):
+        if not await self._write(context, self._retire, member):
             raise UsageError(reason=f"there is no member {member!r} to retire: see midflight fleet list")
         self._views.forget()
 
-    def _retire(self, connection: Connection, member: str) -> bool:
+    def _retire(self, connection: Connection, member: str, act: str = "member.retired") -> bool:
         retired = members.retire(connection, member)
         if retired:
-            journal.write(connection, "member.retired", {"member": member})
+            journal.write(connection, act, {"member": member})
         return retired
 
     async def manifest(self, context: Context, digest: str) -> dict[str, list[str]] | None:
@@ -195,22 +203,44 @@ class ConductorServer(ConductorAPI):
             return VersionsAtRest()
         return VersionsAtRest(**vars(await self._database.read(at_rest.count, tables, after, limit)))
 
+    async def journal_page(
+        self, context: Context, after: int | None, kinds: list[str], limit: int
+    ) -> list[JournalEntry]:
+        return await self._database.read(record.page, self._clock(), after, kinds, limit)
+
     # What operators change
+
+    async def _write(
+        self, context: Context, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Write, and let the journal say who asked for it, by the word of the broker."""
+        return await self._database.write(journal.signed(str(context.caller or self._member), work), *args, **kwargs)
+
+    async def acknowledge(self, context: Context, fact: str, reason: str, seconds: float) -> datetime:
+        return await self._write(context, record.acknowledge, fact, reason, seconds, self._clock())
+
+    async def withdraw(self, context: Context, fact: str) -> None:
+        await self._write(context, record.withdraw, fact, self._clock())
+
+    async def note_verdict(
+        self, context: Context, step: str, target: str, status: str, because: dict[str, str], soaks: bool
+    ) -> None:
+        await self._write(context, record.note_verdict, step, target, status, because, soaks=soaks)
 
     async def set_pin(self, context: Context, topic: str, release: str) -> int:
         if topic not in (pins.EVERY_TOPIC, *self._topics):
             known = ", ".join(self._topics)
             raise UsageError(reason=f"received topic {topic!r}, expected {pins.EVERY_TOPIC!r} or one of {known}")
         manifest = pins.pinned_manifest(topic, release, self._project.releases)
-        epoch = await self._database.write(pins.set_pin, topic, release, manifest)
+        epoch = await self._write(context, pins.set_pin, topic, release, manifest)
         return await self._changed(context, epoch)
 
     async def clear_pin(self, context: Context, topic: str) -> int:
-        return await self._changed(context, await self._database.write(pins.clear_pin, topic))
+        return await self._changed(context, await self._write(context, pins.clear_pin, topic))
 
     async def advance_form(self, context: Context, name: str, to: str) -> int:
         migration, form = self._migration(name), _form(to)
-        epoch = await self._changed(context, await self._database.write(self._advance, migration, form))
+        epoch = await self._changed(context, await self._write(context, self._advance, migration, form))
         if form is Form.NEW:
             await hold(self._database, migration)
         return epoch
@@ -225,7 +255,7 @@ class ConductorServer(ConductorAPI):
     async def raise_store_floor(self, context: Context, release: str) -> None:
         if release not in (known := [each.name for each in self._project.releases]):
             raise UsageError(reason=f"received release {release!r}, expected one of {', '.join(known) or 'none yet'}")
-        await self._changed(context, await self._database.write(self._raise_floor, release))
+        await self._changed(context, await self._write(context, self._raise_floor, release))
 
     def _raise_floor(self, connection: Connection, release: str) -> int:
         raised = store_floor.raise_to(connection, release, self._project.releases)
@@ -247,14 +277,13 @@ class ConductorServer(ConductorAPI):
     async def note_parked(self, context: Context, act: str, facts: dict[str, str]) -> None:
         if act not in ("replayed", "discarded"):
             raise UsageError(reason=f"received act {act!r}, expected 'replayed' or 'discarded'")
-        noted = decided(facts) | {"by": str(context.caller or "")}
-        await self._database.write(journal.write, f"parked.{act}", noted)
+        await self._write(context, journal.write, f"parked.{act}", decided(facts))
 
     # Data migrations
 
     async def sweep(self, context: Context, name: str, limit: int) -> SweepResult:
         with Running(None):
-            return result_of(name, await self._database.write(_sweep, self._migration(name), limit))
+            return result_of(name, await self._write(context, _sweep, self._migration(name), limit))
 
     async def sweep_paced(self, context: Context, name: str) -> SweepResult:
         return await self._sweeper.chunk(self._migration(name))
@@ -262,17 +291,17 @@ class ConductorServer(ConductorAPI):
     async def steer(self, context: Context, name: str, act: str) -> None:
         if act not in set(Act):
             raise UsageError(reason=f"received act {act!r}, expected one of {', '.join(Act)}")
-        await self._database.write(control.steer, self._migration(name), Act(act))
+        await self._write(context, control.steer, self._migration(name), Act(act))
         self.background.kick()
 
     async def brake(self, context: Context, on: bool) -> None:
-        await self._database.write(lease.set_brake, on)
+        await self._write(context, lease.set_brake, on)
         self.background.kick()
 
     async def pace(self, context: Context, changes: dict[str, Any]) -> dict[str, Any]:
         pace = (await self._database.read(lease.read)).pace
         if changes:
-            pace = await self._database.write(lease.set_pace, changes)
+            pace = await self._write(context, lease.set_pace, changes)
         found: dict[str, Any] = msgspec.to_builtins(pace)
         return found
 
@@ -281,13 +310,13 @@ class ConductorServer(ConductorAPI):
 
     async def retry(self, context: Context, name: str) -> SweepResult:
         with Running(None):
-            return result_of(name, await self._database.write(_retry, self._migration(name)))
+            return result_of(name, await self._write(context, _retry, self._migration(name)))
 
     async def prove(self, context: Context, name: str) -> ProofResult:
         migration = self._migration(name)
         if await self._database.read(forms.current_of, name) is Form.NEW:
             return await held_proof(self._database, migration)
-        return await self._database.write(proven, migration, self._clock())
+        return await self._write(context, proven, migration, self._clock())
 
     async def compare(self, context: Context, name: str, after: list[Any], limit: int, sample: bool) -> Comparison:
         if not 1 <= limit <= MOST_ROWS:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, or_, select
 
 from midflight.db.clock import now
 from midflight.db.tables import journal
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_by: ContextVar[str] = ContextVar("by", default="")
+"""Who does what is written down now."""
 
 _TURN = 0x6D66_0001
 """The advisory lock of a PostgreSQL's database under which entries are added; any number that nobody else takes."""
@@ -26,15 +34,37 @@ class Entry:
     facts: dict[str, Any]
 
 
+@contextmanager
+def signing(by: str) -> Iterator[None]:
+    """Write down of all entries of the block that it was ``by`` this one."""
+    before = _by.set(by)
+    try:
+        yield
+    finally:
+        _by.reset(before)
+
+
+def signed(by: str, work: Callable[Concatenate[Connection, P], T]) -> Callable[Concatenate[Connection, P], T]:
+    """Work on the database that is done by somebody: it may run in a thread, which knows nothing of who asked."""
+
+    def signing_work(connection: Connection, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        with signing(by):
+            return work(connection, *args, **kwargs)
+
+    return signing_work
+
+
 def write(connection: Connection, kind: str, facts: Mapping[str, Any]) -> int:
     """Add an entry in the caller's transaction, so that it is kept if and only if the act is. Returns its id.
 
-    Facts are plain JSON values. Ids are in the order of the commits: whoever has read up to one has missed nothing, so
-    where transactions run at once, they take their turns from here to their ends.
+    Facts are plain JSON values; ``by`` is added to them where it is known who does it. Ids are in the order of the
+    commits: whoever has read up to one has missed nothing, so where transactions run at once, they take their turns
+    from here to their ends.
     """
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_TURN})")
-    added = insert(journal).values(at=now(), kind=kind, facts=dict(facts)).returning(journal.c.id)
+    told = dict(facts) if not _by.get() else {"by": _by.get(), **facts}
+    added = insert(journal).values(at=now(), kind=kind, facts=told).returning(journal.c.id)
     return int(connection.execute(added).scalar_one())
 
 
@@ -51,3 +81,18 @@ def read(
     if kind is not None:
         wanted = wanted.where(journal.c.kind == kind)
     return [Entry(*row) for row in connection.execute(wanted.limit(latest))][::-1]
+
+
+def page(connection: Connection, after: int | None, kinds: Iterable[str], limit: int) -> list[Entry]:
+    """Up to ``limit`` entries, oldest first: the first behind an entry's id, or, without one, the latest.
+
+    ``kinds`` are whole ones, or what stands before a dot in them: ``pin`` for ``pin.set`` and ``pin.cleared``.
+    """
+    wanted = select(journal.c.id, journal.c.at, journal.c.kind, journal.c.facts)
+    if chosen := list(kinds):
+        families = [journal.c.kind.startswith(f"{kind}.", autoescape=True) for kind in chosen]
+        wanted = wanted.where(or_(journal.c.kind.in_(chosen), *families))
+    if after is not None:
+        found = wanted.where(journal.c.id > after).order_by(journal.c.id).limit(limit)
+        return [Entry(*row) for row in connection.execute(found)]
+    return [Entry(*row) for row in connection.execute(wanted.order_by(journal.c.id.desc()).limit(limit))][::-1]

@@ -169,6 +169,15 @@ floor = Table(
 )
 """At most one row: the store floor."""
 
+traffic = Table(
+    "mf_traffic",
+    metadata,
+    Column("minute", Integer, primary_key=True, autoincrement=False, doc="Its number since 1970."),
+    Column("member", String, primary_key=True, doc="The conductor that counted."),
+    Column("content", JSON, nullable=False, doc="See conductor/traffic.py."),
+)
+"""What each conductor answered in each of the last minutes."""
+
 inbox = Table(
     "mf_inbox",
     metadata,

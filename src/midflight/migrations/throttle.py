@@ -6,6 +6,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
@@ -55,6 +56,26 @@ def held_by_rpc(p99: float | None, pace: Pace) -> str | None:
     return None if p99 is None else _first_over(iter([Reading("p99 of remotables", round(p99, 3), pace.rpc_p99, " s")]))
 
 
+MOST_CLOCK_SECONDS = 5.0
+"""How far a conductor's clock may be from its database's: ages are differences of times that several of them wrote."""
+
+
+def health(connection: Connection, pace: Pace, at: datetime) -> dict[str, list[float]]:
+    """What the database says of itself: what was read → the number, and how high it may be; ``[]`` for what cannot be
+    read. ``at`` is this process's time. SQLite, which one host has, says nothing."""
+    found: dict[str, list[float]] = {}
+    if connection.dialect.name != "postgresql":
+        return found
+    try:
+        with connection.begin_nested():
+            theirs = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+            found["clock"] = [round((at - theirs.astimezone(UTC)).total_seconds(), 1), MOST_CLOCK_SECONDS]
+            found |= {each.what: [each.value, each.limit] for each in _of_server(connection, pace)}
+    except DBAPIError:
+        found["statistics"] = []
+    return found
+
+
 def _first_over(readings: Iterator[Reading]) -> str | None:
     return next((str(reading) for reading in readings if reading.value > reading.limit), None)
 
@@ -64,13 +85,20 @@ def _readings(connection: Connection, pace: Pace, table: str) -> Iterator[Readin
         return float(connection.execute(text(query), parameters).scalar() or 0)
 
     if connection.dialect.name == "postgresql":
-        yield Reading("replica lag", round(number(_REPLICA_LAG), 1), pace.replica_lag, " s")
-        yield Reading("oldest transaction", round(number(_OLDEST), 1), pace.oldest_transaction, " s")
-        yield Reading("statements that wait for locks", number(_WAITERS), pace.lock_waiters)
+        yield from _of_server(connection, pace)
         if pace.vacuum:
             yield Reading(f"vacuum of {table}", number(_VACUUMS, table=table), 0)
     for query in pace.sql:
         yield Reading(query, number(query.replace(":", r"\:")), 0)
+
+
+def _of_server(connection: Connection, pace: Pace) -> Iterator[Reading]:
+    def number(query: str) -> float:
+        return float(connection.execute(text(query)).scalar() or 0)
+
+    yield Reading("replica lag", round(number(_REPLICA_LAG), 1), pace.replica_lag, " s")
+    yield Reading("oldest transaction", round(number(_OLDEST), 1), pace.oldest_transaction, " s")
+    yield Reading("statements that wait for locks", number(_WAITERS), pace.lock_waiters)
 
 
 def _asked(url: str) -> str | None:

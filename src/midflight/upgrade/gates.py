@@ -13,7 +13,7 @@ from midflight.db.forms import Form
 from midflight.upgrade import roster
 from midflight.upgrade.aim import Aim
 from midflight.upgrade.facts import data as data_facts
-from midflight.upgrade.facts import members, pins, watching
+from midflight.upgrade.facts import health, members, pins, traffic, watching
 from midflight.upgrade.facts import schema as schema_facts
 from midflight.upgrade.verdict import Fact, Verdict, bad
 from midflight.upgrade.weighing import weighed
@@ -24,74 +24,80 @@ RECENT = 60.0
 """Seconds for which a rejected version counts against a step that is not a soak."""
 
 
-def _verdict(step: str, fleet: Fleet, facts: Iterable[Fact]) -> Verdict:
-    """Each fact counts as much as its age allows."""
-    return Verdict.of(step, [weighed(fact, 0.0) for fact in facts])
+def _verdict(step: str, fleet: Fleet, *facts: Iterable[Fact], takes_risks: bool = True) -> Verdict:
+    """Each fact counts as much as its age allows, and people's word."""
+    found = [fact for each in (*facts, health.told(fleet), health.clocks(fleet)) for fact in each]
+    return Verdict.of(step, [weighed(fact, fleet, takes_risks=takes_risks) for fact in found])
 
 
 def prepare(fleet: Fleet, aim: Aim) -> Verdict:
-    """May this upgrade begin: is the path legal, the last release's work done, and everyone there?"""
+    """May this upgrade begin: is the path legal, the last release done, everyone there, and the database well?"""
     there = [*members.path(fleet, aim), *members.lost(fleet), *pins.overridden(fleet)]
-    return _verdict("prepare", fleet, [*there, *data_facts.earlier_data(fleet, aim)])
+    return _verdict("prepare", fleet, there, data_facts.earlier_data(fleet, aim), health.database(fleet))
 
 
 def schema(fleet: Fleet, aim: Aim) -> Verdict:
-    """Has the target's schema been expanded, by revisions that were linted?"""
-    return _verdict("schema", fleet, [*schema_facts.expanded(fleet, aim), *schema_facts.linted(aim)])
+    """Has the target's schema been expanded, by revisions that were linted? While it is not, is the database well?"""
+    return _verdict(
+        "schema", fleet, schema_facts.expanded(fleet, aim), schema_facts.linted(aim), health.database(fleet)
+    )
 
 
 def pin(fleet: Fleet, aim: Aim) -> Verdict:
     """Does everyone speak so that the old release understands?"""
     set_now = [*pins.pins(fleet, aim), *pins.overridden(fleet)]
-    return _verdict("pin", fleet, [*set_now, *members.acknowledged(fleet, fleet.members)])
+    return _verdict("pin", fleet, set_now, members.acknowledged(fleet, fleet.members))
 
 
 def control(fleet: Fleet, aim: Aim) -> Verdict:
-    """Are all services but the agents on the target, and is the schema new enough for them?"""
+    """Are all services but the agents on the target and well, and is the schema new enough for them?"""
     services = [member for member in fleet.members if member.service not in aim.agents]
     arrived = members.arrived(services, aim, "control service", bad)
-    return _verdict("control", fleet, [*arrived, *schema_facts.expanded(fleet, aim)])
+    return _verdict("control", fleet, arrived, schema_facts.expanded(fleet, aim), health.tested(fleet, aim))
 
 
-def soak(fleet: Fleet, aim: Aim, *, window: float = RECENT, clean_for: float = 0.0) -> Verdict:
+def soak(fleet: Fleet, aim: Aim, *, window: float = RECENT, clean_for: float | None = None) -> Verdict:
     """Has the mixed fleet been clean for long enough?
 
-    ``clean_for`` are the seconds for which every look so far was clean, this one included; it takes ``window`` of them.
+    It takes ``window`` seconds in which every look was clean. ``clean_for`` are those so far, this look included;
+    without it, the journal says them.
     """
     seen = [*members.watched(fleet, aim), *watching.rejections(fleet, window), *members.lost(fleet)]
-    return _verdict("soak", fleet, [*seen, *watching.clean(clean_for, window)])
+    soaked = watching.clean(fleet, aim.target, clean_for, window)
+    return _verdict("soak", fleet, seen, traffic.against_before(fleet), soaked)
 
 
 def roll(fleet: Fleet, aim: Aim) -> Verdict:
     """May the next agent be upgraded; or are they all done?"""
     agents = [member for member in fleet.members if member.service in aim.agents]
-    arrived = members.rolled(agents, aim)
     left = any(not aim.reached(member.release) for member in agents)
     pinned = pins.pins(fleet, aim) if left else ()
-    return _verdict("roll", fleet, [*arrived, *pinned, *watching.rejections(fleet, RECENT)])
+    batch = members.last_batch(agents, fleet, aim)
+    return _verdict("roll", fleet, members.rolled(agents, aim), batch, pinned, watching.rejections(fleet, RECENT))
 
 
 def unpin(fleet: Fleet, aim: Aim) -> Verdict:
-    """Does everyone understand the target's versions?"""
+    """Does everyone understand the target's versions, and has nobody older been heard lately?"""
     arrived = members.arrived(fleet.members, aim, "member", bad)
-    return _verdict("unpin", fleet, [*arrived, *pins.kept_pins(fleet, aim), *watching.rejections(fleet, RECENT)])
+    heard = [*traffic.old_senders(fleet, aim), *watching.rejections(fleet, RECENT)]
+    return _verdict("unpin", fleet, arrived, pins.kept_pins(fleet, aim), heard)
 
 
 def data(fleet: Fleet, aim: Aim) -> Verdict:
-    """Are all writers new, and how far have the rows come?"""
-    writers = roster.openers(fleet.members)
-    return _verdict(
-        "data", fleet, [*members.arrived(writers, aim, "database writer", bad), *data_facts.moved(fleet, aim)]
-    )
+    """Are all writers new, does nothing hold the rows, and how far have they come?"""
+    arrived = members.arrived(roster.openers(fleet.members), aim, "database writer", bad)
+    moved = data_facts.moved(fleet, aim)
+    return _verdict("data", fleet, arrived, moved, health.probes(fleet), health.database(fleet))
 
 
 def finalize(fleet: Fleet, aim: Aim) -> Verdict:
-    """May the one-way door be gone through? What cannot be undone behind it, ``irreversible`` lists."""
+    """May the one-way door be gone through? What cannot be undone behind it, ``irreversible`` lists.
+
+    Here nobody's acknowledgement counts.
+    """
     arrived = members.arrived(fleet.members, aim, "member", bad)
-    openers = roster.openers(fleet.members)
-    return _verdict(
-        "finalize", fleet, [*arrived, *members.acknowledged(fleet, openers), *data_facts.provable(fleet, aim)]
-    )
+    obeyed = members.acknowledged(fleet, roster.openers(fleet.members))
+    return _verdict("finalize", fleet, arrived, obeyed, data_facts.provable(fleet, aim), takes_risks=False)
 
 
 def irreversible(fleet: Fleet, aim: Aim) -> list[str]:

@@ -62,6 +62,19 @@ PROVEN = Kind("proven", Source.DATA, "both forms of all rows of a data migration
 SCHEMA = Kind("schema", Source.SCHEMA, "whose code expanded the schema last")
 LINT = Kind("lint", Source.CODE, "the expand revisions were linted as they stand", risk=True)
 REJECTED = Kind("rejected", Source.JOURNAL, "messages that their receiver did not understand", risk=True)
+OLDER = Kind("older", Source.CODE, "the conductor is of an earlier midflight, which tells less")
+CLOCK = Kind("clock", Source.MEMBERS, "the clocks of conductors and database agree, so that ages are true", risk=True)
+DATABASE = Kind("database", Source.DATABASE, "the database is well: no long transaction, no line at locks", risk=True)
+PROBE = Kind("probe", Source.DATABASE, "nothing holds the rows back: no throttle, no probe, no brake", risk=True)
+CODE = Kind("code", Source.JOURNAL, "who opens the database has the revision files that expanded it", risk=True)
+SELF_TEST = Kind("self-test", Source.JOURNAL, "a member of the target tested itself when it started", risk=True)
+FAILURES = Kind("failures", Source.TRAFFIC, "no more calls fail than in the hour before", risk=True)
+LATENCY = Kind("latency", Source.TRAFFIC, "calls take no longer than in the hour before", risk=True)
+BACKPORTS = Kind("backports", Source.TRAFFIC, "how many objects are translated, against the hour before", risk=True)
+OLD_SENDERS = Kind("old-senders", Source.TRAFFIC, "no message of a release before the target came lately", risk=True)
+BATCH = Kind("batch", Source.MEMBERS, "the agents that were upgraded last live, and had nothing rejected", risk=True)
+OUTDATED = Kind("outdated", Source.MEMBERS, "a member that cannot work under the target's wire floor any more")
+FORECAST = Kind("forecast", Source.TRAFFIC, "what the upgrade will cost, and which conductors to add for it")
 CLEAN = Kind("clean", Source.JOURNAL, "every look of the soak so far found the fleet clean")
 LOOK = Kind("look", Source.MEMBERS, "the last look at the fleet found a conductor that answers")
 AT_REST = Kind("at-rest", Source.DATABASE, "which versions of objects are in rows")
@@ -71,7 +84,11 @@ KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
         PATH, STRANGER, LOST, ARRIVED, DRAINING, WATCHED, EPOCH, PIN, OVERRIDE, EARLIER_DATA, MOVED, PROVEN, SCHEMA,
-        LINT, REJECTED, CLEAN, LOOK, AT_REST, OTHER,
+        LINT, REJECTED, OLDER, CLOCK, DATABASE, PROBE, CODE, SELF_TEST, FAILURES, LATENCY, BACKPORTS,
+        OLD_SENDERS, BATCH, OUTDATED, FORECAST, CLEAN, LOOK, AT_REST, OTHER,
     )
 }  # fmt: skip
 """All of them, by name."""
+
+TO_KNOW = (OLDER, FAILURES, OVERRIDE, DRAINING, OUTDATED, FORECAST)
+"""A warning of these is not more to do: it is there to be known, and waiting does not take it away."""

@@ -6,25 +6,28 @@ import asyncio
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any, TypeVar
 
 from midflight.conductor.contract import contract_of, release_of
 from midflight.conductor.data_objects import Comparison, MigrationDetail, ProofResult, SweepResult
 from midflight.conductor.floors import FirstWords
-from midflight.conductor.interface import ConductorAPI, Fleet, Member, VersionsAtRest
+from midflight.conductor.interface import ConductorAPI, Fleet, JournalEntry, Member, VersionsAtRest
 from midflight.conductor.visit import identity_here
 from midflight.config import Config, public_url
 from midflight.context import Caller, Context
-from midflight.errors import NoConductor, NotDelivered
+from midflight.errors import NoConductor, NotDelivered, VersionRejected
 from midflight.project import Project
 from midflight.rpc.client import Client, Floors, Messenger, Unpinned
 from midflight.rpc.rights import OPERATOR
+from midflight.telemetry import log
 from midflight.transports import connect
 from midflight.transports.base import ParkedMessage, Transport
 from midflight.upgrade import roster
 from midflight.upgrade.at_rest import merged
+from midflight.upgrade.verdict import Status, Verdict
 
 R = TypeVar("R")
 Late = Callable[[Fleet, int], list[Member]]
@@ -53,8 +56,36 @@ class Operator:
         self._patient, self._counting = self._conductor.within(LONG_SECONDS), self._conductor.within(COUNT_SECONDS)
 
     async def fleet(self) -> Fleet:
-        """All facts of the fleet, now."""
-        return await self._asked(self._conductor.call(ConductorAPI.fleet, self._context))
+        """All facts of the fleet, now; they are as old as it took to ask."""
+        begun = time.monotonic()
+        fleet = await self._asked(self._conductor.call(ConductorAPI.fleet, self._context))
+        fleet.age = time.monotonic() - begun
+        return fleet
+
+    async def acknowledge(self, fact: str, reason: str, seconds: float) -> datetime:
+        """Take the risk of a gate's fact for so long; until when that is. Raises UsageError and VersionRejected."""
+        return await self._asked(
+            self._conductor.call(ConductorAPI.acknowledge, self._newest, fact, reason, seconds)
+        )  # fmt: skip
+
+    async def withdraw(self, fact: str) -> None:
+        """Take the risk of a fact no longer. Raises UsageError and VersionRejected."""
+        await self._asked(self._conductor.call(ConductorAPI.withdraw, self._newest, fact))
+
+    async def note(self, verdict: Verdict, target: str, *, soaks: bool = False) -> None:
+        """Write down what a gate said. A conductor that is older keeps no such notes, and nothing is written."""
+        because = {fact.name: fact.words for fact in verdict.because if fact.status is not Status.PASS}
+        said = verdict.step, target, verdict.status.value, because, soaks
+        try:
+            await self._asked(self._conductor.call(ConductorAPI.note_verdict, self._newest, *said))
+        except VersionRejected as older:
+            log.info("upgrade.not_noted", step=verdict.step, reason=str(older))
+
+    async def journal(self, after: int | None, kinds: Sequence[str] = (), limit: int = 100) -> list[JournalEntry]:
+        """Entries of these kinds, oldest first: the first behind one, or the latest. Raises VersionRejected."""
+        return await self._asked(
+            self._conductor.call(ConductorAPI.journal_page, self._newest, after, list(kinds), limit)
+        )  # fmt: skip
 
     async def set_pin(self, topic: str, release: str) -> int:
         """Pin a topic, or ``*`` for all; the epoch to wait for."""

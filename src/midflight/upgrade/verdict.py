@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any, ParamSpec
 
@@ -34,6 +34,18 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True)
+class Acknowledgement:
+    """A person takes the risk of a fact, until a time in ISO 8601."""
+
+    by: str
+    reason: str
+    expires: str
+
+    def __str__(self) -> str:
+        return f"acknowledged by {self.by} until {self.expires[:16]}: {self.reason}"
+
+
+@dataclass(frozen=True)
 class Fact:
     """One thing that was really gathered, in words; and the command that would mend it.
 
@@ -47,6 +59,7 @@ class Fact:
     about: str = ""
     kind: Kind = kinds.OTHER
     age: float | None = None
+    acknowledged: Acknowledgement | None = None
 
     @property
     def name(self) -> str:
@@ -63,6 +76,12 @@ class Fact:
         """Seconds after which it is unknown; None where it cannot grow old."""
         return self.kind.source.max_age
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is well, acknowledged, or a warning that waiting does not take away."""
+        to_know = self.status is Status.WARN and self.kind in kinds.TO_KNOW
+        return self.status is Status.PASS or self.acknowledged is not None or to_know
+
     def to_wire(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {
@@ -73,6 +92,7 @@ class Fact:
             "source": self.source,
             "age": self.age,
             "max_age": self.max_age,
+            "acknowledged": asdict(self.acknowledged) if self.acknowledged else None,
         }
 
 
@@ -127,6 +147,11 @@ class Verdict:
         because = sorted(facts, key=lambda fact: -fact.status.weight) or [missing("no fact was gathered")]
         way_out = dict.fromkeys(fact.way_out for fact in because if fact.way_out)
         return cls(step, because[0].status, tuple(because), tuple(way_out))
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether waiting makes it no better: all is well, but for what people have acknowledged, or need to know."""
+        return all(fact.is_settled for fact in self.because)
 
     def to_wire(self) -> dict[str, Any]:
         """Plain values for JSON."""

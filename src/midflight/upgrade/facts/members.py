@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
 
 from midflight.conductor.interface import Fleet, Member, State
 from midflight.upgrade import kinds, roster
 from midflight.upgrade.aim import Aim
 from midflight.upgrade.roster import ago, named, names
 from midflight.upgrade.verdict import Fact, Status, bad, good, missing, tells, warning
+
+BATCH = timedelta(minutes=10)
+"""Agents that joined within so long of the last one are one batch with it."""
 
 
 @tells(kinds.PATH)
@@ -112,3 +116,21 @@ def rolled(agents: Iterable[Member], aim: Aim) -> Iterator[Fact]:
         yield from arrived(agents, aim, "agent", warning)
     else:
         yield good("the project has no agents")
+
+
+@tells(kinds.BATCH)
+def last_batch(agents: Iterable[Member], fleet: Fleet, aim: Aim) -> Iterator[Fact]:
+    """Whether the agents that came to the target last are alive, and had nothing rejected."""
+    new = [member for member in agents if aim.reached(member.release) and member.joined_at is not None]
+    if not new:
+        return
+    latest = max(member.joined_at for member in new if member.joined_at is not None)
+    batch = [member for member in new if member.joined_at is not None and latest - member.joined_at <= BATCH]
+    troubled = {entry.facts.get(end) for entry in fleet.rejections for end in ("sender", "receiver")}
+    for member in batch:
+        if member.state == State.LOST.value:
+            yield _lost_member(member)
+        elif named(member) in troubled:
+            yield bad(f"{named(member)}, of the last batch, had messages rejected", "midflight pin show", named(member))
+    if all(member.state != State.LOST.value and named(member) not in troubled for member in batch):
+        yield good(f"the last {len(batch)} that came to {aim.target} are alive, and had nothing rejected")

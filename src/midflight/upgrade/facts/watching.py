@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from midflight.conductor.interface import Fleet, JournalEntry
+from midflight.conductor.record import SOAK_GAP
 from midflight.upgrade import kinds
 from midflight.upgrade.roster import ago
 from midflight.upgrade.verdict import Fact, bad, good, missing, tells
@@ -42,10 +43,23 @@ def _told(template: str, entry: JournalEntry) -> str:
 
 
 @tells(kinds.CLEAN)
-def clean(clean_for: float, window: float) -> Iterator[Fact]:
-    """For how long every look has found nothing wrong."""
+def clean(fleet: Fleet, target: str, clean_for: float | None, window: float) -> Iterator[Fact]:
+    """For how long every look has found nothing wrong: by the journal, unless who asks knows it better."""
+    if clean_for is None:
+        clean_for = soaked(fleet, target)
     words = f"clean in every look for {ago(min(clean_for, window))} of {ago(window)}"
     if clean_for >= window:
         yield good(words)
     else:
         yield missing(words, f"midflight upgrade check soak --window {window:.0f}s --wait {10 * window:.0f}s")
+
+
+def soaked(fleet: Fleet, target: str) -> float:
+    """For how many seconds all looks of a soak have found the fleet clean, this one included, as the journal knows.
+
+    Those of a command that was killed count too, if the last of them is not long ago.
+    """
+    for look in fleet.soaks:
+        if look.facts["target"] == target and look.facts["clean_for"] is not None and look.age <= SOAK_GAP:
+            return float(look.facts["clean_for"]) + look.age
+    return 0.0

@@ -1,0 +1,73 @@
+"""What a process that opens the database tries out before it takes work. The journal keeps what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import DBAPIError
+
+from midflight.conductor.record import TESTED
+from midflight.db import journal
+from midflight.errors import CannotBackport
+from midflight.objects.shape import Shape
+from midflight.project import Project
+
+
+def self_test(connection: Connection, project: Project, member: str, release: str, schema: str) -> dict[str, Any]:
+    """Try each and write down what came of it: read one row of every table, write, and find for every object a way to
+    every frozen release of the skew window. ``schema`` is the digest of the revision files here. Returns what was
+    written down; ``failed`` is empty where all is well."""
+    tried: dict[str, Callable[[], str]] = {
+        **{f"read {name}": _reading(connection, project, name) for name in _tables(project)},
+        "older versions": lambda: ", ".join(_without_way(project)),
+    }
+    failed = {what: why for what, test in tried.items() if (why := test())}
+    facts = {
+        "member": member,
+        "release": release,
+        "tried": len(tried),
+        "failed": failed,
+        "schema": schema,
+    }
+    journal.write(connection, TESTED, facts)
+    return facts
+
+
+def _tables(project: Project) -> list[str]:
+    return [table.name for table in project.tables.sorted_tables] if project.tables is not None else []
+
+
+def _reading(connection: Connection, project: Project, name: str) -> Callable[[], str]:
+    assert project.tables is not None
+    table = project.tables.tables[name]
+
+    def read() -> str:
+        try:
+            with connection.begin_nested():
+                connection.execute(select(table).limit(1)).all()
+        except DBAPIError as wrong:
+            return str(wrong.orig)
+        return ""
+
+    return read
+
+
+def _without_way(project: Project) -> list[str]:
+    """The objects that cannot be told to a release in the skew window that knows them."""
+    window = project.releases[-(project.skew_window + 1) :]
+    return [
+        f"{name} to {release.name}: {why}"
+        for release in window
+        for name, cls in project.registry.objects.items()
+        if name in release.manifest and (why := _refused(cls.__shape__, release.manifest, release.name))
+    ]
+
+
+def _refused(shape: Shape, manifest: Any, release: str) -> str:
+    try:
+        shape.target(manifest, release)
+    except CannotBackport as wrong:
+        return str(wrong)
+    return ""

@@ -1,0 +1,99 @@
+"""Facts about traffic: what conductors answered in the last minutes, against the hour before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from midflight.conductor.interface import Fleet
+from midflight.conductor.traffic import Traffic
+from midflight.upgrade import kinds
+from midflight.upgrade.aim import Aim
+from midflight.upgrade.roster import ago, named
+from midflight.upgrade.verdict import Fact, Status, bad, good, tells
+
+ENOUGH = 100
+"""So many calls there must be in each of the two for their rates to be compared."""
+MORE_FAILURES, MOST_FAILURES = 2.0, 0.01
+"""More than twice the rate of failures, and one in a hundred more."""
+SLOWER, SLOWER_SECONDS = 2.0, 0.01
+"""More than twice the time, and 10 ms more."""
+FEWER = 0.1
+"""Less than a tenth of the traffic."""
+_NAMED = 10
+
+
+def against_before(fleet: Fleet) -> Iterator[Fact]:
+    """Failures, the p95 of remotables, and backports. What is quiet has nothing to be compared, and that is said; what
+    has become quiet is something to know."""
+    if len(fleet.traffic) < 2:
+        return
+    recent, before = fleet.traffic[:2]
+    if recent.calls < ENOUGH or before.calls < ENOUGH:
+        yield _too_few(recent, before)
+        return
+    yield _failures(recent, before)
+    yield _latency(recent, before)
+    yield _backports(recent, before)
+
+
+def _too_few(recent: Traffic, before: Traffic) -> Fact:
+    words = (
+        f"{recent.calls} calls in the last {ago(recent.seconds)}, {before.calls} in the {ago(before.seconds)} before"
+    )
+    dropped = before.calls >= ENOUGH and _rate(recent, recent.calls) < FEWER * _rate(before, before.calls)
+    if dropped:
+        words = f"{words}: less than a tenth of the traffic is left"
+        return Fact(Status.WARN, words, "see whether the callers still reach the conductors", "", kinds.FAILURES)
+    return Fact(Status.PASS, f"{words}: too few to compare, {ENOUGH} are needed in each", kind=kinds.FAILURES)
+
+
+def _failures(recent: Traffic, before: Traffic) -> Fact:
+    now, then = recent.failed / recent.calls, before.failed / before.calls
+    words = f"{now:.2%} of {recent.calls} calls failed, {then:.2%} in the {ago(before.seconds)} before"
+    if now > MORE_FAILURES * then and now > then + MOST_FAILURES:
+        return Fact(Status.FAIL, words, "read the conductors' logs; step 3 back", "", kinds.FAILURES)
+    return Fact(Status.PASS, words, kind=kinds.FAILURES)
+
+
+def _latency(recent: Traffic, before: Traffic) -> Fact:
+    now, then = recent.p95 or 0.0, before.p95 or 0.0
+    words = f"95 of 100 calls took {_ms(now)} at most, {_ms(then)} in the {ago(before.seconds)} before"
+    if now > SLOWER * then and now > then + SLOWER_SECONDS:
+        return Fact(Status.FAIL, words, "add conductors, or step 3 back", "", kinds.LATENCY)
+    return Fact(Status.PASS, words, kind=kinds.LATENCY)
+
+
+def _backports(recent: Traffic, before: Traffic) -> Fact:
+    now, then = _rate(recent, recent.backports), _rate(before, before.backports)
+    return Fact(
+        Status.PASS, f"{now:.1f} objects a second were translated, {then:.1f} in the hour before", kind=kinds.BACKPORTS
+    )
+
+
+@tells(kinds.OLD_SENDERS)
+def old_senders(fleet: Fleet, aim: Aim) -> Iterator[Fact]:
+    """Whether conductors still hear an older release: from a script, a guest, or a member that nobody counts. Who was
+    heard so before it was upgraded does not matter any more."""
+    if not fleet.traffic:
+        return
+    recent = fleet.traffic[0]
+    new = {named(member) for member in fleet.members if aim.reached(member.release)}
+    old = [
+        sender
+        for sender in sorted(recent.senders)
+        if sender.partition(" (")[0] not in new and not aim.reached(sender.partition(" (")[2].rstrip(")"))
+    ]
+    lately = f"in the last {ago(recent.seconds)}"
+    if old:
+        who = ", ".join(old[:_NAMED]) + (", …" if len(old) > _NAMED else "")
+        yield bad(f"an older release was heard {lately}: {who}", "end or upgrade them; then wait for 5 minutes")
+    else:
+        yield good(f"no conductor has heard a release before {aim.target} {lately}")
+
+
+def _rate(traffic: Traffic, number: int) -> float:
+    return number / traffic.seconds if traffic.seconds else 0.0
+
+
+def _ms(seconds: float) -> str:
+    return f"{1000 * seconds:.1f} ms"

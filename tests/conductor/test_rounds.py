@@ -1,0 +1,91 @@
+"""What a conductor does once a minute, and what it tries out when it starts."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import Connection, select, update
+
+from midflight.conductor import record
+from midflight.conductor.rounds import note_losses
+from midflight.conductor.self_test import self_test
+from midflight.db import journal, tables
+from midflight.db.clock import now
+from tests.conductor import kilo
+from tests.conductor.world import World, fleet
+from tests.engines import ON_SQLITE
+
+MINUTES = timedelta(minutes=5)
+
+
+def fall_silent(connection: Connection) -> None:
+    """As if nobody but the conductors had beaten for a while."""
+    agents = update(tables.members).where(tables.members.c.service == "agent")
+    connection.execute(agents.values(seen_at=now() - MINUTES))
+
+
+def speak_again(connection: Connection) -> None:
+    connection.execute(update(tables.members).values(seen_at=now()))
+
+
+def told(connection: Connection) -> list[tuple[str, str]]:
+    said = [entry for entry in journal.read(connection) if entry.kind.startswith("member.")]
+    return [(entry.kind, entry.facts["member"].partition(".")[0]) for entry in said]
+
+
+@ON_SQLITE
+async def test_who_is_lost_is_noted_once_and_who_is_back_too(world: World) -> None:
+    """However many rounds are gone, and whoever goes them; that of a member which leaves is the last word of it."""
+    async with world.running("conductor", release=kilo) as conductor:
+        assert conductor.database is not None
+        async with world.running("agent", beat_seconds=60.0):
+            for change in (fall_silent, speak_again):
+                await conductor.database.write(change)
+                for _ in range(2):
+                    await conductor.database.write(note_losses, now())
+        said = await conductor.database.read(told)
+    assert said == [
+        ("member.tested", "conductor"), ("member.lost", "agent"), ("member.back", "agent"), ("member.left", "agent"),
+    ]  # fmt: skip
+
+
+@ON_SQLITE
+async def test_a_round_keeps_what_was_answered(world: World) -> None:
+    """With the manifest of who asked; and what is left of a minute is kept when the conductor stops."""
+    world.add("m1")
+    async with world.running("conductor", release=kilo) as conductor, world.running("agent") as agent:
+        assert conductor.server is not None
+        await kilo.Machine.get(agent.context(), name="m1")
+        await conductor.server.rounds.go(1)
+        assert conductor.database is not None
+        kept = await conductor.database.read(lambda c: c.execute(select(tables.traffic.c.content)).scalars().all())
+    assert [each["calls"] for each in kept] == [1]
+    assert kept[0]["reads"]["Machine"] == {agent.contract.manifest.digest: 1}
+
+
+async def test_who_opens_the_database_tests_itself(world: World) -> None:
+    """What it found is among the facts of the fleet, with the files that it has; an agent has nothing to test."""
+    async with world.running("conductor", release=kilo) as conductor, world.running("agent") as agent:
+        facts = await fleet(agent)
+    (test,) = facts.self_tests
+    assert (test.facts["member"], test.facts["release"], test.facts["failed"]) == (conductor.id, "kilo", {})
+    assert test.facts["tried"] > 1
+    assert test.facts["schema"] == ""
+
+
+async def test_a_table_that_lacks_a_column_fails_the_test(world: World) -> None:
+    """It is named, and why; nothing else is spoilt by it."""
+    async with world.running("conductor", release=kilo) as conductor:
+        assert conductor.database is not None
+        project = world.project(kilo)
+        assert project.tables is not None
+        (table, *_) = [each.name for each in project.tables.sorted_tables]
+
+        def spoilt(connection: Connection) -> dict[str, object]:
+            connection.exec_driver_sql(f"ALTER TABLE {table} RENAME TO gone")
+            return self_test(connection, project, "c", "kilo", "")
+
+        found = await conductor.database.write(spoilt)
+        assert list(found["failed"]) == [f"read {table}"]
+        (entry,) = await conductor.database.read(record.self_tests, {"c"}, now())
+        assert entry.facts["failed"] == found["failed"]

@@ -1,0 +1,147 @@
+"""What conductors answer, counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import Connection, select
+
+from midflight.conductor import traffic
+from midflight.conductor.traffic import MINUTE, Minutes, Tally
+from midflight.context import Caller
+from midflight.db import tables
+from midflight.db.engine import create, parse, transaction
+from midflight.errors import Conflict, DatabaseBusy
+from midflight.objects.base import VersionedObject
+from midflight.objects.fields import field
+from midflight.objects.lists import ObjectList
+from midflight.versions import Manifest, Version
+
+NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
+OLD = Manifest({"Disk": Version(1, 0)})
+JUNO, KILO = (Caller("agent", "h1", release, "a", 0) for release in ("juno", "kilo"))
+
+
+class Disk(VersionedObject, version="1.0"):
+    gigabytes: int = 1
+
+
+class Machine(VersionedObject, version="1.0"):
+    disks: list[Disk] = field(default_factory=list)
+    by_name: dict[str, Disk] = field(default_factory=dict)
+    first: Disk | None = None
+
+
+class MachineList(ObjectList[Machine], version="1.0"):
+    objects: list[Machine]
+
+
+@pytest.fixture
+def connection(database_url: str) -> Iterator[Connection]:
+    engine = create(parse(database_url))
+    with transaction(engine, writes=True) as connection:
+        tables.metadata.create_all(connection)
+        yield connection
+    engine.dispose()
+
+
+def counted(calls: int, took: float = 0.010, failed: int = 0) -> Tally:
+    """So many calls of the same length."""
+    tally = Tally("kilo")
+    for number in range(calls):
+        tally.call(JUNO, took, failed=number < failed)
+    return tally
+
+
+def test_every_object_of_a_reply_is_counted() -> None:
+    """Also those in lists, in dicts and in other objects; who asks is told by the manifest."""
+    machine = Machine(disks=[Disk(), Disk()], by_name={"a": Disk()}, first=Disk())
+    tally = Tally()
+    tally.reply([MachineList(objects=[machine, Machine()]), None], OLD)
+    tally.reply(Disk(), None)
+    reads = tally.take()["reads"]
+    assert reads == {"MachineList": {OLD.digest: 1}, "Machine": {OLD.digest: 2}, "Disk": {OLD.digest: 4, "": 1}}
+    assert tally.take()["reads"] == {}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "failed"),
+    [
+        (None, 0),
+        (Conflict(object="Machine", field="host", actual="a", expected="b"), 0),
+        (KeyError("declared"), 0),
+        (ValueError("x"), 1),
+        (DatabaseBusy(url="db", seconds=1.0), 1),
+    ],
+)
+def test_what_somebody_declared_is_an_answer(wrong: Exception | None, failed: int) -> None:
+    """Other errors are failures, and so is a database that is busy."""
+    tally = Tally()
+    ends = pytest.raises(type(wrong)) if wrong else nullcontext()
+    with ends, tally.measured(KILO, [KeyError]):
+        if wrong is not None:
+            raise wrong
+    assert (tally.calls, tally.failed) == (1, failed)
+
+
+def test_who_asks_with_another_release_is_named() -> None:
+    """Our own are too many to be; beyond a hundred, others are one."""
+    tally = Tally("kilo")
+    for caller in (JUNO, KILO, None, JUNO):
+        tally.call(caller, 0.1, failed=False)
+    assert tally.take()["senders"] == {"agent@h1 (juno)": 2}
+    for number in range(traffic.MOST_SENDERS + 5):
+        tally.call(Caller("agent", f"h{number}", "juno", "a", 0), 0.1, failed=False)
+    assert tally.take()["senders"]["others"] == 5
+
+
+def test_the_last_minutes_are_compared_with_the_hour_before(connection: Connection) -> None:
+    """All conductors together; p95 is right to within 10 %."""
+    minute = traffic.minute_of(NOON.timestamp())
+    traffic.keep(connection, "c1", minute - 1, counted(95, 0.010).take())
+    traffic.keep(connection, "c2", minute - 1, counted(5, 2.0, failed=2).take())
+    traffic.keep(connection, "c1", minute - 30, counted(40, 0.5).take())
+    recent, before = traffic.compared(connection, NOON)
+    assert (recent.calls, recent.failed, recent.senders) == (100, 2, {"agent@h1 (juno)": 100})
+    assert recent.p95 == pytest.approx(0.010, rel=0.1)
+    assert (before.calls, before.failed) == (40, 0)
+    assert before.p95 == pytest.approx(0.5, rel=0.1)
+    assert recent.until == NOON
+    assert before.until == NOON - timedelta(minutes=5)
+
+
+def test_a_fleet_that_was_counted_for_a_minute_has_rates_of_a_minute(connection: Connection) -> None:
+    """And one that was never counted has none."""
+    assert [each.seconds for each in traffic.compared(connection, NOON)] == [0.0, 0.0]
+    traffic.keep(connection, "c1", traffic.minute_of(NOON.timestamp()) - 1, counted(60).take())
+    recent, before = traffic.compared(connection, NOON)
+    assert (recent.calls, recent.seconds, before.seconds, before.p95) == (60, 60.0, 0.0, None)
+
+
+def test_old_minutes_are_let_go(connection: Connection) -> None:
+    """They are compared with nothing any more."""
+    for minute in (100, 101, 101 + traffic.KEPT_MINUTES):
+        traffic.keep(connection, "c1", minute, counted(1).take())
+    left = connection.execute(select(tables.traffic.c.minute).order_by(tables.traffic.c.minute)).scalars().all()
+    assert left == [101, 101 + traffic.KEPT_MINUTES]
+
+
+def test_a_minute_that_is_kept_twice_is_there_once(connection: Connection) -> None:
+    """The later count holds."""
+    for calls in (1, 2):
+        traffic.keep(connection, "c1", 100, counted(calls).take())
+    ((content,),) = connection.execute(select(tables.traffic.c.content)).all()
+    assert content["calls"] == 2
+
+
+def test_a_minute_is_over_once() -> None:
+    """However late one looks."""
+    seconds = [60.0 * 10 + 50]
+    minutes = Minutes(lambda: seconds[0])
+    assert minutes.left == pytest.approx(10)
+    assert minutes.over() is None
+    seconds[0] += 3 * MINUTE
+    assert (minutes.over(), minutes.over()) == (10, None)
