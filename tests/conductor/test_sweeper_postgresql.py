@@ -95,11 +95,13 @@ async def test_those_who_wait_for_locks_hold(database: Database, database_url: s
     await waiting
 
 
-async def test_a_server_that_drops_everybody(database: Database, database_url: str) -> None:
-    """A chunk that it cuts off leaves nothing behind; the next one goes on."""
+@pytest.mark.parametrize("taken", ["SELECT 1 FROM instances WHERE id = 30 FOR UPDATE", "LOCK TABLE instances"])
+async def test_a_server_that_drops_everybody(database: Database, database_url: str, taken: str) -> None:
+    """A chunk that it cuts off, at its rows or at its first look at the table, leaves nothing behind, and blames
+    no condition; the next one goes on."""
     sweeper, cut = Sweeper(database, Latency()), 0
     for _ in range(3):
-        with somebody(database_url, "SELECT 1 FROM instances WHERE id = 30 FOR UPDATE") as other:
+        with somebody(database_url, taken) as other:
             chunk = asyncio.create_task(sweeper.chunk(migrate_flavor_data))
             await asyncio.sleep(0.2)
             other.execute(text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "

@@ -45,6 +45,7 @@ from midflight.db.engine import reason_of
 from midflight.errors import ProjectError
 from midflight.migrations import bulk
 from midflight.migrations.content import storable, writable
+from midflight.migrations.faults import is_too_much
 from midflight.migrations.keys import Key
 from midflight.migrations.rows import Row
 
@@ -100,6 +101,8 @@ class WalkedTable:
             with connection.begin_nested():
                 connection.execute(self._select().where(_condition(todo)).limit(0))
         except DBAPIError as wrong:
+            if wrong.connection_invalidated or is_too_much(wrong):
+                raise  # that says nothing against the conditions
             raise self._mistake(f"its todo ({todo}) or its proof ({self._proof}): {reason_of(wrong)}") from None
 
     def page(
