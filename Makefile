@@ -1,5 +1,5 @@
 # `make demo` and `make test` need Python 3.11, make and the package registries; they set up the rest in .venv. The tests
-# need a RabbitMQ server and a PostgreSQL 15 as well, and install Debian's where they are missing.
+# need a RabbitMQ server, a PostgreSQL 15 and Chromium as well, and install Debian's where they are missing.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help

@@ -58,6 +58,8 @@ def test_credentials_lie_beside_the_file(tmp_path: Path) -> None:
         ("midflight = 3\n", "[midflight]: Expected a table, got `int`"),
         (GOOD + 'levels = {compute = "juno"}\n', "unknown field `levels`: it is the table [upgrade_levels]"),
         (GOOD + "[credentials]\ncertificat = 'a'\n", "[credentials]: Object contains unknown field `certificat`"),
+        (GOOD + "[console]\nhost = 'a'\n", "[console]: Object contains unknown field `host`"),
+        (GOOD + "[[console.tokens]]\nname = 'a'\nrole = 'king'\n", "[console] tokens[0].role: Invalid enum value"),
         (GOOD + "[credentials]\nca = 3\n", "[credentials] ca: Expected `str | null`, got `int`"),
         ("credentials = 3\n" + GOOD, "[credentials]: Expected `object`, got `int`"),
         (GOOD + "credentials = {}\n", "unknown field `credentials`: it is the table [credentials]"),

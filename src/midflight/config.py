@@ -9,6 +9,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -17,10 +18,10 @@ import msgspec
 from midflight.errors import ConfigError
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
-KNOWN_TABLES = ("midflight", "credentials", "metrics", "traces", "upgrade_levels", "app")
+KNOWN_TABLES = ("midflight", "credentials", "metrics", "traces", "console", "upgrade_levels", "app")
 _PLACES = {
-    "credentials": "[credentials]", "metrics": "[metrics]", "traces": "[traces]", "levels": "[upgrade_levels]",
-    "app": "[app]",
+    "credentials": "[credentials]", "metrics": "[metrics]", "traces": "[traces]", "console": "[console]",
+    "levels": "[upgrade_levels]", "app": "[app]",
 }  # fmt: skip
 """The entries that are tables of their own."""
 
@@ -71,6 +72,41 @@ class Traces(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """A collector's URL for OTLP over HTTP, ``http://HOST:4318`` (with ``midflight[otel]``); else nobody traces."""
 
 
+class Token(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Somebody who may sign in to the console with a secret. ``midflight console token`` makes one."""
+
+    name: str
+    """Who it is, as the journal will say."""
+    role: Literal["viewer", "operator"]
+    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+    """Of the secret, which itself stands nowhere."""
+    expires: date
+    """The last day on which it is good, in UTC."""
+
+
+class Proxy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A proxy in front of the console that has people sign in, by OpenID Connect or the like, and says who they are."""
+
+    addresses: list[str]
+    """From where it connects. Whoever else sends its headers is not believed."""
+    user: str = "X-Forwarded-User"
+    groups: str = "X-Forwarded-Groups"
+    """The headers that name a user and their groups, with commas between them."""
+    operators: list[str] = []
+    viewers: list[str] = []
+    """The groups whose members are one or the other."""
+
+
+class ConsoleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Under which names the console is reached, and who may see and do what. Without tokens and a proxy it is for
+    everybody who reaches it, and nobody can do anything."""
+
+    hosts: list[str] = []
+    """Names in its address, beside that on which it listens and this machine's own: ``console.example.org``."""
+    tokens: list[Token] = []
+    proxy: Proxy | None = None
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What one process is told. Durations are in seconds."""
 
@@ -97,6 +133,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """What a service logs; the environment's MIDFLIGHT_LOG goes first."""
     levels: dict[str, str] = {}
     """Local pins by topic, which win over the fleet's: a release, a version, or ``auto``."""
+    console: ConsoleSettings = ConsoleSettings()
     app: dict[str, Any] = {}
     """The application's own settings."""
     path: str = ""
@@ -135,6 +172,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         credentials = _beside(path, tables.get("credentials", {}))
         given = {
             **own, "credentials": credentials, "metrics": tables.get("metrics", {}), "traces": tables.get("traces", {}),
+            "console": tables.get("console", {}),
             "levels": tables.get("upgrade_levels", {}), "app": tables.get("app", {}),
         }  # fmt: skip
         if url := environment.get("MIDFLIGHT_DATABASE"):
@@ -171,7 +209,7 @@ def _beside(path: Path, files: Any) -> Any:
 
 def _where(place: str) -> str:
     table, _, entry = place.partition(".")
-    if table in ("credentials", "metrics", "traces"):
+    if table in ("credentials", "metrics", "traces", "console"):
         return f"[{table}] {entry}".rstrip()
     return _PLACES.get(place.partition("[")[0], f"[midflight] {place}".rstrip())
 

@@ -48,6 +48,7 @@
     ├── MissingExtra (ImportError)             a part of midflight whose requirements are not installed
     ├── MissingProgram (FileNotFoundError)     a program that is to be run is not installed
     ├── StepBlocked                            a step of an upgrade is refused
+    ├── NotSignedIn (PermissionError)          the console was asked by somebody whom it does not know
     └── UsageError                             the command line
 
 The first paragraph of each docstring is the message; its ``{names}`` are the error's facts, which
@@ -499,6 +500,13 @@ class StepBlocked(MidflightError):
 
     exit_code = 2
     step: str
+    reason: str
+
+
+class NotSignedIn(MidflightError, PermissionError):
+    """{reason}."""
+
+    exit_code = 2
     reason: str
 
 

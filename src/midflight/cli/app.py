@@ -35,6 +35,7 @@ NOUNS = {
     "fleet": ("midflight.cli.fleet:app", "The members: who runs what, where, and how lately it was heard."),
     "parked": ("midflight.cli.parked:app", "Parked messages: casts that no one could serve, until somebody decides."),
     "upgrade": ("midflight.cli.upgrade:app", "The way from one release to the next, step by step."),
+    "console": ("midflight.cli.console:app", "The fleet in a browser."),
     "broker": ("midflight.cli.broker:app", "The broker: what each member may say there, and by what it is known."),
     "release": ("midflight.cli.release:app", "Frozen releases: what each understands."),
 }

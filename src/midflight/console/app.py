@@ -1,0 +1,163 @@
+"""The routes of the console, and what stands between a request and a page."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from midflight.console.access import SESSION_SECONDS, Access, Viewer
+from midflight.console.gatherer import Gatherer, Picture
+from midflight.console.guard import HERE, Guard
+from midflight.console.page import Page, View
+from midflight.console.pages import PAGES
+from midflight.console.rendering import STATIC, Renderer
+from midflight.console.soaking import SoakWatch
+from midflight.console.stream import pushes
+from midflight.errors import NotSignedIn
+from midflight.upgrade.aim import Aim
+
+FIRST_LOOK = 2.0
+"""Seconds that a page waits for the first answer of a conductor."""
+LARGEST_FORM = 64 * 1024
+"""Bytes."""
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class Console:
+    """One console: who may see it, what it knows, and how it shows it."""
+
+    def __init__(self, project: str, aim: Aim, gatherer: Gatherer, access: Access, hosts: list[str]) -> None:
+        self._aim, self._gatherer, self._access, self._hosts = aim, gatherer, access, hosts
+        self._soak = SoakWatch(aim)
+        self._renderer = Renderer(project, PAGES)
+
+    def app(self) -> Starlette:
+        """The application; it gathers for as long as it runs."""
+        routes = [
+            Route("/", self._home),
+            Route("/signin", self._sign_in, methods=["GET", "POST"]),
+            Route("/signout", self._sign_out, methods=["POST"]),
+            Mount(f"/static/{self._renderer.version}", _Kept(directory=STATIC)),
+            *(Route(f"/{page.name}", self._page(page)) for page in PAGES),
+            *(Route(f"/{page.name}/stream", self._stream(page)) for page in PAGES),
+        ]
+        return Starlette(
+            routes=routes,
+            lifespan=self._living,
+            middleware=[Middleware(Guard, hosts=self._hosts)],
+            exception_handlers={NotSignedIn: self._not_signed_in, HTTPException: self._said},
+        )
+
+    @asynccontextmanager
+    async def _living(self, _app: Starlette) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(each) for each in (self._gatherer.run(), self._soak.run(self._gatherer))]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _home(self, request: Request) -> Response:
+        return RedirectResponse(f"/{PAGES[0].name}", 307)
+
+    def _page(self, page: Page) -> Endpoint:
+        async def show(request: Request) -> Response:
+            viewer = self._access.viewer(request)
+            self._gatherer.want(page.sources)
+            picture = await self._first(page)
+            return HTMLResponse(self._renderer.page(page, self._view(request, viewer, picture)))
+
+        return show
+
+    async def _first(self, page: Page) -> Picture:
+        """The picture now; whoever comes first waits a moment for it."""
+        picture = self._gatherer.picture
+        until = asyncio.get_running_loop().time() + FIRST_LOOK
+        while (left := until - asyncio.get_running_loop().time()) > 0:
+            if all(source in picture.sights or source in picture.troubles for source in page.sources):
+                break
+            picture = await self._gatherer.after(picture.number, left)
+        return picture
+
+    def _stream(self, page: Page) -> Endpoint:
+        async def stream(request: Request) -> Response:
+            viewer = self._access.viewer(request)
+
+            def render(picture: Picture) -> str | None:
+                try:
+                    self._access.viewer(request)
+                except NotSignedIn:
+                    return None
+                return self._renderer.live(page, self._view(request, viewer, picture))
+
+            return StreamingResponse(
+                pushes(self._gatherer, page.sources, render), media_type="text/event-stream",
+                headers={"X-Accel-Buffering": "no"},
+            )  # fmt: skip
+
+        return stream
+
+    def _view(self, request: Request, viewer: Viewer, picture: Picture) -> View:
+        return View(picture, dict(request.query_params), viewer, self._aim, self._soak.shows)
+
+    async def _sign_in(self, request: Request) -> Response:
+        if not self._access.has_tokens:
+            return self._message(
+                request, 404, "Nobody can sign in", "This console has no tokens: it shows, and does nothing."
+            )
+        if request.method == "GET":
+            return HTMLResponse(self._renderer.whole("signin.html", None, reason=None))
+        cookie = self._access.sign_in((await form_of(request)).get("token", "").strip())
+        answer = RedirectResponse("/", 303)
+        answer.set_cookie(
+            self._access.cookie, cookie, max_age=SESSION_SECONDS, httponly=True, samesite="lax",
+            secure=request.url.hostname not in HERE,
+        )  # fmt: skip
+        return answer
+
+    async def _sign_out(self, request: Request) -> Response:
+        answer = RedirectResponse("/signin", 303)
+        answer.delete_cookie(self._access.cookie, httponly=True, samesite="lax")
+        return answer
+
+    async def _not_signed_in(self, request: Request, wrong: Exception) -> Response:
+        page = self._renderer.whole("signin.html", None, reason=str(wrong))
+        return HTMLResponse(page, 401, {"WWW-Authenticate": "Bearer"})
+
+    async def _said(self, request: Request, wrong: Any) -> Response:
+        return self._message(request, wrong.status_code, str(wrong.detail), f"There is nothing at {request.url.path}.")
+
+    def _message(self, request: Request, status: int, title: str, words: str) -> Response:
+        return HTMLResponse(self._renderer.whole("message.html", None, title=title, words=words), status)
+
+
+async def form_of(request: Request) -> dict[str, str]:
+    """The fields of a form that was sent, each once. Raises HTTPException for one that is larger than any of ours."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST_FORM:
+            raise HTTPException(413, "That form is too large")
+    return dict(parse_qsl(body.decode(errors="replace")))
+
+
+class _Kept(StaticFiles):
+    """Files whose address changes with their content."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        answer = super().file_response(*args, **kwargs)
+        answer.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        return answer

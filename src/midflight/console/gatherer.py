@@ -1,0 +1,165 @@
+"""Ask the conductors, once for all browsers, and keep the last picture where nobody answers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+from midflight import telemetry
+from midflight.conductor.interface import Fleet
+from midflight.errors import MidflightError
+from midflight.upgrade.operator import Operator
+
+T = TypeVar("T")
+
+SHORTEST = 1.0
+"""Seconds between two gatherings, at the least."""
+SHARE = 4.0
+"""A gathering that took long is followed by a pause, so that it has no more than this part of the time."""
+IDLE = 5.0
+"""Seconds between two gatherings while nobody looks: what a soak remembers needs them all the same."""
+REMEMBERED = 10.0
+"""For so many seconds after somebody looked at it, a source is wanted."""
+
+
+@dataclass(frozen=True, eq=False)
+class Source(Generic[T]):
+    """Something that the conductors are asked. ``seconds`` apart at the least, where it costs them more than a look."""
+
+    name: str
+    ask: Callable[[Operator], Awaitable[T]]
+    seconds: float = 0.0
+
+
+async def _fleet(operator: Operator) -> Fleet:
+    return await operator.fleet()
+
+
+FLEET = Source("the fleet", _fleet)
+"""All facts of the fleet. It is asked for always."""
+
+
+@dataclass(frozen=True)
+class Sight(Generic[T]):
+    """An answer, and when it came, by this console's clock."""
+
+    value: T
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What is known now: the last answer of each source, and why it is no newer one. A later picture has a higher
+    number."""
+
+    number: int = 0
+    sights: Mapping[Source[Any], Sight[Any]] = field(default_factory=dict)
+    troubles: Mapping[Source[Any], str] = field(default_factory=dict)
+
+    def of(self, source: Source[T]) -> T | None:
+        """The last answer; None where there was none yet."""
+        sight = self.sights.get(source)
+        return None if sight is None else sight.value
+
+    def seen(self, source: Source[Any]) -> datetime | None:
+        """When it came."""
+        sight = self.sights.get(source)
+        return None if sight is None else sight.at
+
+    def trouble(self, sources: Sequence[Source[Any]]) -> tuple[str, datetime | None] | None:
+        """Why the last answer of the first source that does not answer is no newer, and when it came."""
+        for source in sources:
+            if source in self.troubles:
+                return self.troubles[source], self.seen(source)
+        return None
+
+
+Connect = Callable[[], AbstractAsyncContextManager[Operator]]
+
+
+class Gatherer:
+    """One task that asks for whatever somebody looks at. ``connect`` makes an operator, which is closed when ``run``
+    ends."""
+
+    def __init__(self, connect: Connect, *, shortest: float = SHORTEST) -> None:
+        self._connect, self._shortest = connect, shortest
+        self.picture = Picture()
+        self._wanted: dict[Source[Any], float] = {}
+        self._asked: dict[Source[Any], float] = {}
+        self._looked, self._newer = asyncio.Event(), asyncio.Event()
+
+    def want(self, sources: Sequence[Source[Any]]) -> None:
+        """Somebody looks at these now."""
+        until = time.monotonic() + REMEMBERED
+        new = any(self._wanted.get(source, 0.0) < time.monotonic() for source in sources)
+        self._wanted.update((source, until) for source in sources)
+        if new:
+            self._looked.set()
+
+    async def after(self, number: int, seconds: float) -> Picture:
+        """The first picture behind this number, or the present one after so many seconds."""
+        try:
+            async with asyncio.timeout(seconds):
+                while self.picture.number <= number:
+                    await self._newer.wait()
+        except TimeoutError:
+            pass  # nothing has changed, which is an answer too
+        return self.picture
+
+    async def run(self) -> None:
+        """Gather until cancelled. A broker that cannot be reached is asked again."""
+        while True:
+            try:
+                async with self._connect() as operator:
+                    while True:
+                        await self._pause(await self._gather(operator))
+            except MidflightError as wrong:
+                self._show({}, {FLEET: str(wrong)})
+                await asyncio.sleep(self._shortest)
+
+    async def _gather(self, operator: Operator) -> float:
+        """Ask for what is due. Returns the seconds that it took where it was answered."""
+        begun = time.monotonic()
+        sights: dict[Source[Any], Sight[Any]] = {}
+        troubles: dict[Source[Any], str] = {}
+        for source in self._due(begun):
+            self._asked[source] = time.monotonic()
+            try:
+                sights[source] = Sight(await source.ask(operator), datetime.now(UTC))
+            except MidflightError as wrong:
+                troubles[source] = str(wrong)
+        if sights or troubles:
+            self._show(sights, troubles)
+        return 0.0 if troubles else time.monotonic() - begun
+
+    def _due(self, now: float) -> list[Source[Any]]:
+        wanted = [FLEET, *(source for source, until in self._wanted.items() if until > now and source is not FLEET)]
+        return [source for source in wanted if now - self._asked.get(source, float("-inf")) >= source.seconds]
+
+    def _show(self, sights: Mapping[Source[Any], Sight[Any]], troubles: Mapping[Source[Any], str]) -> None:
+        before = self.picture
+        for reason in troubles.values():
+            if reason not in before.troubles.values():
+                telemetry.log.warning("console.nobody_answers", reason=reason)
+        still = {source: why for source, why in before.troubles.items() if source not in sights}
+        self.picture = replace(
+            before, number=before.number + 1, sights={**before.sights, **sights}, troubles={**still, **troubles}
+        )
+        self._newer.set()
+        self._newer = asyncio.Event()
+
+    async def _pause(self, took: float) -> None:
+        """Until it may be asked again; longer while nobody looks, until somebody does."""
+        self._looked.clear()
+        await asyncio.sleep(max(self._shortest - took, (SHARE - 1) * took))
+        if not any(until > time.monotonic() for until in self._wanted.values()):
+            try:
+                async with asyncio.timeout(IDLE):
+                    await self._looked.wait()
+            except TimeoutError:
+                pass  # nobody came

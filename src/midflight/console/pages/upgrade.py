@@ -1,0 +1,50 @@
+"""The page Upgrade: the steps as a road, where the fleet is on it, and what the gate of a step says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from midflight.conductor.interface import Fleet
+from midflight.console.gatherer import FLEET
+from midflight.console.page import Page, View
+from midflight.console.releases import bar
+from midflight.upgrade import gates, roster
+from midflight.upgrade import plan as planning
+from midflight.upgrade.aim import Aim
+from midflight.upgrade.plan import STEPS, Step
+from midflight.upgrade.verdict import Verdict
+
+
+def _model(view: View) -> Mapping[str, Any]:
+    fleet = view.picture.of(FLEET)
+    assert fleet is not None  # a page is made of a fleet that was seen
+    aim = view.aim
+    now = planning.here(fleet, aim)
+    road = planning.progress(fleet, aim)
+    chosen = planning.step(view.query.get("step", "")) or (STEPS[now] if now < len(STEPS) else None)
+    settled = aim.previous is None and all(aim.knows(member.release) for member in fleet.members)
+    return {
+        "aim": aim,
+        "road": road,
+        "at": now,
+        "done": now >= len(STEPS),
+        "settled": settled,
+        "step": chosen,
+        "verdict": None if chosen is None else _verdict(chosen, fleet, aim, view),
+        "irreversible": gates.irreversible(fleet, aim) if chosen is not None and chosen.name == "finalize" else [],
+        "soaks": chosen is not None and chosen.gate is gates.soak,
+        "bar": bar(fleet.members, aim),
+        "late": len(roster.behind(fleet, fleet.epoch)),
+        "lost": len(roster.lost(fleet)),
+    }
+
+
+def _verdict(step: Step, fleet: Fleet, aim: Aim, view: View) -> Verdict:
+    """A soak's gate is judged by the clock that never stops looking, any other by this picture alone."""
+    if step.gate is gates.soak and view.soak.verdict is not None:
+        return view.soak.verdict
+    return step.gate(fleet, aim)
+
+
+UPGRADE_PAGE = Page("upgrade", "Upgrade", "u", _model)

@@ -1,0 +1,85 @@
+"""A console on a free port, for a fleet that a test makes up; and a browser that looks at it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvicorn
+
+from midflight.conductor.interface import Fleet
+from midflight.config import ConsoleSettings
+from midflight.console.access import Access
+from midflight.console.app import Console
+from midflight.console.gatherer import Gatherer
+from midflight.errors import NoConductor
+from midflight.upgrade.aim import Aim
+from tests.cli.fake_operator import FakeOperator
+from tests.upgrade.fleets import KILO
+
+KEY = b"the key of all consoles of the tests"
+
+
+class Conductors(FakeOperator):
+    """What the console asks. Set ``shown`` to another fleet, or to None while nobody answers."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        super().__init__(fleet)
+        self.shown: Fleet | None = fleet
+        self.asked = 0
+
+    async def fleet(self) -> Fleet:
+        self.asked += 1
+        if self.shown is None:
+            raise NoConductor(project="cloud", broker="nats://broker:4222", reason="nobody listens")
+        return self.shown
+
+
+@dataclass
+class Desk:
+    """A console that runs, and whom it asks."""
+
+    conductors: Conductors
+    settings: ConsoleSettings = field(default_factory=ConsoleSettings)
+    aim: Aim = KILO
+    hosts: Iterable[str] = ()
+    shortest: float = 0.05
+    port: int = 0
+    gatherer: Gatherer | None = None
+    _server: uvicorn.Server | None = field(default=None, repr=False)
+    _task: asyncio.Task[None] | None = field(default=None, repr=False)
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    async def start(self) -> None:
+        """Listen, again on the same port after a stop."""
+        listening = socket.create_server(("127.0.0.1", self.port))
+        self.port = listening.getsockname()[1]
+        self.gatherer = Gatherer(self._operating, shortest=self.shortest)
+        console = Console("cloud", self.aim, self.gatherer, Access(self.settings, KEY), list(self.hosts))
+        config = uvicorn.Config(console.app(), log_config=None, proxy_headers=False, timeout_graceful_shutdown=0)
+        self._server = uvicorn.Server(config)
+        self._server.capture_signals = nullcontext  # type: ignore[method-assign,assignment]
+        self._task = asyncio.create_task(self._server.serve(sockets=[listening]))
+        while not self._server.started:
+            await asyncio.sleep(0.01)
+
+    async def stop(self) -> None:
+        """Cut every connection, as a kill would."""
+        assert self._server is not None
+        assert self._task is not None
+        self._server.should_exit = True
+        for connection in list(self._server.server_state.connections):
+            connection.transport.abort()
+        await self._task
+
+    @asynccontextmanager
+    async def _operating(self) -> AsyncIterator[Any]:
+        yield self.conductors

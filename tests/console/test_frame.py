@@ -1,0 +1,139 @@
+"""What is around every page: the policy, the connection, the keys, both themes; looked at with a real browser."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from midflight.console.page import Page
+from midflight.console.pages import PAGES
+from tests.console.conftest import Desks, Tabs
+from tests.console.looks import LOOKS, ROLL
+from tests.upgrade.fleets import cloud, fleet, member
+
+EVIL = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
+
+
+@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 360)])
+@pytest.mark.parametrize("name", LOOKS)
+async def test_every_look_passes_axe(desk: Desks, tab: Tabs, name: str, theme: str, width: int) -> None:
+    """No violation of WCAG AA, by day on a wide screen, and by night on a narrow one."""
+    path, shown = LOOKS[name]
+    here = await tab(await desk(shown), path, theme=theme, width=width)
+    await here.reads("#pulse", "live")
+    assert await here.violations() == []
+
+
+@pytest.mark.parametrize("width", [360, 1280, 1920])
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+async def test_no_page_is_wider_than_its_screen(desk: Desks, tab: Tabs, page: Page, width: int) -> None:
+    """Nobody scrolls sideways."""
+    here = await tab(await desk(ROLL), f"/{page.name}", width=width)
+    assert await here.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+async def test_what_has_changed_is_pushed(desk: Desks, tab: Tabs) -> None:
+    """Without a request, and what was open and focused stays so."""
+    here = await desk(cloud())
+    seen = await tab(here, "/upgrade")
+    await seen.reads(".where", "Step 3 of 8")
+    await seen.page.locator("#step-soak a").focus()
+    here.conductors.shown = cloud("kilo")
+    await seen.reads(".where", "Step 4 of 8")
+    assert await seen.page.evaluate("document.activeElement.closest('li').id") == "step-soak"
+
+
+async def test_one_gathering_serves_all_browsers(desk: Desks, tab: Tabs) -> None:
+    """However many look, the conductors are asked no more often."""
+    here = await desk(cloud(), shortest=0.5)
+    tabs = [await tab(here, "/fleet") for _ in range(4)]
+    for each in tabs:
+        await each.reads("#pulse", "live")
+    before, start = here.conductors.asked, here.gatherer.picture.number
+    await here.gatherer.after(start + 3, 30)
+    assert here.conductors.asked - before <= here.gatherer.picture.number - start + 1
+
+
+async def test_a_console_that_is_killed_is_missed_and_found_again(desk: Desks, tab: Tabs) -> None:
+    """The page says that it is old, and goes on by itself once a console answers at the same address."""
+    here = await desk(cloud())
+    seen = await tab(here, "/upgrade")
+    await seen.reads("#pulse", "live")
+    await here.stop()
+    await seen.reads("#pulse", "not connected")
+    await seen.reads("#away", "What you see is old")
+    here.conductors.shown = cloud("kilo")
+    await here.start()
+    await seen.reads("#pulse", "live")
+    await seen.reads(".where", "Step 4 of 8")
+    assert await seen.page.locator("#away").is_hidden()
+    seen.complaints = [each for each in seen.complaints if "ERR_" not in each and "network" not in each.lower()]
+
+
+async def test_while_no_conductor_answers_the_last_picture_stays(desk: Desks, tab: Tabs) -> None:
+    """With its age, the reason, and in grey; what comes next is whole again."""
+    here = await desk(cloud())
+    seen = await tab(here, "/fleet")
+    await seen.reads(".total", "4 members")
+    here.conductors.shown = None
+    await seen.reads(".stale", "Last known picture, of")
+    assert re.search(r"of \d+ s ago No conductor of project cloud answers", await seen.text(".stale"))
+    assert "4 members" in await seen.text(".total")
+    assert await seen.page.locator(".sheet.is-stale").count() == 2
+    assert await seen.violations() == []
+    here.conductors.shown = cloud()
+    await seen.has(".stale", 0)
+
+
+async def test_a_console_that_has_seen_nothing_says_so(desk: Desks, tab: Tabs) -> None:
+    """And shows no empty fleet, which would be a lie."""
+    here = await desk(cloud())
+    here.conductors.shown = None
+    here.gatherer.picture = type(here.gatherer.picture)()
+    seen = await tab(here, "/upgrade")
+    await seen.reads(".stale", "Nothing was seen yet")
+    assert await seen.page.locator(".road").count() == 0
+
+
+async def test_a_script_in_a_name_is_only_text(desk: Desks, tab: Tabs) -> None:
+    """In a host, a release, a state and a pin: it is shown as it is, and runs nowhere."""
+    bad = member("api", EVIL, EVIL, id="api.x.1", state=EVIL, overrides={EVIL: EVIL})
+    for path in ("/fleet", "/upgrade", f"/fleet?host={EVIL}&service={EVIL}&sort={EVIL}", f"/upgrade?step={EVIL}"):
+        seen = await tab(await desk(fleet(bad, pins={EVIL: EVIL})), path)
+        await seen.reads("#pulse", "live")
+        assert "owned" not in await seen.page.title()
+        assert await seen.page.locator("main script, main img").count() == 0
+    assert "<script>" in await seen.text("#journey")
+
+
+async def test_keys_lead_to_the_pages_and_to_the_field(desk: Desks, tab: Tabs) -> None:
+    """g and a letter, / to find, ? for all of them; in a field they are letters."""
+    seen = await tab(await desk(ROLL), "/upgrade")
+    await seen.page.keyboard.press("g")
+    await seen.page.keyboard.press("f")
+    await seen.page.wait_for_url("**/fleet")
+    await seen.page.keyboard.press("/")
+    await seen.page.keyboard.type("rack5")
+    await seen.reads("#members-title", "16 found")
+    assert "host=rack5&" in seen.page.url
+    await seen.page.keyboard.press("Escape")
+    await seen.page.keyboard.press("?")
+    await seen.reads("#help", "These keys")
+
+
+async def test_the_theme_is_the_system_s_until_one_is_chosen(desk: Desks, tab: Tabs) -> None:
+    """The choice is kept."""
+    seen = await tab(await desk(ROLL), theme="dark")
+    theme = "document.documentElement.dataset.theme"
+    assert await seen.page.evaluate(theme) == "dark"
+    await seen.page.locator("#theme").click()
+    await seen.page.reload()
+    assert await seen.page.evaluate(theme) == "light"
+
+
+async def test_without_scripts_the_page_is_there(desk: Desks, tab: Tabs) -> None:
+    """It is written by the server, and times are times."""
+    seen = await tab(await desk(ROLL), "/fleet?host=rack1", java_script_enabled=False)
+    assert "16 found" in await seen.text("#members-title")
+    assert re.fullmatch(r"[\d:-]+( [\d:]+)?", await seen.text("time"))
