@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 READY := .venv/.ready
 PEER := build/bench/peer
 SECONDS ?= 60
-COMPUTE := apps/compute/juno apps/compute/kilo
+COMPUTE := apps/compute/juno apps/compute/kilo apps/compute/liberty
 PYPROJECT := $(CURDIR)/pyproject.toml
 
 help: ## list the targets

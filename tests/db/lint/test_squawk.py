@@ -19,6 +19,7 @@ def test_what_squawk_says() -> None:
 def test_nothing_to_say() -> None:
     """What is fine is passed over, and so is a revision without text."""
     assert list(squawk("0002", "ALTER TABLE instances ADD COLUMN x bigint;")) == []
+    assert list(squawk("0002c", "ALTER TABLE instances DROP COLUMN x; DROP TABLE flavors;")) == []
     assert list(squawk("0002", "")) == []
 
 

@@ -16,6 +16,7 @@ _NOT_ASKED = (
     "prefer-bigint-over-int", "prefer-bigint-over-smallint", "prefer-identity",
     "prefer-text-field", "prefer-timestamptz",
     "prefer-robust-stmts",  # a revision is one transaction, and its steps look first
+    "ban-drop-column", "ban-drop-table",  # an error in expand, and in contract refused while anybody needs it
 )  # fmt: skip
 """Rules about taste, and about what is cared for."""
 

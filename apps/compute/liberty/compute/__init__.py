@@ -1,0 +1,1 @@
+"""A cloud in miniature: machines that count, on hosts that can be upgraded while they do."""

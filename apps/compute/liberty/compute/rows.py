@@ -1,0 +1,49 @@
+"""What every object does with its rows. Each function runs inside a transaction, on its connection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from compute.errors import AlreadyExists, NotFound
+from compute.tables import columns
+
+Row = Mapping[str, Any]
+"""Column → value."""
+
+
+def every(connection: Connection, table: Table, by: Mapping[str, Any]) -> list[Row]:
+    """The rows with these values, in the order in which they were made."""
+    return cast(list[Row], connection.execute(select(table).filter_by(**by).order_by(table.c.id)).mappings().all())
+
+
+def one(connection: Connection, table: Table, what: str, by: Mapping[str, Any]) -> Row:
+    """The row with these values. Raises NotFound, which names the last of them."""
+    if found := every(connection, table, by):
+        return found[0]
+    raise NotFound(what, str([*by.values()][-1]))
+
+
+def add(connection: Connection, table: Table, what: str, name: str, values: dict[str, Any]) -> int:
+    """A new row; returns its id. Raises AlreadyExists when its name is taken."""
+    try:
+        id: int = connection.execute(insert(table).values(columns(values)).returning(table.c.id)).scalar_one()
+    except IntegrityError:
+        raise AlreadyExists(what, name) from None
+    return id
+
+
+def change(connection: Connection, table: Table, what: str, id: int | None, values: dict[str, Any]) -> None:
+    """Give a row these values, and no others. Raises NotFound."""
+    one(connection, table, what, {"id": id})
+    if values:
+        connection.execute(update(table).where(table.c.id == id).values(columns(values)))
+
+
+def remove(connection: Connection, table: Table, what: str, id: int | None) -> None:
+    """Take a row away. Raises NotFound."""
+    one(connection, table, what, {"id": id})
+    connection.execute(delete(table).where(table.c.id == id))
