@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from midflight.conductor.data_objects import Comparison, MigrationDetail, ProofResult, SweepResult
-from midflight.conductor.interface import Fleet, Member, VersionsAtRest
+from midflight.conductor.interface import Fleet, JournalEntry, Member, VersionsAtRest
 from midflight.transports.base import ParkedMessage
+from midflight.upgrade.verdict import Verdict
 
 
 class FakeOperator:
@@ -25,6 +27,8 @@ class FakeOperator:
         rows: VersionsAtRest | Exception | None = None,
     ) -> None:
         self.acts: list[str] = []
+        self.noted: list[tuple[str, str, str, bool]] = []
+        self.entries: list[JournalEntry] = []
         self.kept: list[ParkedMessage] = []
         self.detail: MigrationDetail | None = None
         self.compared: list[Comparison] = []
@@ -44,6 +48,22 @@ class FakeOperator:
 
     async def retire(self, member: str) -> None:
         self.acts.append(f"retire {member}")
+
+    async def note(self, verdict: Verdict, target: str, *, soaks: bool = False) -> None:
+        self.noted.append((verdict.step, target, verdict.status.value, soaks))
+
+    async def journal(self, after: int | None, kinds: Sequence[str] = (), limit: int = 100) -> list[JournalEntry]:
+        self.acts.append(f"journal {after} {' '.join(kinds)} {limit}".replace("  ", " "))
+        if after is not None and not self.entries[after:]:
+            raise KeyboardInterrupt
+        return self.entries[after or 0 :]
+
+    async def acknowledge(self, fact: str, reason: str, seconds: float) -> datetime:
+        self.acts.append(f"acknowledge {fact} for {seconds:g} s: {reason}")
+        return datetime(2030, 1, 1, 12, tzinfo=UTC) + timedelta(seconds=seconds)
+
+    async def withdraw(self, fact: str) -> None:
+        self.acts.append(f"withdraw {fact}")
 
     async def parked(self) -> list[ParkedMessage]:
         return self.kept
@@ -116,6 +136,6 @@ def employ(monkeypatch: pytest.MonkeyPatch, operator: FakeOperator) -> FakeOpera
     async def operating(*_: object) -> AsyncIterator[FakeOperator]:
         yield operator
 
-    for noun in ("background", "data", "fleet", "parked", "pin", "release", "upgrade"):
+    for noun in ("ack", "background", "data", "fleet", "journal", "parked", "pin", "release", "upgrade", "why"):
         monkeypatch.setattr(f"midflight.cli.{noun}.operating", operating)
     return operator

@@ -4,8 +4,9 @@ import pytest
 
 from midflight.conductor.data_objects import MigrationState, ProofResult
 from midflight.conductor.interface import Fleet, Member
+from midflight.db.forms import Form
 from midflight.errors import StepBlocked
-from midflight.upgrade.finalize import finalize
+from midflight.upgrade.finalize import _advance, finalize
 from midflight.upgrade.operator import Late
 from tests.upgrade.fleets import KILO, cloud, member, proven
 
@@ -14,9 +15,11 @@ class Conductors:
     """They note what they are asked; ``late`` do not acknowledge, and ``disagreeing`` rows spoil the proof."""
 
     def __init__(
-        self, *states: MigrationState, late: list[Member] | None = None, disagreeing: list[str] | None = None
-    ) -> None:
+        self, *states: MigrationState, late: list[Member] | None = None, late_from: int = 0,
+        disagreeing: list[str] | None = None,
+    ) -> None:  # fmt: skip
         self.acts: list[str] = []
+        self.refuses, self._late_from = False, late_from
         self._states, self._late, self._disagreeing = list(states), late or [], disagreeing or []
         self._epoch, self.services = 4, "kilo"
 
@@ -30,6 +33,8 @@ class Conductors:
     async def advance_form(self, name: str, to: str) -> int:
         self._epoch += 1
         self.acts.append(f"{name} to {to}")
+        if self.refuses:
+            raise StepBlocked(step=f"Advancing {name}", reason="it is there already")
         return self._epoch
 
     async def raise_store_floor(self, release: str) -> None:
@@ -37,7 +42,7 @@ class Conductors:
 
     async def wait_for(self, epoch: int, seconds: float, late: Late) -> list[Member]:
         self.acts.append(f"epoch {epoch}")
-        return self._late
+        return self._late if epoch >= self._late_from else []
 
 
 async def run(conductors: Conductors) -> list[str]:
@@ -52,7 +57,7 @@ async def test_each_arrow_is_acknowledged_before_the_next() -> None:
     conductors = Conductors(proven())
     told = await run(conductors)
     assert conductors.acts == [
-        "prove flavors", "flavors to both, read new", "epoch 5", "flavors to new", "epoch 6", "floor kilo",
+        "prove flavors", "epoch 4", "flavors to both, read new", "epoch 5", "flavors to new", "epoch 6", "floor kilo",
     ]  # fmt: skip
     assert told == [
         "flavors: proven now, 200 rows of instances agree",
@@ -66,7 +71,7 @@ async def test_it_goes_on_where_it_stopped() -> None:
     """What reads the new form already is not taken back."""
     conductors = Conductors(proven(form="both, read new"), proven(name="done", form="new"))
     await run(conductors)
-    assert conductors.acts == ["prove flavors", "flavors to new", "epoch 5", "floor kilo"]
+    assert conductors.acts == ["prove flavors", "epoch 4", "flavors to new", "epoch 5", "floor kilo"]
 
 
 async def test_all_is_proven_before_anything_is_changed() -> None:
@@ -80,7 +85,7 @@ async def test_all_is_proven_before_anything_is_changed() -> None:
 
 async def test_who_does_not_acknowledge_stops_it_by_name() -> None:
     """The second arrow is not taken, and the floor stays."""
-    conductors = Conductors(proven(), late=[member("api", "web", "kilo", state="lost")])
+    conductors = Conductors(proven(), late=[member("api", "web", "kilo", state="lost")], late_from=5)
     with pytest.raises(StepBlocked) as caught:
         await run(conductors)
     assert conductors.acts[-1] == "epoch 5"
@@ -93,7 +98,7 @@ async def test_an_old_writer_that_came_back_after_the_gate_stops_it() -> None:
     conductors.services = "juno"
     with pytest.raises(StepBlocked, match=r"\(juno, active\).* knows nothing of the new form. Deploy kilo there"):
         await run(conductors)
-    assert conductors.acts == ["prove flavors"]
+    assert conductors.acts == ["prove flavors", "epoch 4"]
 
 
 async def test_without_data_migrations_only_the_floor_rises() -> None:
@@ -101,3 +106,25 @@ async def test_without_data_migrations_only_the_floor_rises() -> None:
     conductors = Conductors()
     await run(conductors)
     assert conductors.acts == ["floor kilo"]
+
+
+async def test_a_form_that_was_set_by_who_was_killed_is_acknowledged_first() -> None:
+    """Nothing is set on top of it."""
+    late = [member("api", "web", "kilo", epoch=3)]
+    conductors = Conductors(proven(form="both, read new"), late=late)
+    with pytest.raises(StepBlocked, match="'both, read new' is set with epoch 4, but not acknowledged by api@web"):
+        await run(conductors)
+    assert conductors.acts == ["prove flavors", "epoch 4"]
+
+
+async def test_an_arrow_that_another_operator_has_taken_is_as_well() -> None:
+    """It is waited for, and the next one follows; one that is refused for another reason is not passed over."""
+    conductors = Conductors(proven())
+    conductors.refuses = True
+    with pytest.raises(StepBlocked, match="it is there already"):
+        await run(conductors)
+    assert conductors.acts[-1] == "flavors to both, read new"
+    finalized = Conductors(proven(form="new"))
+    assert await _advance(finalized, proven(), Form.NEW) == 5
+    finalized.refuses = True
+    assert await _advance(finalized, proven(), Form.NEW) == 4

@@ -2,7 +2,17 @@ from dataclasses import replace
 
 from midflight.upgrade import gates
 from midflight.upgrade.verdict import Status
-from tests.upgrade.fleets import KILO, cloud, flavors, fleet, lost, member, proven, rejection, words
+from tests.upgrade.fleets import (
+    KILO,
+    cloud,
+    flavors,
+    fleet,
+    lost,
+    member,
+    proven,
+    rejection,
+    words,
+)
 
 # prepare
 

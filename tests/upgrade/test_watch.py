@@ -2,12 +2,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from midflight.conductor.interface import Fleet
+from midflight.conductor.interface import Fleet, JournalEntry
 from midflight.errors import NoConductor
-from midflight.upgrade import plan
-from midflight.upgrade.verdict import Status
+from midflight.upgrade import gates, plan
+from midflight.upgrade.verdict import Status, Verdict
 from midflight.upgrade.watch import Look, Soak, watch
-from tests.upgrade.fleets import KILO, cloud, rejection
+from tests.upgrade.fleets import KILO, acknowledged, cloud, rejection, soaked
 
 MIXED = cloud("kilo", "juno")
 DIRTY = cloud("kilo", "juno", rejections=[rejection(age=0)])
@@ -119,3 +119,50 @@ async def test_a_wait_that_is_over_ends_with_the_last_verdict() -> None:
     verdict = await watch(look, KILO, CONTROL, wait=0.3, window=None)
     assert verdict.status is Status.FAIL
     assert len(seen) >= 2
+
+
+async def test_a_soak_that_is_begun_again_goes_on_where_the_journal_left_it() -> None:
+    """The looks of the command that was killed count, this one of a new one included; it passes at its first look."""
+    before = cloud("kilo", "juno", soaks=[soaked(clean_for=25 * 60.0, age=100.0)])
+    look, seen = film([before])
+    assert (await watch(look, KILO, SOAK, wait=60.0, window=26 * 60.0)).status is Status.PASS
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize(
+    "last", [soaked(3600.0, age=121.0), soaked(None, age=1.0), soaked(3600.0, age=1.0, target="liberty")]
+)
+def test_looks_that_say_nothing_of_now_do_not_count(last: JournalEntry) -> None:
+    """Those that ended long ago, those that were not clean, and those on the way to another release."""
+    fleet = cloud("kilo", "juno", soaks=[last])
+    assert Soak(KILO, window=60).judge(fleet, 0.0).status is Status.UNKNOWN
+    assert gates.soak(fleet, KILO).status is Status.UNKNOWN
+
+
+def test_a_look_that_failed_is_not_made_good_by_the_journal() -> None:
+    """Who saw it itself knows better than the looks before it."""
+    soak = Soak(KILO, window=60)
+    soak.missed(0.0)
+    assert soak.judge(cloud("kilo", "juno", soaks=[soaked(3600.0, age=1.0)]), 1.0).status is Status.UNKNOWN
+
+
+async def test_the_looks_of_a_soak_are_noted_when_they_change() -> None:
+    """And not each of them. What is noted is what the look found, not for how long it was so."""
+    look, seen = film([MIXED, MIXED, DIRTY, DIRTY, MIXED])
+    noted: list[Verdict] = []
+
+    async def note(verdict: Verdict) -> None:
+        noted.append(verdict)
+
+    assert (await watch(look, KILO, SOAK, wait=30, window=0.6, note=note)).status is Status.PASS
+    assert [verdict.status.value for verdict in noted] == ["pass", "fail", "pass"]
+    assert len(seen) > len(noted)
+    assert {fact.kind.name for verdict in noted for fact in verdict.because}.isdisjoint({"clean"})
+
+
+async def test_waiting_ends_where_it_makes_nothing_better() -> None:
+    """A risk that somebody takes stays one for as long as he says."""
+    taken = cloud("kilo", "juno", rejections=[rejection(age=0)], acknowledged=[acknowledged("rejected:api@web")])
+    look, seen = film([taken])
+    verdict = await watch(look, KILO, SOAK, wait=30, window=0.0)
+    assert (verdict.status, len(seen)) == (Status.WARN, 1)

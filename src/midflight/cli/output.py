@@ -126,6 +126,15 @@ class Output:
                 sys.stdout.write(msgspec.json.format(msgspec.json.encode(plain)).decode() + "\n")
                 sys.stdout.flush()
 
+    def line(self, content: Any) -> None:
+        """Write one JSON document on a line of its own, for whoever reads line by line; nothing without ``json``."""
+        if self.json:
+            with writing():
+                sys.stdout.write(
+                    msgspec.json.encode(_plain(msgspec.to_builtins(content, enc_hook=str))).decode() + "\n"
+                )
+                sys.stdout.flush()
+
 
 def _plain(content: Any) -> Any:
     """Without the marks by which versioned objects know each other on the wire."""

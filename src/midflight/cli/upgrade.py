@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import Any
+from functools import partial
 
 from cyclopts import App
 
 from midflight.cli.options import ConfigFile, Duration, Json, MaybeWait, Wait
 from midflight.cli.output import Output
-from midflight.cli.place import Place, open_place
-from midflight.conductor.interface import Fleet
+from midflight.cli.place import open_place
+from midflight.cli.verdicts import aim_of, print_steps, print_verdict, step_of
 from midflight.errors import UsageError
 from midflight.upgrade import gates
 from midflight.upgrade import plan as planning
 from midflight.upgrade.aim import Aim
+from midflight.upgrade.documents import FinalizeDocument, RoadDocument, VerdictDocument, schema
 from midflight.upgrade.finalize import finalize as go_through
 from midflight.upgrade.operator import operating
-from midflight.upgrade.verdict import Status, Verdict
+from midflight.upgrade.verdict import Verdict
 from midflight.upgrade.watch import watch
 
 app = App(name="upgrade", help="The way from one release to the next, step by step.")
+app.command("midflight.cli.why:why", name="why", help="Why a gate does not pass: the fewest things to do.")
+app.command("midflight.cli.ack:ack", name="ack", help="Take the risk of a fact for a while, for a reason.")
+app.command("midflight.cli.journal:journal", name="journal", help="What was done to the fleet, and by whom.")
 
 NEEDS_A_PERSON = 3
 MINUTE = Duration(60)
@@ -41,9 +45,9 @@ async def plan(release: str, /, *, config: ConfigFile = None, json: Json = False
     async with operating(place.config, place.project) as operator:
         fleet = await operator.fleet()
     verdict = gates.prepare(fleet, aim)
-    _print_steps(out, fleet, aim)
-    _print_verdict(out, verdict)
-    out.document({**_steps(fleet, aim), "verdict": verdict.to_wire()})
+    print_steps(out, fleet, aim)
+    print_verdict(out, verdict)
+    out.document(RoadDocument.of(fleet, aim, verdict))
     return verdict.status.exit_code
 
 
@@ -57,21 +61,21 @@ async def status(*, to: str | None = None, config: ConfigFile = None, json: Json
         The release to upgrade to; else the newest that is frozen in this copy of the project.
     """
     out, place = Output(json=json), open_place(config)
-    aim = _aim(place, to)
+    aim = aim_of(place, to)
     async with operating(place.config, place.project) as operator:
         fleet = await operator.fleet()
     if aim.previous is None and all(aim.knows(member.release) for member in fleet.members):
         out.mark("done", f"{aim.target} is the first release of project {place.project.name}: nothing to upgrade from")
-        out.document({**_steps(fleet, aim), "verdict": None})
+        out.document(RoadDocument.of(fleet, aim, None))
         return 0
     now = planning.here(fleet, aim)
     verdict = planning.STEPS[now].gate(fleet, aim) if now < len(planning.STEPS) else None
-    _print_steps(out, fleet, aim)
+    print_steps(out, fleet, aim)
     if verdict is None:
         out.mark("done", f"the fleet is upgraded to {aim.target}")
     else:
-        _print_verdict(out, verdict)
-    out.document({**_steps(fleet, aim), "verdict": verdict.to_wire() if verdict else None})
+        print_verdict(out, verdict)
+    out.document(RoadDocument.of(fleet, aim, verdict))
     return 0 if verdict is None else verdict.status.exit_code or 1
 
 
@@ -100,17 +104,17 @@ async def check(
         The release to upgrade to; else the newest that is frozen in this copy of the project.
     """
     out, place = Output(json=json), open_place(config)
-    chosen = planning.step(step)
-    if chosen is None:
-        names = ", ".join(each.name for each in planning.STEPS)
-        raise UsageError(reason=f"received step {step!r}, expected one of {names}")
+    chosen = step_of(step)
     if window is not None and chosen.gate is not gates.soak:
         raise UsageError(reason=f"received --window for step {chosen.name}, which has none: only soak does")
-    aim = _aim(place, to)
+    aim = aim_of(place, to)
     async with operating(place.config, place.project) as operator:
-        verdict = await watch(operator.fleet, aim, chosen, wait=wait, window=window)
-    _print_verdict(out, verdict)
-    out.document(verdict.to_wire())
+        note = partial(operator.note, target=aim.target)
+        looks = partial(note, soaks=True)
+        verdict = await watch(operator.fleet, aim, chosen, wait=wait, window=window, note=looks)
+        await note(verdict)
+    print_verdict(out, verdict)
+    out.document(VerdictDocument.of(verdict))
     return verdict.status.exit_code
 
 
@@ -137,7 +141,7 @@ async def finalize(
         How long to wait for each acknowledgement of all who open the database.
     """
     out, place = Output(json=json), open_place(config)
-    aim = _aim(place, to)
+    aim = aim_of(place, to)
     async with operating(place.config, place.project) as operator:
         fleet = await operator.fleet()
         verdict, doomed = gates.finalize(fleet, aim), gates.irreversible(fleet, aim)
@@ -152,61 +156,36 @@ async def finalize(
 
 
 def _blocked(out: Output, verdict: Verdict, doomed: list[str]) -> int:
-    _print_verdict(out, verdict)
-    out.document({"finalized": False, "irreversible": doomed, "verdict": verdict.to_wire()})
+    print_verdict(out, verdict)
+    out.document(_document(verdict, doomed, finalized=False))
     return verdict.status.exit_code
 
 
 def _finalized(out: Output, verdict: Verdict, doomed: list[str], line: str) -> int:
     out.mark("done", line)
-    out.document({"finalized": True, "irreversible": doomed, "verdict": verdict.to_wire()})
+    out.document(_document(verdict, doomed, finalized=True))
     return 0
+
+
+def _document(verdict: Verdict, doomed: list[str], *, finalized: bool) -> FinalizeDocument:
+    return FinalizeDocument(finalized=finalized, irreversible=doomed, verdict=VerdictDocument.of(verdict))
 
 
 async def _confirmed(out: Output, verdict: Verdict, doomed: list[str]) -> bool:
     """Say what cannot be undone, and ask; without a terminal nobody is there to answer."""
-    _print_verdict(out, verdict)
+    print_verdict(out, verdict)
     out.say("This cannot be undone:")
     for line in doomed:
         out.say(f"  {line}")
     if out.json or not sys.stdin.isatty():
         out.mark("fail", "there is no terminal to ask on: add --yes")
-        out.document({"finalized": False, "irreversible": doomed, "verdict": verdict.to_wire()})
+        out.document(_document(verdict, doomed, finalized=False))
         return False
     return (await asyncio.to_thread(input, "Finalize? Type yes: ")).strip() == "yes"
 
 
-def _aim(place: Place, to: str | None) -> Aim:
-    return Aim.latest(place.project) if to is None else Aim.of(place.project, to)
-
-
-def _steps(fleet: Fleet, aim: Aim) -> dict[str, Any]:
-    steps = [
-        {
-            "number": step.number,
-            "name": step.name,
-            "progress": progress.value,
-            "command": step.say(aim),
-            "way_back": step.say_back(aim),
-        }
-        for step, progress in planning.progress(fleet, aim)
-    ]
-    return {"target": aim.target, "previous": aim.previous, "steps": steps}
-
-
-def _print_steps(out: Output, fleet: Fleet, aim: Aim) -> None:
-    out.table(
-        ("", "step", "is", "command", "way back"),
-        [
-            (str(step.number), step.name, progress.value, step.say(aim), step.say_back(aim))
-            for step, progress in planning.progress(fleet, aim)
-        ],
-    )
-
-
-def _print_verdict(out: Output, verdict: Verdict) -> None:
-    out.mark(verdict.status.value, verdict.step)
-    for fact in verdict.because:
-        out.mark(fact.status.value, fact.words, indent=2)
-    for command in verdict.way_out if verdict.status is not Status.PASS else ():
-        out.say(f"  way out: {command}")
+@app.command(name="schema")
+def schema_() -> int:
+    """The JSON Schema of what these commands write with --json."""
+    Output(json=True).document(schema())
+    return 0

@@ -57,13 +57,34 @@ async def _prove(conductors: Asks, state: MigrationState, tell: Callable[[str], 
 
 
 async def _through(conductors: Asks, state: MigrationState, aim: Aim, wait: float, tell: Callable[[str], None]) -> None:
+    """Each form is acknowledged before the next one is set, also the one that is found: whoever set it may have been
+    killed before it was, and another operator may be at it now."""
+    await _obeyed(conductors, state, Form(state.form), (await conductors.fleet()).epoch, wait)
     for form in ARROWS.get(Form(state.form), ()):
         _refuse_older(state.name, await conductors.fleet(), aim)
-        epoch = await conductors.advance_form(state.name, form.value)
-        late = await conductors.wait_for(epoch, wait, roster.openers_behind)
-        if late:
-            raise _unacknowledged(state.name, form, epoch, late)
+        epoch = await _advance(conductors, state, form)
+        await _obeyed(conductors, state, form, epoch, wait)
         tell(f"{state.name}: {form.value} (epoch {epoch}, acknowledged by all who open the database)")
+
+
+async def _advance(conductors: Asks, state: MigrationState, to: Form) -> int:
+    """One arrow; the epoch to wait for. That somebody else has taken it meanwhile is as well."""
+    try:
+        return await conductors.advance_form(state.name, to.value)
+    except StepBlocked:
+        fleet = await conductors.fleet()
+        if to in ARROWS.get(_form_in(fleet, state), ()):
+            raise
+        return fleet.epoch
+
+
+async def _obeyed(conductors: Asks, state: MigrationState, form: Form, epoch: int, wait: float) -> None:
+    if late := await conductors.wait_for(epoch, wait, roster.openers_behind):
+        raise _unacknowledged(state.name, form, epoch, late)
+
+
+def _form_in(fleet: Fleet, state: MigrationState) -> Form:
+    return next((Form(each.form) for each in fleet.migrations if each.name == state.name), Form(state.form))
 
 
 def _refuse_older(name: str, fleet: Fleet, aim: Aim) -> None:

@@ -1,0 +1,85 @@
+"""``midflight upgrade journal``: what was done to the fleet, by whom."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from midflight.cli.options import ConfigFile, Json, MaybeWait, Rows
+from midflight.cli.output import Output
+from midflight.cli.place import open_place
+from midflight.conductor.interface import JournalEntry
+from midflight.conductor.record import MOST_ENTRIES
+from midflight.upgrade.documents import EntryDocument
+from midflight.upgrade.operator import operating
+
+LOOK_SECONDS = 1.0
+"""How often who follows the journal asks for more."""
+LATEST = 50
+_HIDDEN = ("by",)
+
+
+async def journal(
+    *kinds: str,
+    rows: Rows = None,
+    since: MaybeWait = None,
+    about: str | None = None,
+    follow: bool = False,
+    config: ConfigFile = None,
+    json: Json = False,
+) -> int:
+    """What was done to the fleet and what happened to it, oldest first; entries are only added.
+
+    Parameters
+    ----------
+    kinds
+        Whole kinds or their beginnings, like pin or member.lost; else all.
+    rows
+        How many of the latest; else 50, or with --since all that there are.
+    since
+        Only those of the last so long; like 2h.
+    about
+        Only those that name this: a member, a topic, a migration, who did it.
+    follow
+        Go on with what is written from now on, until interrupted; with --json one object a line.
+    """
+    out, place = Output(json=json), open_place(config)
+    async with operating(place.config, place.project) as operator:
+        latest = await operator.journal(None, kinds, rows or (LATEST if since is None else MOST_ENTRIES))
+        found = [entry for entry in latest if since is None or entry.age <= since]
+        chosen = [entry for entry in found if _names(entry, about)]
+        _say(out, chosen, lines=follow)
+        last = latest[-1].id if latest else 0
+        while follow:
+            await asyncio.sleep(LOOK_SECONDS)
+            more = await operator.journal(last, kinds, MOST_ENTRIES)
+            _say(out, [entry for entry in more if _names(entry, about)], lines=True)
+            last = more[-1].id if more else last
+    return 0
+
+
+def _names(entry: JournalEntry, about: str | None) -> bool:
+    return about is None or any(about in str(value) for value in entry.facts.values())
+
+
+def _say(out: Output, entries: Sequence[JournalEntry], *, lines: bool) -> None:
+    for entry in entries:
+        out.say(told(entry))
+    documents = [EntryDocument.of(entry) for entry in entries]
+    if not lines:
+        out.document(documents)
+    else:
+        for document in documents:
+            out.line(document)
+
+
+def told(entry: JournalEntry) -> str:
+    """One line: when, what, its facts, and who did it."""
+    facts = " ".join(f"{name}={_short(value)}" for name, value in entry.facts.items() if name not in _HIDDEN)
+    by = f" by {entry.facts['by']}" if entry.facts.get("by") else ""
+    return f"{entry.at:%Y-%m-%d %H:%M:%S}  {entry.kind}  {facts}{by}"
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 100 else f"{text[:99]}…"

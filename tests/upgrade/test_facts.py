@@ -1,0 +1,181 @@
+"""What gates read of health, tests, traffic and batches."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from midflight.conductor.interface import Fleet, Member
+from midflight.conductor.traffic import Traffic
+from midflight.upgrade import gates, kinds, plan
+from midflight.upgrade.plan import Step
+from midflight.upgrade.verdict import Fact, Status, Verdict
+from tests.upgrade.fleets import (
+    KILO,
+    NOW,
+    cloud,
+    fleet,
+    member,
+    proven,
+    rejection,
+    self_tested,
+    traffic,
+    words,
+)
+
+
+def old_midflight(**fields: Any) -> Fleet:
+    """What a conductor of an earlier midflight tells."""
+    return cloud(health=None, traffic=[], self_tests=[], **fields)
+
+
+@pytest.mark.parametrize("step", plan.STEPS, ids=lambda step: step.name)
+def test_a_conductor_of_an_earlier_midflight_tells_less(step: Step) -> None:
+    """Each gate says so; what it would have told blocks nothing, and nothing is made up."""
+    verdict = step.gate(old_midflight(), KILO)
+    assert "conductor@c1 (kilo) is of an earlier midflight: it knows no readings, tests and counts" in words(
+        verdict, Status.WARN
+    )
+    assert {fact.kind for fact in verdict.because}.isdisjoint({kinds.DATABASE, kinds.SELF_TEST, kinds.LATENCY})
+
+
+@pytest.mark.parametrize("step", plan.STEPS, ids=lambda step: step.name)
+def test_a_picture_that_was_held_for_too_long_passes_no_gate(step: Step) -> None:
+    """Of anybody: its facts are unknown, and the way out is to look again."""
+    verdict = step.gate(cloud("kilo", "kilo", pins={}, migrations=[proven()], age=600.0), KILO)
+    assert verdict.status in (Status.UNKNOWN, Status.FAIL)
+    assert "look again" in verdict.way_out
+
+
+def test_the_clock_of_a_conductor_is_the_databases() -> None:
+    """One that is off makes all ages worth nothing, whichever way."""
+    for offset, said in ((300.0, "5 min ahead of"), (-300.0, "5 min behind")):
+        verdict = gates.roll(cloud("kilo", "kilo", health={"clock": [offset, 5.0]}), KILO)
+        assert words(verdict, Status.UNKNOWN) == [f"the clock of conductor@c1 (kilo) is {said} the database's"]
+    assert gates.roll(cloud("kilo", "kilo", health={"clock": [3.0, 5.0]}), KILO).status is Status.PASS
+
+
+def test_who_beats_in_the_future_shows_that_clocks_differ() -> None:
+    """Else such a member would never be lost."""
+    ahead = member("compute", "n1", "kilo", seen_at=NOW + timedelta(hours=1))
+    verdict = gates.roll(fleet(member("api", "web", "kilo"), ahead), KILO)
+    assert words(verdict, Status.UNKNOWN) == [
+        "compute@n1 beat in the future of conductor@c1 (kilo), by 60 min: the clocks of conductors differ"
+    ]
+
+
+def test_a_long_transaction_keeps_the_schema_from_being_changed() -> None:
+    """A reading that is too high fails with the number, and one that cannot be read is unknown."""
+    slow = {"oldest transaction": [700.0, 300.0], "replica lag": [0.0, 10.0]}
+    for gate in (gates.prepare, gates.schema):
+        assert words(gate(cloud(health=slow), KILO), Status.FAIL) == ["oldest transaction: 700, at most 300"]
+    assert gates.prepare(cloud(health={"statistics": []}), KILO).status is Status.UNKNOWN
+    well = gates.prepare(cloud(health={"oldest transaction": [1.5, 300.0]}), KILO)
+    assert "the database is well (oldest transaction 1.5)" in words(well, Status.PASS)
+
+
+def test_what_holds_the_rows_back_is_told_with_them() -> None:
+    """The brake blocks; a throttle or a probe is something to wait for."""
+    writers = cloud("kilo", "kilo", migrations=[proven()])
+    assert "no throttle and no probe holds the rows" in words(gates.data(writers, KILO), Status.PASS)
+    braked = gates.data(cloud("kilo", "kilo", migrations=[proven()], brake=True), KILO)
+    assert (braked.status, braked.way_out) == (Status.FAIL, ("midflight data brake --off",))
+    held = gates.data(cloud("kilo", "kilo", migrations=[proven()], held="replica lag 20 s, at most 10 s"), KILO)
+    assert words(held, Status.WARN) == ["rows wait: replica lag 20 s, at most 10 s"]
+
+
+def test_control_waits_for_the_tests_of_new_members() -> None:
+    """Of those that open the database: one that failed fails, with what, and one that is not there is unknown."""
+    api, conductor = member("api", "web", "kilo"), member("conductor", "c1", "kilo")
+    good = gates.control(fleet(api, conductor), KILO)
+    said = "all who opened the database with kilo or later tested themselves well: api@web, conductor@c1"
+    assert said in words(good, Status.PASS)
+    broken = [self_tested(api), self_tested(conductor, **{"read machines": "no such column: note"})]
+    failed = gates.control(fleet(api, conductor, self_tests=broken), KILO)
+    assert words(failed, Status.FAIL) == [
+        "conductor@c1 tested itself 30 s ago, and failed (read machines: no such column: note)"
+    ]
+    untested = gates.control(fleet(api, conductor, self_tests=[self_tested(api)]), KILO)
+    assert words(untested, Status.UNKNOWN) == ["conductor@c1 has not tested itself: it runs an earlier midflight"]
+
+
+def test_the_code_that_runs_is_the_code_that_expanded() -> None:
+    """Two copies of one release with other revision files are named; a later release may have expanded since."""
+    conductor = member("conductor", "c1", "kilo")
+    deployed = fleet(conductor, self_tests=[self_tested(conductor, schema="aaaa")], schema_digest="bbbb")
+    assert words(gates.control(deployed, KILO), Status.FAIL) == [
+        "conductor@c1 has other revision files (aaaa) than the copy of kilo that expanded the schema (bbbb)"
+    ]
+    for other in ({"schema_digest": "aaaa"}, {"schema_digest": "bbbb", "schema_release": "liberty"}):
+        same = fleet(conductor, self_tests=[self_tested(conductor, schema="aaaa")], **other)
+        assert gates.control(same, KILO).status is Status.PASS
+
+
+MIXED: dict[str, Any] = {"control": "kilo", "agents": "juno"}
+
+
+def soaked_with(recent: Traffic, before: Traffic) -> list[Fact]:
+    """What a soak says of traffic."""
+    verdict = gates.soak(cloud(**MIXED, traffic=[recent, before]), KILO, window=0.0, clean_for=1.0)
+    return [fact for fact in verdict.because if fact.source == "traffic"]
+
+
+def test_a_soak_is_compared_with_the_hour_before() -> None:
+    """Failures, p95 and backports, each with both numbers; twice as many, and enough to matter, fail."""
+    before = traffic(60, 6000, failed=60, p95=0.010, backports=0)
+    alike = soaked_with(traffic(5, 500, failed=5, p95=0.012, backports=600), before)
+    assert [fact.words for fact in alike] == [
+        "1.00% of 500 calls failed, 1.00% in the 60 min before",
+        "95 of 100 calls took 12.0 ms at most, 10.0 ms in the 60 min before",
+        "2.0 objects a second were translated, 0.0 in the hour before",
+    ]
+    assert {fact.status for fact in alike} == {Status.PASS}
+    worse = soaked_with(traffic(5, 500, failed=20, p95=0.030), before)
+    assert [fact.name for fact in worse if fact.status is Status.FAIL] == ["failures", "latency"]
+
+
+def test_what_is_small_may_double() -> None:
+    """One failure where there was none, or a millisecond more, says nothing."""
+    said = soaked_with(traffic(5, 500, failed=1, p95=0.003), traffic(60, 6000, failed=0, p95=0.001))
+    assert {fact.status for fact in said} == {Status.PASS}
+
+
+def test_a_quiet_fleet_is_compared_with_nothing_and_says_so() -> None:
+    """But one that fell quiet in the soak is something to know."""
+    (quiet,) = soaked_with(traffic(5, 12), traffic(60, 99))
+    assert (
+        quiet.words == "12 calls in the last 5 min, 99 in the 60 min before: too few to compare, 100 are needed in each"
+    )
+    (fell,) = soaked_with(traffic(5, 12), traffic(60, 6000))
+    assert (fell.status, fell.name) == (Status.WARN, "failures")
+    assert "less than a tenth of the traffic is left" in fell.words
+
+
+def test_unpin_waits_while_an_older_release_is_heard_that_nobody_counts() -> None:
+    """A script or a guest; what a member sent before it was upgraded does not count."""
+
+    def heard(*senders: str) -> Verdict:
+        recent = traffic(5, 10, senders=dict.fromkeys(senders, 3))
+        return gates.unpin(cloud("kilo", "kilo", traffic=[recent, traffic(60)]), KILO)
+
+    assert heard("compute@n1 (juno)", "guest@desk (kilo)", "api@old (liberty)").status is Status.PASS
+    script = heard("guest@desk (juno)", "others")
+    assert words(script, Status.FAIL) == ["an older release was heard in the last 5 min: guest@desk (juno), others"]
+
+
+def test_the_last_batch_is_alive_and_clean() -> None:
+    """Those that joined within ten minutes of the last one; a message of one of them that was rejected is told."""
+
+    def came(host: str, minutes: float, **fields: Any) -> Member:
+        return member("compute", host, "kilo", joined_at=NOW - timedelta(minutes=minutes), **fields)
+
+    well = fleet(member("api", "web", "kilo"), came("n1", 60), came("n2", 5), came("n3", 1), member("compute", "n4"))
+    assert "the last 2 that came to kilo are alive, and had nothing rejected" in words(
+        gates.roll(well, KILO), Status.PASS
+    )
+    dead = gates.roll(fleet(came("n1", 60), came("n2", 5, state="lost", age=180.0)), KILO)
+    assert "compute@n2 is lost: last heard 3 min ago, with kilo" in words(dead, Status.FAIL)
+    troubled = gates.roll(fleet(came("n1", 2), rejections=[rejection(age=300)]), KILO)
+    assert words(troubled, Status.FAIL) == ["compute@n1, of the last batch, had messages rejected"]
