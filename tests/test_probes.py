@@ -22,7 +22,7 @@ async def ill(_: str) -> Answer:
 
 @pytest.fixture
 async def listening() -> AsyncIterator[Probes]:
-    served = Probes("127.0.0.1:0", {"/healthz": well, "/readyz": ill})
+    served = Probes("127.0.0.1:0", {"/healthz": well, "/readyz": ill}, "fleet.toml")
     await served.open()
     yield served
     await served.close()
@@ -111,12 +111,12 @@ def test_no_address(listen: str) -> None:
 async def test_an_address_that_is_taken(listening: Probes) -> None:
     """Two cannot listen at one address: the second is told in one line."""
     with pytest.raises(ConfigError, match=rf"\[metrics\] listen: {listening.address}: .*address already in use"):
-        await Probes(listening.address, {}).open()
+        await Probes(listening.address, {}, "fleet.toml").open()
 
 
 async def test_ipv6() -> None:
     """An address of IPv6 stands in brackets."""
-    served = Probes("[::1]:0", {})
+    served = Probes("[::1]:0", {}, "fleet.toml")
     await served.open()
     assert served.address.startswith("[::1]:")
     await served.close()

@@ -46,6 +46,7 @@ class Described:
 
 COUNTERS = {
     "fleet.reports_refused": Described("Reports of rejected versions that said nothing."),
+    "log.lost": Described("Lines of the log that could not be written.", ("kind",)),
     "migrations.completed": Described("Rows that a data migration has moved here.", ("migration",)),
     "migrations.deferred_on_save": Described("Saved rows that were not moved yet.", ("migration", "reason")),
     "migrations.failed_on_save": Described("Saved rows whose new form could not be made.", ("migration",)),
@@ -60,6 +61,7 @@ COUNTERS = {
     "rpc.fanouts": Described("Fanouts that were sent from here.", ("method",)),
     "rpc.held_back": Described("Casts that were parked behind an earlier one of their ordering key.", ("method",)),
     "rpc.interrupted": Described("Casts that a killed process had begun.", ("method",)),
+    "rpc.parked": Described("Casts that were parked, until somebody decides.", ("method",)),
     "rpc.parked_ran": Described("Parked casts that have run.", ("method",)),
     "rpc.refused": Described("Requests that could not be served, by the kind of error.", ("kind",)),
     "rpc.rejected": Described("Requests in a version that is not served, by who sent them.", ("sender", "method")),
@@ -129,6 +131,9 @@ class Process:
         for entry in self.counted:
             if (name := entry["name"]) in families:  # others are for the log
                 families[name].add_metric(_values(COUNTERS[name], entry), entry["value"])
+        for name, family in families.items():
+            if not (family.samples or COUNTERS[name].labels):  # else its first count would not look like an increase
+                family.add_metric((), 0)
         return families.values()
 
     def _histograms(self) -> Iterable[Metric]:

@@ -61,9 +61,9 @@ Page = Callable[[str], Awaitable[Answer]]
 class Probes:
     """Serves pages by their paths, to GET and HEAD, one request a connection."""
 
-    def __init__(self, listen: str, pages: Mapping[str, Page], path: str = "configuration") -> None:
-        """``listen`` is HOST:PORT, and stands in ``path``. Raises ConfigError."""
-        self._pages, self._listen, self._path = pages, listen, path
+    def __init__(self, listen: str, pages: Mapping[str, Page], path: str, where: str = "[metrics] listen") -> None:
+        """``listen`` is HOST:PORT, and stands at this place of ``path``. Raises ConfigError."""
+        self._pages, self._listen, self._path, self._where = pages, listen, path, where
         found = _ADDRESS.fullmatch(listen)
         if not found or int(found[3]) > 65_535:
             raise self._mistake(f"received {listen[:100]!r}, expected HOST:PORT, like 127.0.0.1:9464")
@@ -90,7 +90,7 @@ class Probes:
         await asyncio.gather(*self._asking, return_exceptions=True)
 
     def _mistake(self, reason: str) -> ConfigError:
-        return ConfigError(path=self._path, where="[metrics] listen", reason=reason)
+        return ConfigError(path=self._path, where=self._where, reason=reason)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

@@ -136,6 +136,7 @@ def employ(monkeypatch: pytest.MonkeyPatch, operator: FakeOperator) -> FakeOpera
     async def operating(*_: object) -> AsyncIterator[FakeOperator]:
         yield operator
 
-    for noun in ("ack", "background", "data", "fleet", "journal", "parked", "pin", "release", "upgrade", "why"):
+    nouns = "ack", "background", "data", "fleet", "journal", "metrics", "parked", "pin", "release", "upgrade", "why"
+    for noun in nouns:
         monkeypatch.setattr(f"midflight.cli.{noun}.operating", operating)
     return operator

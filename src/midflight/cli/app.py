@@ -34,6 +34,10 @@ NOUNS = {
     "pin": ("midflight.cli.pin:app", "The wire floor: in whose versions the fleet speaks."),
     "fleet": ("midflight.cli.fleet:app", "The members: who runs what, where, and how lately it was heard."),
     "parked": ("midflight.cli.parked:app", "Parked messages: casts that no one could serve, until somebody decides."),
+    "metrics": (
+        "midflight.cli.metrics:metrics",
+        "The fleet's gates, members, pins and migrations, for Prometheus.",
+    ),
     "upgrade": ("midflight.cli.upgrade:app", "The way from one release to the next, step by step."),
     "console": ("midflight.cli.console:app", "The fleet in a browser."),
     "broker": ("midflight.cli.broker:app", "The broker: what each member may say there, and by what it is known."),

@@ -196,6 +196,7 @@ class Casts:
         except Redeliver as again:
             self._order.expect(key, arrival.message_id, again.delay)
             raise
+        telemetry.count("rpc.parked", method=arrival.counted_as)
         if key is not None:
             self._order.park(key, message)
             self._wake_at_expiry(key)
