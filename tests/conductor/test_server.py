@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, insert
 
 from midflight.conductor.interface import ConductorAPI
-from midflight.db import journal
+from midflight.db import journal, tables
 from midflight.db.forms import Form
 from midflight.errors import NotDelivered, OutsideWindow, StepBlocked, UsageError
 from midflight.service import RunningService
 from tests.conductor import juno, kilo
 from tests.conductor.world import CONDUCTOR, World, eventually, fleet, member
+from tests.engines import ON_SQLITE
+
+HELD_AT = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
 
 async def ask(endpoint: Any, through: RunningService, *arguments: Any) -> Any:
@@ -41,6 +44,22 @@ async def test_facts_of_the_fleet(world: World) -> None:
         "both, read old",
     )
     assert (state.state, state.matched, state.proven, state.proven_age) == ("pending", 0, False, None)
+
+
+@ON_SQLITE
+async def test_held_contracts_are_among_the_facts(world: World) -> None:
+    """With the time since when; one that was purged is not, for nothing of it can be brought back."""
+    async with world.running("conductor") as conductor:
+        assert conductor.database is not None
+        await conductor.database.write(_contracted)
+        assert (await fleet(conductor)).hidden == {"0002c": HELD_AT}
+
+
+def _contracted(connection: Connection) -> None:
+    rows = [("0002c", "held", HELD_AT), ("0001c", "purged", None)]
+    for revision, state, at in rows:
+        values = {"revision": revision, "state": state, "release": "kilo", "held_at": at}
+        connection.execute(insert(tables.contracts).values(values))
 
 
 async def test_rejections_of_the_last_hour(world: World) -> None:

@@ -35,6 +35,14 @@ class Machine(VersionedObject, version="1.0"):
     first: Disk | None = None
 
 
+class Box(VersionedObject, version="1.2"):
+    label: str = ""
+
+
+class Crate(Box, version="1.0"):
+    """A box."""
+
+
 class MachineList(ObjectList[Machine], version="1.0"):
     objects: list[Machine]
 
@@ -65,6 +73,15 @@ def test_every_object_of_a_reply_is_counted() -> None:
     reads = tally.take()["reads"]
     assert reads == {"MachineList": {OLD.digest: 1}, "Machine": {OLD.digest: 2}, "Disk": {OLD.digest: 4, "": 1}}
     assert tally.take()["reads"] == {}
+
+
+def test_what_becomes_older_is_counted_by_its_versions() -> None:
+    """For who has an older version, or knows the base class only; for who has ours, or says nothing, nothing does."""
+    tally = Tally()
+    for manifest in (Manifest({"Box": Version(1, 1)}), Manifest({"Box": Version(1, 2)}), Manifest({}), None):
+        tally.reply([Box(), [Crate(), Crate()]], manifest)
+    assert tally.take()["pairs"] == {"Box 1.2 1.1": 1, "Crate 1.0 Box": 4}
+    assert tally.take()["pairs"] == {}
 
 
 @pytest.mark.parametrize(
@@ -111,6 +128,24 @@ def test_the_last_minutes_are_compared_with_the_hour_before(connection: Connecti
     assert before.p95 == pytest.approx(0.5, rel=0.1)
     assert recent.until == NOON
     assert before.until == NOON - timedelta(minutes=5)
+
+
+def test_the_traffic_is_told_minute_by_minute(connection: Connection) -> None:
+    """All conductors together, with what half and nearly all of the calls took; minutes without a count are left
+    out."""
+    minute = traffic.minute_of(NOON.timestamp())
+    tally = counted(98, 0.010)
+    for _ in range(2):
+        tally.call(JUNO, 2.0, failed=False)
+    tally.reply(Box(), Manifest({"Box": Version(1, 1)}))
+    traffic.keep(connection, "c1", minute - 3, tally.take())
+    traffic.keep(connection, "c2", minute - 3, counted(20).take())
+    traffic.keep(connection, "c1", minute - 1, counted(7).take())
+    first, last = traffic.by_minute(connection, NOON)
+    assert (first.calls, first.seconds, first.pairs, first.backports) == (120, 60.0, {"Box 1.2 1.1": 1}, 1)
+    assert first.p50 == pytest.approx(0.010, rel=0.1)
+    assert first.p99 == pytest.approx(2.0, rel=0.1)
+    assert (last.calls, last.until, last.senders, last.reads) == (7, NOON, {}, {})
 
 
 def test_a_fleet_that_was_counted_for_a_minute_has_rates_of_a_minute(connection: Connection) -> None:

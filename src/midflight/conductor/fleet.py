@@ -51,7 +51,14 @@ def gather(
         soaks=record.soaks(connection, at),
         self_tests=record.self_tests(connection, {member.id for member in present}, at),
         traffic=traffic.compared(connection, at),
+        hidden=_hidden(connection),
     )
+
+
+def _hidden(connection: Connection) -> dict[str, datetime]:
+    held = tables.contracts.c
+    wanted = select(held.revision, held.held_at).where(held.state == "held").order_by(held.revision)
+    return {row.revision: row.held_at for row in connection.execute(wanted)}
 
 
 def entries(

@@ -98,7 +98,7 @@ class Fleet(VersionedObject, version="1.2"):
     """All facts of the fleet at one moment: what gates decide on. Ages are in seconds, at ``taken_at``.
 
     1.1: data migrations say what they do in the background. 1.2: what the database says of itself, what people have
-    acknowledged, how soaks stand, how members tested themselves, and what conductors answer.
+    acknowledged, how soaks stand, how members tested themselves, what conductors answer, and what is hidden.
     """
 
     taken_at: datetime
@@ -135,6 +135,8 @@ class Fleet(VersionedObject, version="1.2"):
     """The last test that each member made of itself."""
     traffic: list[Traffic] = field(since="1.2", default_factory=list)
     """What conductors answered in the last minutes, and in the hour before."""
+    hidden: dict[str, datetime] = field(since="1.2", default_factory=dict)
+    """The contract revisions that are held → since when: what they take away can still be brought back."""
 
 
 class RunResult(VersionedObject, version="1.0"):
@@ -171,8 +173,8 @@ class ConductorAPI(Interface, Protocol, topic="conductor", version="1.3"):
     """What a conductor does for services without a database, and for the operator.
 
     1.1 counts versions at rest, and notes what becomes of parked messages. 1.2 migrates rows at the fleet's pace, also
-    in the background. 1.3 keeps what people acknowledge and what gates said, and reads the journal in order. Whoever
-    joins says so in 1.0 for ever.
+    in the background. 1.3 keeps what people acknowledge and what gates said, reads the journal in order, and tells
+    the traffic by the minute. Whoever joins says so in 1.0 for ever.
     """
 
     @endpoint(since="1.0")
@@ -333,6 +335,12 @@ class ConductorAPI(Interface, Protocol, topic="conductor", version="1.3"):
         self, context: Context, after: int | None, kinds: list[str], limit: int
     ) -> list[JournalEntry]:
         """Up to ``limit`` entries of these kinds, or of all, oldest first: the first behind an entry, or the latest."""
+        ...
+
+    @endpoint(since="1.3", idempotent=True)
+    async def traffic(self, context: Context) -> list[Traffic]:
+        """What conductors answered in each whole minute of the last hour and a quarter, oldest first; without who asked
+        and for what."""
         ...
 
 

@@ -28,7 +28,6 @@ class Rounds:
     def __init__(self, database: Database, tally: Tally, member: str, minutes: Minutes | None = None) -> None:
         self._database, self._tally, self._member = database, tally, member
         self._minutes = minutes or Minutes()
-        self._translated = _backports()
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -49,19 +48,11 @@ class Rounds:
             telemetry.log.warning("fleet.losses_not_noted", reason=str(wrong))
 
     async def _keep(self, minute: int) -> None:
-        before, self._translated = self._translated, _backports()
-        self._tally.backports += self._translated - before
         content = self._tally.take()
         try:
             await self._database.write(traffic.keep, self._member, minute, content)
         except (MidflightError, DBAPIError) as wrong:  # the counts of one minute are no reason to stop
             telemetry.log.warning("fleet.traffic_not_kept", reason=str(wrong))
-
-
-def _backports() -> int:
-    """How many objects this process has written in an older version in replies, ever."""
-    counted = telemetry.counted()
-    return sum(each["value"] for each in counted if each["name"] == "objects.backport" and each["where"] == "reply")
 
 
 def note_losses(connection: Connection, at: datetime) -> None:

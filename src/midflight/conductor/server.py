@@ -13,7 +13,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import msgspec
 from sqlalchemy import Connection
 
-from midflight.conductor import manifests, members, pins, record, store_floor
+from midflight.conductor import manifests, members, pins, record, store_floor, traffic
 from midflight.conductor.background import Background
 from midflight.conductor.contract import contract_of, release_of
 from midflight.conductor.data_facts import compared, detail, proven
@@ -35,7 +35,7 @@ from midflight.conductor.latency import Latency
 from midflight.conductor.rejections import decided, told_in_a_beat
 from midflight.conductor.rounds import Rounds
 from midflight.conductor.sweeper import Sweeper, refuse_braked, result_of
-from midflight.conductor.traffic import Tally
+from midflight.conductor.traffic import Tally, Traffic
 from midflight.conductor.views import Views, covers
 from midflight.context import Context
 from midflight.db import at_rest, forms, journal
@@ -207,6 +207,9 @@ class ConductorServer(ConductorAPI):
         self, context: Context, after: int | None, kinds: list[str], limit: int
     ) -> list[JournalEntry]:
         return await self._database.read(record.page, self._clock(), after, kinds, limit)
+
+    async def traffic(self, context: Context) -> list[Traffic]:
+        return await self._database.read(traffic.by_minute, self._clock())
 
     # What operators change
 

@@ -22,6 +22,7 @@ from midflight.db.tables import traffic
 from midflight.errors import DatabaseError, MidflightError
 from midflight.objects.base import VersionedObject
 from midflight.objects.fields import field
+from midflight.objects.shape import Shape
 from midflight.versions import Manifest
 
 MINUTE = 60
@@ -42,10 +43,15 @@ class Traffic(VersionedObject, version="1.0"):
     calls: int = 0
     failed: int = 0
     """Calls that ended in an error which nobody declared, or for the database's sake."""
+    p50: float | None = None
     p95: float | None = None
-    """Seconds in which 95 of 100 remotables were done; None where there was none."""
+    p99: float | None = None
+    """Seconds in which 50, 95 and 99 of 100 remotables were done; None where there was none."""
     backports: int = 0
     """Objects that were written in an older version for who asked."""
+    pairs: dict[str, int] = field(default_factory=dict)
+    """The same by object and versions: ``Instance 1.17 1.16`` → how many. An object that who asked knows by its base
+    class only has the name of that one in the end."""
     busy: float = 0.0
     """Seconds of remotables, all together."""
     reads: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -65,13 +71,15 @@ class Tally:
 
     def __init__(self, release: str = "") -> None:
         self._release = release
+        self._pairs: dict[tuple[str, str], str] = {}
+        """By object and digest of a manifest; empty where nothing becomes older."""
         self._begin()
 
     def _begin(self) -> None:
-        self.calls = self.failed = self.backports = 0
+        self.calls = self.failed = 0
         self.busy = 0.0
         self.took, self.reads = Counter[int](), Counter[tuple[str, str]]()
-        self.senders = Counter[str]()
+        self.senders, self.pairs = Counter[str](), Counter[str]()
 
     @contextmanager
     def measured(self, caller: Caller | None, declared: Collection[type[Exception]]) -> Iterator[None]:
@@ -104,9 +112,14 @@ class Tally:
     def reply(self, value: Any, manifest: Manifest | None) -> None:
         """The objects of a reply to who has this manifest, with all that is inside them."""
         digest = manifest.digest if manifest else ""
-        for name, number in _objects(value).items():
-            if (key := (name, digest)) in self.reads or len(self.reads) < MOST_KEYS:
-                self.reads[key] += number
+        for shape, number in _objects(value).items():
+            if (key := (shape.name, digest)) not in self.reads and len(self.reads) >= MOST_KEYS:
+                continue
+            self.reads[key] += number
+            if key not in self._pairs:
+                self._pairs[key] = _pair(shape, manifest)
+            if pair := self._pairs[key]:
+                self.pairs[pair] += number
 
     def take(self) -> dict[str, Any]:
         """What was counted, as JSON keeps it; and begin anew."""
@@ -114,22 +127,32 @@ class Tally:
         for (name, digest), number in self.reads.items():
             reads.setdefault(name, {})[digest] = number
         content = {
-            "calls": self.calls, "failed": self.failed, "backports": self.backports, "busy": round(self.busy, 6),
+            "calls": self.calls, "failed": self.failed, "busy": round(self.busy, 6),
             "took": {str(bucket): number for bucket, number in self.took.items()}, "reads": reads,
-            "senders": dict(self.senders),
+            "senders": dict(self.senders), "pairs": dict(self.pairs),
         }  # fmt: skip
         self._begin()
         return content
 
 
-def _objects(value: Any) -> Counter[str]:
-    """How many objects of which name there are in a value, at any depth."""
-    found = Counter[str]()
+def _pair(shape: Shape, manifest: Manifest | None) -> str:
+    """What an object of ours becomes for who has this manifest; empty where it stays as it is."""
+    if manifest is None or (known := shape.known_to(manifest)).name not in manifest:
+        return ""
+    if known is not shape:
+        return f"{shape.name} {shape.version} {known.name}"
+    there = manifest[shape.name]
+    return f"{shape.name} {shape.version} {there}" if there < shape.version else ""
+
+
+def _objects(value: Any) -> Counter[Shape]:
+    """How many objects of which class there are in a value, at any depth."""
+    found = Counter[Shape]()
     waiting = [value]
     while waiting:
         each = waiting.pop()
         if (shape := getattr(each, "__shape__", None)) is not None:
-            found[shape.name] += 1
+            found[shape] += 1
             waiting += [slot.get(each) for slot in shape.holders if each.is_set(slot.name)]
         elif isinstance(each, Mapping):
             waiting += each.values()
@@ -164,31 +187,43 @@ def compared(connection: Connection, at: datetime) -> list[Traffic]:
     ]
 
 
+def by_minute(connection: Connection, at: datetime) -> list[Traffic]:
+    """Each whole minute that is kept, oldest first, all conductors together; without who asked, and for what."""
+    now = minute_of(at.timestamp())
+    wanted = select(traffic.c.minute, traffic.c.content).where(traffic.c.minute > now - KEPT_MINUTES)
+    kept: dict[int, list[tuple[int, Mapping[str, Any]]]] = {}
+    for row in connection.execute(wanted.order_by(traffic.c.minute)):
+        kept.setdefault(row.minute, []).append((row.minute, {**row.content, "reads": {}, "senders": {}}))
+    return [_together(minutes, minute, minute + 1) for minute, minutes in kept.items()]
+
+
 def _together(minutes: Iterable[tuple[int, Mapping[str, Any]]], since: int, until: int) -> Traffic:
     took, senders, reads = Counter[int](), Counter[str](), Counter[tuple[str, str]]()
-    sums = Counter[str]()
+    sums, pairs = Counter[str](), Counter[str]()
     busy, first = 0.0, until
     for minute, content in minutes:
         if not since <= minute < until:
             continue
         first = min(first, minute)
-        sums.update({name: content[name] for name in ("calls", "failed", "backports")})
+        sums.update({name: content[name] for name in ("calls", "failed")})
         busy += content["busy"]
         took.update({int(bucket): number for bucket, number in content["took"].items()})
         senders.update(content["senders"])
+        pairs.update(content["pairs"])
         reads.update({(name, d): n for name, counts in content["reads"].items() for d, n in counts.items()})
     by_object: dict[str, dict[str, int]] = {}
     for (name, digest), number in reads.items():
         by_object.setdefault(name, {})[digest] = number
     return Traffic(
-        since=_time(first), until=_time(until), calls=sums["calls"], failed=sums["failed"], p95=_p95(took),
-        backports=sums["backports"], busy=busy, reads=by_object, senders=dict(senders),
+        since=_time(first), until=_time(until), calls=sums["calls"], failed=sums["failed"],
+        p50=_quantile(took, 0.50), p95=_quantile(took, 0.95), p99=_quantile(took, 0.99), backports=pairs.total(),
+        pairs=dict(pairs), busy=busy, reads=by_object, senders=dict(senders),
     )  # fmt: skip
 
 
-def _p95(took: Counter[int]) -> float | None:
-    """The upper end of the bucket in which the 95th of 100 lies."""
-    left = math.ceil(took.total() * 0.95)
+def _quantile(took: Counter[int], share: float) -> float | None:
+    """The upper end of the bucket in which that share of all ends."""
+    left = math.ceil(took.total() * share)
     for bucket in sorted(took):
         left -= took[bucket]
         if left <= 0:

@@ -15,6 +15,7 @@ from midflight.conductor.contract import contract_of, release_of
 from midflight.conductor.data_objects import Comparison, MigrationDetail, ProofResult, SweepResult
 from midflight.conductor.floors import FirstWords
 from midflight.conductor.interface import ConductorAPI, Fleet, JournalEntry, Member, VersionsAtRest
+from midflight.conductor.traffic import Traffic
 from midflight.conductor.visit import identity_here
 from midflight.config import Config, public_url
 from midflight.context import Caller, Context
@@ -86,6 +87,10 @@ class Operator:
         return await self._asked(
             self._conductor.call(ConductorAPI.journal_page, self._newest, after, list(kinds), limit)
         )  # fmt: skip
+
+    async def traffic(self) -> list[Traffic]:
+        """What conductors answered, minute by minute, oldest first. Raises VersionRejected."""
+        return await self._asked(self._conductor.call(ConductorAPI.traffic, self._newest))
 
     async def set_pin(self, topic: str, release: str) -> int:
         """Pin a topic, or ``*`` for all; the epoch to wait for."""
