@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 from midflight.db import quick
 from midflight.db.engine import Database
 from midflight.db.quick import BREATH, PROVEN
+from midflight.errors import InvalidValue
 
 LOOP = threading.get_ident()
 
@@ -108,6 +109,18 @@ async def test_a_quick_read_that_the_database_refuses_is_run_in_the_thread(datab
     await database.read(refused, "SELECT 1")
     assert seen[-1] == LOOP
     assert await database.read(count) == 0
+
+
+async def test_a_number_that_is_too_large_is_a_wrong_value(database: Database) -> None:
+    """What the driver cannot say is refused in the same words, quick or not."""
+
+    def asked(connection: Connection, number: int) -> None:
+        connection.exec_driver_sql("SELECT name FROM things WHERE rowid = ?", (number,)).all()
+
+    for _ in range(PROVEN):
+        await database.read(asked, 1)
+    with pytest.raises(InvalidValue, match="a value for the database: received a larger number"):
+        await database.read(asked, 2**63)
 
 
 async def test_an_error_of_the_work_is_raised_as_it_is(database: Database) -> None:

@@ -12,10 +12,12 @@ from uuid import UUID
 import pytest
 
 from midflight.errors import InvalidValue, NotReadable, PinnedOut, UnknownField
+from midflight.objects import rows
 from midflight.objects.base import VersionedObject
 from midflight.objects.fields import field
+from midflight.objects.lists import ObjectList
 from midflight.objects.registry import Registry
-from midflight.objects.wire import from_row, to_row
+from midflight.objects.wire import from_row, from_rows, to_row
 from midflight.versions import Manifest, Version
 
 
@@ -47,7 +49,16 @@ class Thing(VersionedObject, version="1.0"):
     limits: dict[int, list[int]] = field(default_factory=dict)
 
 
-Registry([Part, Thing])
+class Plain(VersionedObject, version="1.0"):
+    host: str
+    cores: int
+
+
+class PlainList(ObjectList[Plain], version="1.0"):
+    pass
+
+
+Registry([Part, Thing, Plain, PlainList])
 ROW: dict[str, Any] = {
     "uuid": str(UUID(int=1)), "mode_name": "fast", "flag_text": "a b", "address": "10.0.0.1", "price": Decimal("1.10"),
     "day": date(2026, 1, 2), "made_at": datetime(2026, 1, 2, 3, 4, tzinfo=UTC), "raw": b"\x00",
@@ -139,3 +150,17 @@ def test_names_of_columns_may_be_more_than_text() -> None:
     for columns in (row, MappingProxyType(row), {"part": None, **row}):
         found = from_row(Record, columns, parts=[])
         assert (found.id, found.at, found.changes()) == (7, datetime(2026, 1, 2, tzinfo=UTC), {})
+
+
+def test_rows_whose_names_are_more_than_text_are_read_natively(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows are not read field by field because of SQLAlchemy's names, which would take ten times as long."""
+
+    class Name(str):
+        __slots__ = ()
+
+    field_by_field = list[object]()
+    monkeypatch.setattr(rows, "_made", lambda _, content: field_by_field.append(content))
+    row = {Name("host"): "one", Name("cores"): 2}
+    assert from_row(Plain, row).host == "one"
+    assert [each.cores for each in from_rows(PlainList, [row] * 3)] == [2, 2, 2]
+    assert field_by_field == []

@@ -158,7 +158,7 @@ class Database:
     def _open_for_quick_reads(self) -> None:
         if self._engine.dialect.name == "sqlite" and sqlite.file_of(self._engine.url) is not None:
             with translated(self._engine):
-                self._quick = QuickReads(sqlite.impatient(self._engine))
+                self._quick = QuickReads(sqlite.impatient(self._engine.url))
 
     def form(self, name: str) -> Form:
         """How a data migration's field is to be kept by this process, now."""
@@ -181,7 +181,7 @@ class Database:
         if quick.takes(work) and self._worker.is_idle:
             try:
                 return await quick.run(work, bound, self.store)
-            except DBAPIError:
+            except (DBAPIError, OverflowError):
                 pass  # the thread can wait for a lock, and says what is wrong
             except StopIteration as stop:
                 raise RuntimeError(_STOPPED) from stop

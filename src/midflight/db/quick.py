@@ -14,7 +14,7 @@ from collections.abc import Callable
 from types import CodeType
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, RootTransaction
+from sqlalchemy import Connection
 
 from midflight.db.store import Store, options
 
@@ -47,17 +47,12 @@ class QuickReads:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._driver: Any = connection.connection.dbapi_connection
-        self._lasting = self._begin()
+        self._lasting = connection.begin()
+        """A transaction of SQLAlchemy's for good, beneath which SQLite's own are begun and ended: to make one for each
+        read costs a fourth of it."""
         self._store: Store | None = None
         self._credit: dict[CodeType, int] = {}
         self._without_breath = 0
-
-    def _begin(self) -> RootTransaction:
-        """A transaction of SQLAlchemy's for good, beneath which SQLite's own are begun and ended: to make one for each
-        read costs a fourth of it."""
-        lasting = self._connection.begin()
-        self._driver.execute("ROLLBACK")
-        return lasting
 
     def takes(self, work: Callable[..., Any]) -> bool:
         """Whether this function has proven to be quick. What is made anew for each run never has."""
@@ -67,11 +62,11 @@ class QuickReads:
     async def run(self, work: Callable[..., Any], bound: Callable[[Connection], T], store: Store) -> T:
         """Do it here and now, in one transaction. Raises what it raises, and the driver's errors as they are."""
         if store is not self._store:
-            self._connection.execution_options(writes=False, **options(store))
+            self._connection.execution_options(**options(store))
             self._store = store
         began, preempted = time.perf_counter(), _preempted()
         if not self._lasting.is_active:
-            self._lasting = self._begin()
+            self._lasting = self._connection.begin()
         self._driver.execute("BEGIN")
         try:
             result = bound(self._connection)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, NullPool, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
 from midflight.errors import DatabaseBusy, DatabaseUnreachable, InvalidValue, NoDatabaseUrl
@@ -30,20 +30,29 @@ _PRIMARY = 0xFF
 
 def create(url: URL) -> Engine:
     """An engine whose transactions begin by the connection's execution option ``writes`` (default: False)."""
-    # The file is opened by the thread that works on it; SQLAlchemy's pool may close it from another one.
-    connect_args = {"isolation_level": None, "timeout": BUSY_SECONDS, "check_same_thread": False}
-    engine = create_engine(url, connect_args=connect_args, json_deserializer=_from_json)
-    event.listen(engine, "connect", _prepare)
+    engine = _engine(url)
     event.listen(engine, "begin", _begin)
     event.listen(engine, "handle_error", _refuse_huge)
     return engine
 
 
-def impatient(engine: Engine) -> Connection:
-    """A connection beside those of the pool, which raises at once where it would have to wait for a lock."""
-    connection = engine.connect()
-    connection.detach()
+def _engine(url: URL, **how: Any) -> Engine:
+    # The file is opened by the thread that works on it; SQLAlchemy's pool may close it from another one.
+    connect_args = {"isolation_level": None, "timeout": BUSY_SECONDS, "check_same_thread": False}
+    engine = create_engine(url, connect_args=connect_args, json_deserializer=_from_json, **how)
+    event.listen(engine, "connect", _prepare)
+    return engine
+
+
+def impatient(url: URL) -> Connection:
+    """A connection that only reads, and raises at once where it would have to wait for a lock.
+
+    Its transactions are the caller's: ``BEGIN`` on the driver. And the driver's errors come as they are, since its
+    engine has no listeners, which cost a tenth of a short read.
+    """
+    connection = _engine(url, poolclass=NullPool).connect()
     connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+    connection.exec_driver_sql("PRAGMA query_only = ON")
     connection.rollback()
     return connection
 

@@ -42,7 +42,7 @@ def from_row(cls: type[V], row: Mapping[str, Any], *, context: Any = None, **mor
     that is too new.
     """
     read = _reader_of(cls)
-    obj: V = read(row if type(row) is dict else _by_plain_names(row), more)
+    obj: V = read(_by_plain_names(row), more)
     if context is not None:
         tracking.adopt_object(obj, context)
     return obj
@@ -53,8 +53,10 @@ def from_rows(cls: type[L], rows: Iterable[Mapping[str, Any]], *, context: Any =
     shape = _shape_of(cls)
     item = shape.item
     contents: list[Mapping[str, Any]] = [*rows]
-    if item.times or item.columns or (contents and type(contents[0]) is not dict):  # the rows of one query are alike
+    if item.times or item.columns:
         contents = [_content(item, row) for row in contents]
+    elif contents and not _is_plain(contents[0]):  # the rows of one query are alike
+        contents = [_by_plain_names(row) for row in contents]
     try:
         items = msgspec.convert({"all": contents}, item.rows, dec_hook=from_text).all
     except UNFIT:
@@ -109,8 +111,12 @@ def _content(shape: Shape, row: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _by_plain_names(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """SQLAlchemy's names are all more than text, and msgspec reads text alone."""
-    return row if type(next(iter(row), "")) is str else dict(zip(map(str, row), row.values(), strict=True))
+    return row if _is_plain(row) else dict(zip(map(str, row), row.values(), strict=True))
+
+
+def _is_plain(row: Mapping[str, Any]) -> bool:
+    """SQLAlchemy's names are all more than text, and msgspec reads text alone, out of nothing but a dict."""
+    return type(row) is dict and type(next(iter(row), "")) is str
 
 
 def _made(shape: Shape, content: Mapping[str, Any]) -> Any:

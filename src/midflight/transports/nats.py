@@ -155,7 +155,7 @@ class NatsListener:
                 await self._large.send(message.reply, answer)
                 return
             deadline = asyncio.get_running_loop().time() + REPLY_SECONDS
-            await self._connection.publish(message.reply, answer, deadline=deadline)
+            await self._connection.publish(message.reply, answer, deadline=deadline, at_once=len(self._calls) <= 1)
         except (NotTaken, TimeoutError) as error:
             facts = {"address": str(self._handlers.address), "reason": str(error) or "no answer"}
             bad_input.note("transport.answer_lost", type(error).__name__, str(sender), **facts)

@@ -42,7 +42,9 @@ class Calls:
         answer = self._calls.begin(name, address, deadline)
         try:
             if len(body) <= self._connection.max_body:
-                await self._connection.publish(subject, body, deadline=deadline, reply=reply)
+                await self._connection.publish(
+                    subject, body, deadline=deadline, reply=reply, at_once=len(self._calls) == 1
+                )
             else:
                 await self._send_in_parts(address, name, body, answer, deadline)
             message = await answer

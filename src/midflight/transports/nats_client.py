@@ -196,15 +196,17 @@ class BrokerClient(Client):
         """Whether there is a connection, and room in it."""
         return self._wire is not None and self.is_connected and not self._wire.is_full
 
-    def send(self, subject: str, body: bytes, reply: str) -> None:
-        """Send a message without headers, behind all that the library was to send. To be called while
-        ``takes_more``, with subjects of our own, which are well formed."""
+    def send(self, subject: str, body: bytes, reply: str, *, at_once: bool) -> None:
+        """Send a message without headers, behind all that the library was to send: ``at_once``, or together with
+        others of this turn of the loop. To be called while ``takes_more``, with subjects of our own, which are well
+        formed."""
         assert self._wire is not None
         if self._pending:
             self._wire.writelines(self._pending)
             self._pending, self._pending_data_size = [], 0
         self.stats["out_msgs"] += 1
-        self._wire.write(b"PUB %b %b %d\r\n%b\r\n" % (subject.encode(), reply.encode(), len(body), body))
+        write = self._wire.write_alone if at_once else self._wire.write
+        write(b"PUB %b %b %d\r\n%b\r\n" % (subject.encode(), reply.encode(), len(body), body))
 
     async def make_room(self) -> None:
         """Wait until the broker has read enough that more can be sent, or the connection is lost."""

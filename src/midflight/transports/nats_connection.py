@@ -119,14 +119,22 @@ class Connection:
         return message
 
     async def publish(
-        self, subject: str, body: bytes, *, deadline: float, reply: str = "", headers: Mapping[str, str] | None = None
+        self,
+        subject: str,
+        body: bytes,
+        *,
+        deadline: float,
+        reply: str = "",
+        headers: Mapping[str, str] | None = None,
+        at_once: bool = False,
     ) -> None:
-        """Send, before ``deadline`` by the loop's clock. Raises NotTaken where there was no connection until then, or
-        TimeoutError where it may have gone out."""
+        """Send, before ``deadline`` by the loop's clock; ``at_once`` where nothing else is expected to go out in this
+        turn of the loop. Raises NotTaken where there was no connection until then, or TimeoutError where it may have
+        gone out."""
         if not self._client.takes_more:
             await self._until_it_takes_more(deadline)
         if not headers:
-            self._client.send(subject, body, reply)
+            self._client.send(subject, body, reply, at_once=at_once)
             return
         try:
             async with asyncio.timeout_at(deadline):

@@ -85,6 +85,11 @@ class Wire(TcpTransport):
         elif now - self._held_since > HOLD_SECONDS:
             self._send()
 
+    def write_alone(self, payload: bytes) -> None:
+        """Send at once, behind what was written: where nothing more is expected, a turn of the loop would be lost."""
+        self._unsent.append(payload)
+        self._send()
+
     def writelines(self, payload: list[bytes]) -> None:
         """Send all of these, as ``write`` does."""
         for part in payload:

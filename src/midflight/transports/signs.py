@@ -94,6 +94,9 @@ class CallsInHand:
         self._calls: dict[str, _InHand] = {}
         self._first_signs = Deadlines(self._calls, self._begin_signs)
 
+    def __len__(self) -> int:
+        return len(self._calls)
+
     def take(self, name: str, work: Coroutine[Any, Any, None], give: Callable[[float], None]) -> None:
         """Start a call. As long as it runs, ``give`` is called for each sign of life, where its caller wants them."""
         if (first := first_sign_of(name)) is None:
