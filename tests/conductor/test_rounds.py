@@ -60,7 +60,7 @@ async def test_a_round_keeps_what_was_answered(world: World) -> None:
         assert conductor.database is not None
         kept = await conductor.database.read(lambda c: c.execute(select(tables.traffic.c.content)).scalars().all())
     assert [each["calls"] for each in kept] == [1]
-    assert kept[0]["reads"]["Machine"] == {agent.contract.manifest.digest: 1}
+    assert kept[0]["reads"]["Machine"] == {f"agent {agent.contract.manifest.digest}": 1}
 
 
 async def test_who_opens_the_database_tests_itself(world: World) -> None:

@@ -64,14 +64,20 @@ def counted(calls: int, took: float = 0.010, failed: int = 0) -> Tally:
     return tally
 
 
+def asking(manifest: Manifest | None) -> Caller:
+    """An agent that understands this."""
+    return Caller("agent", "h1", "juno", "a", 0, manifest)
+
+
 def test_every_object_of_a_reply_is_counted() -> None:
-    """Also those in lists, in dicts and in other objects; who asks is told by the manifest."""
+    """Also those in lists, in dicts and in other objects; who asks is told by service and manifest."""
     machine = Machine(disks=[Disk(), Disk()], by_name={"a": Disk()}, first=Disk())
     tally = Tally()
-    tally.reply([MachineList(objects=[machine, Machine()]), None], OLD)
+    asker, old = asking(OLD), f"agent {OLD.digest}"
+    tally.reply([MachineList(objects=[machine, Machine()]), None], asker)
     tally.reply(Disk(), None)
     reads = tally.take()["reads"]
-    assert reads == {"MachineList": {OLD.digest: 1}, "Machine": {OLD.digest: 2}, "Disk": {OLD.digest: 4, "": 1}}
+    assert reads == {"MachineList": {old: 1}, "Machine": {old: 2}, "Disk": {old: 4, " ": 1}}
     assert tally.take()["reads"] == {}
 
 
@@ -79,7 +85,7 @@ def test_what_becomes_older_is_counted_by_its_versions() -> None:
     """For who has an older version, or knows the base class only; for who has ours, or says nothing, nothing does."""
     tally = Tally()
     for manifest in (Manifest({"Box": Version(1, 1)}), Manifest({"Box": Version(1, 2)}), Manifest({}), None):
-        tally.reply([Box(), [Crate(), Crate()]], manifest)
+        tally.reply([Box(), [Crate(), Crate()]], asking(manifest))
     assert tally.take()["pairs"] == {"Box 1.2 1.1": 1, "Crate 1.0 Box": 4}
     assert tally.take()["pairs"] == {}
 
@@ -137,7 +143,7 @@ def test_the_traffic_is_told_minute_by_minute(connection: Connection) -> None:
     tally = counted(98, 0.010)
     for _ in range(2):
         tally.call(JUNO, 2.0, failed=False)
-    tally.reply(Box(), Manifest({"Box": Version(1, 1)}))
+    tally.reply(Box(), asking(Manifest({"Box": Version(1, 1)})))
     traffic.keep(connection, "c1", minute - 3, tally.take())
     traffic.keep(connection, "c2", minute - 3, counted(20).take())
     traffic.keep(connection, "c1", minute - 1, counted(7).take())

@@ -24,7 +24,7 @@ KILO = Aim(
 def member(service: str, host: str, release: str = "juno", **fields: Any) -> Member:
     """One member, active and up to date unless the fields say otherwise."""
     known = {"id": f"{service}-{host}-1", "epoch": 4, "database": service in ("api", "conductor")}
-    made = Member(service=service, host=host, release=release, manifest="0", **(known | fields))
+    made = Member(service=service, host=host, release=release, **({"manifest": "0"} | known | fields))
     made.reset_changes()
     return made
 

@@ -25,6 +25,7 @@ def test_prepare_passes_for_the_next_release_of_a_fleet_that_is_all_there() -> N
         "juno → kilo is one release (4 juno)",
         "nobody is lost (4 members)",
         "no earlier release has data migrations",
+        "nothing was counted yet from which the cost of the upgrade could be told",
     ]
 
 

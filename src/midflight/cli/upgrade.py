@@ -18,6 +18,7 @@ from midflight.upgrade import plan as planning
 from midflight.upgrade.aim import Aim
 from midflight.upgrade.documents import FinalizeDocument, RoadDocument, VerdictDocument, schema
 from midflight.upgrade.finalize import finalize as go_through
+from midflight.upgrade.forecast import forecast
 from midflight.upgrade.operator import operating
 from midflight.upgrade.verdict import Verdict
 from midflight.upgrade.watch import watch
@@ -47,7 +48,7 @@ async def plan(release: str, /, *, config: ConfigFile = None, json: Json = False
     verdict = gates.prepare(fleet, aim)
     print_steps(out, fleet, aim)
     print_verdict(out, verdict)
-    out.document(RoadDocument.of(fleet, aim, verdict))
+    out.document(RoadDocument.of(fleet, aim, verdict, forecast(fleet, aim)))
     return verdict.status.exit_code
 
 

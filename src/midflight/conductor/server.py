@@ -111,7 +111,7 @@ class ConductorServer(ConductorAPI):
         with self._latency.measured(), self._tally.measured(caller, self._project.errors):
             result = await remotable.run_here(cls, subject, context, given)
         shown = None if remotable.is_class_method else subject
-        self._tally.reply([result if remotable.result_kind(cls).objects else None, shown], sender)
+        self._tally.reply([result if remotable.result_kind(cls).objects else None, shown], caller)
         return RunResult(result=_reply(result, context), target=NOTHING if shown is None else _reply(shown, context))
 
     # Members

@@ -55,7 +55,7 @@ class Traffic(VersionedObject, version="1.0"):
     busy: float = 0.0
     """Seconds of remotables, all together."""
     reads: dict[str, dict[str, int]] = field(default_factory=dict)
-    """Object → digest of the manifest of who asked → how many were answered."""
+    """Object → service of who asked, a blank, the digest of its manifest → how many were answered."""
     senders: dict[str, int] = field(default_factory=dict)
     """``service@host (release)`` of who asked with another release than the conductor's → calls; beyond a hundred of
     them, ``others``."""
@@ -109,11 +109,12 @@ class Tally:
             known = sender in self.senders or len(self.senders) < MOST_SENDERS
             self.senders[sender if known else "others"] += 1
 
-    def reply(self, value: Any, manifest: Manifest | None) -> None:
-        """The objects of a reply to who has this manifest, with all that is inside them."""
-        digest = manifest.digest if manifest else ""
+    def reply(self, value: Any, caller: Caller | None) -> None:
+        """The objects of a reply to who asked, with all that is inside them."""
+        manifest = caller.manifest if caller else None
+        reader = f"{caller.service} {manifest.digest}" if caller and manifest else " "
         for shape, number in _objects(value).items():
-            if (key := (shape.name, digest)) not in self.reads and len(self.reads) >= MOST_KEYS:
+            if (key := (shape.name, reader)) not in self.reads and len(self.reads) >= MOST_KEYS:
                 continue
             self.reads[key] += number
             if key not in self._pairs:
@@ -124,8 +125,8 @@ class Tally:
     def take(self) -> dict[str, Any]:
         """What was counted, as JSON keeps it; and begin anew."""
         reads: dict[str, dict[str, int]] = {}
-        for (name, digest), number in self.reads.items():
-            reads.setdefault(name, {})[digest] = number
+        for (name, reader), number in self.reads.items():
+            reads.setdefault(name, {})[reader] = number
         content = {
             "calls": self.calls, "failed": self.failed, "busy": round(self.busy, 6),
             "took": {str(bucket): number for bucket, number in self.took.items()}, "reads": reads,

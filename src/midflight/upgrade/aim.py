@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from midflight.db.lint import result
 from midflight.errors import ProjectError, UsageError
 from midflight.project import Project
+from midflight.versions import Manifest, Version
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,12 @@ class Aim:
     """Expand revisions on which nobody may rely, each with the reason; None where the project has no schema folder."""
     numbers: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """(topic, version of its interface) → the oldest release that has it: what a bare number pins."""
+    services: frozenset[str] = frozenset()
+    """All that the project has."""
+    manifests: Mapping[str, Manifest] = field(default_factory=dict)
+    """Release → what it understands."""
+    rewrites: Mapping[str, tuple[Version, ...]] = field(default_factory=dict)
+    """Object → the versions below which named backports rewrite it."""
 
     @classmethod
     def of(cls, project: Project, target: str) -> Aim:
@@ -44,6 +51,12 @@ class Aim:
                 (name, str(version)): release.name
                 for release in reversed(project.releases)
                 for name, version in release.manifest.items()
+            },
+            services=frozenset(project.services),
+            manifests={release.name: release.manifest for release in project.releases},
+            rewrites={
+                name: tuple(before for before, _ in known.__shape__.backports)
+                for name, known in project.registry.objects.items()
             },
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any, Literal
 
 import msgspec
@@ -9,6 +10,7 @@ import msgspec
 from midflight.conductor.interface import Fleet, JournalEntry
 from midflight.upgrade import plan as planning
 from midflight.upgrade.aim import Aim
+from midflight.upgrade.forecast import Forecast
 from midflight.upgrade.verdict import Verdict
 from midflight.upgrade.why import Why
 
@@ -64,16 +66,33 @@ class StepDocument(Document):
     way_back: str
 
 
+class ForecastDocument(Document):
+    """What the upgrade will cost the conductors while the agents are old. Rates are per second."""
+
+    translations: float
+    by_object: dict[str, float]
+    cores: float
+    conductors: int
+    add: int
+    minutes: float
+
+    @classmethod
+    def of(cls, found: Forecast) -> ForecastDocument:
+        """From a forecast."""
+        return cls(**asdict(found), translations=found.translations, add=found.add)
+
+
 class RoadDocument(Document):
-    """``midflight upgrade plan`` and ``status``. Without a verdict the upgrade is done."""
+    """``midflight upgrade plan``, with a forecast, and ``status``. Without a verdict the upgrade is done."""
 
     target: str
     previous: str | None
     steps: list[StepDocument]
     verdict: VerdictDocument | None
+    forecast: ForecastDocument | None = None
 
     @classmethod
-    def of(cls, fleet: Fleet, aim: Aim, verdict: Verdict | None) -> RoadDocument:
+    def of(cls, fleet: Fleet, aim: Aim, verdict: Verdict | None, cost: Forecast | None = None) -> RoadDocument:
         """From the facts of a fleet on its way."""
         steps = [
             StepDocument(
@@ -83,7 +102,8 @@ class RoadDocument(Document):
             for step, progress in planning.progress(fleet, aim)
         ]  # fmt: skip
         said = VerdictDocument.of(verdict) if verdict else None
-        return cls(target=aim.target, previous=aim.previous, steps=steps, verdict=said)
+        told = ForecastDocument.of(cost) if cost else None
+        return cls(target=aim.target, previous=aim.previous, steps=steps, verdict=said, forecast=told)
 
 
 class FinalizeDocument(Document):

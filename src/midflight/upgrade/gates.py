@@ -33,7 +33,8 @@ def _verdict(step: str, fleet: Fleet, *facts: Iterable[Fact], takes_risks: bool 
 def prepare(fleet: Fleet, aim: Aim) -> Verdict:
     """May this upgrade begin: is the path legal, the last release done, everyone there, and the database well?"""
     there = [*members.path(fleet, aim), *members.lost(fleet), *pins.overridden(fleet)]
-    return _verdict("prepare", fleet, there, data_facts.earlier_data(fleet, aim), health.database(fleet))
+    cost = [*traffic.forecast(fleet, aim), *health.database(fleet)]
+    return _verdict("prepare", fleet, there, data_facts.earlier_data(fleet, aim), cost)
 
 
 def schema(fleet: Fleet, aim: Aim) -> Verdict:

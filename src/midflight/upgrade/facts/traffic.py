@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from midflight.conductor.interface import Fleet
 from midflight.conductor.traffic import Traffic
+from midflight.upgrade import forecast as forecasting
 from midflight.upgrade import kinds
 from midflight.upgrade.aim import Aim
 from midflight.upgrade.roster import ago, named
-from midflight.upgrade.verdict import Fact, Status, bad, good, tells
+from midflight.upgrade.verdict import Fact, Status, bad, good, tells, warning
 
 ENOUGH = 100
 """So many calls there must be in each of the two for their rates to be compared."""
@@ -89,6 +90,23 @@ def old_senders(fleet: Fleet, aim: Aim) -> Iterator[Fact]:
         yield bad(f"an older release was heard {lately}: {who}", "end or upgrade them; then wait for 5 minutes")
     else:
         yield good(f"no conductor has heard a release before {aim.target} {lately}")
+
+
+@tells(kinds.FORECAST)
+def forecast(fleet: Fleet, aim: Aim) -> Iterator[Fact]:
+    """What the upgrade will cost the conductors, and how many to add for it."""
+    if not fleet.traffic:
+        return
+    if not any(each.calls for each in fleet.traffic):
+        yield good("nothing was counted yet from which the cost of the upgrade could be told")
+        return
+    found = forecasting.forecast(fleet, aim)
+    share = f"{found.cores:.1%} of a core, with {found.conductors} conductors"
+    words = f"while agents are old, {found.translations:.1f} objects a second will be translated: {share}"
+    if found.add:
+        yield warning(words, f"start {found.add} more conductors before step 3")
+    else:
+        yield good(f"{words}; none to add")
 
 
 def _rate(traffic: Traffic, number: int) -> float:
