@@ -33,9 +33,9 @@ def test_a_verdict_is_plain_values_for_machines() -> None:
         "status": "fail",
         "because": [
             {"name": "lost:api@web", "status": "fail", "fact": "a", "way_out": "x", "source": "members", "age": 3.0,
-             "max_age": 60.0},
+             "max_age": 60.0, "acknowledged": None},
             {"name": "other", "status": "pass", "fact": "b", "way_out": None, "source": "code", "age": None,
-             "max_age": None},
+             "max_age": None, "acknowledged": None},
         ],
         "way_out": ["x"],
     }  # fmt: skip
