@@ -49,7 +49,7 @@ from midflight.rpc.server import CASTS, Server
 from midflight.rpc.threads import Threads
 from midflight.runs import NotARun, manager_of, mistakes_of
 from midflight.signals import Signals
-from midflight.supervisor import notify, passed_sockets
+from midflight.supervisor import notify, passed_sockets, watchdog_seconds, watched
 from midflight.telemetry import log
 from midflight.transports import connect
 from midflight.transports.base import Address, Identity
@@ -71,8 +71,11 @@ async def run_service(project: Project, config: Config, service: str, host: str)
     telemetry.configure(level=_log_level(config), service=service, host=host)
     with Signals() as told, Watchdog():
         try:
-            sockets = passed_sockets(os.environ)
-            async with RunningService.running(project, config, service, host, sockets=sockets) as running:
+            sockets, told_each = passed_sockets(os.environ), watchdog_seconds(os.environ)
+            async with (
+                watched(told_each),
+                RunningService.running(project, config, service, host, sockets=sockets) as running,
+            ):
                 if running.traces is not None:
                     running.traces.share()
                 told.is_ready(lambda: _reload(running))

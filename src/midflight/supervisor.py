@@ -1,11 +1,14 @@
-"""What a process and its supervisor say to each other: the sockets that are passed, and how the process stands."""
+"""What a process and its supervisor say to each other: the sockets that are passed, how the process stands, and that
+its loop answers."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import socket
-from collections.abc import MutableMapping
+from collections.abc import AsyncIterator, MutableMapping
+from contextlib import asynccontextmanager
 
 from midflight.errors import ConfigError
 from midflight.telemetry import log
@@ -52,3 +55,35 @@ def notify(state: str) -> None:
                 systemd.sendall(state.encode())
         except (OSError, ValueError) as wrong:
             log.warning("service.not_notified", socket=address, state=state, reason=str(wrong))
+
+
+def watchdog_seconds(environment: MutableMapping[str, str]) -> float | None:
+    """How often systemd wants to hear that we live, if it wants to (WATCHDOG_USEC), taken out of the environment: twice
+    in its own time, as sd_watchdog_enabled(3) says. Raises ConfigError for what is no time."""
+    microseconds, pid = environment.pop("WATCHDOG_USEC", None), environment.pop("WATCHDOG_PID", str(os.getpid()))
+    if microseconds is None or pid != str(os.getpid()):
+        return None
+    if not re.fullmatch(r"[0-9]{1,15}", microseconds) or not int(microseconds):
+        reason = f"received {microseconds[:40]!r}, expected a number of microseconds"
+        raise ConfigError(path="environment", where="WATCHDOG_USEC", reason=reason)
+    return int(microseconds) / 2e6
+
+
+@asynccontextmanager
+async def watched(seconds: float | None) -> AsyncIterator[None]:
+    """Tell systemd every so many seconds that the loop answers, until the end of the block. While it is blocked nothing
+    is told, and systemd restarts a process that was silent for too long."""
+    if seconds is None:
+        yield
+        return
+    telling = asyncio.create_task(_tell(seconds), name="systemd's watchdog")
+    try:
+        yield
+    finally:
+        telling.cancel()
+
+
+async def _tell(seconds: float) -> None:
+    while True:
+        notify("WATCHDOG=1")
+        await asyncio.sleep(seconds)
