@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo test test-faults coverage fuzz lint format types wheel-test bench-objects bench-rpc bench-growth bench-data ci changelog lock clean
+.PHONY: help setup packages demo test test-faults coverage fuzz lint format types wheel-test bench-objects bench-rpc bench-growth bench-data bench-fleet ci changelog lock clean
 
 PYTHON ?=
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -73,6 +73,9 @@ bench-growth: $(READY) ## measure what one agent costs among 100, 1,000 and 5,00
 
 bench-data: $(READY) ## measure data migrations beside a loop over what is left to do, into build/bench
 	python -m benchmarks.data
+
+bench-fleet: packages $(READY) ## measure beats, pins and gates of 100, 1,000 and 5,000 simulated members, into build/bench
+	python -m benchmarks.fleet
 
 $(PEER)/.ready: requirements/peer.txt
 	python -m venv --clear $(PEER)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from benchmarks.data import __main__ as data
 from benchmarks.data import faults
+from benchmarks.fleet import __main__ as fleet
 from benchmarks.growth import __main__ as growth
 from benchmarks.rpc import __main__ as bench
 from benchmarks.rpc.contenders import Contender, Process
+from midflight.db.cluster import Cluster
 from midflight.transports.embedded import EmbeddedBroker
 
 
@@ -32,6 +36,16 @@ async def test_a_fleet_that_grows() -> None:
     assert all(figures[name] > 0 for figures in by_size.values() for name in ("join_ms", "cast_ms", "fanout_ms"))
     assert growth.ratios(by_size).keys() == set(growth.WANTED)
     assert set(growth.WANTED) <= by_size[2].keys()
+
+
+async def test_a_fleet_that_is_simulated(postgres: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Simulated members join, beat, and acknowledge each pin; there is a figure for each target."""
+    monkeypatch.setattr(fleet, "BEAT_SECONDS", 0.2)
+    monkeypatch.setattr(fleet, "SETTLED_SECONDS", 0.0)
+    figures = await fleet.fleet_of(6, 0.4, postgres.create())
+    assert fleet.TARGETS.keys() <= figures.keys()
+    assert figures["beats"] >= 6
+    assert figures["unacknowledged"] == 0
 
 
 def test_figures() -> None:

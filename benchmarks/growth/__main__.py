@@ -5,27 +5,24 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import sys
 import tempfile
-from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.conductor import ROOT, Watched, conductor
 from benchmarks.growth.fleet import fill
-from benchmarks.growth.simulated import Watched, measure, quiet
+from benchmarks.growth.simulated import measure, quiet
 from benchmarks.rpc.__main__ import machine
 from midflight.config import Config
 from midflight.db.engine import create, parse, transaction
 from midflight.db.schema.runner import SchemaRunner
 from midflight.transports.embedded import EmbeddedBroker
 
-ROOT = Path(__file__).parents[2]
+PROJECT = "benchmarks.growth.fleet:project"
 SIZES = (100, 1_000, 5_000)
 FLAT = 1.5
 """What one agent, or one message, costs in the largest fleet may be so many times what it costs in the smallest."""
@@ -39,48 +36,27 @@ async def fleet_of(number: int, seconds: float) -> Figures:
     """The figures of a fleet of so many agents, with a broker, a database and a conductor of its own."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        async with EmbeddedBroker(folder / "nats") as broker:
-            config = _configured(folder, broker.url)
-            async with _conductor(folder, config) as conductor:
-                watched = Watched({"conductor": conductor.pid, "broker": broker.pid or 0})
-                agents = Config(
-                    project=config["project"], broker=broker.url, state=str(folder / "state"), path=str(folder / "x"),
-                    beat_seconds=10.0, call_seconds=30.0,
-                )  # fmt: skip
-                return await measure(agents, number, watched, seconds)
+        async with (
+            EmbeddedBroker(folder / "nats") as broker,
+            conductor(folder, PROJECT, broker.url, _database(folder)) as process,
+        ):
+            watched = Watched({"conductor": process.pid, "broker": broker.pid or 0})
+            agents = Config(
+                project=PROJECT, broker=broker.url, state=str(folder / "state"), path=str(folder / "x"),
+                beat_seconds=10.0, call_seconds=30.0,
+            )  # fmt: skip
+            return await measure(agents, number, watched, seconds)
 
 
-def _configured(folder: Path, broker: str) -> dict[str, str]:
+def _database(folder: Path) -> str:
+    """The URL of a new one, with rows in it."""
     url = f"sqlite:///{folder / 'growth.db'}"
     SchemaRunner(url, None, None, "unreleased").expand()
     engine = create(parse(url))
     with transaction(engine, writes=True) as connection:
         fill(connection)
     engine.dispose()
-    config = {"project": "benchmarks.growth.fleet:project", "broker": broker, "database": url}
-    lines = "\n".join(f"{entry} = {json.dumps(said)}" for entry, said in config.items())
-    (folder / "conductor.toml").write_text(f"[midflight]\n{lines}\n")
-    return config
-
-
-@asynccontextmanager
-async def _conductor(folder: Path, config: dict[str, str]) -> AsyncIterator[Process]:
-    environment = os.environ | {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "MIDFLIGHT_LOG": "info"}
-    words = ("-m", "midflight.cli", "run", "conductor", "--config", str(folder / "conductor.toml"))
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, *words, cwd=folder, env=environment, stdout=DEVNULL, stderr=PIPE
-    )
-    assert process.stderr is not None
-    async for line in process.stderr:
-        if b"service.ready" in line:
-            break
-    reading = asyncio.create_task(process.stderr.read())
-    try:
-        yield process
-    finally:
-        process.terminate()
-        await process.wait()
-        await reading
+    return url
 
 
 def ratios(by_size: dict[int, Figures]) -> dict[str, float]:

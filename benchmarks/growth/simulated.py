@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import functools
 import itertools
-import os
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
+from benchmarks.conductor import Watched
 from benchmarks.growth.fleet import NAMES, Agent, AgentAPI, Machine, project
 from midflight import Client, service, telemetry
 from midflight.config import Config
@@ -26,43 +25,11 @@ CALLS = 2_000
 FANOUTS = 5
 PATIENCE = 120.0
 
-_TICK = os.sysconf("SC_CLK_TCK")
-
 # In a fleet each process has a contract of its own; here it is the same. And each looks after its connection every
 # second, which is much for one process that has thousands of them.
 service.contract_of = functools.cache(service.contract_of)
 nats_connection.WATCH_SECONDS = nats_client.CONNECT_SECONDS = nats_client.PING_SECONDS = 30
 nats_client.ANSWER_SECONDS = 30
-
-
-@dataclass
-class Watched:
-    """The processes whose time is measured, by name; ours is measured too."""
-
-    pids: dict[str, int]
-    spent: dict[str, float] = field(default_factory=dict)
-
-    def cpu(self) -> dict[str, float]:
-        """Seconds of CPU that each has taken until now."""
-        others = {name: _cpu_of(pid) for name, pid in self.pids.items()}
-        return {**others, "agents": time.process_time()}
-
-    @contextmanager
-    def step(self, name: str, pieces: int) -> Iterator[None]:
-        """Note the milliseconds of time, and of each process's CPU and of all together, for each piece of work in the
-        block."""
-        before, began = self.cpu(), time.monotonic()
-        yield
-        total = max(1, pieces)
-        self.spent[f"{name}_ms"] = 1000 * (time.monotonic() - began) / total
-        taken = {who: 1000 * (seconds - before[who]) / total for who, seconds in self.cpu().items()}
-        self.spent[f"{name}_cpu_ms"] = sum(taken.values())
-        self.spent |= {f"{name}_{who}_cpu_ms": spent for who, spent in taken.items()}
-
-
-def _cpu_of(pid: int) -> float:
-    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(words[11]) + int(words[12])) / _TICK
 
 
 async def measure(config: Config, number: int, watched: Watched, seconds: float) -> dict[str, float]:

@@ -180,7 +180,7 @@ class RunningService:
         await self._let_watch(stack)
         await self._connect(stack)
         await self._open_database(stack)
-        self._prepare_to_speak()
+        self._prepare_to_speak(stack)
         await self._listen_as_member(stack)
         await self._join(stack)
         implementations = await stack.enter_async_context(self._application())
@@ -264,9 +264,11 @@ class RunningService:
             raise SchemaTooOld(missing=", ".join(missing), release=self.release)
         return runner.digest
 
-    def _prepare_to_speak(self) -> None:
+    def _prepare_to_speak(self, stack: AsyncExitStack) -> None:
         """From here on there are contexts: a remotable runs here if the database is here, else on a conductor."""
         self.server = ConductorServer(self.project, self.database, self.id) if self.database else None
+        if self.server is not None:
+            stack.push_async_callback(self.server.beats.flush)
         self._conductor: ConductorPort | None = None if self.database else RemoteConductor(self.floors)
         self._messenger: MessengerPort = ReportingMessenger(
             self._messenger_under(self.floors), self.identity, lambda facts: self.membership.note_rejected(facts)

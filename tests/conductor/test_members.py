@@ -220,3 +220,26 @@ async def test_manifests_by_digest(registry: Registry) -> None:
         await registry.server.hello(HERE, member, JUNO.to_wire())
     with pytest.raises(InvalidValue, match="hello"):
         await registry.server.hello(HERE, member, {"compute": ["three"]})
+
+
+async def test_one_more_of_an_old_kind_is_told_to_nobody(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a fleet of two releases all are told at once of the first that understands less, and of one that understands
+    less than its predecessor on that host; and not of each that restarts as it was."""
+    told: list[str] = []
+
+    async def tell(context: Context, epoch: int = 0) -> None:
+        told.append(joining)
+
+    for joining, manifest, topics in (
+        ("agent.h1.0", KILO, ["compute"]),
+        ("agent.h2.0", JUNO, ["compute"]),
+        ("agent.h3.0", JUNO, ["compute"]),
+        ("agent.h2.1", JUNO, ["compute"]),
+        ("agent.h4.0", KILO, ["compute"]),
+        ("agent.h4.1", KILO, ["compute"]),
+        ("agent.h1.1", JUNO, ["compute"]),
+        ("agent.h5.0", JUNO, []),
+    ):
+        monkeypatch.setattr(registry.server, "_tell", tell)
+        await registry.hello(joining, manifest, topics=topics)
+    assert told == ["agent.h2.0", "agent.h1.1"]

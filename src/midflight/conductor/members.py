@@ -1,27 +1,35 @@
 """The rows of members, and what a conductor thinks of each by its own clock.
 
-``lost`` is never stored: it is what somebody finds who looks at a member that has been silent for three beats.
+``lost`` is never stored: it is what somebody finds who looks at a member that has been silent for three beats, and a
+moment.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple, Protocol, TypeVar
 
-from sqlalchemy import Connection, Row, String, cast, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, String, cast, delete, insert, select, update
 
 from midflight.conductor.interface import Member, State
 from midflight.context import Caller
 from midflight.db.tables import members
-from midflight.errors import InvalidValue, NotAllowed, NotAMember
+from midflight.errors import InvalidValue, NotAllowed
 from midflight.transports.base import are_names, check_name
 
 MISSED_BEATS = 3
 """A member that has missed so many is lost."""
 
+GATHER_SECONDS = 0.5
+"""So much earlier than a member was heard its row may say that it was: beats are written together."""
+
 LONGEST_BEAT = 86_400
 """Seconds; what the configuration allows too."""
+
+MOST_AT_ONCE = 1_000
+"""Members that one statement names: databases have a bound on its values."""
 
 REMEMBERED = timedelta(days=1)
 """For so long a retired member is remembered, unless it has a successor."""
@@ -33,8 +41,38 @@ _SAID = (
 """What a member says of itself."""
 
 
+class Peer(Protocol):
+    """What others must know of a member: a Member, or a Present."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def service(self) -> str: ...
+    @property
+    def host(self) -> str: ...
+    @property
+    def manifest(self) -> str: ...
+    @property
+    def topics(self) -> list[str]: ...
+    @property
+    def state(self) -> str: ...
+
+
+class Present(NamedTuple):
+    """A Peer, and no more."""
+
+    id: str
+    service: str
+    host: str
+    manifest: str
+    topics: list[str]
+    state: str
+
+
+P = TypeVar("P", bound=Peer)
+
 Kind = tuple[str, str, str]
-"""A service, a manifest, and the topics on which it takes work: of many members there are few kinds."""
+"""A service, a manifest, and the topics on which it takes work, as JSON: of many members there are few kinds."""
 
 
 def check(member: Member) -> None:
@@ -81,12 +119,19 @@ def _is_gone(row: Row[Any], at: datetime) -> bool:
     return state_now(row.state, at - row.seen_at, row.beat_seconds) in (State.RETIRED, State.LOST)
 
 
-def acknowledge(connection: Connection, member: str, state: str, epoch: int, at: datetime) -> None:
-    """Write down a beat. Raises NotAMember for somebody who never joined, left, or was retired."""
-    living = members.c.id == member, members.c.state != State.RETIRED
-    beaten = connection.execute(update(members).where(*living).values(state=state, epoch=epoch, seen_at=at))
-    if beaten.rowcount == 0:
-        raise NotAMember(member=member)
+def hear(connection: Connection, who: Collection[str], at: datetime, **said: Any) -> set[str]:
+    """Write down that these were heard, and what they said of themselves. Returns those of them that are members: who
+    never joined, left, or was retired is none."""
+    found: set[str] = set()
+    for names in _pieces(sorted(who)):
+        living = members.c.id.in_(names), members.c.state != State.RETIRED
+        heard = update(members).where(*living).values(seen_at=at, **said).returning(members.c.id)
+        found.update(connection.execute(heard).scalars())
+    return found
+
+
+def _pieces(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (names[start : start + MOST_AT_ONCE] for start in range(0, len(names), MOST_AT_ONCE))
 
 
 def retire(connection: Connection, member: str) -> bool:
@@ -97,9 +142,20 @@ def retire(connection: Connection, member: str) -> bool:
 
 def everyone(connection: Connection, at: datetime) -> list[Member]:
     """All members but the retired, by service, host and time of joining, each as it is at that moment."""
-    order = members.c.service, members.c.host, members.c.joined_at
-    rows = connection.execute(select(members).where(members.c.state != State.RETIRED).order_by(*order))
+    rows = connection.execute(_in_order(members))
     return without_superseded([_seen(row._asdict(), at) for row in rows])
+
+
+def present(connection: Connection, at: datetime) -> list[Present]:
+    """The same, and of each only what others must know: every conductor of a large fleet looks again and again."""
+    rows = connection.execute(_in_order(*(members.c[name] for name in (*Present._fields, "seen_at", "beat_seconds"))))
+    said = [(Present(*row[:6]), at - row.seen_at, row.beat_seconds) for row in rows]
+    return without_superseded([p._replace(state=state_now(p.state, silence, beat)) for p, silence, beat in said])
+
+
+def _in_order(*columns: Any) -> Select[Any]:
+    order = members.c.service, members.c.host, members.c.joined_at
+    return select(*columns).where(members.c.state != State.RETIRED).order_by(*order)
 
 
 def _seen(row: dict[str, Any], at: datetime) -> Member:
@@ -120,20 +176,34 @@ def kinds(connection: Connection) -> set[Kind]:
 
 def state_now(said: str, silence: timedelta, beat_seconds: float) -> str:
     """What a member is that last said it was ``said`` and has been silent for this long."""
-    silent = silence.total_seconds() > MISSED_BEATS * beat_seconds
+    silent = silence.total_seconds() > MISSED_BEATS * beat_seconds + GATHER_SECONDS
     return State.LOST.value if silent and said != State.RETIRED else said
 
 
-def without_superseded(present: Iterable[Member]) -> list[Member]:
+def without_superseded(everybody: Sequence[P]) -> list[P]:
     """Leave out the lost whose service and host have somebody who joined later: who was killed has a successor.
 
-    ``present`` come in the order in which they joined.
+    They come in the order in which they joined.
     """
-    everybody = list(present)
     last = {(member.service, member.host): member.id for member in everybody}
     return [m for m in everybody if m.state != State.LOST or last[m.service, m.host] == m.id]
 
 
-def manifests_of(connection: Connection, service: str) -> set[str]:
-    """The digests of what members of a service understand or understood, of the retired too."""
-    return set(connection.execute(select(members.c.manifest).where(members.c.service == service)).scalars())
+def manifests_of(connection: Connection, service: str, host: str | None = None) -> set[str]:
+    """The digests of what members of a service understand or understood, of the retired too; or those on one host."""
+    here = [members.c.host == host] if host is not None else []
+    found = select(members.c.manifest).where(members.c.service == service, *here).distinct()
+    return set(connection.execute(found).scalars())
+
+
+def kind_of(member: Member) -> Kind:
+    """See Kind."""
+    return member.service, member.manifest, json.dumps(member.topics)
+
+
+def has_alike(connection: Connection, member: Member) -> bool:
+    """Whether another of its kind is a member."""
+    service, manifest, topics = kind_of(member)
+    same = members.c.service == service, members.c.manifest == manifest, cast(members.c.topics, String) == topics
+    others = select(members.c.id).where(*same, members.c.id != member.id, members.c.state != State.RETIRED)
+    return connection.execute(others.limit(1)).first() is not None

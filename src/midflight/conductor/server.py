@@ -15,10 +15,11 @@ from sqlalchemy import Connection
 
 from midflight.conductor import manifests, members, pins, record, store_floor, traffic
 from midflight.conductor.background import Background
+from midflight.conductor.beats import Beats, Said
 from midflight.conductor.contract import contract_of, release_of
 from midflight.conductor.data_facts import compared, detail, proven
 from midflight.conductor.data_objects import Comparison, MigrationDetail, ProofResult, SweepResult
-from midflight.conductor.fleet import REJECTED, entries, gather
+from midflight.conductor.fleet import entries, gather
 from midflight.conductor.holding import held_proof, hold
 from midflight.conductor.interface import (
     NOTHING,
@@ -55,6 +56,7 @@ from midflight.rpc.client import Client
 from midflight.rpc.repeats import Running
 from midflight.rpc.rights import not_allowed
 from midflight.telemetry import log
+from midflight.transports.base import are_names
 from midflight.versions import Manifest
 
 P = ParamSpec("P")
@@ -78,6 +80,8 @@ class ConductorServer(ConductorAPI):
         self._topics = sorted(contract_of(project).interfaces)
         self._members = Client(MemberAPI)
         self._views = Views(database, clock)
+        self.beats = Beats(database, clock)
+        """The beats of members, of which some are written a moment after they are answered."""
         self._latency = Latency()
         self._sweeper = Sweeper(database, self._latency)
         self._tally = Tally(self._release)
@@ -120,9 +124,10 @@ class ConductorServer(ConductorAPI):
         members.check(member)
         members.check_speaker("conductor.hello", member.id, context.caller)
         understood = _manifest(manifest)
-        lower, kinds = await self._database.write(self._register, member, understood)
-        if lower or not self._views.cover(kinds):  # one more of a kind that is known can wait for a moment
+        lower = await self._database.write(self._register, member, understood)
+        if lower or not self._views.covers(members.kind_of(member)):  # of a kind that is known, one more can wait
             self._views.forget()
+        self.beats.forget(member.id)
         log.info("fleet.joined", member=member.id, release=member.release, topics=member.topics)
         if lower:
             await self._tell(context)
@@ -134,44 +139,37 @@ class ConductorServer(ConductorAPI):
         views = self._views
         return await (views.current_short(epoch) if declared and declared.agent else views.current(epoch))
 
-    def _register(self, connection: Connection, member: Member, manifest: Manifest) -> tuple[bool, set[members.Kind]]:
-        """Says whether somebody may believe, from what the service's members used to understand, that this one
-        understands more than it does (then all are told at once, and not at their next beats); and of which kinds there
-        are members now. Raises OutsideWindow for one that opens the database and is below the store floor, though it
-        was a member before."""
+    def _register(self, connection: Connection, member: Member, manifest: Manifest) -> bool:
+        """Says whether somebody may believe that it understands more than it does: then all are told at once, and not
+        at their next beats. Raises OutsideWindow for one that opens the database and is below the store floor, though
+        it was a member before."""
         digest = manifests.keep(connection, manifest)
         if digest != member.manifest:
             raise InvalidValue(path="hello(member).manifest", received=member.manifest, expected=digest)
         if member.database:
             store_floor.admit(connection, member.service, member.release, self._project.releases)
-        before = manifests.find(connection, members.manifests_of(connection, member.service)).values()
+        lower = bool(member.topics) and _is_lower(connection, member, manifest)
         members.register(connection, member, self._clock())
-        lower = bool(member.topics) and not all(covers(manifest, other) for other in before)
-        return lower, members.kinds(connection)
+        return lower
 
     async def beat(
         self, context: Context, member: str, state: str, epoch: int, view: str, rejected: list[dict[str, str]]
     ) -> FleetView | None:
         members.check_speaker("conductor.beat", member, context.caller)
-        await self._database.write(self._acknowledge, member, state, epoch, told_in_a_beat(rejected))
+        await self.beats.beat(member, _said(state, epoch), told_in_a_beat(rejected))
         present = await self._view_for(member.partition(".")[0], epoch)
         return present if present.id != view else None
 
-    def _acknowledge(
-        self, connection: Connection, member: str, state: str, epoch: int, rejected: list[dict[str, str]]
-    ) -> None:
-        members.acknowledge(connection, member, state, epoch, self._clock())
-        for facts in rejected:
-            journal.write(connection, REJECTED, facts)
-
     async def leave(self, context: Context, member: str) -> None:
         members.check_speaker("conductor.leave", member, context.caller)
+        self.beats.forget(member)
         if await self._write(context, self._retire, member, "member.left"):
             log.info("fleet.left", member=member)
 
     async def retire_member(self, context: Context, member: str) -> None:
         if not await self._write(context, self._retire, member):
             raise UsageError(reason=f"there is no member {member!r} to retire: see midflight fleet list")
+        self.beats.forget(member)
         self._views.forget()
 
     def _retire(self, connection: Connection, member: str, act: str = "member.retired") -> bool:
@@ -356,6 +354,24 @@ def _manifest(given: dict[str, list[str]]) -> Manifest:
         return Manifest.from_wire(given)
     except (ValueError, IndexError) as wrong:
         raise InvalidValue(path="hello(manifest)", received=repr(given)[:200], expected=str(wrong)) from None
+
+
+def _is_lower(connection: Connection, member: Member, manifest: Manifest) -> bool:
+    """Whether it is said to understand more: by what its predecessor on this host understood, or, if it is the first of
+    its kind, by what all of its service did."""
+    others = members.manifests_of(connection, member.service, member.host)
+    if not members.has_alike(connection, member):
+        others |= members.manifests_of(connection, member.service)
+    return not all(covers(manifest, other) for other in manifests.find(connection, others).values())
+
+
+def _said(state: str, epoch: int) -> Said:
+    """Raises InvalidValue for what no row can keep, before others' beats are written with it."""
+    if not are_names(state):
+        raise InvalidValue(path="beat(state)", received=repr(state)[:200], expected="a word")
+    if not 0 <= epoch < 2**31:
+        raise InvalidValue(path="beat(epoch)", received=str(epoch)[:200], expected="the number of an epoch")
+    return Said(state, epoch)
 
 
 def _form(name: str) -> Form:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection
 
 from midflight.conductor import manifests, members, pins
-from midflight.conductor.interface import FleetView, Member, MemberAPI, State
-from midflight.conductor.members import Kind
+from midflight.conductor.floors import NO_VIEW
+from midflight.conductor.interface import FleetView, MemberAPI, State
+from midflight.conductor.members import Kind, Peer
 from midflight.conductor.pins import Pin
 from midflight.db import forms
 from midflight.db.engine import Database
@@ -24,9 +26,13 @@ from midflight.versions import Manifest
 FRESH_SECONDS = 1.0
 """For so long a conductor answers from the same view, unless it knows of a change: beats are cheap in a large fleet."""
 
+SHARE = 0.02
+"""Of a conductor's time, at most, goes into looking for changes of which it does not know: the view of a fleet that is
+so large that it takes longer to read holds longer."""
+
 
 def view_of(
-    present: Sequence[Member], known: Mapping[str, Manifest], pinned: Sequence[Pin], written: Mapping[str, str],
+    present: Sequence[Peer], known: Mapping[str, Manifest], pinned: Sequence[Pin], written: Mapping[str, str],
     epoch: int, at: datetime,
 ) -> FleetView:  # fmt: skip
     """The view of these members, pins and write forms. ``known`` has the manifest of every digest that they name."""
@@ -80,7 +86,7 @@ def lengthened(view: FleetView, before: FleetView) -> FleetView:
     return FleetView(id=view.id, at=view.at, **(content | {"peers": peers, "away": before.away}))
 
 
-def _peers(present: Iterable[Member], table: dict[str, Manifest]) -> dict[str, dict[str, str]]:
+def _peers(present: Iterable[Peer], table: dict[str, Manifest]) -> dict[str, dict[str, str]]:
     """Topic → host → digest. Where two members share a host, what both understand; it is added to the ``table``."""
     found: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for member in present:
@@ -98,13 +104,13 @@ def _shared(digests: set[str], table: dict[str, Manifest]) -> str:
     return table.setdefault(lowest.digest, lowest).digest
 
 
-def _one_of_each(present: Iterable[Member]) -> dict[str, str]:
+def _one_of_each(present: Iterable[Peer]) -> dict[str, str]:
     """For the topic on which everybody listens, one member for each distinct manifest says it all."""
     first = {m.manifest: m.id for m in reversed([*present])}  # so that one more changes nothing
     return {member: digest for digest, member in sorted(first.items())}
 
 
-def _away(present: Sequence[Member]) -> dict[str, list[str]]:
+def _away(present: Sequence[Peer]) -> dict[str, list[str]]:
     here = {(topic, m.host) for m in present if m.state == State.ACTIVE for topic in m.topics}
     away: dict[str, set[str]] = defaultdict(set)
     for member in present:
@@ -116,14 +122,27 @@ def _away(present: Sequence[Member]) -> dict[str, list[str]]:
 
 def load_view(connection: Connection, at: datetime) -> FleetView:
     """The view at this moment."""
-    present, pinned = members.everyone(connection, at), pins.current(connection)
+    present, pinned = members.present(connection, at), pins.current(connection)
     known = manifests.find(connection, [m.manifest for m in present] + [pin.manifest for pin in pinned])
     written = {name: form.value for name, form in forms.current(connection).items()}
     return view_of(present, known, pinned, written, current_epoch(connection), at)
 
 
-def _load(connection: Connection, at: datetime) -> tuple[FleetView, set[Kind]]:
-    return load_view(connection, at), members.kinds(connection)
+def _load(connection: Connection, at: datetime) -> tuple[FleetView, set[Kind], float]:
+    """With the seconds of CPU time that it took."""
+    began = time.thread_time()
+    view, kinds = load_view(connection, at), members.kinds(connection)
+    return view, kinds, time.thread_time() - began
+
+
+class _Look(NamedTuple):
+    """What one look at the rows has found. ``change`` is the last change that was known when it began."""
+
+    view: FleetView
+    kinds: set[Kind]
+    change: int
+    until: float
+    """When it is too old to be answered with."""
 
 
 class Views:
@@ -131,35 +150,54 @@ class Views:
 
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self._database, self._clock = database, clock
-        self._view: FleetView | None = None
-        self._short: FleetView | None = None
-        self._kinds: set[Kind] = set()
-        self._read_at = 0.0
+        self._change = 0
+        self._last = _Look(NO_VIEW, set(), -1, 0.0)
+        self._looking: tuple[int, asyncio.Task[_Look]] | None = None
+        """The look that is under way, with the last change that it knows."""
+        self._short = NO_VIEW, NO_VIEW
+        """A view, and the short one of it."""
 
     async def current(self, epoch: int = 0) -> FleetView:
         """The view; never one from before ``epoch``, which the caller knows to exist."""
-        view = self._view
-        if view is not None and view.epoch >= epoch and time.monotonic() - self._read_at <= FRESH_SECONDS:
-            return view
-        self._read_at = time.monotonic()
-        fresh, self._kinds = await self._database.read(_load, self._clock())
-        self._view, self._short = fresh, None
-        return fresh
+        last, looking = self._last, self._looking
+        if last.change == self._change and last.view.epoch >= epoch and (looking or time.monotonic() <= last.until):
+            return last.view
+        if looking is not None and looking[0] == self._change:  # one look is enough for all who ask meanwhile
+            found = await asyncio.shield(looking[1])
+            if found.view.epoch >= epoch:
+                return found.view
+        return (await asyncio.shield(self._begin())).view
+
+    def _begin(self) -> asyncio.Task[_Look]:
+        task = asyncio.create_task(self._look(self._change))
+        self._looking = self._change, task
+        task.add_done_callback(self._looked)
+        return task
+
+    async def _look(self, change: int) -> _Look:
+        view, kinds, took = await self._database.read(_load, self._clock())
+        return _Look(view, kinds, change, time.monotonic() + FRESH_SECONDS + took / SHARE)
+
+    def _looked(self, task: asyncio.Task[_Look]) -> None:
+        if self._looking is not None and self._looking[1] is task:
+            self._looking = None
+        if not task.cancelled() and task.exception() is None and task.result().change >= self._last.change:
+            self._last = task.result()
 
     async def current_short(self, epoch: int = 0) -> FleetView:
         """The short one of that."""
         view = await self.current(epoch)
-        if self._short is None or view is not self._view:
-            self._short = short(view)
-        return self._short
+        if self._short[0] is not view:
+            self._short = view, short(view)
+        return self._short[1]
 
-    def cover(self, kinds: set[Kind]) -> bool:
-        """Whether the last view was read when there were members of all these kinds."""
-        return self._view is not None and kinds <= self._kinds
+    def covers(self, kind: Kind) -> bool:
+        """Whether the last view was read when there were members of this kind."""
+        return kind in self._last.kinds
 
     def forget(self) -> None:
         """Something has changed: read again at the next question."""
-        self._view = None
+        self._change += 1
 
 
 def covers(manifest: Manifest, other: Manifest) -> bool:

@@ -1,0 +1,74 @@
+"""What benchmarks of fleets share: a real conductor in a process of its own, and what processes cost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+_TICK = os.sysconf("SC_CLK_TCK")
+
+
+@asynccontextmanager
+async def conductor(folder: Path, project: str, broker: str, database: str, *paths: Path) -> AsyncIterator[Process]:
+    """A conductor of a project that is found in one of these ``paths``, on a database whose schema is there; ready."""
+    config = {"project": project, "broker": broker, "database": database}
+    lines = "\n".join(f"{entry} = {json.dumps(said)}" for entry, said in config.items())
+    (folder / "conductor.toml").write_text(f"[midflight]\n{lines}\n")
+    where = os.pathsep.join(map(str, (ROOT / "src", ROOT, *paths)))
+    words = ("-m", "midflight.cli", "run", "conductor", "--config", str(folder / "conductor.toml"))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *words, cwd=folder, env=os.environ | {"PYTHONPATH": where, "MIDFLIGHT_LOG": "info"},
+        stdout=DEVNULL, stderr=PIPE,
+    )  # fmt: skip
+    assert process.stderr is not None
+    async for line in process.stderr:
+        if b"service.ready" in line:
+            break
+    reading = asyncio.create_task(process.stderr.read())
+    try:
+        yield process
+    finally:
+        process.terminate()
+        await process.wait()
+        await reading
+
+
+@dataclass
+class Watched:
+    """The processes whose time is measured, by name; ours is measured too."""
+
+    pids: dict[str, int]
+    ours: str = "agents"
+    spent: dict[str, float] = field(default_factory=dict)
+
+    def cpu(self) -> dict[str, float]:
+        """Seconds of CPU that each has taken until now."""
+        others = {name: _cpu_of(pid) for name, pid in self.pids.items()}
+        return {**others, self.ours: time.process_time()}
+
+    @contextmanager
+    def step(self, name: str, pieces: int) -> Iterator[None]:
+        """Note the milliseconds of time, and of each process's CPU and of all together, for each piece of work in the
+        block."""
+        before, began = self.cpu(), time.monotonic()
+        yield
+        total = max(1, pieces)
+        self.spent[f"{name}_ms"] = 1000 * (time.monotonic() - began) / total
+        taken = {who: 1000 * (seconds - before[who]) / total for who, seconds in self.cpu().items()}
+        self.spent[f"{name}_cpu_ms"] = sum(taken.values())
+        self.spent |= {f"{name}_{who}_cpu_ms": spent for who, spent in taken.items()}
+
+
+def _cpu_of(pid: int) -> float:
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / _TICK

@@ -1,0 +1,1 @@
+"""What a fleet of thousands costs those who keep its facts: beats, pins, gates."""
