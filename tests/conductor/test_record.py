@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Connection, update
 
 from midflight.conductor import record
+from midflight.context import Caller, Context
 from midflight.db import journal, tables
 from midflight.db.clock import now
 from midflight.db.engine import create, parse, transaction
@@ -150,3 +151,15 @@ def test_the_journal_is_read_page_by_page(connection: Connection) -> None:
     assert kinds(None, "pin.set", "migration") == ["pin.set", "migration.proved"]
     with pytest.raises(UsageError, match="received limit 501, expected 1 to 500"):
         record.page(connection, now(), None, (), 501)
+
+
+def test_the_journal_says_in_whose_name_an_operator_asked() -> None:
+    """By that operator's word, and by no other member's; who asks nobody is the member itself."""
+    said = {record.USER: "ann"}
+    console, agent = (Caller(service, "desk", "kilo", "id", 3) for service in ("operator", "compute"))
+    assert record.who(Context(said, caller=console), "here") == "ann, through operator@desk (kilo)"
+    assert record.who(Context(caller=console), "here") == "operator@desk (kilo)"
+    assert record.who(Context(said, caller=agent), "here") == "compute@desk (kilo)"
+    assert record.who(Context(said), "conductor@c1") == "conductor@c1"
+    long = Context({record.USER: "x" * 5000}, caller=console)
+    assert len(record.who(long, "here")) < 200

@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import uvicorn
@@ -19,7 +20,7 @@ from midflight.console.gatherer import Gatherer
 from midflight.errors import NoConductor
 from midflight.upgrade.aim import Aim
 from tests.cli.fake_operator import FakeOperator
-from tests.upgrade.fleets import KILO
+from tests.upgrade.fleets import KILO, NOW
 
 KEY = b"the key of all consoles of the tests"
 
@@ -31,6 +32,17 @@ class Conductors(FakeOperator):
         super().__init__(fleet)
         self.shown: Fleet | None = fleet
         self.asked = 0
+
+    def in_the_name_of(self, user: str) -> Conductors:
+        self.acts.append(f"as {user}")
+        return self
+
+    async def acknowledge(self, fact: str, reason: str, seconds: float) -> datetime:
+        self.acts.append(f"ack {fact} for {seconds:.0f} s: {reason}")
+        return NOW
+
+    async def withdraw(self, fact: str) -> None:
+        self.acts.append(f"withdraw {fact}")
 
     async def fleet(self) -> Fleet:
         self.asked += 1

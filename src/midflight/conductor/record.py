@@ -10,8 +10,10 @@ from typing import Any
 from sqlalchemy import Connection
 
 from midflight.conductor.interface import JournalEntry
+from midflight.context import Context
 from midflight.db import journal
 from midflight.errors import UsageError
+from midflight.rpc.rights import OPERATOR
 
 ACKNOWLEDGED, WITHDRAWN = "gate.acknowledged", "gate.withdrawn"
 SOAKED = "gate.soaked"
@@ -27,6 +29,20 @@ MOST_TESTS = 500
 MOST_WORDS = 2_000
 MOST_ENTRIES = 500
 MOST_FACTS = 50
+
+USER = "midflight.user"
+"""The value of a context that says in whose name an operator's process asks, like a console at which somebody signed
+in. It is that process's word."""
+MOST_LETTERS = 100
+
+
+def who(context: Context, here: str) -> str:
+    """Who asks, for the journal: by the word of the broker, and, where that is an operator, in whose name. ``here`` is
+    the member itself, where nobody else asks."""
+    if context.caller is None:
+        return here
+    user = context.values.get(USER) if context.caller.service == OPERATOR else None
+    return f"{user[:MOST_LETTERS]}, through {context.caller}" if user else str(context.caller)
 
 
 def entry_of(entry: journal.Entry, at: datetime) -> JournalEntry:

@@ -215,7 +215,7 @@ class ConductorServer(ConductorAPI):
         self, context: Context, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Write, and let the journal say who asked for it, by the word of the broker."""
-        return await self._database.write(journal.signed(str(context.caller or self._member), work), *args, **kwargs)
+        return await self._database.write(journal.signed(record.who(context, self._member), work), *args, **kwargs)
 
     async def acknowledge(self, context: Context, fact: str, reason: str, seconds: float) -> datetime:
         return await self._write(context, record.acknowledge, fact, reason, seconds, self._clock())

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -17,14 +17,17 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from midflight.console.access import SESSION_SECONDS, Access, Viewer
-from midflight.console.gatherer import Gatherer, Picture
+from midflight.console.act import Act, Scene
+from midflight.console.acts import ACTS
+from midflight.console.doing import Doing
+from midflight.console.gatherer import FLEET, Gatherer, Picture
 from midflight.console.guard import HERE, Guard
 from midflight.console.page import Page, View
 from midflight.console.pages import PAGES
 from midflight.console.rendering import STATIC, Renderer
 from midflight.console.soaking import SoakWatch
 from midflight.console.stream import pushes
-from midflight.errors import NotSignedIn
+from midflight.errors import MidflightError, NotSignedIn
 from midflight.upgrade.aim import Aim
 
 FIRST_LOOK = 2.0
@@ -42,6 +45,7 @@ class Console:
         self._aim, self._gatherer, self._access, self._hosts = aim, gatherer, access, hosts
         self._soak = SoakWatch(aim)
         self._renderer = Renderer(project, PAGES)
+        self._doing = Doing(gatherer.connect, aim)
 
     def app(self) -> Starlette:
         """The application; it gathers for as long as it runs."""
@@ -50,6 +54,8 @@ class Console:
             Route("/signin", self._sign_in, methods=["GET", "POST"]),
             Route("/signout", self._sign_out, methods=["POST"]),
             Mount(f"/static/{self._renderer.version}", _Kept(directory=STATIC)),
+            Route("/act/{name}", self._act, methods=["GET", "POST"]),
+            Route("/outcome/{name}", self._outcome),
             *(Route(f"/{page.name}", self._page(page)) for page in PAGES),
             *(Route(f"/{page.name}/stream", self._stream(page)) for page in PAGES),
         ]
@@ -69,6 +75,7 @@ class Console:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await self._doing.finish()
 
     async def _home(self, request: Request) -> Response:
         return RedirectResponse(f"/{PAGES[0].name}", 307)
@@ -133,6 +140,48 @@ class Console:
         answer.delete_cookie(self._access.cookie, httponly=True, samesite="lax")
         return answer
 
+    async def _act(self, request: Request) -> Response:
+        viewer, act = self._access.viewer(request), ACTS.get(request.path_params["name"])
+        if act is None:
+            raise HTTPException(404)
+        if not viewer.may_act:
+            return self._message(request, 403, "Only to look at", self._why_not(viewer), viewer)
+        if request.method == "POST":
+            return await self._do(request, viewer, act)
+        return await self._ask(request, viewer, act, dict(request.query_params))
+
+    async def _ask(self, request: Request, viewer: Viewer, act: Act, fields: dict[str, str]) -> Response:
+        fleet = self._gatherer.picture.of(FLEET)
+        if fleet is None:
+            return self._message(request, 503, act.title, "No conductor has answered yet: try again.", viewer)
+        try:
+            question = act.ask(Scene(fleet, self._aim, fields))
+        except MidflightError as wrong:
+            return self._message(request, 409, act.title, str(wrong), viewer)
+        key = self._access.form_key(viewer, request.cookies.get(self._access.cookie))
+        facts = {"title": act.title, "act": act, "question": question, "form_key": key, "back": _back(request)}
+        return HTMLResponse(self._renderer.whole("act.html", viewer, **facts))
+
+    async def _do(self, request: Request, viewer: Viewer, act: Act) -> Response:
+        fields = await form_of(request)
+        if not self._access.check_form(viewer, request.cookies.get(self._access.cookie), fields.pop("form_key", "")):
+            words = "This form is none that this console has given you. Nothing was done."
+            return self._message(request, 403, act.title, words, viewer)
+        return RedirectResponse(f"/outcome/{self._doing.begin(act, viewer, fields)}", 303)
+
+    async def _outcome(self, request: Request) -> Response:
+        viewer = self._access.viewer(request)
+        outcome = self._doing.outcome(request.path_params["name"])
+        if outcome is None:
+            return self._message(request, 404, "Forgotten", "What became of it is in the journal.", viewer)
+        facts = {"title": outcome.act.title, "outcome": outcome, "here": request.url.path, "back": "/"}
+        return HTMLResponse(self._renderer.whole("outcome.html", viewer, **facts))
+
+    def _why_not(self, viewer: Viewer) -> str:
+        if self._access.open:
+            return "Nobody can sign in here, so nobody can act: add [[console.tokens]] to the configuration."
+        return f"{viewer.name} may look, and not act: that takes the role operator."
+
     async def _not_signed_in(self, request: Request, wrong: Exception) -> Response:
         page = self._renderer.whole("signin.html", None, reason=str(wrong))
         return HTMLResponse(page, 401, {"WWW-Authenticate": "Bearer"})
@@ -140,8 +189,15 @@ class Console:
     async def _said(self, request: Request, wrong: Any) -> Response:
         return self._message(request, wrong.status_code, str(wrong.detail), f"There is nothing at {request.url.path}.")
 
-    def _message(self, request: Request, status: int, title: str, words: str) -> Response:
-        return HTMLResponse(self._renderer.whole("message.html", None, title=title, words=words), status)
+    def _message(self, request: Request, status: int, title: str, words: str, viewer: Viewer | None = None) -> Response:
+        return HTMLResponse(self._renderer.whole("message.html", viewer, title=title, words=words), status)
+
+
+def _back(request: Request) -> str:
+    """The page of ours from which somebody came."""
+    came = urlsplit(request.headers.get("referer", ""))
+    known = any(came.path == f"/{page.name}" for page in PAGES) and came.netloc == request.headers.get("host")
+    return f"{came.path}?{came.query}" if known else "/"
 
 
 async def form_of(request: Request) -> dict[str, str]:

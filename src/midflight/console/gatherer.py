@@ -87,7 +87,7 @@ class Gatherer:
     ends."""
 
     def __init__(self, connect: Connect, *, shortest: float = SHORTEST) -> None:
-        self._connect, self._shortest = connect, shortest
+        self.connect, self._shortest = connect, shortest
         self.picture = Picture()
         self._wanted: dict[Source[Any], float] = {}
         self._asked: dict[Source[Any], float] = {}
@@ -115,7 +115,7 @@ class Gatherer:
         """Gather until cancelled. A broker that cannot be reached is asked again."""
         while True:
             try:
-                async with self._connect() as operator:
+                async with self.connect() as operator:
                     while True:
                         await self._pause(await self._gather(operator))
             except MidflightError as wrong:

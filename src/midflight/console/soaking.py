@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 from midflight.console.gatherer import FLEET, Gatherer
 from midflight.upgrade.aim import Aim
-from midflight.upgrade.verdict import Status, Verdict
-from midflight.upgrade.watch import Soak
+from midflight.upgrade.verdict import Verdict
+from midflight.upgrade.watch import Soak, is_clean, looked
 
 WINDOW = 1800.0
 """Seconds for which a soak is watched, as its step in the plan says."""
@@ -55,7 +55,7 @@ class SoakWatch:
     def judge(self, verdict: Verdict) -> None:
         """Take the verdict of one look into account."""
         clean_for = max(0.0, self._time() - (self._soak.earliest - WINDOW))
-        runs = verdict.status is not Status.FAIL
+        runs = is_clean(looked(verdict))
         since = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=round(clean_for))
         if runs and self.shows.since is not None and abs(since - self.shows.since) <= timedelta(seconds=2):
             since = self.shows.since  # the same start, told by another clock

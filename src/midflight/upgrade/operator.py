@@ -16,6 +16,7 @@ from midflight.conductor.data_objects import Comparison, MigrationDetail, ProofR
 from midflight.conductor.floors import FirstWords
 from midflight.conductor.interface import ConductorAPI, Fleet, JournalEntry, Member, VersionsAtRest
 from midflight.conductor.traffic import Traffic
+from midflight.conductor.record import USER
 from midflight.conductor.visit import identity_here
 from midflight.config import Config, public_url
 from midflight.context import Caller, Context
@@ -55,6 +56,11 @@ class Operator:
         self._context, self._newest, self._project, self._broker = context, newest, project, broker
         self._conductor = Client(ConductorAPI)
         self._patient, self._counting = self._conductor.within(LONG_SECONDS), self._conductor.within(COUNT_SECONDS)
+
+    def in_the_name_of(self, user: str) -> Operator:
+        """The same, for somebody who asks through this process: the journal will say so."""
+        context, newest = (each.with_values(**{USER: user}) for each in (self._context, self._newest))
+        return Operator(context, newest, self._project, self._broker, self._transport)
 
     async def fleet(self) -> Fleet:
         """All facts of the fleet, now; they are as old as it took to ask."""
