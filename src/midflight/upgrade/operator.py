@@ -15,8 +15,8 @@ from midflight.conductor.contract import contract_of, release_of
 from midflight.conductor.data_objects import Comparison, MigrationDetail, ProofResult, SweepResult
 from midflight.conductor.floors import FirstWords
 from midflight.conductor.interface import ConductorAPI, Fleet, JournalEntry, Member, VersionsAtRest
-from midflight.conductor.traffic import Traffic
 from midflight.conductor.record import USER
+from midflight.conductor.traffic import Traffic
 from midflight.conductor.visit import identity_here
 from midflight.config import Config, public_url
 from midflight.context import Caller, Context
