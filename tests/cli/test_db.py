@@ -1,8 +1,10 @@
+import getpass
 from collections.abc import Callable
 
 import pytest
 from sqlalchemy import text
 
+from midflight.db import journal
 from midflight.db.engine import create, parse, transaction
 from midflight.db.schema.line import own_line
 from tests.cli.street import Outcome, Shop
@@ -154,3 +156,13 @@ def test_a_mistake_in_a_revision_exits_64(midflight: Command, shop: Shop) -> Non
     assert (outcome.code, outcome.err.count("\n")) == (64, 1)
     assert f"({first.name})" in outcome.err
     assert 'near "TABEL": syntax error, in: CREATE TABEL x' in outcome.err
+
+
+def test_who_expanded_is_in_the_journal(midflight: Command, shop: Shop) -> None:
+    """A command that opens the database itself is signed by the user of the operating system."""
+    assert midflight("db", "expand").code == 0
+    engine = create(parse(f"sqlite:///{shop.folder / 'shop.db'}"))
+    with transaction(engine, writes=False) as connection:
+        (entry,) = journal.read(connection, kind="schema.expanded")
+    engine.dispose()
+    assert entry.facts["by"].startswith(f"{getpass.getuser()}@")

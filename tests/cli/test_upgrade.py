@@ -41,7 +41,7 @@ def test_plan_shows_the_steps_and_asks_the_first_gate(midflight: Command, monkey
     employ(monkeypatch, FakeOperator(shops("juno", "juno", migrations=[], schema_release="juno")))
     outcome = midflight("upgrade", "plan", "kilo")
     lines = outcome.out.splitlines()
-    assert (outcome.code, len(lines)) == (0, 1 + 9 + 5)
+    assert (outcome.code, len(lines)) == (0, 1 + 9 + 6)
     assert lines[2].split()[:3] == ["1", "schema", "here"]
     assert "midflight pin set juno" in lines[3]
     assert lines[10:12] == ["pass: prepare", "  pass: juno → kilo is one release (2 juno)"]

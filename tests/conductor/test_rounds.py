@@ -45,8 +45,13 @@ async def test_who_is_lost_is_noted_once_and_who_is_back_too(world: World) -> No
                     await conductor.database.write(note_losses, now())
         said = await conductor.database.read(told)
     assert said == [
-        ("member.tested", "conductor"), ("member.lost", "agent"), ("member.back", "agent"), ("member.left", "agent"),
-    ]  # fmt: skip
+        ("member.joined", "conductor"),
+        ("member.tested", "conductor"),
+        ("member.joined", "agent"),
+        ("member.lost", "agent"),
+        ("member.back", "agent"),
+        ("member.left", "agent"),
+    ]
 
 
 @ON_SQLITE

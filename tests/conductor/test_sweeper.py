@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 from midflight.conductor.background import LEASE_SECONDS, Background
 from midflight.conductor.data_objects import SweepResult
 from midflight.conductor.latency import Latency
-from midflight.conductor.sweeper import Sweeper
+from midflight.conductor.sweeper import TOLD_SECONDS, Sweeper
 from midflight.db import journal
 from midflight.db.engine import Database
 from midflight.errors import InvalidValue, StepBlocked, Superseded
@@ -84,6 +84,27 @@ async def test_chunks_at_a_pace(database: Database) -> None:
     assert (seen[-1].proven, seen[-1].exit_code) == (True, 0)
     assert sum(result.completed for result in seen) == await database.read(migrated) == 30
     assert all(result.wait > 0 for result in seen)
+
+
+async def test_the_journal_is_told_of_chunks_together(database: Database) -> None:
+    """Of those of some seconds, and of the last of a pass at once; of those that found nothing to do it is not."""
+    clock = Clock()
+    sweeping = Sweeper(database, Latency(), clock)
+    await set_pace(database, most_rows=5, target=10)
+    for _ in range(3):
+        await sweeping.chunk(migrate_flavor_data)
+    assert await database.read(told) == []
+    clock.now += TOLD_SECONDS
+    await sweeping.chunk(migrate_flavor_data)
+    assert await database.read(told) == [(4, 20)]
+    await swept(sweeping)
+    assert sum(completed for _, completed in await database.read(told)) == 30
+
+
+def told(connection: Connection) -> list[tuple[int, int]]:
+    """Chunks and completed rows of each entry."""
+    entries = journal.read(connection, kind="migration.chunks")
+    return [(entry.facts["chunks"], entry.facts["completed"]) for entry in entries]
 
 
 async def test_settings_are_read_again_before_each_chunk(database: Database) -> None:

@@ -81,7 +81,7 @@ def test_what_holds_the_rows_back_is_told_with_them() -> None:
     writers = cloud("kilo", "kilo", migrations=[proven()])
     assert "no throttle and no probe holds the rows" in words(gates.data(writers, KILO), Status.PASS)
     braked = gates.data(cloud("kilo", "kilo", migrations=[proven()], brake=True), KILO)
-    assert (braked.status, braked.way_out) == (Status.FAIL, ("midflight data brake --off",))
+    assert (braked.status, braked.way_out) == (Status.FAIL, ("midflight data brake --release",))
     held = gates.data(cloud("kilo", "kilo", migrations=[proven()], held="replica lag 20 s, at most 10 s"), KILO)
     assert words(held, Status.WARN) == ["rows wait: replica lag 20 s, at most 10 s"]
 

@@ -23,6 +23,7 @@ def test_prepare_passes_for_the_next_release_of_a_fleet_that_is_all_there() -> N
     assert verdict.status is Status.PASS
     assert words(verdict, Status.PASS) == [
         "juno → kilo is one release (4 juno)",
+        "kilo breaks no peer in the skew window",
         "nobody is lost (4 members)",
         "no earlier release has data migrations",
         "nothing was counted yet from which the cost of the upgrade could be told",
@@ -81,6 +82,20 @@ def test_prepare_of_an_empty_fleet_is_unknown() -> None:
     verdict = gates.prepare(fleet(), KILO)
     assert verdict.status is Status.UNKNOWN
     assert words(verdict, Status.UNKNOWN) == ["no member has joined the fleet"]
+
+
+def test_prepare_names_what_the_target_breaks() -> None:
+    """The first of it; and a copy of other code cannot tell."""
+    broken = gates.prepare(cloud(), replace(KILO, breaks=tuple(f"Disk.f{number}: removed" for number in range(7))))
+    assert words(broken, Status.FAIL) == [
+        "kilo breaks peers: Disk.f0: removed; Disk.f1: removed; Disk.f2: removed; Disk.f3: removed; Disk.f4: removed; "
+        "and 2 more"
+    ]
+    assert broken.way_out == ("midflight release check, from a copy of kilo",)
+    other = gates.prepare(cloud(), replace(KILO, breaks=None))
+    assert words(other, Status.UNKNOWN) == [
+        "the code here does not say what the frozen kilo says: nobody can tell what it breaks"
+    ]
 
 
 # schema

@@ -13,6 +13,7 @@ from midflight.cli.options import ConfigFile, DryRun, Json
 from midflight.cli.output import Output
 from midflight.cli.place import Place, open_place
 from midflight.conductor.contract import release_of
+from midflight.db import journal
 from midflight.db.clock import now
 from midflight.db.cluster import lent
 from midflight.db.lint import facts as facts_of_tables
@@ -42,7 +43,8 @@ def expand(*, dry_run: DryRun = False, config: ConfigFile = None, json: Json = F
     out, place = Output(json=json), open_place(config)
     if dry_run:
         return _show(out, _runner(place).plan())
-    applied = _runner(place).expand(place.project.migrations)
+    with journal.signing(place.person):
+        applied = _runner(place).expand(place.project.migrations)
     release = release_of(place.project)
     for revision in applied:
         out.mark("done", f"revision {revision}")
@@ -188,11 +190,13 @@ def contract(
     """
     if hold + undo + purge > 1:
         raise UsageError(reason="received several of --hold, --undo and --purge, expected one of them")
-    out, runner = Output(json=json), _contractor(open_place(config))
+    out, place = Output(json=json), open_place(config)
+    runner = _contractor(place)
     way = Way.UNDO if undo else Way.PURGE if purge else Way.HOLD if hold else runner.next_way()
     if dry_run:
         return _show(out, runner.plan(way))
-    done = runner.run(way)
+    with journal.signing(place.person):
+        done = runner.run(way)
     for revision in done:
         out.mark("done", f"revision {revision} is {way.done}")
     if not done:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import getpass
 import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from midflight.conductor.contract import release_of
 from midflight.config import Config
 from midflight.errors import ConfigError, ProjectError
 from midflight.project import Project, load_project
@@ -21,6 +24,12 @@ class Place:
 
     config: Config
     project: Project
+
+    @property
+    def person(self) -> str:
+        """Who works here, for the journal: the user of the operating system, and the release of this copy. Commands
+        that go through a conductor are signed by what the broker proves instead."""
+        return f"{getpass.getuser()}@{socket.gethostname()} ({release_of(self.project)})"
 
     @property
     def database(self) -> str:

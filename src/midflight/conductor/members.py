@@ -97,12 +97,14 @@ def check_speaker(what: str, member: str, caller: Caller | None) -> None:
         raise NotAllowed(what=what, sender=sender, reason=f"the member {member!r} is not there")
 
 
-def register(connection: Connection, member: Member, at: datetime) -> None:
-    """Write down who has joined, or joined again."""
+def register(connection: Connection, member: Member, at: datetime) -> bool:
+    """Write down who has joined, or joined again. Says whether nobody knew of it before."""
     _make_room(connection, member, at)
     said = {name: getattr(member, name) for name in _SAID} | {"seen_at": at}
-    if connection.execute(update(members).where(members.c.id == member.id).values(said)).rowcount == 0:
+    is_new = connection.execute(update(members).where(members.c.id == member.id).values(said)).rowcount == 0
+    if is_new:
         connection.execute(insert(members).values(id=member.id, joined_at=at, facts={}, **said))
+    return is_new
 
 
 def _make_room(connection: Connection, member: Member, at: datetime) -> None:

@@ -35,7 +35,7 @@ from midflight.conductor.interface import (
 from midflight.conductor.latency import Latency
 from midflight.conductor.rejections import decided, told_in_a_beat
 from midflight.conductor.rounds import Rounds
-from midflight.conductor.sweeper import Sweeper, refuse_braked, result_of
+from midflight.conductor.sweeper import Sweeper, refuse_braked, result_of, told_of
 from midflight.conductor.traffic import Tally, Traffic
 from midflight.conductor.views import Views, covers
 from midflight.context import Context
@@ -149,7 +149,9 @@ class ConductorServer(ConductorAPI):
         if member.database:
             store_floor.admit(connection, member.service, member.release, self._project.releases)
         lower = bool(member.topics) and _is_lower(connection, member, manifest)
-        members.register(connection, member, self._clock())
+        if members.register(connection, member, self._clock()):
+            said = {"member": member.id, "release": member.release}
+            journal.write(connection, "member.joined", said)
         return lower
 
     async def beat(
@@ -334,7 +336,10 @@ class ConductorServer(ConductorAPI):
 def _sweep(connection: Connection, migration: DataMigration, limit: int) -> Progress:
     runner.begin(connection)
     refuse_braked(connection, migration)
-    return runner.sweep(connection, migration, limit)
+    progress = runner.sweep(connection, migration, limit)
+    if progress.matched:
+        journal.write(connection, "migration.chunks", told_of(migration.name, progress))
+    return progress
 
 
 def _retry(connection: Connection, migration: DataMigration) -> Progress:

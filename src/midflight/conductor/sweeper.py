@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from midflight.conductor.data_objects import SweepResult
 from midflight.conductor.latency import Latency
+from midflight.db import journal
 from midflight.db.engine import Database
 from midflight.errors import DatabaseError, StepBlocked, Superseded
 from midflight.migrations import control, lease, runner
@@ -25,6 +28,8 @@ from midflight.telemetry import log
 BRAKED = "the brake is on: `midflight data brake --release` lets rows be migrated again"
 HOLD_SECONDS = 1.0
 """How long to wait before the throttles are looked at again."""
+TOLD_SECONDS = 10.0
+"""How often the journal is told of chunks."""
 AWAY_SECONDS = 5.0
 """How long to wait for a database that is away, or full."""
 
@@ -57,6 +62,36 @@ def _held(migration: DataMigration, why: str, wait: float = HOLD_SECONDS, *, bra
     )  # fmt: skip
 
 
+@dataclass
+class Chunks:
+    """What some chunks of one data migration did together."""
+
+    since: float
+    chunks: int = 0
+    completed: int = 0
+    deferred: int = 0
+    failed: int = 0
+
+    def add(self, progress: Progress) -> None:
+        """One more."""
+        self.chunks += 1
+        self.completed += progress.completed
+        self.deferred += sum(progress.deferred.values())
+        self.failed += progress.failures
+
+    def facts(self, name: str) -> dict[str, Any]:
+        """For the journal."""
+        return {"name": name, "chunks": self.chunks, "completed": self.completed, "deferred": self.deferred,
+                "failed": self.failed}  # fmt: skip
+
+
+def told_of(name: str, progress: Progress) -> dict[str, Any]:
+    """What the journal is told of one chunk."""
+    one = Chunks(0.0)
+    one.add(progress)
+    return one.facts(name)
+
+
 class Sweeper:
     """Migrates rows of one database. ``clock`` is one that nobody sets."""
 
@@ -64,6 +99,7 @@ class Sweeper:
         self._database, self._latency, self._clock = database, latency, clock
         self._sizes: dict[str, Size] = {}
         self._let_through: dict[str, float] = {}
+        self._untold: dict[str, Chunks] = {}
 
     async def chunk(self, migration: DataMigration, generation: int | None = None) -> SweepResult:
         """One chunk, as large as the pace allows, or why there was none. Under a lease its generation is checked in the
@@ -90,10 +126,25 @@ class Sweeper:
         seconds = self._clock() - begun
         if progress.looked:
             size.took(progress.looked, worked, pace)
+        await self._tell(migration.name, progress)
         stopped = control.why_stop(progress.at, pace) if progress.more else None
         if stopped:
             await self._database.write(control.stop, migration.name, stopped)
         return result_of(migration.name, progress, wait=pause(seconds, pace), stopped=stopped or "")
+
+    async def _tell(self, name: str, progress: Progress) -> None:
+        """There are many chunks: the journal has those of some seconds together, and the last of a pass at once."""
+        untold = self._untold.setdefault(name, Chunks(self._clock()))
+        untold.add(progress)
+        if progress.more and self._clock() - untold.since < TOLD_SECONDS:
+            return
+        del self._untold[name]
+        if not (untold.completed or untold.deferred or untold.failed):
+            return
+        try:
+            await self._database.write(journal.write, "migration.chunks", untold.facts(name))
+        except (DatabaseError, DBAPIError) as wrong:  # the rows are migrated all the same
+            log.warning("migrations.chunks_untold", **untold.facts(name), reason=str(wrong))
 
     async def _throttled(self, migration: DataMigration) -> str | None:
         """Why rows had better wait. Where nothing held them, the throttles are left alone for a while."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from midflight.conductor.contract import release_of
 from midflight.db.lint import result
 from midflight.errors import ProjectError, UsageError
 from midflight.project import Project
+from midflight.upgrade.check import check
 from midflight.versions import Manifest, Version
 
 
@@ -26,6 +28,9 @@ class Aim:
     """Expand revisions on which nobody may rely, each with the reason; None where the project has no schema folder."""
     numbers: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """(topic, version of its interface) → the oldest release that has it: what a bare number pins."""
+    breaks: tuple[str, ...] | None = ()
+    """What the target does to peers of the releases in the skew window, in words; None where this copy of the code is
+    not the target's, and so cannot tell."""
     services: frozenset[str] = frozenset()
     """All that the project has."""
     manifests: Mapping[str, Manifest] = field(default_factory=dict)
@@ -52,6 +57,7 @@ class Aim:
                 for release in reversed(project.releases)
                 for name, version in release.manifest.items()
             },
+            breaks=_breaks(project, target),
             services=frozenset(project.services),
             manifests={release.name: release.manifest for release in project.releases},
             rewrites={
@@ -105,6 +111,13 @@ class Aim:
     def place(self, release: str) -> tuple[int, int]:
         """Where a known release stands in history; a fix (``kilo.1``) right behind its release, if ever so late."""
         return self.releases.index(main_of(release, self.releases)), self.releases.index(release)
+
+
+def _breaks(project: Project, target: str) -> tuple[str, ...] | None:
+    if release_of(project) != target:
+        return None
+    found = check(project, target).findings
+    return tuple(f"{finding.path}: {finding.change} ({finding.breaks})" for finding in found if finding.peers)
 
 
 def main_of(release: str, releases: tuple[str, ...]) -> str:

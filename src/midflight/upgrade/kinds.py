@@ -48,6 +48,7 @@ class Kind:
 
 
 PATH = Kind("path", Source.MEMBERS, "the target is the next release after the oldest one that a member runs")
+CONTRACT = Kind("contract", Source.CODE, "the target breaks no peer in the skew window", risk=True)
 STRANGER = Kind("stranger", Source.MEMBERS, "a member runs code that is no frozen release of the operator's copy")
 LOST = Kind("lost", Source.MEMBERS, "a member has missed its beats, and nobody has retired it", risk=True)
 ARRIVED = Kind("arrived", Source.MEMBERS, "who runs the target, and who is left")
@@ -83,8 +84,8 @@ OTHER = Kind("other", Source.CODE, "a reason that is no fact of a fleet")
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        PATH, STRANGER, LOST, ARRIVED, DRAINING, WATCHED, EPOCH, PIN, OVERRIDE, EARLIER_DATA, MOVED, PROVEN, SCHEMA,
-        LINT, REJECTED, OLDER, CLOCK, DATABASE, PROBE, CODE, SELF_TEST, FAILURES, LATENCY, BACKPORTS,
+        PATH, CONTRACT, STRANGER, LOST, ARRIVED, DRAINING, WATCHED, EPOCH, PIN, OVERRIDE, EARLIER_DATA, MOVED, PROVEN,
+        SCHEMA, LINT, REJECTED, OLDER, CLOCK, DATABASE, PROBE, CODE, SELF_TEST, FAILURES, LATENCY, BACKPORTS,
         OLD_SENDERS, BATCH, OUTDATED, FORECAST, CLEAN, LOOK, AT_REST, OTHER,
     )
 }  # fmt: skip

@@ -59,7 +59,7 @@ def database(fleet: Fleet) -> Iterator[Fact]:
 def probes(fleet: Fleet) -> Iterator[Fact]:
     """Whether something keeps rows from being migrated: the brake, a throttle, a probe of the operator's."""
     if fleet.brake:
-        yield bad("the brake is on: nobody migrates rows", "midflight data brake --off", "brake")
+        yield bad("the brake is on: nobody migrates rows", "midflight data brake --release", "brake")
     if fleet.held:
         yield warning(f"rows wait: {fleet.held}", "wait, or midflight data pace", "held")
     if fleet.health is not None and not fleet.brake and not fleet.held:
