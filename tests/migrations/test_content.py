@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import JSON, DateTime, Integer, String, Text, make_url
 
-from midflight.migrations.content import same, storable, writable
+from midflight.migrations.content import same, storing, writable
 
 NOON = datetime(2015, 4, 30, 12, 0)
 
@@ -60,18 +60,19 @@ def test_what_json_cannot_hold() -> None:
         same(None, {"a": {1, 2}})
 
 
-def test_storable() -> None:
+def test_storing() -> None:
     """A value goes into a column in the form that the column's type takes."""
     here, there = make_url("sqlite://").get_dialect()(), make_url("postgresql+psycopg://").get_dialect()()
-    assert storable({"a": "ü"}, Text(), here) == '{"a": "ü"}'
-    assert storable('{"a": 1}', JSON(), here) == {"a": 1}
-    assert storable({"a": 1}, JSON(), here) == {"a": 1}
-    assert storable("m1", String(), here) == "m1"
-    assert storable(5, Integer(), here) == 5
+    assert storing(Text(), here)({"a": "ü"}) == '{"a": "ü"}'
+    assert storing(JSON(), here)('{"a": 1}') == {"a": 1}
+    assert storing(JSON(), here)({"a": 1}) == {"a": 1}
+    assert storing(String(), here)("m1") == "m1"
+    assert storing(Integer(), here)(5) == 5
     aware = datetime(2015, 4, 30, 14, 0, tzinfo=timezone(timedelta(hours=2)))
-    assert storable(aware, DateTime(), here) == NOON
-    assert storable(aware, DateTime(timezone=True), there) == NOON.replace(tzinfo=UTC)
-    assert storable(None, JSON(), here) is None
+    assert storing(DateTime(), here)(aware) == NOON
+    assert storing(DateTime(timezone=True), there)(aware) == NOON.replace(tzinfo=UTC)
+    assert storing(DateTime(), here)("noon") == "noon"
+    assert storing(JSON(), here)(None) is None
 
 
 def test_writable() -> None:

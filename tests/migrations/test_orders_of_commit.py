@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, insert, text
 
 from midflight.db.engine import transaction
 from midflight.errors import DatabaseContended
@@ -15,7 +15,7 @@ from midflight.migrations import runner
 from midflight.migrations.proof import prove
 from midflight.migrations.runner import sweep
 from tests.engines import ON_POSTGRESQL
-from tests.migrations.cloud import boot, migrate_flavor_data, ram_of, resize
+from tests.migrations.cloud import boot, migrate_flavor_data, ram_of, resize, system_metadata
 
 pytestmark = ON_POSTGRESQL
 Work = Callable[[Connection], None]
@@ -110,3 +110,25 @@ def test_an_old_writer_is_found_by_the_next_pass(fleet: Engine) -> None:
     with transaction(fleet, writes=True) as connection:
         assert (ram_of(connection, 2), sweep(connection, migrate_flavor_data, 10).completed) == (1, 1)
         assert ram_of(connection, 2) == 99
+
+
+def test_rows_in_hand_can_be_referred_to(fleet: Engine) -> None:
+    """Who inserts a row that refers to one in the sweeper's hands does not wait for it."""
+    with transaction(fleet, writes=True) as connection:
+        swept(connection)
+        with transaction(fleet, writes=True) as juno:
+            juno.execute(text("SET LOCAL lock_timeout = 100"))
+            juno.execute(insert(system_metadata).values(instance=2, key="image", value="debian"))
+
+
+def test_a_chunk_waits_for_no_disk_but_a_proof_does(fleet: Engine) -> None:
+    """What a server forgets when it breaks down is migrated again; that all is proven it must not forget."""
+
+    def commits_after(limit: int) -> str:
+        with transaction(fleet, writes=True) as connection:
+            connection.execute(text("SET LOCAL synchronous_commit = on"))
+            runner.begin(connection)
+            sweep(connection, migrate_flavor_data, limit)
+            return str(connection.execute(text("SHOW synchronous_commit")).scalar_one())
+
+    assert [commits_after(limit) for limit in (2, 10)] == ["off", "on"]

@@ -34,7 +34,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-_KEY, _GIVEN, _WRITTEN, _DOUBTFUL = "mf_key", "mf_given", "mf_written", "mf_doubtful"
+from midflight.migrations.keys import Key, parts_of
+
+_GIVEN, _WRITTEN, _DOUBTFUL = "mf_given", "mf_written", "mf_doubtful"
 _AS_TEXT = (date, datetime, time, UUID, Decimal)
 
 
@@ -44,32 +46,41 @@ def can_write(columns: Sequence[Column[Any]]) -> bool:
 
 
 def write(
-    connection: Connection, table: Table, key: str, rows: Sequence[tuple[Any, Mapping[str, Any]]],
-    columns: Sequence[str], proof: str,
-) -> list[Any]:  # fmt: skip
-    """Write these columns of rows, each row its own values, found by one column that is its key.
+    connection: Connection, table: Table, key: Sequence[str], names: Sequence[str],
+    rows: Mapping[Key, Sequence[Any]], proof: str,
+) -> list[Key]:  # fmt: skip
+    """Write these columns of rows, each row its own values, found by the columns of its key.
 
     Returns the keys of the rows that say something else than what they were given, or for which ``proof`` does not
     hold. Rows that are not there are not written.
     """
-    names = {name: f"v_{place}" for place, name in enumerate(columns)}
-    document = [{_KEY: found, **{names[name]: values[name] for name in columns}} for found, values in rows]
-    typed = [column(_KEY, _unbound(table.c[key].type))]
-    typed += [column(given, _unbound(table.c[name].type)) for name, given in names.items()]
+    as_key = {part: f"k_{place}" for place, part in enumerate(key)}
+    as_value = {name: f"v_{place}" for place, name in enumerate(names)}
+    given_names = [*as_key.values(), *as_value.values()]
+    document = [dict(zip(given_names, (*parts_of(found), *values), strict=True)) for found, values in rows.items()]
+    typed = [column(given, _unbound(table.c[name].type)) for name, given in (*as_key.items(), *as_value.items())]
     parameter = cast(bindparam(_GIVEN, json.dumps(document, default=_as_text), type_=Text), JSON)
     given = func.json_to_recordset(parameter).table_valued(*typed).render_derived(name=_GIVEN, with_types=True)
-    values = {name: given.c[found] for name, found in names.items()}
+    values = {name: given.c[found] for name, found in as_value.items()}
     proven: ColumnElement[bool] = literal_column(f"coalesce(({proof}), false)")
     doubts = [cast(table.c[name], Text).is_distinct_from(cast(value, Text)) for name, value in values.items()]
     written = (
         update(table)
-        .where(table.c[key] == given.c[_KEY])
+        .where(*(table.c[part] == given.c[found] for part, found in as_key.items()))
         .values(values)
-        .returning(table.c[key].label(_KEY), or_(proven.is_(False), *doubts).label(_DOUBTFUL))
+        .returning(
+            *(table.c[part].label(found) for part, found in as_key.items()),
+            or_(proven.is_(False), *doubts).label(_DOUBTFUL),
+        )
         .cte(_WRITTEN)
     )
-    found = connection.execute(select(written.c[_KEY]).where(written.c[_DOUBTFUL])).scalars()
-    return [str(each) if isinstance(each, UUID) else each for each in found]
+    doubtful = select(*(written.c[found] for found in as_key.values())).where(written.c[_DOUBTFUL])
+    return [_key_of(row) for row in connection.execute(doubtful)]
+
+
+def _key_of(row: Sequence[Any]) -> Key:
+    parts: tuple[Any, ...] = tuple(str(part) if isinstance(part, UUID) else part for part in row)
+    return parts[0] if len(parts) == 1 else parts
 
 
 def _as_text(value: Any) -> str:

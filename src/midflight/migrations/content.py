@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy import JSON, DateTime, Dialect, String
 from sqlalchemy.types import TypeEngine
 
 _CONTAINERS = (dict, list, tuple)
+_TEXT = {str}
 _PLAIN = {str, int, float, bool, type(None)}
 
 
@@ -21,25 +23,23 @@ def same(stored: Any, derived: Any) -> bool:
     are UTC. Raises TypeError for a derived container that JSON cannot hold.
     """
     stored, derived = _opened(stored), _opened(derived)
-    if isinstance(derived, _CONTAINERS) and not _is_plain(derived):
-        derived = _as_it_comes_back(derived)
+    if isinstance(derived, _CONTAINERS):
+        content = derived if _is_plain(derived) else _as_it_comes_back(derived)
+        return isinstance(stored, _CONTAINERS) and _same_json(stored, content)
     if isinstance(stored, datetime) and isinstance(derived, datetime):
         return _aware(stored) == _aware(derived)
-    if isinstance(stored, _CONTAINERS) and isinstance(derived, _CONTAINERS):
-        return _same_json(stored, derived)
     return bool(stored == derived)
 
 
-def storable(value: Any, type_: TypeEngine[Any], dialect: Dialect) -> Any:
-    """A derived value as a column of ``writable`` type takes it: containers become JSON, times UTC."""
+def storing(type_: TypeEngine[Any], dialect: Dialect) -> Callable[[Any], Any]:
+    """What makes of a derived value what a column of ``writable`` type takes: containers become JSON, times UTC."""
     if isinstance(type_, JSON):
-        return _opened(value)
-    if isinstance(type_, String) and isinstance(value, _CONTAINERS):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(type_, DateTime) and isinstance(value, datetime):
-        in_utc = _aware(value)
-        return in_utc.replace(tzinfo=None) if dialect.name == "sqlite" else in_utc
-    return value
+        return _opened
+    if isinstance(type_, String):
+        return _closed
+    if isinstance(type_, DateTime):
+        return _naive if dialect.name == "sqlite" else _in_utc
+    return _unchanged
 
 
 def writable(type_: TypeEngine[Any]) -> TypeEngine[Any]:
@@ -61,14 +61,32 @@ def _opened(value: Any) -> Any:
         return value
 
 
+def _closed(value: Any) -> Any:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, _CONTAINERS) else value
+
+
+def _in_utc(value: Any) -> Any:
+    return _aware(value) if isinstance(value, datetime) else value
+
+
+def _naive(value: Any) -> Any:
+    return _aware(value).replace(tzinfo=None) if isinstance(value, datetime) else value
+
+
+def _unchanged(value: Any) -> Any:
+    return value
+
+
 def _is_plain(value: Any) -> bool:
     """Whether a value is as it will be when it comes back from the database. Most are, and need no trip there."""
     kind = type(value)
     if kind is dict:
-        return all(type(key) is str and (type(item) in _PLAIN or _is_plain(item)) for key, item in value.items())
-    if kind is list:
-        return all(type(item) in _PLAIN or _is_plain(item) for item in value)
-    return kind in _PLAIN
+        return _TEXT.issuperset(map(type, value)) and _are_plain(value.values())
+    return _are_plain(value) if kind is list else kind in _PLAIN
+
+
+def _are_plain(values: Collection[Any]) -> bool:
+    return _PLAIN.issuperset(map(type, values)) or all(map(_is_plain, values))
 
 
 def _as_it_comes_back(value: Any) -> Any:
@@ -78,7 +96,7 @@ def _as_it_comes_back(value: Any) -> Any:
 
 def _same_json(one: Any, other: Any) -> bool:
     if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_same_json(one[key], other[key]) for key in one)
+        return one.keys() == other.keys() and all(map(_same_json, one.values(), map(other.__getitem__, one)))
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(_same_json, one, other))
     # In JSON, true is not 1, though Python says that they are equal; NaN is NaN, though Python says that it is not.

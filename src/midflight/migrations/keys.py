@@ -11,6 +11,11 @@ Key = Part | tuple[Part, ...]
 """A whole number or a text; a tuple of them where a row is told apart by several columns."""
 
 
+def parts_of(key: Key) -> tuple[Part, ...]:
+    """The values of a key's columns."""
+    return key if isinstance(key, tuple) else (key,)
+
+
 def key_text(key: Key) -> str:
     """A key as text: ``7``, ``abc``, ``["red", 7]``. Two keys of one table never read the same."""
     return json.dumps(list(key), ensure_ascii=False) if isinstance(key, tuple) else str(key)

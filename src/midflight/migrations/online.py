@@ -127,7 +127,8 @@ def data_migration(
 
     The row function gets a frozen Row and a RowContext to read other rows. It returns the columns of the new form, or
     raises Deferred with a reason. It must give the same for the same rows, and take nothing from the new form but
-    whether it is there: a row that has one already is better kept up to date than deferred. It ends within a second.
+    whether it is there: a row that has one already is better kept up to date than deferred. It computes for a second at
+    most.
     """
 
     def made(function: RowFunction) -> DataMigration:

@@ -21,7 +21,7 @@ class Row(Mapping[str, Any]):
     __slots__ = ("_decode", "_stored")
 
     def __init__(self, stored: Mapping[Any, Any], decode: Mapping[str, Callable[[Any], Any]] | None = None) -> None:
-        object.__setattr__(self, "_stored", dict(stored))
+        object.__setattr__(self, "_stored", stored)
         object.__setattr__(self, "_decode", decode or {})
 
     def __getitem__(self, column: str) -> Any:
@@ -29,11 +29,11 @@ class Row(Mapping[str, Any]):
         return self._decode[column](value) if column in self._decode else value
 
     def __getattr__(self, column: str) -> Any:
+        if column in self._stored:
+            return self[column]
         if column.startswith("__"):
             raise AttributeError(column)
-        if column not in self._stored:
-            raise AttributeError(f"the row has no column {column!r}; it has {', '.join(self._stored)}")
-        return self[column]
+        raise AttributeError(f"the row has no column {column!r}; it has {', '.join(self._stored)}")
 
     def __setattr__(self, column: str, value: Any) -> None:
         raise AttributeError(f"a row is frozen: return {{{column!r}: …}} instead of assigning it")
@@ -75,7 +75,7 @@ class RowContext:
             found = self._connection.execute(query, params)
             if not found.returns_rows:
                 raise TypeError("fetch takes queries that return rows; what is to be written is returned, not executed")
-            return [Row(row) for row in found.mappings()]
+            return [Row(dict(row)) for row in found.mappings()]
 
 
 class Deferred(Exception):

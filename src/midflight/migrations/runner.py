@@ -36,6 +36,9 @@ LOOK = 50
 """How many rows a chunk looks at, at most, for each row that it may match."""
 LOCK_MS, STATEMENT_MS = 1_000, 30_000
 """How long a statement of the sweeper waits for a lock, and runs (PostgreSQL)."""
+_BOUNDS = (
+    f"SELECT set_config('lock_timeout', '{LOCK_MS}', true), set_config('statement_timeout', '{STATEMENT_MS}', true)"
+)
 _PAGE = 500
 _NAMED = 1_000
 """How many failed rows a chunk names."""
@@ -67,8 +70,16 @@ def begin(connection: Connection) -> None:
     hinders nobody who is as if alone (PostgreSQL; rows that are read to be written are locked)."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
-        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {LOCK_MS}")
-        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {STATEMENT_MS}")
+        connection.exec_driver_sql(_BOUNDS)
+
+
+def _commit_lightly(connection: Connection) -> None:
+    """Let the commit wait for no disk, so that whoever commits then does not wait behind it (PostgreSQL).
+
+    A server that breaks down may forget the last chunks; with their rows it forgets the cursor, and they come again.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
 
 
 def refuse_blocked(connection: Connection, migration: DataMigration, form: Form, *, needs: bool = True) -> None:
@@ -101,8 +112,6 @@ class _Tally:
         return Counter(self.deferred.values())
 
     def add(self, key: Key, finding: Finding) -> None:
-        self.deferred.pop(key, None)
-        self.failed.pop(key, None)
         match finding:
             case Differs():
                 self.completed.add(key)
@@ -231,6 +240,7 @@ class _Chunk:
 
     def _go_on(self) -> Progress:
         """The pass is under way."""
+        _commit_lightly(self._connection)
         failed = self._swept.failed | self._tally.failed
         held_up = self._swept.deferred | self._tally.deferred
         named = {key_text(key): error for key, error in itertools.islice(failed.items(), _NAMED)}

@@ -13,13 +13,11 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import StatementError
 
-from midflight.errors import InvalidValue
 from midflight.migrations.derive import Agrees, Deriver, Differs, Failed, Finding, Postponed, says
 from midflight.migrations.faults import is_rows_own
 from midflight.migrations.keys import Key
 from midflight.migrations.table import Snapshot
-
-Wanted = tuple[Key, Mapping[str, Any]]
+from midflight.migrations.writing import Wanted
 
 
 def settle(
@@ -66,7 +64,7 @@ class _Writing:
             if not is_rows_own(wrong):
                 raise
             return dict.fromkeys((key for key, _ in wanted), Failed(f"the new form was refused: {wrong.orig}"))
-        except (InvalidValue, TypeError) as wrong:  # a TypeError: the driver makes no JSON of it
+        except (TypeError, ValueError) as wrong:  # its column does not take it, or JSON cannot hold it
             return dict.fromkeys((key for key, _ in wanted), Failed(f"the new form was refused: {wrong}"))
         thoroughly = self.thoroughly or len(wanted) == 1
         return self._read_again([each for each in wanted if thoroughly or each[0] in doubtful], thoroughly)

@@ -8,25 +8,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
+import msgspec
 from sqlalchemy import (
     ARRAY,
-    JSON,
     Column,
     ColumnElement,
     Connection,
+    Float,
     Integer,
     MetaData,
+    Numeric,
     Select,
     Table,
-    Text,
     TextClause,
     Uuid,
-    and_,
     any_,
-    bindparam,
     cast,
     func,
     inspect,
@@ -35,21 +34,20 @@ from sqlalchemy import (
     text,
     tuple_,
     type_coerce,
-    update,
 )
 from sqlalchemy.engine.interfaces import ReflectedColumn
 from sqlalchemy.exc import DBAPIError, NoSuchTableError
-from sqlalchemy.types import NullType, TypeEngine
+from sqlalchemy.types import NullType
 
 from midflight.db.engine import reason_of
 from midflight.errors import ProjectError
-from midflight.migrations import bulk
-from midflight.migrations.content import storable, writable
 from midflight.migrations.faults import is_too_much
-from midflight.migrations.keys import Key
+from midflight.migrations.keys import Key, parts_of
 from midflight.migrations.rows import Row
+from midflight.migrations.writing import Wanted, Writer
 
 _HOLDS = "mf_holds"
+_PARTS = {int, str}
 _AT_ONCE = 500
 """So many keys of several columns one statement asks for; databases bound the parameters of a statement."""
 _COUNTED = 100_000
@@ -57,8 +55,7 @@ _COUNTED = 100_000
 _BELIEVED = text("SELECT reltuples FROM pg_class WHERE oid = to_regclass(:name)")
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(msgspec.Struct, frozen=True, gc=False):
     """One row as it was read, and whether the migration's proof condition held for it."""
 
     key: Key
@@ -82,10 +79,14 @@ class WalkedTable:
         self._table = Table(name, MetaData(), *(Column(name, column["type"]) for name, column in columns.items()))
         self._raw = {column.name: self._rawly(column) for column in self._table.columns}
         self._keys = [self._raw[part] for part in self.key]
+        self._places = [self.columns.index(part) for part in self.key]
+        self.writable = self._raw.keys() - set(self.key)
+        """The columns that a new form may be in."""
         self._proof = proof
         self._holds: ColumnElement[int] = literal_column(f"CASE WHEN ({proof}) THEN 1 ELSE 0 END").label(_HOLDS)
         self._dialect = connection.dialect
-        self._decoders = self._decoders_of(columns)
+        self._decoders = self._decoders_of()
+        self._writer = Writer(self._table, self.key, proof, connection.dialect, self._stored)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -145,12 +146,12 @@ class WalkedTable:
         """The highest key there is; None in an empty table."""
         highest = select(*self._keys).order_by(*(part.desc() for part in self._keys)).limit(1)
         found = connection.execute(highest).one_or_none()
-        return None if found is None else self._key_of(tuple(found))
+        return None if found is None else self._keys_in([found], range(len(self.key)))[0]
 
     def random_keys(self, connection: Connection, number: int) -> list[Key]:
         """The keys of so many rows, of any; the database looks at all to choose them."""
         wanted = select(*self._keys).order_by(func.random()).limit(number)
-        return [self._key_of(tuple(found)) for found in connection.execute(wanted)]
+        return self._keys_in(connection.execute(wanted).all(), range(len(self.key)))
 
     @property
     def key_types(self) -> tuple[type, ...]:
@@ -165,81 +166,41 @@ class WalkedTable:
                 return int(believed)
         return int(connection.execute(select(func.count()).select_from(self._table)).scalar_one())
 
-    def write(self, connection: Connection, rows: Iterable[tuple[Key, Mapping[str, Any]]]) -> list[Key]:
-        """Write columns of rows, each in the form that its type takes; those of the same columns in one go.
+    def write(self, connection: Connection, rows: Iterable[Wanted]) -> list[Key]:
+        """Write columns of rows; the keys of those that may not say now what they were given, or do not fulfil the
+        proof. Raises as ``Writer`` does."""
+        return self._writer.write(connection, rows)
 
-        Returns the keys of those that may not say now what they were given, or may not fulfil the proof.
-        """
-        groups: dict[tuple[str, ...], list[tuple[Key, Mapping[str, Any]]]] = {}
-        for row in rows:
-            groups.setdefault(tuple(sorted(row[1])), []).append(row)
-        doubtful = [self._write(connection, names, group) for names, group in groups.items()]
-        return [key for keys in doubtful for key in keys]
-
-    def _write(
-        self, connection: Connection, names: tuple[str, ...], rows: Sequence[tuple[Key, Mapping[str, Any]]]
-    ) -> list[Key]:
-        columns = [self._table.c[name] for name in names]
-        if self._dialect.name == "postgresql" and len(self.key) == 1 and bulk.can_write(columns):
-            given = [(key, self._storable(values)) for key, values in rows]
-            return bulk.write(connection, self._table, self.key[0], given, names, self._proof)
-        sent = {key: self._sent(values) for key, values in rows}
-        connection.execute(self._update(names), [self._parameters(key, values) for key, values in sent.items()])
-        kept = self._kept(connection, names, sent)
-        return [key for key in sent if key not in kept]
-
-    def _kept(self, connection: Connection, names: tuple[str, ...], sent: Mapping[Key, Mapping[str, Any]]) -> set[Key]:
-        """The keys of the rows that are as they were sent, and fulfil the proof."""
-        found: set[Key] = set()
-        columns = [*self._keys, *(self._raw[name] for name in names), self._holds]
-        for keys in self._portions(list(sent)):
-            for row in connection.execute(select(*columns).where(self._among(keys))).all():
-                key = self._key_of(tuple(row[: len(self.key)]))
-                if row[-1] and list(row[len(self.key) : -1]) == [sent[key][name] for name in names]:
-                    found.add(key)
+    def _stored(self, connection: Connection, names: Sequence[str], keys: Sequence[Key]) -> dict[Key, list[Any]]:
+        """Columns of the rows of these keys as the driver gives them; without those that do not fulfil the proof."""
+        columns, width = [*self._keys, *(self._raw[name] for name in names), self._holds], len(self.key)
+        found: dict[Key, list[Any]] = {}
+        for portion in self._portions(keys):
+            rows = connection.execute(select(*columns).where(self._among(portion))).all()
+            given = zip(self._keys_in(rows, range(width)), rows, strict=True)
+            found |= {key: list(row[width:-1]) for key, row in given if row[-1]}
         return found
-
-    def _sent(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Values as the driver gives them back, where that is simple: JSON as its text on SQLite."""
-        stored = self._storable(values)
-        if self._dialect.name == "sqlite":
-            json_columns = [name for name in stored if isinstance(self._table.c[name].type, JSON)]
-            stored |= {name: json.dumps(stored[name]) for name in json_columns if stored[name] is not None}
-        return stored
-
-    def _storable(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: storable(value, self._table.c[name].type, self._dialect) for name, value in values.items()}
-
-    def _parameters(self, key: Key, sent: Mapping[str, Any]) -> dict[str, Any]:
-        given = {f"v_{name}": value for name, value in sent.items()}
-        return given | {f"k_{part}": value for part, value in zip(self.key, _parts(key), strict=True)}
-
-    def _update(self, names: tuple[str, ...]) -> Any:
-        which = and_(*(self._raw[part] == bindparam(f"k_{part}", type_=self._raw[part].type) for part in self.key))
-        written = {name: bindparam(f"v_{name}", type_=self._sent_as(self._table.c[name].type)) for name in names}
-        return update(self._table).where(which).values(written)
-
-    def _sent_as(self, type_: TypeEngine[Any]) -> TypeEngine[Any]:
-        return Text() if isinstance(type_, JSON) and self._dialect.name == "sqlite" else writable(type_)
 
     def _select(self) -> Select[*tuple[Any, ...]]:
         return select(*(raw.label(name) for name, raw in self._raw.items()), self._holds)
 
     def _snapshots(self, connection: Connection, wanted: Select[*tuple[Any, ...]], *, lock: bool) -> list[Snapshot]:
-        names, places = self.columns, [self.columns.index(part) for part in self.key]
-        found: list[Snapshot] = []
-        for values in connection.execute(wanted.with_for_update() if lock else wanted).all():
-            key = self._key_of(tuple([values[place] for place in places]))
-            row = Row(dict(zip(names, values, strict=False)), self._decoders)
-            found.append(Snapshot(key, row, bool(values[-1])))
-        return found
+        # It keeps other writers of the row off, and those who insert rows that refer to it need not wait.
+        rows = connection.execute(wanted.with_for_update(key_share=True) if lock else wanted).all()
+        names, decoders = self.columns, self._decoders
+        return [
+            Snapshot(key, Row(dict(zip(names, values, strict=False)), decoders), bool(values[-1]))
+            for key, values in zip(self._keys_in(rows, self._places), rows, strict=True)
+        ]
 
-    def _key_of(self, parts: tuple[Any, ...]) -> Key:
-        for value in parts:
-            if not isinstance(value, (int, str)):
-                part = self.key[parts.index(value)]
+    def _keys_in(self, rows: Sequence[Sequence[Any]], places: Sequence[int]) -> list[Key]:
+        """The keys of rows, in which they stand at these places. Raises ProjectError for a value that is none."""
+        keys = list(map(itemgetter(*places), rows))
+        for part, place in zip(self.key, places, strict=True):
+            if not _PARTS.issuperset(type(row[place]) for row in rows):
+                value = next(row[place] for row in rows if type(row[place]) not in _PARTS)
                 raise self._mistake(f"key {part} of {self.name} is {value!r}; a key is a whole number or a text")
-        return parts if len(self.key) > 1 else parts[0]
+        return keys
 
     def _placed(self, key: Key, side: str) -> ColumnElement[bool]:
         """Behind a key, or not behind it."""
@@ -251,7 +212,7 @@ class WalkedTable:
     def _among(self, keys: Sequence[Key]) -> ColumnElement[bool]:
         """One parameter for any number of keys, where there is one column of them."""
         if len(self._keys) > 1:
-            return tuple_(*self._keys).in_([_parts(key) for key in keys])
+            return tuple_(*self._keys).in_([parts_of(key) for key in keys])
         if self._dialect.name == "sqlite":
             return self._keys[0].in_(select(func.json_each(json.dumps(keys)).table_valued("value").c.value))
         array = cast(list(keys), ARRAY(self._table.c[self.key[0]].type))
@@ -279,23 +240,19 @@ class WalkedTable:
             named = ", ".join(map(repr, self.key))
             raise self._mistake(f"key {named} of table {self.name} is neither its primary key nor unique and not null")
 
-    def _decoders_of(self, columns: Mapping[str, ReflectedColumn]) -> dict[str, Callable[[Any], Any]]:
-        processors = {
-            name: column["type"].dialect_impl(self._dialect).result_processor(self._dialect, None)
-            for name, column in columns.items()
-        }
-        return {
-            name: processor
-            for name, processor in processors.items()
-            if processor is not None and not isinstance(self._raw[name].type, Uuid)
-        }
+    def _decoders_of(self) -> dict[str, Callable[[Any], Any]]:
+        made = {column.name: self._decoder(column) for column in self._table.columns}
+        return {name: decoder for name, decoder in made.items() if decoder is not None}
+
+    def _decoder(self, column: Column[Any]) -> Callable[[Any], Any] | None:
+        if column.name in self.key and isinstance(column.type, Uuid):
+            return None  # it is to stay text
+        if self._dialect.name == "postgresql" and isinstance(column.type, Numeric | Float):
+            return None  # the driver gives numbers as they are, and SQLAlchemy would want to see its answer first
+        return column.type.dialect_impl(self._dialect).result_processor(self._dialect, None)
 
     def _mistake(self, reason: str) -> ProjectError:
         return ProjectError(where=self._where, reason=reason)
-
-
-def _parts(key: Key) -> tuple[int | str, ...]:
-    return key if isinstance(key, tuple) else (key,)
 
 
 def _condition(condition: str) -> TextClause:
