@@ -16,7 +16,9 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 ROW_SECONDS = 1.0
-"""How long a row function may take for one row."""
+"""How long a row function may compute for one row."""
+_WAITING = 10
+"""It may take so many times as long in all: what waits may be waiting for a machine or a database that is busy."""
 _LOOKS = 4
 """How often it is looked at while that time passes."""
 _ARRIVAL_SECONDS = 0.1
@@ -34,11 +36,14 @@ class Limit:
         self._seconds = seconds
         self._thread = threading.get_ident()
         self._lock = threading.Lock()
+        self._clock = time.pthread_getcpuclockid(self._thread)
         self._since: float | None = None
+        self._first_look = (0.0, 0.0)
+        """Since when that ran which a look met first, and what the thread had computed by then."""
         self._called_for = False
 
     def run(self, function: Callable[..., T], *arguments: Any) -> T:
-        """The function's result. Raises TimeoutError where it takes too long."""
+        """The function's result. Raises TimeoutError where it computes for too long, or waits for ten times as long."""
         try:
             self._since = time.monotonic()
             try:
@@ -55,6 +60,10 @@ class Limit:
         """Call for no stop from here on; one that was called for arrives here at the latest."""
         with self._lock:
             self._since = None
+        if self._called_for:
+            self._wait_for_it()
+
+    def _wait_for_it(self) -> None:
         until = time.monotonic() + _ARRIVAL_SECONDS
         while self._called_for and time.monotonic() < until:
             pass
@@ -68,9 +77,15 @@ class Limit:
     def look(self) -> None:
         """Call for a stop, if what runs has taken too long. From another thread."""
         with self._lock:
-            if self._since is not None and time.monotonic() - self._since > self._seconds:
+            if self._since is not None and self._takes_too_long(self._since):
                 self._called_for = True
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread), ctypes.py_object(_Stop))
+
+    def _takes_too_long(self, since: float) -> bool:
+        computed = time.clock_gettime(self._clock)
+        if self._first_look[0] != since:
+            self._first_look = since, computed
+        return computed - self._first_look[1] > self._seconds or time.monotonic() - since > _WAITING * self._seconds
 
 
 class _Watcher:
