@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from midflight.conductor.interface import Fleet, Member
 from midflight.conductor.traffic import Traffic
 from midflight.upgrade import gates, kinds, plan
+from midflight.upgrade.kinds import KINDS
 from midflight.upgrade.plan import Step
 from midflight.upgrade.verdict import Fact, Status, Verdict
 from tests.upgrade.fleets import (
@@ -179,3 +182,40 @@ def test_the_last_batch_is_alive_and_clean() -> None:
     assert "compute@n2 is lost: last heard 3 min ago, with kilo" in words(dead, Status.FAIL)
     troubled = gates.roll(fleet(came("n1", 2), rejections=[rejection(age=300)]), KILO)
     assert words(troubled, Status.FAIL) == ["compute@n1, of the last batch, had messages rejected"]
+
+
+def test_nobody_waits_for_who_sleeps() -> None:
+    """It is listed, and first among what cannot be undone; the gates of those who are awake pass."""
+    sleeper = member("compute", "pi", "juno", state="asleep", epoch=1)
+    asleep = fleet(*cloud("kilo", "kilo").members, sleeper, pins={}, migrations=[proven()])
+    for gate in (gates.unpin, gates.finalize, gates.roll):
+        verdict = gate(asleep, KILO)
+        assert [fact.name for fact in verdict.because if fact.status is not Status.PASS] == ["outdated:compute@pi"]
+        assert verdict.is_settled
+    assert gates.irreversible(asleep, KILO)[0] == "compute@pi (juno, asleep) can only upgrade when it wakes"
+    again = member("compute", "pi", "kilo", state="outdated")
+    assert gates.finalize(fleet(again, member("api", "web", "kilo"), migrations=[proven()]), KILO).status is Status.PASS
+
+
+def test_the_page_of_gates_lists_every_kind() -> None:
+    """With what it says, where it is read, how old it may be, and whether somebody may take its risk."""
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "gates.md").read_text()
+    for kind in KINDS.values():
+        if kind is kinds.OTHER:
+            continue
+        age = "–" if kind.source.max_age is None else f"{kind.source.max_age:g} s"
+        row = f"| `{kind.name}` | {kind.says} | {kind.source.value} | {age} | {'yes' if kind.risk else 'no'} |"
+        assert row in page
+
+
+@pytest.mark.parametrize("step", plan.STEPS, ids=lambda step: step.name)
+def test_the_page_of_gates_says_what_each_step_reads(step: Step) -> None:
+    """Of fleets in all conditions, no gate has told of anything else."""
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "gates.md").read_text()
+    (row,) = [line for line in page.splitlines() if line.startswith(f"| {step.number} {step.name} |")]
+    listed = set(row.split("|")[2].replace(",", "").split())
+    always = {"clock", "older", "lost", "draining", "stranger"}
+    said: set[str] = set()
+    for fleet_now in (cloud(), cloud("kilo", "juno"), cloud("kilo", "kilo", pins={}, migrations=[proven()])):
+        said |= {fact.kind.name for fact in step.gate(fleet_now, replace(KILO, unlinted={})).because}
+    assert said <= listed | always

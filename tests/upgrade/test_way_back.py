@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -31,7 +32,7 @@ class Small:
 
     def __init__(self, world: World, operator: Operator) -> None:
         self.world, self.operator = world, operator
-        self.aim = Aim.of(world.project(kilo), "kilo")
+        self.aim = replace(Aim.of(world.project(kilo), "kilo"), breaks=())  # its releases are frozen by number only
         self._running: dict[str, tuple[AbstractAsyncContextManager[RunningService], RunningService]] = {}
         self.boots = 0
 

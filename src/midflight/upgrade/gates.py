@@ -74,7 +74,7 @@ def soak(fleet: Fleet, aim: Aim, *, window: float = RECENT, clean_for: float | N
 def roll(fleet: Fleet, aim: Aim) -> Verdict:
     """May the next agent be upgraded; or are they all done?"""
     agents = [member for member in fleet.members if member.service in aim.agents]
-    left = any(not aim.reached(member.release) for member in agents)
+    left = any(not aim.reached(member.release) for member in roster.awake(agents))
     pinned = pins.pins(fleet, aim) if left else ()
     batch = members.last_batch(agents, fleet, aim)
     return _verdict("roll", fleet, members.rolled(agents, aim), batch, pinned, watching.rejections(fleet, RECENT))
@@ -110,4 +110,6 @@ def irreversible(fleet: Fleet, aim: Aim) -> list[str]:
     forms = [f"{state.name}: {state.table} is written in its new form only; the old one goes stale" for state in moving]
     if fleet.store_floor is None or not aim.reached(fleet.store_floor):
         forms.append(f"the store floor rises to {aim.target}: no release before it can open the database again")
-    return forms
+    sleepers = [member for member in roster.aside(fleet.members) if not aim.reached(member.release)]
+    left = [f"{roster.named(each)} ({each.release}, {each.state}) can only upgrade when it wakes" for each in sleepers]
+    return [*left, *forms] if forms else []

@@ -74,7 +74,7 @@ LATENCY = Kind("latency", Source.TRAFFIC, "calls take no longer than in the hour
 BACKPORTS = Kind("backports", Source.TRAFFIC, "how many objects are translated, against the hour before", risk=True)
 OLD_SENDERS = Kind("old-senders", Source.TRAFFIC, "no message of a release before the target came lately", risk=True)
 BATCH = Kind("batch", Source.MEMBERS, "the agents that were upgraded last live, and had nothing rejected", risk=True)
-OUTDATED = Kind("outdated", Source.MEMBERS, "a member that cannot work under the target's wire floor any more")
+OUTDATED = Kind("outdated", Source.MEMBERS, "a member sleeps with an older release, and can only upgrade when it wakes")
 FORECAST = Kind("forecast", Source.TRAFFIC, "what the upgrade will cost, and which conductors to add for it")
 CLEAN = Kind("clean", Source.JOURNAL, "every look of the soak so far found the fleet clean")
 LOOK = Kind("look", Source.MEMBERS, "the last look at the fleet found a conductor that answers")

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from midflight.conductor.interface import Fleet, Member
 from midflight.db.forms import Form
-from midflight.upgrade import gates
+from midflight.upgrade import gates, roster
 from midflight.upgrade.aim import Aim
 from midflight.upgrade.facts import data, schema
 from midflight.upgrade.gates import Gate
@@ -121,4 +121,5 @@ def _agents(fleet: Fleet, aim: Aim) -> tuple[list[Member], list[Member]]:
 
 
 def _all_new(members: list[Member], aim: Aim) -> bool:
-    return bool(members) and all(aim.reached(member.release) for member in members)
+    present = roster.awake(members)
+    return bool(present) and all(aim.reached(member.release) for member in present)

@@ -26,6 +26,20 @@ def ago(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
+ASIDE = ("asleep", "outdated")
+"""The states of members that nobody waits for: they hold no pin down, and are told to upgrade when they wake."""
+
+
+def aside(members: Iterable[Member]) -> list[Member]:
+    """Those that are asleep, or too old to be let in when they wake."""
+    return [member for member in members if member.state in ASIDE]
+
+
+def awake(members: Iterable[Member]) -> list[Member]:
+    """All others."""
+    return [member for member in members if member.state not in ASIDE]
+
+
 def in_state(fleet: Fleet, state: State) -> list[Member]:
     """The members in one state."""
     return [member for member in fleet.members if member.state == state.value]

@@ -18,11 +18,12 @@ BATCH = timedelta(minutes=10)
 @tells(kinds.PATH)
 def path(fleet: Fleet, aim: Aim) -> Iterator[Fact]:
     """Whether the target is the next release after the oldest one that a member runs."""
-    releases = {member.release for member in fleet.members}
+    present = roster.awake(fleet.members)
+    releases = {member.release for member in present}
     if not releases:
         yield missing("no member has joined the fleet", "midflight fleet list")
         return
-    strangers = [member for member in fleet.members if not aim.knows(member.release)]
+    strangers = [member for member in present if not aim.knows(member.release)]
     if strangers:
         yield from map(_stranger, strangers)
         return
@@ -33,7 +34,7 @@ def path(fleet: Fleet, aim: Aim) -> Iterator[Fact]:
     elif len(way) > 1:
         yield bad(f"{oldest} → {target} skips {', '.join(way[:-1])}", f"midflight upgrade plan {way[0]}")
     else:
-        yield good(f"{oldest} → {target} is one release ({roster.counted(member.release for member in fleet.members)})")
+        yield good(f"{oldest} → {target} is one release ({roster.counted(member.release for member in present)})")
 
 
 def _stranger(member: Member) -> Fact:
@@ -60,7 +61,7 @@ def _lost_member(member: Member) -> Fact:
 @tells(kinds.EPOCH)
 def acknowledged(fleet: Fleet, members: Iterable[Member]) -> Iterator[Fact]:
     """Who obeys the present epoch. A draining member takes no new work, and is waited for without blocking."""
-    everyone = list(members)
+    everyone = roster.awake(members)
     late = [member for member in everyone if member.epoch < fleet.epoch]
     for member in late:
         obeys = f"obeys epoch {member.epoch}, not {fleet.epoch}"
@@ -79,7 +80,10 @@ def acknowledged(fleet: Fleet, members: Iterable[Member]) -> Iterator[Fact]:
 @tells(kinds.ARRIVED)
 def arrived(members: Iterable[Member], aim: Aim, what: str, left: Callable[[str, str, str], Fact]) -> Iterator[Fact]:
     """Who runs the target; ``left`` says what it means that somebody does not yet."""
-    everyone = list(members)
+    counted = list(members)
+    asleep = (member for member in roster.aside(counted) if not aim.reached(member.release))
+    yield from (_left_behind(member, aim) for member in asleep)
+    everyone = roster.awake(counted)
     old = [member for member in everyone if aim.precedes(member.release)]
     for member in everyone:
         if not aim.knows(member.release):
@@ -97,6 +101,12 @@ def arrived(members: Iterable[Member], aim: Aim, what: str, left: Callable[[str,
         yield good(f"all {len(everyone)} {what}s run {aim.target} or later", what)
     elif not everyone:
         yield missing(f"no {what} has joined the fleet", "midflight fleet list", what)
+
+
+def _left_behind(member: Member, aim: Aim) -> Fact:
+    """Nobody waits for who sleeps: it is told to upgrade when it wakes, and gets no work before."""
+    words = f"{named(member)} ({member.release}) is {member.state}: it gets no work before it is upgraded"
+    return Fact(Status.WARN, words, f"deploy {aim.target} to {named(member)}", named(member), kinds.OUTDATED)
 
 
 @tells(kinds.WATCHED)
