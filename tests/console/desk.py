@@ -92,6 +92,21 @@ class Desk:
             connection.transport.abort()
         await self._task
 
+    async def swallow(self) -> asyncio.Event:
+        """Keep all connections, and answer nothing on them until the event that is returned is set."""
+        assert self._server is not None
+        over = asyncio.Event()
+        for connection in list(self._server.server_state.connections):
+            connection.flow.pause_writing()
+
+        async def release() -> None:
+            await over.wait()
+            for connection in list(self._server.server_state.connections):
+                connection.flow.resume_writing()
+
+        self._released = asyncio.create_task(release())
+        return over
+
     @asynccontextmanager
     async def _operating(self) -> AsyncIterator[Any]:
         yield self.conductors

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import pytest
@@ -84,6 +85,46 @@ async def test_while_no_conductor_answers_the_last_picture_stays(desk: Desks, ta
     assert await seen.violations() == []
     here.conductors.shown = cloud()
     await seen.has(".stale", 0)
+
+
+async def test_a_network_that_swallows_everything_is_noticed(desk: Desks, tab: Tabs) -> None:
+    """No connection breaks, and nothing comes any more: the page says so by itself, and goes on when it can."""
+    here = await desk(cloud())
+    seen = await tab(here, "/upgrade")
+    await seen.reads("#pulse", "live")
+    cut = await here.swallow()
+    await seen.reads("#pulse", "not connected")
+    await seen.reads("#away", "has not answered for")
+    cut.set()
+    await seen.reads("#pulse", "live")
+
+
+async def test_a_slow_browser_holds_nobody_up(desk: Desks, tab: Tabs) -> None:
+    """One that reads nothing of what is pushed costs the console nothing, while another is pushed on."""
+    here = await desk(ROLL, shortest=0.02)
+    address = here.url.removeprefix("http://").split(":")
+    _reader, writer = await asyncio.open_connection(*address, limit=1024)
+    writer.write(b"GET /fleet/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    seen = await tab(here, "/fleet")
+    for number in range(30):
+        here.conductors.shown = fleet(*ROLL.members[number:])
+        await seen.reads(".total", f"{len(ROLL.members) - number} members")
+    writer.close()
+
+
+async def test_a_fleet_of_thousands_is_paged(desk: Desks, tab: Tabs) -> None:
+    """What a browser is sent does not grow with the fleet; it is found on the server."""
+    crowd = fleet(*(member("compute", f"h{n:04}", "kilo" if n % 3 else "juno") for n in range(5000)))
+    here = await desk(crowd, shortest=1.0)
+    seen = await tab(here, "/fleet?page=100")
+    await seen.reads(".pager", "4,951–5,000 of 5,000")
+    assert await seen.page.locator(".members tbody tr").count() == 50
+    assert len(await seen.page.content()) < 100_000
+    await seen.page.fill("[data-find]", "h4999")
+    await seen.reads("#members-title", "1 found")
+    await seen.page.goto(f"{here.url}/upgrade")
+    await seen.reads("#gate-title", "Gate")
+    assert len(await seen.page.content()) < 100_000
 
 
 async def test_a_console_that_has_seen_nothing_says_so(desk: Desks, tab: Tabs) -> None:

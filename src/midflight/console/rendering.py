@@ -22,9 +22,7 @@ MOST_KEPT = 500
 
 def cut(text: str, letters: int = 400) -> str:
     """What names thousands of members is cut where a person stops reading."""
-    return (
-        text if len(text) <= letters else f"{text[:letters].rsplit(' ', 1)[0]} … ({len(text) - letters:,} more letters)"
-    )
+    return text if len(text) <= letters else f"{text[:letters].rsplit(' ', 1)[0].rstrip(',')} …"
 
 
 def clock(moment: datetime) -> str:

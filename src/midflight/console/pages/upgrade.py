@@ -9,11 +9,12 @@ from midflight.conductor.interface import Fleet
 from midflight.console.gatherer import FLEET
 from midflight.console.page import Page, View
 from midflight.console.releases import bar
-from midflight.upgrade import gates, roster
+from midflight.upgrade import gates, kinds, roster
 from midflight.upgrade import plan as planning
 from midflight.upgrade.aim import Aim
 from midflight.upgrade.plan import STEPS, Step
-from midflight.upgrade.verdict import Verdict
+from midflight.upgrade.verdict import Fact, Verdict
+from midflight.upgrade.why import why
 
 
 def _model(view: View) -> Mapping[str, Any]:
@@ -23,6 +24,7 @@ def _model(view: View) -> Mapping[str, Any]:
     now = planning.here(fleet, aim)
     road = planning.progress(fleet, aim)
     chosen = planning.step(view.query.get("step", "")) or (STEPS[now] if now < len(STEPS) else None)
+    verdict = None if chosen is None else _verdict(chosen, fleet, aim, view)
     settled = aim.previous is None and all(aim.knows(member.release) for member in fleet.members)
     return {
         "aim": aim,
@@ -31,7 +33,9 @@ def _model(view: View) -> Mapping[str, Any]:
         "done": now >= len(STEPS),
         "settled": settled,
         "step": chosen,
-        "verdict": None if chosen is None else _verdict(chosen, fleet, aim, view),
+        "verdict": verdict,
+        "because": [] if verdict is None else [fact for fact in verdict.because if not _on_the_clock(fact, view)],
+        "remedies": why(verdict, ()).remedies if verdict else (),
         "irreversible": gates.irreversible(fleet, aim) if chosen is not None and chosen.name == "finalize" else [],
         "soaks": chosen is not None and chosen.gate is gates.soak,
         "bar": bar(fleet.members, aim),
@@ -45,6 +49,11 @@ def _verdict(step: Step, fleet: Fleet, aim: Aim, view: View) -> Verdict:
     if step.gate is gates.soak and view.soak.verdict is not None:
         return view.soak.verdict
     return step.gate(fleet, aim)
+
+
+def _on_the_clock(fact: Fact, view: View) -> bool:
+    """For how long all was clean is on the clock, while that runs; in words it would be new with each second."""
+    return fact.kind is kinds.CLEAN and view.soak.since is not None
 
 
 UPGRADE_PAGE = Page("upgrade", "Upgrade", "u", _model)

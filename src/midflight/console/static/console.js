@@ -6,17 +6,21 @@
   // Times. The server's clock is the one that counts.
   const ahead = Date.parse(document.body.dataset.now) - Date.now();
   const words = (seconds) => {
-    if (seconds < 0) return "now";
     for (const [size, unit] of [[86400, "d"], [3600, "h"], [60, "min"]]) {
       if (seconds >= 2 * size) return `${Math.round(seconds / size)} ${unit}`;
     }
     return `${Math.round(seconds)} s`;
   };
+  const says = {
+    ago: (apart) => `${words(Math.max(0, apart))} ago`,
+    for: (apart) => words(Math.max(0, apart)),
+    left: (apart) => (apart < 0 ? `in ${words(-apart)}` : "now"),
+  };
   function tick() {
     const now = Date.now() + ahead;
     for (const time of document.querySelectorAll("time[data-tick]")) {
       const apart = (now - Date.parse(time.dateTime)) / 1000;
-      const text = time.dataset.tick === "left" ? `in ${words(Math.max(0, -apart))}` : `${words(Math.max(0, apart))} ago`;
+      const text = says[time.dataset.tick](apart);
       if (time.textContent !== text) {
         time.title ||= time.textContent;
         time.textContent = text;
@@ -34,7 +38,12 @@
   function hear() {
     heard = Date.now();
     refused = false;
-    say("live", "live", "");
+    lively();
+  }
+  // The console answers; what it shows may be old all the same, and then says so itself.
+  function lively() {
+    if (document.querySelector("#live .stale")) say("stale", "old picture", "");
+    else say("live", "live", "");
   }
   function say(state, word, explained) {
     const pulse = $("pulse"), away = $("away");
@@ -70,7 +79,7 @@
     else if (!document.hidden) say("away", "not connected", "The console does not answer. What you see is old; trying again.");
   });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) heard = Date.now(); });
-  document.addEventListener("htmx:after:swap", tick);
+  document.addEventListener("htmx:after:swap", () => { tick(); if ($("pulse")?.dataset.state !== "away") lively(); });
   setInterval(tick, 1000);
 
   // Commands are copied, not typed.
