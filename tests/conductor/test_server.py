@@ -10,13 +10,15 @@ import pytest
 from sqlalchemy import Connection, insert
 
 from midflight.conductor.interface import ConductorAPI
+from midflight.conductor.server import ConductorServer
 from midflight.db import journal, tables
+from midflight.db.clock import now
 from midflight.db.forms import Form
 from midflight.errors import NotDelivered, OutsideWindow, StepBlocked, UsageError
 from midflight.service import RunningService
 from tests.conductor import juno, kilo
 from tests.conductor.world import CONDUCTOR, World, eventually, fleet, member
-from tests.engines import ON_SQLITE
+from tests.engines import ON_POSTGRESQL, ON_SQLITE
 
 HELD_AT = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
@@ -222,3 +224,20 @@ async def test_only_conductors_answer(world: World) -> None:
         assert api.floors.view.id
         with pytest.raises(NotDelivered):
             await CONDUCTOR.within(0.2).call(ConductorAPI.fleet, api.context())
+
+
+@ON_POSTGRESQL
+async def test_the_database_says_how_it_is(world: World) -> None:
+    """And how far the clock of who asks is from its own."""
+    async with world.running("conductor") as conductor:
+        assert conductor.database is not None
+        health = (await fleet(conductor)).health
+        ahead = ConductorServer(world.project(kilo), conductor.database, clock=lambda: now() + timedelta(hours=1))
+        skewed = (await ahead.fleet(conductor.context())).health
+    assert health is not None
+    assert set(health) == {"clock", "replica lag", "oldest transaction", "statements that wait for locks"}
+    assert all(len(reading) == 2 for reading in health.values())
+    assert health["oldest transaction"][1] == 300.0
+    assert abs(health["clock"][0]) < 60
+    assert skewed is not None
+    assert skewed["clock"][0] - health["clock"][0] == pytest.approx(3600, abs=60)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,11 +16,13 @@ import pytest
 from midflight.db.schema.runner import SchemaRunner
 from midflight.errors import OutsideWindow, StepBlocked
 from midflight.service import RunningService
-from midflight.upgrade import gates, plan
+from midflight.upgrade import gates, kinds, plan
 from midflight.upgrade.aim import Aim
+from midflight.upgrade.facts import watching
 from midflight.upgrade.finalize import finalize
 from midflight.upgrade.operator import Operator, operating
-from midflight.upgrade.verdict import Verdict
+from midflight.upgrade.verdict import Fact, Status, Verdict
+from midflight.upgrade.watch import watch
 from tests.conductor import juno, kilo
 from tests.conductor.world import World, eventually
 
@@ -254,3 +257,27 @@ async def test_a_risk_is_taken_until_it_is_withdrawn(small: Small) -> None:
     assert "the nightly export" in verdict.because[0].words
     await small.operator.withdraw("database:oldest-transaction")
     assert (await small.operator.fleet()).acknowledged == []
+
+
+async def test_a_soak_whose_command_is_killed_goes_on_in_the_next(small: Small) -> None:
+    """The journal has its looks; a look that was not clean ends it for both."""
+    await small.pinned("juno")
+    await small.control(kilo)
+    step = plan.STEPS[4]
+    note = partial(small.operator.note, target="kilo", soaks=True)
+    soaking = asyncio.create_task(
+        watch(small.operator.fleet, small.aim, step, wait=60.0, window=3600.0, note=note)
+    )  # fmt: skip
+
+    async def clean_for() -> float:
+        return watching.soaked(await small.operator.fleet(), "kilo")
+
+    assert await eventually(clean_for, 30.0) > 0
+    soaking.cancel()
+    await asyncio.wait({soaking})
+    before = await clean_for()
+    verdict = await watch(small.operator.fleet, small.aim, step, wait=60.0, window=before, note=note)
+    assert verdict.status.value == "pass"
+    dirty = Verdict.of("soak", [Fact(Status.FAIL, "somebody is lost", kind=kinds.LOST)])
+    await note(dirty)
+    assert await clean_for() == 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from midflight.conductor.contract import release_of
 from midflight.db.lint import result
@@ -110,7 +111,13 @@ class Aim:
 
     def place(self, release: str) -> tuple[int, int]:
         """Where a known release stands in history; a fix (``kilo.1``) right behind its release, if ever so late."""
-        return self.releases.index(main_of(release, self.releases)), self.releases.index(release)
+        return self._places[release]
+
+    @cached_property
+    def _places(self) -> dict[str, tuple[int, int]]:
+        """They are asked for each of thousands of members."""
+        mains = {release: self.releases.index(main_of(release, self.releases)) for release in self.releases}
+        return {release: (mains[release], number) for number, release in enumerate(self.releases)}
 
 
 def _breaks(project: Project, target: str) -> tuple[str, ...] | None:
