@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo test test-faults coverage fuzz lint format types wheel-test bench-objects bench-rpc bench-growth bench-data bench-fleet ci changelog lock clean
+.PHONY: help setup packages demo test test-faults coverage fuzz lint format types pictures wheel-test bench-objects bench-rpc bench-growth bench-data bench-fleet ci changelog lock clean
 
 PYTHON ?=
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -58,6 +58,9 @@ types: $(READY) ## check types with mypy --strict and pyright
 	@set -e; for tree in $(COMPUTE); do (set -x; cd $$tree && mypy --config-file $(PYPROJECT) -p compute); done
 	cd apps/compute && mypy --config-file $(PYPROJECT) -p demo
 	pyright
+
+pictures: packages $(READY) ## draw the pictures of the console anew, into docs/pictures
+	python -m tests.console
 
 wheel-test: $(READY) ## build the wheel and test it in a fresh environment, away from the sources
 	.ci/wheel-test

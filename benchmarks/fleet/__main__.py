@@ -21,6 +21,7 @@ from sqlalchemy import text
 
 from benchmarks.conductor import ROOT, Watched, conductor
 from benchmarks.data.__main__ import holds
+from benchmarks.fleet.console import console_push
 from benchmarks.fleet.simulated import Crowd, Line
 from benchmarks.rpc.__main__ import machine
 from midflight import Project, telemetry
@@ -46,10 +47,12 @@ PROJECT = "compute.project:project"
 
 TARGETS = {
     "pin_push_s": "<= 2", "gate_s": "<= 0.5", "beat_core_share": "<= 0.10", "beat_writes_per_s": "<= 20",
+    "console_push_us_per_member": "<= 50",
 }  # fmt: skip
 """What is wanted of the largest fleet. A pin: from the operator's word until all members have acknowledged it. A gate:
 asked and answered over the wire. Beats: the share of one core that a conductor takes, more than without any; and all
-transactions of the database, reading ones included, in a second."""
+transactions of the database, reading ones included, in a second. The console: all of its pages drawn
+anew, on one core."""
 
 Figures = dict[str, float]
 
@@ -75,7 +78,7 @@ async def fleet_of(number: int, seconds: float, database: str) -> Figures:
 async def measured(
     crowd: Crowd, operator: Operator, watched: Watched, project: Project, database: str, seconds: float
 ) -> Figures:
-    """1. they join 2. they beat 3. a pin is set and cleared 4. a gate is asked."""
+    """1. they join 2. they beat 3. a pin is set and cleared 4. a gate is asked 5. the console draws."""
     found: Figures = {}
     idle = watched.cpu()["conductor"]
     await asyncio.sleep(seconds / 2)
@@ -101,7 +104,7 @@ async def measured(
         await watch(operator.fleet, aim, roll, wait=None, window=None)
         looks.append(time.monotonic() - began)
     found["gate_s"] = statistics.median(looks)
-    return {**found, **watched.spent}
+    return {**found, **console_push(fleet, aim), **watched.spent}
 
 
 def _transactions(database: str) -> int:

@@ -3,16 +3,19 @@
 import re
 import signal
 import subprocess
+import time
 import tomllib
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 
 from midflight.config import Config
 from midflight.console.access import secret_digest
-from tests.cli.street import COMMAND, Outcome, Shop
+from tests.cli.street import COMMAND, Outcome, Shop, Street
+from tests.cli.test_journey import freeze_both
 
 Command = Callable[..., Outcome]
 
@@ -30,6 +33,37 @@ def test_it_serves_until_it_is_told_to_stop(shop: Shop) -> None:
         assert "No conductor of project shop answers" in page
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
+
+
+def test_what_is_done_there_is_done_to_the_fleet_and_stands_in_the_journal(
+    street: Street, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With who it was. A script sends its token, as a browser would send its cookie."""
+    freeze_both(street)
+    monkeypatch.setenv("MIDFLIGHT_DATABASE", street.url)
+    assert street.midflight("juno", "db", "expand").code == 0
+    street.start("juno", "conductor", "c1")
+    made = street.midflight("kilo", "console", "token", "ann", "--role", "operator").out
+    with (street.folder / "kilo" / "midflight.toml").open("a") as file:
+        file.write(made.partition("\n")[2])
+    command = [*COMMAND, "console", "--listen", "127.0.0.1:0"]
+    with subprocess.Popen(command, cwd=street.folder / "kilo", stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[-1]
+        secret = made.partition("\n")[0].rpartition(" ")[2]
+        with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {secret}"}, timeout=60) as web:
+            until = time.monotonic() + 60
+            while "1</b> members" not in (page := web.get("/fleet").text):
+                assert time.monotonic() < until, page
+                time.sleep(0.1)
+            begun = web.post("/act/pin-set", data={"release": "juno", "topic": "*"})
+            while 'data-status="working"' in (told := web.get(begun.headers["location"]).text):
+                time.sleep(0.1)
+        process.terminate()
+        assert process.wait(60) == 0
+    assert "is acknowledged by all active members" in told
+    (entry,) = street.midflight("kilo", "upgrade", "journal", "pin.set", "--json").document
+    assert re.fullmatch(r"ann, through operator@\S+ \(kilo\)", entry["by"])
 
 
 @pytest.mark.parametrize("listen", ["8700", "localhost:", "localhost:http", "1.2.3.4:99999", ":80"])

@@ -9,6 +9,7 @@ from typing import Any
 
 from playwright.async_api import Browser, BrowserContext, Page, Route
 
+PICTURES = Path(__file__).parents[2] / "build" / "console"
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 SOON = 30.0
 """Seconds within which something has to have happened, on a machine that has much else to do."""
@@ -41,6 +42,10 @@ class Tab:
         while (found := await self.page.locator(selector).count()) != number:
             assert time.monotonic() < until, f"still {found} of {selector}, and not {number}"
             await self.page.wait_for_timeout(20)
+
+    async def keep_picture(self, name: str) -> None:
+        """Keep what is seen, for people, in build/console."""
+        await self.page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
 
     async def violations(self) -> list[str]:
         """What axe finds against WCAG 2.2 AA and its own best practices, each with where it is."""

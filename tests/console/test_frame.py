@@ -24,6 +24,7 @@ async def test_every_look_passes_axe(desk: Desks, tab: Tabs, name: str, theme: s
     here = await tab(await desk(shown), path, theme=theme, width=width)
     await here.reads("#pulse", "live")
     assert await here.violations() == []
+    await here.keep_picture(f"{name}-{theme}-{width}")
 
 
 @pytest.mark.parametrize("width", [360, 1280, 1920])

@@ -12,7 +12,7 @@ from midflight.console.releases import bar
 from midflight.upgrade import gates, kinds, roster
 from midflight.upgrade import plan as planning
 from midflight.upgrade.aim import Aim
-from midflight.upgrade.plan import STEPS, Step
+from midflight.upgrade.plan import STEPS, Progress, Step
 from midflight.upgrade.verdict import Fact, Verdict
 from midflight.upgrade.why import why
 
@@ -21,8 +21,8 @@ def _model(view: View) -> Mapping[str, Any]:
     fleet = view.picture.of(FLEET)
     assert fleet is not None  # a page is made of a fleet that was seen
     aim = view.aim
-    now = planning.here(fleet, aim)
     road = planning.progress(fleet, aim)
+    now = sum(progress is Progress.DONE for _, progress in road)
     chosen = planning.step(view.query.get("step", "")) or (STEPS[now] if now < len(STEPS) else None)
     verdict = None if chosen is None else _verdict(chosen, fleet, aim, view)
     settled = aim.previous is None and all(aim.knows(member.release) for member in fleet.members)
