@@ -117,9 +117,11 @@ def test_a_url_is_shown_without_its_secrets(url: str, shown: str) -> None:
 
 
 def test_where_metrics_are_served(tmp_path: Path) -> None:
-    """A table of its own; without it, nowhere."""
+    """A table of its own; without it, nowhere. The environment goes first, since services of a host share the file."""
     assert load(tmp_path, GOOD).metrics.listen is None
     assert load(tmp_path, GOOD + '[metrics]\nlisten = "127.0.0.1:9464"\n').metrics.listen == "127.0.0.1:9464"
+    given = load(tmp_path, GOOD + '[metrics]\nlisten = "127.0.0.1:9464"\n', MIDFLIGHT_METRICS="127.0.0.1:9466")
+    assert given.metrics.listen == "127.0.0.1:9466"
     with pytest.raises(ConfigError, match=r"\[metrics\] listen: Expected `str \| null`, got `int`"):
         load(tmp_path, GOOD + "[metrics]\nlisten = 9464\n")
     changed = load(tmp_path, GOOD + '[metrics]\nlisten = "127.0.0.1:9464"\n')

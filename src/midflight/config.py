@@ -62,7 +62,8 @@ class Metrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """Where a process says over HTTP how it stands and what it has counted."""
 
     listen: str | None = None
-    """``HOST:PORT``, for ``/metrics``, ``/healthz`` and ``/readyz`` (with ``midflight[metrics]``); else nowhere."""
+    """``HOST:PORT``, for ``/metrics``, ``/healthz`` and ``/readyz`` (with ``midflight[metrics]``); else nowhere. The
+    environment's MIDFLIGHT_METRICS goes first, for services that share a host and a file."""
 
 
 class Traces(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -177,6 +178,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         }  # fmt: skip
         if url := environment.get("MIDFLIGHT_DATABASE"):
             given["database"] = url
+        if listen := environment.get("MIDFLIGHT_METRICS"):
+            given["metrics"] = {"listen": listen}
         try:
             return msgspec.convert({**given, "path": str(path.absolute())}, cls)
         except msgspec.ValidationError as wrong:

@@ -56,7 +56,7 @@ def ones(found: dict[str, float], name: str) -> list[str]:
 async def test_a_fleet_in_the_middle_of_a_roll() -> None:
     """Members by service, release and state; who obeys the epoch; the pin; how far the rows have come."""
     moving = flavors(state="sweeping", completed=70, deferred=20, failed=1, looked=91, of=200)
-    there = cloud(control="kilo", agents="juno", migrations=[moving])
+    there = cloud(control="kilo", agents="juno", migrations=[moving], brake=True)
     there.members += [lost("compute", "n3", "juno"), member("compute", "n4", "kilo", epoch=3, overrides={"*": "juno"})]
     found = await told(Exporter(Looks(there), KILO, 60.0))
     count = {name: value for name, value in found.items() if name.startswith("midflight_fleet_members{")}
@@ -69,7 +69,7 @@ async def test_a_fleet_in_the_middle_of_a_roll() -> None:
     }
     for name, value in {
         "fleet_up": 1, "fleet_epoch": 4, "fleet_acknowledged": 4, "fleet_behind": 1, "fleet_overridden": 1,
-        "fleet_rejections": 0,
+        "fleet_rejections": 0, "fleet_risks": 0, "fleet_brake": 1,
     }.items():  # fmt: skip
         assert found[f"midflight_{name}{{}}"] == value
     assert ones(found, "fleet_pin") == ["release=juno,topic=*"]

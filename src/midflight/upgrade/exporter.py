@@ -36,6 +36,8 @@ GAUGES = {
     "fleet.behind": Described("Active members that do not obey it yet."),
     "fleet.pin": Described("1 for each pin.", ("topic", "release")),
     "fleet.rejections": Described("Rejected versions in the journal in the last hour; a hundred at most."),
+    "fleet.risks": Described("Facts whose risk somebody takes at present, whatever the gates say of them."),
+    "fleet.brake": Described("Whether the brake is on: nobody migrates rows."),
     "upgrade.here": Described("1 for the step of the upgrade that comes next.", ("target", "step")),
     "gate.status": Described("1 for what the gate of a step says, 0 for what it does not.", ("step", "status")),
     "migration.form": Described("1 for how a field that moves is kept.", ("migration", "form")),
@@ -77,6 +79,8 @@ class Seen:
             found |= _of_members(self.fleet) | _of_migrations(self.fleet)
             found["fleet.pin"] = [({"topic": topic, "release": pin}, 1) for topic, pin in self.fleet.pins.items()]
             found["fleet.rejections"] = [({}, len(self.fleet.rejections))]
+            found["fleet.risks"] = [({}, len(self.fleet.acknowledged))]
+            found["fleet.brake"] = [({}, self.fleet.brake)]
             found["upgrade.here"] = list(self._here(self.fleet))
         return found
 
