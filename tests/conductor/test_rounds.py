@@ -6,9 +6,8 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, select, update
 
-from midflight.conductor import record
 from midflight.conductor.rounds import note_losses
-from midflight.conductor.self_test import self_test
+from midflight.conductor.self_test import self_test, self_tests
 from midflight.db import journal, tables
 from midflight.db.clock import now
 from tests.conductor import kilo
@@ -88,9 +87,10 @@ async def test_a_table_that_lacks_a_column_fails_the_test(world: World) -> None:
 
         def spoilt(connection: Connection) -> dict[str, object]:
             connection.exec_driver_sql(f"ALTER TABLE {table} RENAME TO gone")
-            return self_test(connection, project, "c", "kilo", "")
+            return self_test(connection, project, conductor.id, "kilo", "")
 
         found = await conductor.database.write(spoilt)
-        assert list(found["failed"]) == [f"read {table}"]
-        (entry,) = await conductor.database.read(record.self_tests, {"c"}, now())
-        assert entry.facts["failed"] == found["failed"]
+        (entry,) = await conductor.database.read(self_tests, now())
+    assert list(found["failed"]) == [f"read {table}"]
+    assert entry.facts["failed"] == found["failed"]
+    assert 0 <= entry.age < 60

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, select
 from midflight.conductor import members, pins, record, traffic
 from midflight.conductor.data_facts import migration_states
 from midflight.conductor.interface import Fleet, JournalEntry
+from midflight.conductor.self_test import self_tests
 from midflight.db import forms, journal, tables
 from midflight.db.epoch import current_epoch
 from midflight.migrations import lease, throttle
@@ -49,7 +50,7 @@ def gather(
         brake=sweeping.brake,
         acknowledged=record.acknowledgements(connection, at),
         soaks=record.soaks(connection, at),
-        self_tests=record.self_tests(connection, {member.id for member in present}, at),
+        self_tests=self_tests(connection, at),
         traffic=traffic.compared(connection, at),
         hidden=_hidden(connection),
     )

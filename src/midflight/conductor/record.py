@@ -1,4 +1,4 @@
-"""What gates read out of the journal: what people acknowledged, how soaks stand, how members tested themselves."""
+"""What gates read out of the journal: what people acknowledged, and how soaks stand."""
 
 from __future__ import annotations
 
@@ -18,15 +18,14 @@ from midflight.rpc.rights import OPERATOR
 ACKNOWLEDGED, WITHDRAWN = "gate.acknowledged", "gate.withdrawn"
 SOAKED = "gate.soaked"
 CHECKED = "gate.checked"
-TESTED = "member.tested"
 
 LONGEST_ACKNOWLEDGEMENT = timedelta(days=30)
 SOAK_GAP = 120.0
 """Seconds: looks further apart than this do not belong to one soak."""
 SOAKS_WITHIN = timedelta(days=2)
 MOST_LOOKS = 2_000
-MOST_TESTS = 500
 MOST_WORDS = 2_000
+MOST_LETTERS = 300
 MOST_ENTRIES = 500
 MOST_FACTS = 50
 
@@ -67,6 +66,8 @@ def acknowledge(connection: Connection, fact: str, reason: str, seconds: float, 
         raise UsageError(reason=f"received a reason of {len(reason)} letters, expected 1 to {MOST_WORDS}")
     if not 0 < seconds <= longest:
         raise UsageError(reason=f"received an expiry in {seconds:g} s, expected more than 0 and at most {longest:g} s")
+    if not 0 < len(fact) <= MOST_LETTERS:
+        raise UsageError(reason=f"received a fact's name of {len(fact)} letters, expected 1 to {MOST_LETTERS}")
     expires = at + timedelta(seconds=seconds)
     journal.write(connection, ACKNOWLEDGED, {"fact": fact, "reason": reason, "expires": expires.isoformat()})
     return expires
@@ -125,10 +126,3 @@ def soaks(connection: Connection, at: datetime) -> list[JournalEntry]:
 def _soak(last: journal.Entry, since: datetime | None, at: datetime) -> JournalEntry:
     clean_for = None if since is None else (last.at - since).total_seconds()
     return entry_of(replace(last, facts={**last.facts, "clean_for": clean_for}), at)
-
-
-def self_tests(connection: Connection, members: set[str], at: datetime) -> list[JournalEntry]:
-    """The last test of itself that each of these members made."""
-    tests = journal.read(connection, kind=TESTED, latest=MOST_TESTS)
-    last = {entry.facts["member"]: entry for entry in tests if entry.facts["member"] in members}
-    return [entry_of(entry, at) for entry in last.values()]

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import DBAPIError
 
-from midflight.conductor.record import TESTED
+from midflight.conductor.interface import JournalEntry, State
 from midflight.db import journal
+from midflight.db.clock import now
+from midflight.db.tables import members
 from midflight.errors import CannotBackport
 from midflight.objects.shape import Shape
 from midflight.project import Project
+
+TESTED = "member.tested"
 
 
 def self_test(connection: Connection, project: Project, member: str, release: str, schema: str) -> dict[str, Any]:
@@ -31,8 +36,24 @@ def self_test(connection: Connection, project: Project, member: str, release: st
         "failed": failed,
         "schema": schema,
     }
-    journal.write(connection, TESTED, facts)
+    entry = journal.write(connection, TESTED, facts)
+    kept = {TESTED: {"id": entry, "at": now().isoformat(), **facts}}
+    connection.execute(update(members).where(members.c.id == member).values(facts=kept))
     return facts
+
+
+def self_tests(connection: Connection, at: datetime) -> list[JournalEntry]:
+    """The last test that each present member made of itself. It lies beside the member: in a long journal, that of one
+    who started long ago would be far back."""
+    present = select(members.c.facts).where(members.c.database, members.c.state != State.RETIRED)
+    kept = [facts[TESTED] for facts in connection.execute(present).scalars() if TESTED in facts]
+    return [_entry(dict(each), at) for each in kept]
+
+
+def _entry(kept: dict[str, Any], at: datetime) -> JournalEntry:
+    number, tested_at = kept.pop("id"), datetime.fromisoformat(kept.pop("at"))
+    age = max(0.0, (at - tested_at).total_seconds())
+    return JournalEntry(id=number, at=tested_at, kind=TESTED, facts=kept, age=age)
 
 
 def _tables(project: Project) -> list[str]:
