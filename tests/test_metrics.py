@@ -18,6 +18,7 @@ import pytest
 from prometheus_client import REGISTRY
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
 from prometheus_client.parser import text_string_to_metric_families as plain_text
+from structlog.testing import capture_logs
 
 from midflight import metrics, telemetry
 from midflight.config import Metrics
@@ -152,6 +153,34 @@ async def test_the_loop_is_not_held_up_by_a_long_text(world: World) -> None:
     assert samples(text)["shop_machines_sold_total{}"] == 7
     assert len(wrote) == 1
     assert wrote != [threading.get_ident()]
+
+
+async def test_a_collector_of_the_application_that_raises(world: World) -> None:
+    """Who asks is answered 500, and the log has the traceback; the probes are answered, and so is the next scrape."""
+
+    class Own:
+        def __init__(self) -> None:
+            self.wrong = False
+
+        def collect(self) -> list[Any]:
+            return [1 // 0] if self.wrong else []
+
+    own: Any = Own()
+    REGISTRY.register(own)
+    own.wrong = True
+    try:
+        async with world.running("conductor", **LISTEN) as conductor:
+            with capture_logs() as logs:
+                answer = await Asker(conductor).get("/metrics")
+            assert answer == (500, "/metrics failed: ZeroDivisionError; the log has its traceback\n")
+            assert (await Asker(conductor).get("/healthz"))[0] == 200
+            own.wrong = False
+            assert (await Asker(conductor).get("/metrics"))[0] == 200
+            odd = {"Accept": "application/openmetrics-text; version=new, text/plain;q=x"}
+            assert (await Asker(conductor).get("/metrics", **odd))[0] == 200
+    finally:
+        REGISTRY.unregister(own)
+    assert [line["event"] for line in logs if line["log_level"] == "error"] == ["probes.page_failed"]
 
 
 @pytest.fixture

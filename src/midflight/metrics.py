@@ -167,7 +167,10 @@ def _values(described: Described, labels: Mapping[str, Any]) -> list[str]:
 
 def exposition(collector: Any, accepted: str = "") -> Answer:
     """What a collector has to say, to who accepts these types: as OpenMetrics, or in Prometheus' own form."""
-    encode, kind = choose_encoder(accepted)
+    try:
+        encode, kind = choose_encoder(accepted)
+    except (TypeError, ValueError):  # it cannot compare every version that somebody may ask for
+        encode, kind = choose_encoder("")
     return Answer(200, encode(collector), kind)
 
 

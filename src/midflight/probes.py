@@ -25,7 +25,14 @@ TEXT = "text/plain; charset=utf-8"
 
 _REQUEST = re.compile(r"([A-Z]{1,20}) (/[!-~]*) HTTP/1\.[01]")
 _ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+)):([0-9]{1,5})")
-_REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 503: "Service Unavailable"}
+_REASONS = {
+    200: "OK",
+    400: "Bad Request",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
 
 
 @dataclass(frozen=True)
@@ -129,4 +136,12 @@ class Probes:
             return method, Answer(405, b"GET and HEAD only\n")
         named = (header.partition(":") for header in headers)
         accepted = ",".join(value.strip() for name, _, value in named if name.lower() == "accept")
-        return method, await self._pages[path](accepted)
+        return method, await self._page(path, accepted)
+
+    async def _page(self, path: str, accepted: str) -> Answer:
+        """What an application has registered may raise when it is asked; that is told to both."""
+        try:
+            return await self._pages[path](accepted)
+        except Exception as wrong:  # noqa: BLE001  # whatever it is, who watches over us gets an answer
+            log.error("probes.page_failed", path=path, exc_info=wrong)
+            return Answer(500, f"{path} failed: {type(wrong).__name__}; the log has its traceback\n".encode())
