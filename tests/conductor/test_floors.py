@@ -82,6 +82,14 @@ def test_a_pin_without_our_own_words() -> None:
     assert found == JUNO
 
 
+def test_a_pin_is_not_about_our_own_words() -> None:
+    """A release may be frozen anew with a later midflight than that of the conductors that are there."""
+    earlier = Manifest({**JUNO, "conductor": Version.parse("1.0")}, JUNO.readable_from)
+    seen = view(conductor={"c1": earlier}, compute={"h1": JUNO}, pins={"*": JUNO})
+    assert str(floors(KILO, seen).manifest_for("conductor")["conductor"]) == "1.0"
+    assert floors(KILO, seen).manifest_for("compute") == JUNO
+
+
 def test_unknown_release_is_obeyed() -> None:
     """A pin counts by the manifest in the view: its release's name need not be known here."""
     pinned = floors(LIMA, view(pins={"*": KILO}))

@@ -157,12 +157,12 @@ async def test_a_member_joins_and_beats_in_the_first_version(world: World) -> No
     """A conductor of any age understands it, whatever the last one understood; other calls are in the newest words."""
     async with world.running("conductor"), world.running("agent") as agent:
         said = count_calls(agent, lambda request: f"{request.method} {request.version}")
-        assert str(agent.floors.manifest_for("conductor")["conductor"]) == "1.2"
+        assert str(agent.floors.manifest_for("conductor")["conductor"]) == "1.3"
         await agent.membership._hello()
         await agent.membership.beat()
         await fleet(agent)
         await agent.membership.leave()
-    assert {"hello 1.0", "beat 1.0", "fleet 1.2", "leave 1.0"} == set(said)
+    assert {"hello 1.0", "beat 1.0", "fleet 1.3", "leave 1.0"} == set(said)
 
 
 async def test_an_agent_works_alone_under_its_last_view(world: World) -> None:

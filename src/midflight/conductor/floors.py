@@ -130,10 +130,12 @@ class FirstWords:
 
 
 def _with_framework(pin: Manifest, auto: Manifest) -> Manifest:
-    """A release that a project froze pins the project's names; midflight's own, if it lacks them, stay under auto."""
-    own = {name: version for name, version in auto.items() if name in FRAMEWORK and name not in pin}
+    """A pin is about the project's own words. midflight's stay under auto, whatever the release has frozen of them: it
+    may have been frozen with another midflight than that of who listens."""
+    theirs = {name: version for name, version in pin.items() if name not in FRAMEWORK}
+    own = {name: version for name, version in auto.items() if name in FRAMEWORK}
     readable = {name: version for name, version in auto.readable_from.items() if name in own}
-    return Manifest({**pin, **own}, {**pin.readable_from, **readable})
+    return Manifest({**theirs, **own}, {**pin.readable_from, **readable})
 
 
 def _age(view: FleetView) -> tuple[int, datetime]:
