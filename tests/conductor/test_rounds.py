@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from midflight.conductor.rounds import note_losses
 from midflight.conductor.self_test import self_test, self_tests
@@ -51,6 +51,28 @@ async def test_who_is_lost_is_noted_once_and_who_is_back_too(world: World) -> No
         ("member.back", "agent"),
         ("member.left", "agent"),
     ]
+
+
+@ON_SQLITE
+async def test_thousands_who_are_lost_at_once_are_told_together(world: World) -> None:
+    """The first of them one by one, the others in one entry; and all of them once."""
+    async with world.running("conductor", release=kilo) as conductor:
+        assert conductor.database is not None
+
+        def cut(connection: Connection) -> None:
+            copied = connection.execute(select(tables.members)).mappings().one()
+            many = [
+                {**copied, "id": f"agent.h{n}.a", "service": "agent", "host": f"h{n}", "facts": {}} for n in range(150)
+            ]
+            connection.execute(insert(tables.members), many)
+            fall_silent(connection)
+            for _ in range(2):
+                note_losses(connection, now())
+
+        await conductor.database.write(cut)
+        entries = await conductor.database.read(journal.read, kind="member.lost")
+    assert len(entries) == 101
+    assert entries[-1].facts["members"] == 50
 
 
 @ON_SQLITE

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.exc import DBAPIError
 
 from midflight import telemetry
@@ -15,11 +16,12 @@ from midflight.conductor.traffic import Minutes, Tally
 from midflight.db import journal
 from midflight.db.clock import now
 from midflight.db.engine import Database
+from midflight.db.tables import members as rows
 from midflight.errors import MidflightError
 
 LOST, BACK = "member.lost", "member.back"
-_LATEST = 1_000
-"""So many of the last entries say whose loss was noted."""
+MOST_TOLD = 100
+"""So many are told one by one: where a network is cut, thousands may be lost at once."""
 
 
 class Rounds:
@@ -57,17 +59,26 @@ class Rounds:
 
 def note_losses(connection: Connection, at: datetime) -> None:
     """Write down who is lost since the last round, and who has come back, each once, whatever conductor finds it."""
-    noted = _noted(connection)
-    for member in members.everyone(connection, at):
-        lost = member.state == State.LOST
-        if lost != noted.get(member.id, False):
-            journal.write(connection, LOST if lost else BACK, _facts(member))
+    present, noted = members.everyone(connection, at), _noted(connection)
+    lost = [member for member in present if member.state == State.LOST and not noted[member.id].get(LOST)]
+    back = [member for member in present if member.state != State.LOST and noted[member.id].get(LOST)]
+    for kind, changed in ((LOST, lost), (BACK, back)):
+        for member in changed[:MOST_TOLD]:
+            journal.write(connection, kind, _facts(member))
+        if rest := changed[MOST_TOLD:]:
+            journal.write(connection, kind, {"members": len(rest), "first": [member.id for member in rest[:MOST_TOLD]]})
+    changes = [
+        {"row": member.id, "facts": noted[member.id] | {LOST: member.state == State.LOST.value}}
+        for member in (*lost, *back)
+    ]
+    if changes:
+        connection.execute(update(rows).where(rows.c.id == bindparam("row")), changes)
 
 
-def _noted(connection: Connection) -> dict[str, bool]:
-    """Member → whether the last word about it is that it is lost."""
-    said = [entry for kind in (LOST, BACK) for entry in journal.read(connection, kind=kind, latest=_LATEST)]
-    return {entry.facts["member"]: entry.kind == LOST for entry in sorted(said, key=lambda entry: entry.id)}
+def _noted(connection: Connection) -> dict[str, dict[str, Any]]:
+    """Member → what is kept beside it: among other things, whether the last word about it is that it is lost."""
+    found = connection.execute(select(rows.c.id, rows.c.facts).where(rows.c.state != State.RETIRED))
+    return {row.id: row.facts for row in found}
 
 
 def _facts(member: Member) -> dict[str, str]:
