@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import http.server
+import os
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
@@ -19,14 +22,17 @@ from structlog.testing import capture_logs
 
 from midflight import tracing
 from midflight.conductor.interface import ConductorAPI
-from midflight.config import Traces
+from midflight.config import Config, Traces
 from midflight.context import Context
 from midflight.errors import ConfigError
+from midflight.project import load_project
 from midflight.rpc.client import Client
 from midflight.service import RunningService
+from midflight.transports.embedded import EmbeddedBroker
 from tests.conductor import juno
 from tests.conductor.world import CONDUCTOR, World, count_calls
 
+ROOT = Path(__file__).parents[1]
 COMPUTE = Client(juno.ComputeAPI)
 ON: dict[str, Any] = {"traces": Traces(endpoint="http://127.0.0.1:4318")}
 PARENT = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
@@ -174,10 +180,10 @@ def test_what_is_not_asked_for_is_not_imported() -> None:
 class Collector(http.server.BaseHTTPRequestHandler):
     """Takes spans as a collector of OpenTelemetry does."""
 
-    taken: list[tuple[str, int]]
+    taken: list[tuple[str, bytes]]
 
     def do_POST(self) -> None:
-        self.taken.append((self.path, len(self.rfile.read(int(self.headers["Content-Length"])))))
+        self.taken.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
         self.send_response(200)
         self.end_headers()
 
@@ -185,23 +191,121 @@ class Collector(http.server.BaseHTTPRequestHandler):
         """Nothing."""
 
 
-async def test_a_collector_gets_what_there_is_when_a_service_stops(world: World) -> None:
-    """Over real HTTP, at OTLP's own path; one that is away holds a stop up for a moment only, and is in the log."""
+@contextmanager
+def collecting() -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
+    """A collector: its URL, and the path and the body of each message that it got."""
     handler = type("Handler", (Collector,), {"taken": []})
-    with http.server.HTTPServer(("127.0.0.1", 0), handler) as collector:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as collector:
         serving = threading.Thread(target=collector.serve_forever, args=(0.05,))
         serving.start()
-        here = Traces(endpoint=f"http://127.0.0.1:{collector.server_port}")
-        world.add("m1")
         try:
-            async with world.running("conductor", traces=here) as conductor:
-                await juno.Machine.get(conductor.context(), "m1")
+            yield f"http://127.0.0.1:{collector.server_port}", handler.taken
         finally:
             collector.shutdown()
             serving.join()
-        assert [path for path, length in handler.taken if length] == ["/v1/traces"]
+
+
+async def test_a_collector_gets_what_there_is_when_a_service_stops(world: World) -> None:
+    """Over real HTTP, at OTLP's own path; one that is away holds a stop up for a moment only, and is in the log."""
+    world.add("m1")
+    with collecting() as (url, taken):
+        here = Traces(endpoint=url)
+        async with world.running("conductor", traces=here) as conductor:
+            await juno.Machine.get(conductor.context(), "m1")
+    assert [path for path, body in taken if body] == ["/v1/traces"]
     with capture_logs() as logs:
         async with world.running("conductor", traces=here) as conductor:
             await juno.Machine.get(conductor.context(), "m1")
     assert [line["event"] for line in logs if line["event"] == "traces.trouble"]
     assert logs[-1]["event"] == "service.stopped"
+
+
+APP = """
+from contextlib import asynccontextmanager
+from midflight.project import Project, Service
+from tests.conductor import juno
+
+class Looking(juno.Agent):
+    async def look(self, context, machine):
+        found = await juno.Machine.get(context, machine.name)
+        found.boots += 1
+        await found.save()
+        return found.name
+
+@asynccontextmanager
+async def run_agent(runtime):
+    yield [Looking(runtime)]
+
+project = Project(
+    "NAME", objects=[juno.Disk, juno.Machine, juno.MachineList], interfaces=[juno.ComputeAPI],
+    services=[Service("api", juno.run_api, database=True), Service("agent", run_agent, agent=True)],
+)
+"""
+
+
+@contextmanager
+def serving(folder: Path, services: dict[str, dict[str, str]]) -> Iterator[None]:
+    """Services in processes of their own, each with its environment; at the end they have stopped as they should."""
+    command, quiet = [sys.executable, "-m", "midflight.cli", "run"], subprocess.DEVNULL
+    started = [
+        subprocess.Popen([*command, service, "--host", "h1"], cwd=folder, env=environment, stderr=quiet)
+        for service, environment in services.items()
+    ]
+    try:
+        yield
+        for process in started:
+            process.terminate()
+        assert [process.wait(60) for process in started] == [0, 0]
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+
+
+async def test_one_trace_across_real_processes(
+    tmp_path: Path, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An api here, an agent and a conductor in processes of their own, over a real broker: what the collector gets of
+    one call is one trace, from the api over the agent to the row."""
+    world = World(tmp_path)
+    world.add("m1")
+    name = f"traces-{tmp_path.name.replace('_', '-')}"
+    (tmp_path / "traced.py").write_text(APP.replace("NAME", name))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT), *sys.path])}
+    with collecting() as (url, taken):
+        lines = ["[midflight]", 'project = "traced:project"', f'broker = "{broker.url}"', "call_seconds = 60"]
+        text = "\n".join([*lines, "[traces]", f'endpoint = "{url}"'])
+        (tmp_path / "midflight.toml").write_text(text)
+        opening = {**environment, "MIDFLIGHT_DATABASE": world.database}
+        with serving(tmp_path, {"conductor": opening, "agent": environment}):
+            config = Config.load(tmp_path / "midflight.toml", opening)
+            project = load_project("traced:project")
+            async with RunningService.running(project, config, "api", "web") as api, asyncio.timeout(120):
+                while not api.floors.hosts("compute"):
+                    await asyncio.sleep(0.1)
+                machine = await juno.Machine.get(api.context(), "m1")
+                await COMPUTE.on("h1").call(juno.ComputeAPI.look, api.context(), machine)
+        sys.modules.pop("traced", None)
+    spans = [span for _, body in taken for span in exported(body)]
+    (root,) = [span for span in spans if span["name"] == "compute.look" and not span["parent"]]
+    one = [span for span in spans if span["trace"] == root["trace"]]
+    assert sorted(f"{span['service']} {span['name']}" for span in one) == sorted(
+        ["api compute.look", "agent compute.look", "agent Machine.get", "agent Machine.save"]
+        + ["agent conductor.run", "conductor conductor.run"] * 2
+        + ["conductor read row_of", "conductor write change"]
+    )
+    known = {span["id"] for span in one} | {b""}
+    assert [span["name"] for span in one if span["parent"] not in known] == []
+
+
+def exported(body: bytes) -> Iterator[dict[str, Any]]:
+    """The spans of one message to a collector."""
+    for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+        said = {each.key: each.value.string_value for each in resource.resource.attributes}
+        for scope in resource.scope_spans:
+            for span in scope.spans:
+                yield {
+                    "service": said["service.name"], "name": span.name, "trace": span.trace_id, "id": span.span_id,
+                    "parent": span.parent_span_id,
+                }  # fmt: skip
