@@ -36,6 +36,13 @@ class Tab:
             assert time.monotonic() < until, f"still {found!r}, and not {wanted!r}"
             await self.page.wait_for_timeout(20)
 
+    async def titled(self, wanted: str) -> None:
+        """Wait until this is the title of the page."""
+        until = time.monotonic() + SOON
+        while wanted != (found := await self.page.title()):
+            assert time.monotonic() < until, f"still {found!r}, and not {wanted!r}"
+            await self.page.wait_for_timeout(20)
+
     async def has(self, selector: str, number: int) -> None:
         """Wait until so many of them are there."""
         until = time.monotonic() + SOON

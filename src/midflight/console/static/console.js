@@ -31,6 +31,15 @@
       dial.querySelector(".hand").setAttribute("stroke-dasharray", `${Math.min(100, Math.max(0, part))} 100`);
     }
     watch();
+    entitle();
+  }
+
+  // The title, which is read in the row of tabs.
+  const [page, project] = document.title.split(" · ");
+  function entitle() {
+    const said = document.querySelector("[data-title]")?.dataset.title ?? page;
+    const title = `${$("pulse")?.dataset.state === "away" ? "not connected: " : ""}${said} · ${project}`;
+    if (document.title !== title) document.title = title;
   }
 
   // The connection to the console.
