@@ -50,6 +50,8 @@ class Watched:
     pids: dict[str, int]
     ours: str = "agents"
     spent: dict[str, float] = field(default_factory=dict)
+    beating: dict[str, float] = field(default_factory=dict)
+    """Seconds of CPU that each takes in a second in which the fleet only beats: no part of what is done meanwhile."""
 
     def cpu(self) -> dict[str, float]:
         """Seconds of CPU that each has taken until now."""
@@ -59,12 +61,15 @@ class Watched:
     @contextmanager
     def step(self, name: str, pieces: int) -> Iterator[None]:
         """Note the milliseconds of time, and of each process's CPU and of all together, for each piece of work in the
-        block."""
+        block; less what the fleet takes by ``beating`` while it lasts."""
         before, began = self.cpu(), time.monotonic()
         yield
-        total = max(1, pieces)
-        self.spent[f"{name}_ms"] = 1000 * (time.monotonic() - began) / total
-        taken = {who: 1000 * (seconds - before[who]) / total for who, seconds in self.cpu().items()}
+        total, passed = max(1, pieces), time.monotonic() - began
+        self.spent[f"{name}_ms"] = 1000 * passed / total
+        beaten = {who: passed * self.beating.get(who, 0.0) for who in before}
+        taken = {
+            who: 1000 * max(0.0, seconds - before[who] - beaten[who]) / total for who, seconds in self.cpu().items()
+        }
         self.spent[f"{name}_cpu_ms"] = sum(taken.values())
         self.spent |= {f"{name}_{who}_cpu_ms": spent for who, spent in taken.items()}
 

@@ -24,12 +24,13 @@ AT_ONCE = 16
 CALLS = 2_000
 FANOUTS = 5
 PATIENCE = 120.0
+"""Seconds that anything may take: thousands of members in one process wait for each other's turns of its loop."""
 
 # In a fleet each process has a contract of its own; here it is the same. And each looks after its connection every
 # second, which is much for one process that has thousands of them.
 service.contract_of = functools.cache(service.contract_of)
-nats_connection.WATCH_SECONDS = nats_client.CONNECT_SECONDS = nats_client.PING_SECONDS = 30
-nats_client.ANSWER_SECONDS = 30
+nats_connection.WATCH_SECONDS = 30
+nats_client.CONNECT_SECONDS = nats_client.PING_SECONDS = nats_client.ANSWER_SECONDS = int(PATIENCE)
 
 
 async def measure(config: Config, number: int, watched: Watched, seconds: float) -> dict[str, float]:
@@ -43,6 +44,7 @@ async def measure(config: Config, number: int, watched: Watched, seconds: float)
         await _settled(caller, number)
         with watched.step("second", round(number * seconds)):
             await asyncio.sleep(seconds)
+        watched.beating = {who: number * watched.spent[f"second_{who}_cpu_ms"] / 1000 for who in watched.cpu()}
         some = itertools.cycle(agents.all)
         with watched.step("remotable", CALLS):
             await _many(CALLS, lambda n: Machine.get(next(some).context(), NAMES[n % len(NAMES)]))
@@ -50,6 +52,7 @@ async def measure(config: Config, number: int, watched: Watched, seconds: float)
             await _casts(caller, number)
         with watched.step("fanout", number * FANOUTS):
             watched.spent["fanout_all_ms"] = await _fanouts(caller, number)
+        watched.beating.clear()
         with watched.step("leave", number):
             await agents.leave()
     return watched.spent

@@ -320,8 +320,8 @@ class Dispatcher:
             sender = request.sender.caller()
             telemetry.count("rpc.refused", kind=kind)
             telemetry.count("rpc.rejected", sender=_place(sender), method=error.method)
-            if telemetry.bad_input.turn("rpc.version_rejected", error.method, str(sender)) is not None:
-                log_rejected(facts_of(error, sender, self._identity), "receiver")
+            if (more := telemetry.bad_input.turn("rpc.version_rejected", kind, str(sender))) is not None:
+                log_rejected(facts_of(error, sender, self._identity), "receiver", **more)
         elif isinstance(error, MidflightError | NeedManifest):
             telemetry.bad_input.note("rpc.refused", kind, _who(request, error), reason=text_of(error))
         else:

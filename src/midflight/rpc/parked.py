@@ -75,9 +75,10 @@ class Parking:
         except Exception as trouble:  # whatever the broker's trouble, the cast must not be lost
             telemetry.log.error("rpc.not_parked", trouble=repr(trouble), **facts)
             raise Redeliver(_AGAIN) from trouble
-        known = request is not None  # what says not even who sends it may come in any number
-        if known or telemetry.bad_input.turn("rpc.parked", facts["error"], str(address)) is not None:
-            telemetry.log.warning("rpc.parked", address=str(address), **facts)
+        # What says not even who sends it may come in any number.
+        told = {} if request is not None else telemetry.bad_input.turn("rpc.parked", facts["error"], str(address))
+        if told is not None:
+            telemetry.log.warning("rpc.parked", address=str(address), **facts, **told)
         if isinstance(error, VersionRejected) and request is not None:
             await self._tell(facts, request.sender.member)
         return message

@@ -56,6 +56,6 @@ def cut(fact: str) -> str:
     return fact.encode("utf-8", "replace")[:_LONGEST].decode("utf-8", "ignore")
 
 
-def log_rejected(facts: Mapping[str, str], side: str) -> None:
-    """Log ``rpc.version_rejected`` at one end; ``side`` is ``sender`` or ``receiver``."""
-    telemetry.log.error("rpc.version_rejected", **reported(facts), side=side)
+def log_rejected(facts: Mapping[str, str], side: str, **more: Any) -> None:
+    """Log ``rpc.version_rejected`` at one end; ``side`` is ``sender`` or ``receiver``, who may have ``more`` to say."""
+    telemetry.log.error("rpc.version_rejected", **reported(facts), side=side, **more)

@@ -19,9 +19,7 @@ from aiormq.abc import DeliveredMessage
 from pamqp.header import ContentHeader
 
 from midflight.telemetry import log
-
-HOLD_SECONDS = 0.0003
-"""As over NATS: so long a message waits for others of its turn."""
+from midflight.transports.bursts import Burst
 
 FULL = 1 << 20
 """So many bytes may wait for a broker that does not read; who wants to send more waits as well."""
@@ -54,8 +52,7 @@ class Wire(TransportFactory):
         self.received = 0
         self._writer: asyncio.StreamWriter | None = None
         self._loop = asyncio.get_running_loop()
-        self._unsent: list[bytes] = []
-        self._held_since = 0.0
+        self._burst = Burst(self._send)
         self._ways: dict[int, _Way] = {}
 
     async def create(self, url: Any, **options: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -86,20 +83,13 @@ class Wire(TransportFactory):
         assert self._writer is not None
         await self._writer.drain()
 
-    def write(self, frames: bytes) -> None:
-        """Send with all else that is written in this turn of the loop: at its end, or sooner where it takes long."""
-        now = self._loop.time()
-        self._unsent.append(frames)
-        if len(self._unsent) == 1:
-            self._held_since = now
-            self._loop.call_soon(self._send)
-        elif now - self._held_since > HOLD_SECONDS:
-            self._send()
+    def write(self, frames: bytes, *, at_once: bool) -> None:
+        """Send with all else of this turn of the loop, or at once."""
+        self._burst.add(frames, at_once=at_once)
 
-    def _send(self) -> None:
-        if self._unsent and self._writer is not None and not self._writer.is_closing():
-            self._writer.write(b"".join(self._unsent))
-        self._unsent.clear()
+    def _send(self, burst: bytes) -> None:
+        if self._writer is not None and not self._writer.is_closing():
+            self._writer.write(burst)
 
     def cut(self) -> None:
         """Break off without waiting for the peer."""

@@ -205,8 +205,8 @@ class BrokerClient(Client):
             self._wire.writelines(self._pending)
             self._pending, self._pending_data_size = [], 0
         self.stats["out_msgs"] += 1
-        write = self._wire.write_alone if at_once else self._wire.write
-        write(b"PUB %b %b %d\r\n%b\r\n" % (subject.encode(), reply.encode(), len(body), body))
+        message = b"PUB %b %b %d\r\n%b\r\n" % (subject.encode(), reply.encode(), len(body), body)
+        self._wire.write(message, at_once=at_once)
 
     async def make_room(self) -> None:
         """Wait until the broker has read enough that more can be sent, or the connection is lost."""

@@ -1,0 +1,40 @@
+"""Bursts: what is written to one socket in one turn of the loop goes out together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+HOLD_SECONDS = 0.0003
+"""So long a message waits for others of its turn before it goes out with them. Only where the work between two messages
+is heavy does that matter: the peer then begins while we still work, and 16 gets in flight take 4/5 of the time."""
+
+
+class Burst:
+    """The messages that wait for the end of this turn of the loop. ``send`` is given all of them as one piece."""
+
+    __slots__ = ("_held_since", "_loop", "_send", "_unsent")
+
+    def __init__(self, send: Callable[[bytes], None]) -> None:
+        self._send, self._loop = send, asyncio.get_running_loop()
+        self._unsent: list[bytes] = []
+        self._held_since = 0.0
+
+    def add(self, message: bytes, *, at_once: bool = False) -> None:
+        """Send it with all else of this turn: at its end, or sooner where the turn takes long; or ``at_once``, behind
+        what waits. Where nothing else is to be sent, to wait for it would cost one more turn of the loop."""
+        self._unsent.append(message)
+        if at_once:
+            self.end()
+        elif len(self._unsent) == 1:
+            self._held_since = self._loop.time()
+            self._loop.call_soon(self.end)
+        elif self._loop.time() - self._held_since > HOLD_SECONDS:
+            self.end()
+
+    def end(self) -> None:
+        """Send what waits."""
+        if self._unsent:
+            together = b"".join(self._unsent)
+            self._unsent.clear()
+            self._send(together)
