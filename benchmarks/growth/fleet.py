@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol, Self
@@ -51,14 +52,32 @@ class AgentAPI(Interface, Protocol, topic="agent", version="1.0"):
     async def tell(self, context: Context, number: int) -> None: ...
 
 
+class Told:
+    """What all agents of this process have been told: how often, and a word when it is often enough."""
+
+    def __init__(self) -> None:
+        self._left, self._enough = 0, asyncio.Event()
+
+    def expect(self, times: int) -> asyncio.Event:
+        """Set when they have been told so many times more."""
+        self._left, self._enough = times, asyncio.Event()
+        return self._enough
+
+    def once(self) -> None:
+        """One of them was."""
+        self._left -= 1
+        if self._left == 0:
+            self._enough.set()
+
+
+told = Told()
+
+
 class Agent(AgentAPI):
     """Counts what it is told."""
 
-    told = 0
-    """By all agents of this process."""
-
     async def tell(self, context: Context, number: int) -> None:
-        Agent.told += 1
+        told.once()
 
 
 @asynccontextmanager

@@ -82,6 +82,34 @@ async def test_what_a_living_process_has_in_hand_is_not_interrupted(tmp_path: Pa
     assert await two.find("a") == Note(receipt("a").digest, "begun", in_hand=False)
 
 
+async def test_a_folder_in_which_nothing_happens_is_not_listed_for_each_cast(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a cast costs does not grow with the files of others; and yet who comes, or dies, is seen at once."""
+    listed = list[Path]()
+    list_now = os.listdir
+
+    def noting(folder: Path) -> list[str]:
+        listed.append(folder)
+        return list_now(folder)
+
+    monkeypatch.setattr(os, "listdir", noting)
+    one, two = book(tmp_path), book(tmp_path, "two")
+    await one.begin(receipt("a"))
+    yesterday = time.time() - 86_400
+    os.utime(tmp_path, (yesterday, yesterday))
+    listed.clear()
+    assert [await one.find(f"other-{number}") for number in range(100)] == [None] * 100
+    assert len(listed) == 1
+    await two.begin(receipt("b"))
+    assert await one.find("b") == Note(receipt("b").digest, "begun", in_hand=True)
+    os.utime(tmp_path, (yesterday, yesterday))
+    assert await one.find("b") == Note(receipt("b").digest, "begun", in_hand=True)
+    two.close()
+    assert await one.find("b") == Note(receipt("b").digest, "begun")
+    assert files(tmp_path) == ["compute@h1.one.logbook"]
+
+
 async def test_a_killed_process_leaves_its_notes(tmp_path: Path) -> None:
     """kill -9 after the note that a cast begins: its successor finds it, and nobody's lock."""
     code = (

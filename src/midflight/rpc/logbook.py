@@ -16,7 +16,6 @@ import errno
 import fcntl
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -27,6 +26,10 @@ from midflight.rpc.repeats import Note, Receipt, State
 
 COMPACT_BYTES = 2**20
 """A file is written anew without what is over when it has this size, and twice what it had then."""
+
+SETTLED_SECONDS = 1.0
+"""A folder that has not changed for so long is not listed again before it does. (The times of files are no finer than
+10 ms.)"""
 
 _ENDING, _UNFINISHED = ".logbook", ".logbook-new"
 
@@ -56,6 +59,10 @@ class Logbook:
         self._size = self._compacted = 0
         self._written = self._synced = 0
         self._syncing: asyncio.Future[None] | None = None
+        self._beside: list[Path] = []
+        """The files of others, as they were when the folder was listed."""
+        self._listed = 0
+        """When the folder had changed last by then, in nanoseconds; 0 where that was just before."""
 
     def open(self) -> None:
         """Take over what the dead have left, and tell in the log how much of it was interrupted. Raises OSError."""
@@ -179,10 +186,20 @@ class Logbook:
             self._sync_now()
         path.unlink(missing_ok=True)
 
-    def _others(self) -> Iterator[Path]:
-        for path in self._folder.glob(f"{self._name}.*{_ENDING}"):
-            if path != self._path:
-                yield path
+    def _others(self) -> list[Path]:
+        """To list a folder for each cast would take longer than the rest of its notes: who comes or goes changes it."""
+        try:
+            changed = os.stat(self._folder).st_mtime_ns
+            if changed != self._listed:
+                settled = time.time_ns() - changed > SETTLED_SECONDS * 1e9
+                self._beside = [self._folder / name for name in os.listdir(self._folder) if self._is_others(name)]
+                self._listed = changed if settled else 0
+        except FileNotFoundError:
+            return []
+        return self._beside
+
+    def _is_others(self, name: str) -> bool:
+        return name.startswith(f"{self._name}.") and name.endswith(_ENDING) and name != self._path.name
 
 
 _OWN, _NEW = os.O_WRONLY | os.O_CREAT | os.O_APPEND, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_TRUNC
