@@ -51,8 +51,8 @@ async def desk() -> AsyncIterator[Desks]:
     """Start a console for a fleet; it ends with the test."""
     started: list[Desk] = []
 
-    async def start(fleet: Fleet, **options: Any) -> Desk:
-        made = Desk(Conductors(fleet), **options)
+    async def start(fleet: Fleet | Conductors, **options: Any) -> Desk:
+        made = Desk(fleet if isinstance(fleet, Conductors) else Conductors(fleet), **options)
         await made.start()
         started.append(made)
         return made

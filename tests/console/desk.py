@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,14 +12,18 @@ from typing import Any
 
 import uvicorn
 
-from midflight.conductor.interface import Fleet
+from midflight.conductor.data_objects import MigrationDetail
+from midflight.conductor.interface import Fleet, JournalEntry
+from midflight.conductor.traffic import Traffic
 from midflight.config import ConsoleSettings
 from midflight.console.access import Access
 from midflight.console.app import Console
 from midflight.console.gatherer import Gatherer
+from midflight.console.passages import Passage
 from midflight.errors import NoConductor
 from midflight.upgrade.aim import Aim
 from tests.cli.fake_operator import FakeOperator
+from tests.console.sights import PASSAGES
 from tests.upgrade.fleets import KILO, NOW
 
 KEY = b"the key of all consoles of the tests"
@@ -32,6 +36,20 @@ class Conductors(FakeOperator):
         super().__init__(fleet)
         self.shown: Fleet | None = fleet
         self.asked = 0
+        self.minutes: list[Traffic] = []
+        self.details: dict[str, MigrationDetail] = {}
+
+    async def traffic(self) -> list[Traffic]:
+        return self.minutes
+
+    async def migration(self, name: str) -> MigrationDetail:
+        (state,) = [each for each in (self.shown or self._fleet).migrations if each.name == name]
+        return self.details.get(name, MigrationDetail(migration=state))
+
+    async def journal(self, after: int | None, kinds: Sequence[str] = (), limit: int = 100) -> list[JournalEntry]:
+        if after is None:
+            return self.entries[-limit:]
+        return [entry for entry in self.entries if entry.id > after][:limit]
 
     def in_the_name_of(self, user: str) -> Conductors:
         self.acts.append(f"as {user}")
@@ -59,6 +77,7 @@ class Desk:
     settings: ConsoleSettings = field(default_factory=ConsoleSettings)
     aim: Aim = KILO
     hosts: Iterable[str] = ()
+    passages: Sequence[Passage] = tuple(PASSAGES)
     shortest: float = 0.05
     port: int = 0
     gatherer: Gatherer | None = None
@@ -75,7 +94,8 @@ class Desk:
         listening = socket.create_server(("127.0.0.1", self.port))
         self.port = listening.getsockname()[1]
         self.gatherer = Gatherer(self._operating, shortest=self.shortest)
-        console = Console("cloud", self.aim, self.gatherer, Access(self.settings, KEY), list(self.hosts))
+        access, hosts = Access(self.settings, KEY), list(self.hosts)
+        console = Console("cloud", self.aim, self.gatherer, access, hosts, self.passages)
         config = uvicorn.Config(console.app(), log_config=None, proxy_headers=False, timeout_graceful_shutdown=0)
         self._server = uvicorn.Server(config)
         self._server.capture_signals = nullcontext  # type: ignore[method-assign,assignment]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from midflight.conductor.interface import Fleet
+from tests.console import sights
+from tests.console.desk import Conductors
 from tests.upgrade.fleets import cloud, fleet, lost, member, proven, rejection
 
 
@@ -24,11 +28,39 @@ def _roll() -> Fleet:
 
 ROLL = _roll()
 
-LOOKS: dict[str, tuple[str, Fleet]] = {
+
+def seen(fleet: Fleet, **more: Any) -> Conductors:
+    """Conductors that have more to tell."""
+    conductors = Conductors(fleet)
+    for name, value in more.items():
+        setattr(conductors, name, value)
+    return conductors
+
+
+def moving(**fields: Any) -> Conductors:
+    """Rows on their way, in a fleet of which some still speak juno."""
+    known = {"migrations": [sights.sweeping()], "health": sights.HEALTH, "hidden": {"0002c": sights.NOW}}
+    on_its_way = cloud("kilo", "juno", **(known | fields))
+    details = {state.name: sights.detail(state) for state in on_its_way.migrations}
+    return seen(on_its_way, details=details, entries=sights.journal())
+
+
+_BUSY = cloud("kilo", "juno", rejections=[rejection(age) for age in (900, 60, 40)] + [rejection(20, "compute.reboot")])
+_BUSY.traffic[0].senders = {"compute@rack3-host03 (juno)": 410, "guest@notebook (juno)": 3}
+BUSY = seen(_BUSY, minutes=sights.minutes(), kept=sights.SOME_PARKED)
+
+LOOKS: dict[str, tuple[str, Fleet | Conductors]] = {
     "upgrade": ("/upgrade", ROLL),
     "fleet": ("/fleet", ROLL),
     "soak": ("/upgrade?step=soak", cloud("kilo", "juno")),
     "rejected": ("/upgrade?step=soak", cloud("kilo", "juno", rejections=[rejection(), rejection(20)])),
     "finalize": ("/upgrade", cloud("kilo", "kilo", pins={}, migrations=[proven()])),
     "empty": ("/fleet", fleet(pins={})),
+    "traffic": ("/traffic", BUSY),
+    "quiet": ("/traffic", cloud()),
+    "data": ("/data", moving()),
+    "braked": ("/data", moving(brake=True, migrations=[sights.sweeping(wanted="paused"), proven(name="names")])),
+    "no-data": ("/data", cloud(migrations=[])),
+    "chronicle": ("/chronicle", seen(cloud(), entries=sights.journal())),
+    "unwritten": ("/chronicle", cloud()),
 }

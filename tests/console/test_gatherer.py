@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from midflight.console import gatherer as gathering
-from midflight.console.gatherer import FLEET, Gatherer, Source
+from midflight.console.gatherer import FLEET, Gatherer, Picture, Source
 from midflight.console.soaking import WINDOW, SoakWatch
 from midflight.console.stream import TICK, event, pushes
 from midflight.errors import BrokerUnreachable, NoConductor
@@ -62,7 +62,7 @@ async def test_what_nobody_looks_at_is_not_asked() -> None:
     """A source is asked while it is wanted; the fleet always."""
     asked: list[str] = []
 
-    async def ask(_operator: Operator) -> int:
+    async def ask(_operator: Operator, _picture: Picture) -> int:
         asked.append("other")
         return 7
 
@@ -81,7 +81,7 @@ async def test_a_source_that_costs_more_is_asked_less_often() -> None:
     """By its own measure."""
     asked: list[int] = []
 
-    async def ask(_operator: Operator) -> int:
+    async def ask(_operator: Operator, _picture: Picture) -> int:
         asked.append(len(asked))
         return len(asked)
 
@@ -95,7 +95,7 @@ async def test_a_source_that_costs_more_is_asked_less_often() -> None:
 async def test_one_source_that_fails_leaves_the_others_alone() -> None:
     """Its trouble is told to the pages that show it."""
 
-    async def ask(_operator: Operator) -> int:
+    async def ask(_operator: Operator, _picture: Picture) -> int:
         raise NoConductor(project="cloud", broker="b", reason="gone")
 
     bad = Source("bad", ask)

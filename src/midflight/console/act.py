@@ -9,6 +9,7 @@ from midflight.conductor.interface import Fleet
 from midflight.errors import StepBlocked, UsageError
 from midflight.upgrade.aim import Aim
 from midflight.upgrade.operator import Operator
+from midflight.upgrade.parked import Parked
 
 Tell = Callable[[str], None]
 """Takes one line of what was done."""
@@ -16,11 +17,13 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Scene:
-    """What an act is about: the fleet as it is, the aim, and the fields of the form; trust nothing in those."""
+    """What an act is about: the fleet as it is, the aim, and the fields of the form; trust nothing in those. What is
+    parked is there for acts about that only."""
 
     fleet: Fleet
     aim: Aim
     fields: Mapping[str, str]
+    parked: Sequence[Parked] = ()
 
     def field(self, name: str) -> str:
         """What a form says. Raises UsageError where it says nothing."""
@@ -66,6 +69,7 @@ class Act:
     title: str
     ask: Callable[[Scene], Question]
     do: Callable[[Operator, Scene, Tell], Awaitable[None]]
+    about_parked: bool = False
 
     def check(self, scene: Scene) -> None:
         """Whether it may be done now, as it was confirmed. Raises UsageError and StepBlocked."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -20,12 +20,15 @@ from midflight.console.access import SESSION_SECONDS, Access, Viewer
 from midflight.console.act import Act, Scene
 from midflight.console.acts import ACTS
 from midflight.console.doing import Doing
-from midflight.console.gatherer import FLEET, Gatherer, Picture
+from midflight.console.gatherer import FLEET, Gatherer, Picture, Source
 from midflight.console.guard import HERE, Guard
 from midflight.console.page import Page, View
 from midflight.console.pages import PAGES
+from midflight.console.passages import Passage
 from midflight.console.rendering import STATIC, Renderer
 from midflight.console.soaking import SoakWatch
+from midflight.console.sources import PARKED
+from midflight.console.speeds import Speeds
 from midflight.console.stream import pushes
 from midflight.errors import MidflightError, NotSignedIn
 from midflight.upgrade.aim import Aim
@@ -41,9 +44,12 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 class Console:
     """One console: who may see it, what it knows, and how it shows it."""
 
-    def __init__(self, project: str, aim: Aim, gatherer: Gatherer, access: Access, hosts: list[str]) -> None:
+    def __init__(
+        self, project: str, aim: Aim, gatherer: Gatherer, access: Access, hosts: list[str],
+        passages: Sequence[Passage] = (),
+    ) -> None:  # fmt: skip
         self._aim, self._gatherer, self._access, self._hosts = aim, gatherer, access, hosts
-        self._soak = SoakWatch(aim)
+        self._soak, self._speeds, self._passages = SoakWatch(aim), Speeds(), passages
         self._renderer = Renderer(project, PAGES)
         self._doing = Doing(gatherer.connect, aim)
 
@@ -68,7 +74,8 @@ class Console:
 
     @asynccontextmanager
     async def _living(self, _app: Starlette) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(each) for each in (self._gatherer.run(), self._soak.run(self._gatherer))]
+        watching = self._soak.run(self._gatherer), self._speeds.run(self._gatherer)
+        tasks = [asyncio.create_task(each) for each in (self._gatherer.run(), *watching)]
         try:
             yield
         finally:
@@ -83,18 +90,18 @@ class Console:
     def _page(self, page: Page) -> Endpoint:
         async def show(request: Request) -> Response:
             viewer = self._access.viewer(request)
-            self._gatherer.want(page.sources)
-            picture = await self._first(page)
+            picture = await self._first(page.sources)
             return HTMLResponse(self._renderer.page(page, self._view(request, viewer, picture)))
 
         return show
 
-    async def _first(self, page: Page) -> Picture:
+    async def _first(self, sources: Sequence[Source[Any]]) -> Picture:
         """The picture now; whoever comes first waits a moment for it."""
+        self._gatherer.want(sources)
         picture = self._gatherer.picture
         until = asyncio.get_running_loop().time() + FIRST_LOOK
         while (left := until - asyncio.get_running_loop().time()) > 0:
-            if all(source in picture.sights or source in picture.troubles for source in page.sources):
+            if all(source in picture.sights or source in picture.troubles for source in sources):
                 break
             picture = await self._gatherer.after(picture.number, left)
         return picture
@@ -118,7 +125,8 @@ class Console:
         return stream
 
     def _view(self, request: Request, viewer: Viewer, picture: Picture) -> View:
-        return View(picture, dict(request.query_params), viewer, self._aim, self._soak.shows)
+        query = dict(request.query_params)
+        return View(picture, query, viewer, self._aim, self._soak.shows, self._speeds, self._passages)
 
     async def _sign_in(self, request: Request) -> Response:
         if not self._access.has_tokens:
@@ -151,11 +159,12 @@ class Console:
         return await self._ask(request, viewer, act, dict(request.query_params))
 
     async def _ask(self, request: Request, viewer: Viewer, act: Act, fields: dict[str, str]) -> Response:
-        fleet = self._gatherer.picture.of(FLEET)
+        picture = await self._first((FLEET, PARKED) if act.about_parked else (FLEET,))
+        fleet = picture.of(FLEET)
         if fleet is None:
             return self._message(request, 503, act.title, "No conductor has answered yet: try again.", viewer)
         try:
-            question = act.ask(Scene(fleet, self._aim, fields))
+            question = act.ask(Scene(fleet, self._aim, fields, picture.of(PARKED) or ()))
         except MidflightError as wrong:
             return self._message(request, 409, act.title, str(wrong), viewer)
         key = self._access.form_key(viewer, request.cookies.get(self._access.cookie))

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from midflight import telemetry
 from midflight.console.access import Viewer
 from midflight.console.act import Act, Scene
+from midflight.console.gatherer import Picture
+from midflight.console.sources import PARKED
 from midflight.errors import MidflightError
 from midflight.upgrade.aim import Aim
 from midflight.upgrade.operator import Operator
@@ -63,7 +65,8 @@ class Doing:
         try:
             async with self._connect() as anybody:
                 operator = anybody.in_the_name_of(outcome.by)
-                scene = Scene(await operator.fleet(), self._aim, fields)
+                parked = await PARKED.ask(operator, Picture()) if act.about_parked else ()
+                scene = Scene(await operator.fleet(), self._aim, fields, parked)
                 act.check(scene)
                 await act.do(operator, scene, outcome.lines.append)
         except MidflightError as wrong:

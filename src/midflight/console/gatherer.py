@@ -29,14 +29,15 @@ REMEMBERED = 10.0
 
 @dataclass(frozen=True, eq=False)
 class Source(Generic[T]):
-    """Something that the conductors are asked. ``seconds`` apart at the least, where it costs them more than a look."""
+    """Something that the conductors are asked, by who knows the picture so far. ``seconds`` apart at the least, where
+    it costs them more than a look."""
 
     name: str
-    ask: Callable[[Operator], Awaitable[T]]
+    ask: Callable[[Operator, Picture], Awaitable[T]]
     seconds: float = 0.0
 
 
-async def _fleet(operator: Operator) -> Fleet:
+async def _fleet(operator: Operator, _: Picture) -> Fleet:
     return await operator.fleet()
 
 
@@ -130,7 +131,7 @@ class Gatherer:
         for source in self._due(begun):
             self._asked[source] = time.monotonic()
             try:
-                sights[source] = Sight(await source.ask(operator), datetime.now(UTC))
+                sights[source] = Sight(await source.ask(operator, self.picture), datetime.now(UTC))
             except MidflightError as wrong:
                 troubles[source] = str(wrong)
         if sights or troubles:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 from midflight.console.access import Viewer
 from midflight.console.gatherer import FLEET, Picture, Source
+from midflight.console.passages import Passage
 from midflight.console.soaking import SoakClock
+from midflight.console.speeds import Speeds
 from midflight.upgrade.aim import Aim
 
 
@@ -22,6 +24,8 @@ class View:
     viewer: Viewer
     aim: Aim
     soak: SoakClock
+    speeds: Speeds
+    passages: Sequence[Passage]
 
     def link(self, **changes: str | int | None) -> str:
         """The query with some entries changed; None takes one out."""

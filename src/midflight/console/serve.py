@@ -15,6 +15,7 @@ from midflight.console.access import Access, session_key
 from midflight.console.app import Console
 from midflight.console.gatherer import Gatherer
 from midflight.console.guard import HERE
+from midflight.console.passages import passages_of
 from midflight.errors import UsageError
 from midflight.project import Project
 from midflight.upgrade.aim import Aim
@@ -35,7 +36,8 @@ async def serve(config: Config, project: Project, host: str, port: int, tell: Ca
     listening = _listen(host, port)
     access = nobody if nobody.open else Access(config.console, session_key(config))
     gatherer = Gatherer(lambda: operating(config, project))
-    console = Console(project.name, Aim.latest(project), gatherer, access, [host, *config.console.hosts])
+    hosts, passages = [host, *config.console.hosts], passages_of(project)
+    console = Console(project.name, Aim.latest(project), gatherer, access, hosts, passages)
     settings = uvicorn.Config(
         console.app(), log_config=None, access_log=False, server_header=False,
         proxy_headers=False,   # whom to believe about somebody's address is for access.py

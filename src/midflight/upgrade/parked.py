@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -44,11 +44,28 @@ class Parked:
         return facts.get("error", "unknown")
 
     @property
-    def expires(self) -> str:
+    def expires_at(self) -> datetime | None:
+        """When it is worth nothing any more; None for never."""
         at = expiry_of(self.message)
+        try:
+            return None if at is None else datetime.fromtimestamp(at, UTC)
+        except (ValueError, OverflowError, OSError):  # what its sender said is no year of ours
+            return None
+
+    @property
+    def expires(self) -> str:
+        at = self.expires_at
         if at is None:
             return "never"
-        return "expired" if self.expired else datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
+        return "expired" if self.expired else at.isoformat(timespec="seconds")
+
+    @property
+    def parked_at(self) -> datetime | None:
+        """When it was parked; None where that was not noted."""
+        try:
+            return datetime.fromisoformat(self.message.facts["parked_at"]).astimezone(UTC)
+        except (KeyError, ValueError, OverflowError):
+            return None
 
     def to_wire(self) -> dict[str, Any]:
         """For machines."""
@@ -70,15 +87,13 @@ def looked_at(messages: Iterable[ParkedMessage], now: float) -> list[Parked]:
         ahead = "" if key is None else first.get(key, "")
         if key is not None and not expired:
             first.setdefault(key, message.message_id)
-        found.append(Parked(message, ahead, expired, _age(message, now)))
+        found.append(_aged(Parked(message, ahead, expired, None), now))
     return found
 
 
-def _age(message: ParkedMessage, now: float) -> float | None:
-    try:
-        return max(0.0, now - datetime.fromisoformat(message.facts["parked_at"]).timestamp())
-    except (KeyError, ValueError):
-        return None
+def _aged(each: Parked, now: float) -> Parked:
+    at = each.parked_at
+    return each if at is None else replace(each, age=max(0.0, now - at.timestamp()))
 
 
 def named(parked: Sequence[Parked], names: Iterable[str]) -> list[Parked]:
