@@ -144,7 +144,8 @@ async def test_where_nobody_traces_nothing_is_different(world: World) -> None:
     async with world.running("conductor") as conductor, world.running("agent") as agent:
         sent = count_calls(agent, lambda said: f"{said.what} {said.trace}")
         await juno.Machine.get(agent.context(), "m1")
-        assert sent == ["conductor.run None"]
+        assert "conductor.run None" in sent  # and a beat now and then
+        assert [each for each in sent if not each.endswith(" None")] == []
         assert type(agent.context().conductor).__module__ == "midflight.conductor.client"
         assert type(agent.context().messenger).__module__ == "midflight.conductor.rejections"
         assert conductor.context().database is conductor.database

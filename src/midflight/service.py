@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from sqlalchemy import Connection
 
@@ -37,7 +37,8 @@ from midflight.db.engine import Database
 from midflight.db.forms import Form
 from midflight.db.schema.runner import SchemaRunner
 from midflight.errors import ConfigError, DatabaseForbidden, ProjectError, SchemaTooOld, UsageError
-from midflight.probes import Probes, Standing
+from midflight.observed import probes_of, tracing_of
+from midflight.probes import Standing
 from midflight.project import Project, Runtime, Service
 from midflight.rpc.client import Floors, Messenger
 from midflight.rpc.dispatch import Dispatcher
@@ -55,9 +56,6 @@ from midflight.transports import connect
 from midflight.transports.base import Address, Identity
 from midflight.versions import Manifest
 from midflight.watchdog import Watchdog
-
-if TYPE_CHECKING:
-    from midflight.tracing import Tracing  # what it stands on is an extra
 
 _HOST = re.compile(r"[A-Za-z0-9_-]{1,63}")
 
@@ -142,7 +140,7 @@ class RunningService:
         )  # fmt: skip
         self.state = "starting"
         """Then ``ready``, and ``draining``."""
-        self.probes, self.traces = self._probes(), self._tracing()
+        self.probes, self.traces = probes_of(config, self.standing), tracing_of(config, self.standing())
         self.database: Database | None = None
         self._counted: list[dict[str, Any]] = []
         self._messengers: list[Messenger] = []
@@ -203,22 +201,6 @@ class RunningService:
     def standing(self) -> Standing:
         """Who it is, and how it stands now."""
         return Standing(self.service, self.host, self.release, self.id, self.floors.epoch, self.state)
-
-    def _probes(self) -> Probes | None:
-        """Raises ConfigError, and MissingExtra."""
-        if self.config.metrics.listen is None:
-            return None
-        from midflight import metrics  # what it stands on is an extra
-
-        return Probes(self.config.metrics.listen, metrics.pages(self.standing), self.config.path)
-
-    def _tracing(self) -> Tracing | None:
-        """Raises ConfigError, and MissingExtra."""
-        if self.config.traces.endpoint is None:
-            return None
-        from midflight import tracing  # as above
-
-        return tracing.tracing_to(self.config, self.standing())
 
     async def _let_watch(self, stack: AsyncExitStack) -> None:
         """From before all that can be seen of it to after that."""
