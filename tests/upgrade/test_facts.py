@@ -156,6 +156,15 @@ def test_a_quiet_fleet_is_compared_with_nothing_and_says_so() -> None:
     assert "less than a tenth of the traffic is left" in fell.words
 
 
+def test_counts_that_no_conductor_has_kept_for_minutes_are_unknown() -> None:
+    """They say nothing of now: nobody knows whether calls fail."""
+    for minutes, status in ((2, Status.PASS), (4, Status.UNKNOWN)):
+        last, before = traffic(5, 600, p95=0.01), traffic(60, 6000, p95=0.01)
+        last.until = NOW - timedelta(minutes=minutes)
+        (failures, *_) = soaked_with(last, before)
+        assert (failures.status, failures.age) == (status, 60.0 * minutes)
+
+
 def test_unpin_waits_while_an_older_release_is_heard_that_nobody_counts() -> None:
     """A script or a guest; what a member sent before it was upgraded does not count."""
 

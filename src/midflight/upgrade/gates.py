@@ -36,7 +36,7 @@ def prepare(fleet: Fleet, aim: Aim) -> Verdict:
     And does the target break nobody, and what will it cost?
     """
     there = [*members.path(fleet, aim), *contract.compatible(aim), *members.lost(fleet), *pins.overridden(fleet)]
-    cost = [*traffic.forecast(fleet, aim), *health.database(fleet)]
+    cost = [*traffic.counted(fleet, traffic.forecast(fleet, aim)), *health.database(fleet)]
     return _verdict("prepare", fleet, there, data_facts.earlier_data(fleet, aim), cost)
 
 
@@ -68,7 +68,7 @@ def soak(fleet: Fleet, aim: Aim, *, window: float = RECENT, clean_for: float | N
     """
     seen = [*members.watched(fleet, aim), *watching.rejections(fleet, window), *members.lost(fleet)]
     soaked = watching.clean(fleet, aim.target, clean_for, window)
-    return _verdict("soak", fleet, seen, traffic.against_before(fleet), soaked)
+    return _verdict("soak", fleet, seen, traffic.counted(fleet, traffic.against_before(fleet)), soaked)
 
 
 def roll(fleet: Fleet, aim: Aim) -> Verdict:
@@ -83,7 +83,7 @@ def roll(fleet: Fleet, aim: Aim) -> Verdict:
 def unpin(fleet: Fleet, aim: Aim) -> Verdict:
     """Does everyone understand the target's versions, and has nobody older been heard lately?"""
     arrived = members.arrived(fleet.members, aim, "member", bad)
-    heard = [*traffic.old_senders(fleet, aim), *watching.rejections(fleet, RECENT)]
+    heard = [*traffic.counted(fleet, traffic.old_senders(fleet, aim)), *watching.rejections(fleet, RECENT)]
     return _verdict("unpin", fleet, arrived, pins.kept_pins(fleet, aim), heard)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from midflight.conductor.interface import Fleet
 from midflight.conductor.traffic import Traffic
@@ -21,6 +22,13 @@ SLOWER, SLOWER_SECONDS = 2.0, 0.01
 FEWER = 0.1
 """Less than a tenth of the traffic."""
 _NAMED = 10
+
+
+def counted(fleet: Fleet, facts: Iterable[Fact]) -> Iterator[Fact]:
+    """These facts, as old as the last minute that any conductor has counted."""
+    for fact in facts:
+        last = fleet.traffic[0].until
+        yield replace(fact, age=max(0.0, (fleet.taken_at - last).total_seconds()))
 
 
 def against_before(fleet: Fleet) -> Iterator[Fact]:
