@@ -54,9 +54,11 @@ class FakeOperator:
 
     async def journal(self, after: int | None, kinds: Sequence[str] = (), limit: int = 100) -> list[JournalEntry]:
         self.acts.append(f"journal {after} {' '.join(kinds)} {limit}".replace("  ", " "))
-        if after is not None and not self.entries[after:]:
-            raise KeyboardInterrupt
-        return self.entries[after or 0 :]
+        if after is None:
+            return self.entries[-limit:]
+        if self.entries and after == self.entries[-1].id:
+            raise KeyboardInterrupt  # who follows has seen all
+        return [entry for entry in self.entries if entry.id > after][:limit]
 
     async def acknowledge(self, fact: str, reason: str, seconds: float) -> datetime:
         self.acts.append(f"acknowledge {fact} for {seconds:g} s: {reason}")

@@ -135,6 +135,22 @@ def test_the_journal_says_who_did_what(midflight: Command, monkeypatch: pytest.M
     }  # fmt: skip
 
 
+def test_a_long_journal_is_read_page_by_page(midflight: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """None is left out, and none is told twice: of the latest so many, and of the last so long."""
+    operator = employ(monkeypatch, FakeOperator(LOST))
+    operator.entries = [entry(number, "pin.set") for number in range(1, 1201)]
+    for told in operator.entries:
+        told.age = 1201.0 - told.id
+
+    def ids(*words: str) -> list[int]:
+        return [each["id"] for each in midflight("upgrade", "journal", *words, "--json").document]
+
+    assert ids("-n", "700") == list(range(501, 1201))
+    assert ids("--since", "900s") == list(range(301, 1201))
+    assert ids("--since", "2h") == list(range(1, 1201))
+    assert ids() == list(range(1151, 1201))
+
+
 def test_the_journal_is_followed_entry_by_entry(midflight: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """From the last one that was seen; with --json one object a line."""
     monkeypatch.setattr("midflight.cli.journal.LOOK_SECONDS", 0.0)

@@ -11,7 +11,7 @@ from midflight.cli.place import open_place
 from midflight.conductor.interface import JournalEntry
 from midflight.conductor.record import MOST_ENTRIES
 from midflight.upgrade.documents import EntryDocument
-from midflight.upgrade.operator import operating
+from midflight.upgrade.operator import Operator, operating
 
 LOOK_SECONDS = 1.0
 """How often who follows the journal asks for more."""
@@ -45,17 +45,33 @@ async def journal(
     """
     out, place = Output(json=json), open_place(config)
     async with operating(place.config, place.project) as operator:
-        latest = await operator.journal(None, kinds, rows or (LATEST if since is None else MOST_ENTRIES))
-        found = [entry for entry in latest if since is None or entry.age <= since]
+        found = await _latest(operator, kinds, rows, since)
         chosen = [entry for entry in found if _names(entry, about)]
         _say(out, chosen, lines=follow)
-        last = latest[-1].id if latest else 0
+        newest = found[-1:] or await operator.journal(None, kinds, 1)
+        last = newest[-1].id if newest else 0
         while follow:
             await asyncio.sleep(LOOK_SECONDS)
             more = await operator.journal(last, kinds, MOST_ENTRIES)
             _say(out, [entry for entry in more if _names(entry, about)], lines=True)
             last = more[-1].id if more else last
     return 0
+
+
+async def _latest(
+    operator: Operator, kinds: Sequence[str], rows: int | None, since: float | None
+) -> list[JournalEntry]:
+    """So many of the latest, or all of the last so long. What one answer does not hold is asked for page by page, going
+    back."""
+    wanted = rows or (LATEST if since is None else None)
+    found = await operator.journal(None, kinds, min(wanted or MOST_ENTRIES, MOST_ENTRIES))
+    lowest = found[0].id if found else 1
+    while lowest > 1 and (wanted is None or len(found) < wanted) and (since is None or found[0].age <= since):
+        after = max(0, lowest - 1 - MOST_ENTRIES)
+        page = await operator.journal(after, kinds, MOST_ENTRIES)
+        found, lowest = [*(entry for entry in page if entry.id < lowest), *found], after + 1
+    recent = [entry for entry in found if since is None or entry.age <= since]
+    return recent[-wanted:] if wanted else recent
 
 
 def _names(entry: JournalEntry, about: str | None) -> bool:
