@@ -202,6 +202,13 @@ async def test_a_cookie_is_for_encrypted_connections_where_it_leaves_this_machin
     assert "Secure" in answer.headers["set-cookie"]
 
 
+async def test_a_token_does_not_go_over_the_network_in_the_clear() -> None:
+    """A browser would not keep the cookie either; what to do is said."""
+    async with client(TOKENS, Origin="http://console.example.org", Host="console.example.org") as web:
+        answer = await web.post("/signin", data={"token": "bob's secret"})
+    assert (answer.status_code, "sign in over https" in answer.text, answer.cookies) == (403, True, {})
+
+
 async def test_a_form_that_is_too_large_is_refused() -> None:
     """Before it is read to its end."""
     async with client(TOKENS, Origin="http://localhost:8700") as web:

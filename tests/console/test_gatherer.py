@@ -58,6 +58,35 @@ async def test_a_broker_that_comes_late_is_found() -> None:
         assert gatherer.picture.trouble([FLEET]) is None
 
 
+async def test_a_bug_is_told_and_ends_nothing() -> None:
+    """The last picture does not pass for a new one, and the next answer is shown."""
+    conductors = Conductors(cloud())
+
+    async def broken() -> None:
+        raise ZeroDivisionError("oops")
+
+    async with running(conductors) as gatherer:
+        gatherer.want([FLEET])
+        await until(gatherer, 1)
+        conductors.fleet = broken  # type: ignore[method-assign,assignment]
+        while (trouble := gatherer.picture.trouble([FLEET])) is None:
+            await gatherer.after(gatherer.picture.number, 30)
+        assert "this is a bug in midflight or in the project: ZeroDivisionError('oops')" in trouble[0]
+        del conductors.fleet
+        while gatherer.picture.trouble([FLEET]) is not None:
+            await gatherer.after(gatherer.picture.number, 30)
+
+
+async def test_who_waits_for_a_push_ends_with_the_console() -> None:
+    """At once: nobody has to be cut off."""
+    async with running(Conductors(cloud())) as gatherer:
+        stream = pushes(gatherer, (FLEET,), lambda _picture: "text")
+        await anext(stream)
+        waiting = asyncio.create_task(anext(stream, None))
+        gatherer.close()
+        assert await waiting is None
+
+
 async def test_what_nobody_looks_at_is_not_asked() -> None:
     """A source is asked while it is wanted; the fleet always."""
     asked: list[str] = []

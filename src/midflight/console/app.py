@@ -100,7 +100,7 @@ class Console:
         self._gatherer.want(sources)
         picture = self._gatherer.picture
         until = asyncio.get_running_loop().time() + FIRST_LOOK
-        while (left := until - asyncio.get_running_loop().time()) > 0:
+        while (left := until - asyncio.get_running_loop().time()) > 0 and not self._gatherer.closed:
             if all(source in picture.sights or source in picture.troubles for source in sources):
                 break
             picture = await self._gatherer.after(picture.number, left)
@@ -135,6 +135,11 @@ class Console:
             )
         if request.method == "GET":
             return HTMLResponse(self._renderer.whole("signin.html", None, reason=None))
+        if request.url.hostname not in HERE and not request.headers.get("origin", "").startswith("https://"):
+            words = (
+                "Whoever listens on the way would read the token: sign in over https, through a proxy that encrypts."
+            )
+            return self._message(request, 403, "Not encrypted", words)
         cookie = self._access.sign_in((await form_of(request)).get("token", "").strip())
         answer = RedirectResponse("/", 303)
         answer.set_cookie(

@@ -89,7 +89,7 @@ class Gatherer:
 
     def __init__(self, connect: Connect, *, shortest: float = SHORTEST) -> None:
         self.connect, self._shortest = connect, shortest
-        self.picture = Picture()
+        self.picture, self.closed = Picture(), False
         self._wanted: dict[Source[Any], float] = {}
         self._asked: dict[Source[Any], float] = {}
         self._looked, self._newer = asyncio.Event(), asyncio.Event()
@@ -106,11 +106,16 @@ class Gatherer:
         """The first picture behind this number, or the present one after so many seconds."""
         try:
             async with asyncio.timeout(seconds):
-                while self.picture.number <= number:
+                while self.picture.number <= number and not self.closed:
                     await self._newer.wait()
         except TimeoutError:
             pass  # nothing has changed, which is an answer too
         return self.picture
+
+    def close(self) -> None:
+        """Let all who wait for a picture end."""
+        self.closed = True
+        self._newer.set()
 
     async def run(self) -> None:
         """Gather until cancelled. A broker that cannot be reached is asked again."""
@@ -121,7 +126,10 @@ class Gatherer:
                         await self._pause(await self._gather(operator))
             except MidflightError as wrong:
                 self._show({}, {FLEET: str(wrong)})
-                await asyncio.sleep(self._shortest)
+            except Exception as wrong:  # noqa: BLE001  # whatever it is, an old picture must not pass for a new one
+                telemetry.log.critical("console.crashed", exc_info=True)
+                self._show({}, {FLEET: f"this is a bug in midflight or in the project: {wrong!r}; see the log"})
+            await asyncio.sleep(self._shortest)
 
     async def _gather(self, operator: Operator) -> float:
         """Ask for what is due. Returns the seconds that it took where it was answered."""

@@ -21,8 +21,8 @@ from midflight.project import Project
 from midflight.upgrade.aim import Aim
 from midflight.upgrade.operator import operating
 
-GRACE_SECONDS = 1
-"""How long open streams may take to end."""
+GRACE_SECONDS = 2
+"""How long open streams may take to end, which they do by themselves unless somebody does not read."""
 
 
 async def serve(config: Config, project: Project, host: str, port: int, tell: Callable[[str], None]) -> None:
@@ -44,8 +44,13 @@ async def serve(config: Config, project: Project, host: str, port: int, tell: Ca
         timeout_graceful_shutdown=GRACE_SECONDS,
     )  # fmt: skip
     server = _Server(settings)
+
+    def stop() -> None:
+        server.should_exit = True
+        gatherer.close()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, server.stop)
+        asyncio.get_running_loop().add_signal_handler(number, stop)
     name, found = listening.getsockname()[:2]
     tell(f"http://{f'[{name}]' if ':' in name else name}:{found}")
     await server.serve(sockets=[listening])
@@ -65,7 +70,3 @@ class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-    def stop(self) -> None:
-        """Take no more requests, and end."""
-        self.should_exit = True

@@ -40,9 +40,9 @@ class SoakWatch:
         self.shows = SoakClock()
 
     async def run(self, gatherer: Gatherer) -> None:
-        """Watch until cancelled."""
+        """Watch until cancelled, or nothing comes any more."""
         number, seen = 0, None
-        while True:
+        while not gatherer.closed:
             picture = await gatherer.after(number, LONGEST_SILENCE)
             fleet = picture.of(FLEET)
             silent = picture.seen(FLEET) == seen

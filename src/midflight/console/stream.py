@@ -24,7 +24,7 @@ async def pushes(
     while True:
         gatherer.want(sources)
         picture = await gatherer.after(number, QUIET)
-        text = render(picture)
+        text = None if gatherer.closed else render(picture)
         if text is None:
             return
         number = picture.number
