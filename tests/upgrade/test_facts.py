@@ -188,9 +188,19 @@ def test_the_last_batch_is_alive_and_clean() -> None:
         gates.roll(well, KILO), Status.PASS
     )
     dead = gates.roll(fleet(came("n1", 60), came("n2", 5, state="lost", age=180.0)), KILO)
-    assert "compute@n2 is lost: last heard 3 min ago, with kilo" in words(dead, Status.FAIL)
-    troubled = gates.roll(fleet(came("n1", 2), rejections=[rejection(age=300)]), KILO)
+    assert words(dead, Status.FAIL) == ["compute@n2 is lost: last heard 3 min ago, with kilo"]
+    before = gates.roll(fleet(came("n1", 2), rejections=[rejection(age=300)]), KILO)
+    assert before.status is Status.PASS  # that was before it was upgraded
+    troubled = gates.roll(fleet(came("n1", 10), rejections=[rejection(age=300)]), KILO)
     assert words(troubled, Status.FAIL) == ["compute@n1, of the last batch, had messages rejected"]
+
+
+def test_of_thousands_some_are_named() -> None:
+    """And how many there are besides."""
+    many = fleet(*(member("compute", f"n{number:04}") for number in range(3000)))
+    (left,) = words(gates.roll(many, KILO), Status.WARN)
+    assert left.startswith("3000 of 3000 agents left: compute@n0000 (juno), ")
+    assert left.endswith("compute@n0019 (juno) and 2980 more")
 
 
 def test_nobody_waits_for_who_sleeps() -> None:

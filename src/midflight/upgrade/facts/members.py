@@ -8,9 +8,10 @@ from datetime import timedelta
 from midflight.conductor.interface import Fleet, Member, State
 from midflight.upgrade import kinds, roster
 from midflight.upgrade.aim import Aim
-from midflight.upgrade.roster import ago, named, names
+from midflight.upgrade.roster import ago, named
 from midflight.upgrade.verdict import Fact, Status, bad, good, missing, tells, warning
 
+MOST_NAMED = 20
 BATCH = timedelta(minutes=10)
 """Agents that joined within so long of the last one are one batch with it."""
 
@@ -93,14 +94,20 @@ def arrived(members: Iterable[Member], aim: Aim, what: str, left: Callable[[str,
         elif member.state == State.DRAINING.value and member not in old:
             yield Fact(Status.WARN, f"{named(member)} is draining", None, named(member), kinds.DRAINING)
     if old:
-        running = ", ".join(sorted(f"{named(member)} ({member.release})" for member in old))
-        yield left(
-            f"{len(old)} of {len(everyone)} {what}s left: {running}", f"deploy {aim.target} to {names(old)}", what
-        )
+        running = _some(f"{named(member)} ({member.release})" for member in old)
+        where = _some(map(named, old))
+        yield left(f"{len(old)} of {len(everyone)} {what}s left: {running}", f"deploy {aim.target} to {where}", what)
     elif everyone and all(aim.knows(member.release) for member in everyone):
         yield good(f"all {len(everyone)} {what}s run {aim.target} or later", what)
     elif not everyone:
         yield missing(f"no {what} has joined the fleet", "midflight fleet list", what)
+
+
+def _some(words: Iterable[str]) -> str:
+    """The first of them, sorted: a fleet may have thousands."""
+    everything = sorted(words)
+    more = f" and {len(everything) - MOST_NAMED} more" if len(everything) > MOST_NAMED else ""
+    return ", ".join(everything[:MOST_NAMED]) + more
 
 
 def _left_behind(member: Member, aim: Aim) -> Fact:
@@ -136,11 +143,18 @@ def last_batch(agents: Iterable[Member], fleet: Fleet, aim: Aim) -> Iterator[Fac
         return
     latest = max(member.joined_at for member in new if member.joined_at is not None)
     batch = [member for member in new if member.joined_at is not None and latest - member.joined_at <= BATCH]
-    troubled = {entry.facts.get(end) for entry in fleet.rejections for end in ("sender", "receiver")}
-    for member in batch:
-        if member.state == State.LOST.value:
-            yield _lost_member(member)
-        elif named(member) in troubled:
-            yield bad(f"{named(member)}, of the last batch, had messages rejected", "midflight pin show", named(member))
-    if all(member.state != State.LOST.value and named(member) not in troubled for member in batch):
+    lost = [member for member in batch if member.state == State.LOST.value]  # ``arrived`` has named them
+    troubled = [member for member in batch if _had_rejected(member, fleet)]
+    for member in troubled:
+        yield bad(f"{named(member)}, of the last batch, had messages rejected", "midflight pin show", named(member))
+    if not lost and not troubled:
         yield good(f"the last {len(batch)} that came to {aim.target} are alive, and had nothing rejected")
+
+
+def _had_rejected(member: Member, fleet: Fleet) -> bool:
+    """As sender or receiver, since it joined."""
+    since = member.joined_at or fleet.taken_at
+    ends = ("sender", "receiver")
+    return any(
+        entry.at >= since and named(member) in (entry.facts.get(end) for end in ends) for entry in fleet.rejections
+    )
