@@ -59,7 +59,7 @@ class Post:
         sent: asyncio.Future[bool] = self._loop.create_future()
         self._sent[name] = sent
         self._deadlines.add(name, deadline)
-        self._wire.write(self._frames(exchange, key, properties, body), at_once=len(self._sent) == 1)
+        self._wire.write(self._frames(exchange, key, properties, body))
         return await sent
 
     def _frames(self, exchange: str, key: str, properties: spec.Basic.Properties, body: bytes) -> bytes:

@@ -83,9 +83,9 @@ class Wire(TransportFactory):
         assert self._writer is not None
         await self._writer.drain()
 
-    def write(self, frames: bytes, *, at_once: bool) -> None:
-        """Send with all else of this turn of the loop, or at once."""
-        self._burst.add(frames, at_once=at_once)
+    def write(self, frames: bytes) -> None:
+        """Send with all else of this turn of the loop."""
+        self._burst.add(frames)
 
     def _send(self, burst: bytes) -> None:
         if self._writer is not None and not self._writer.is_closing():
