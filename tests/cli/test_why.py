@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from midflight.conductor.interface import JournalEntry
 from midflight.upgrade.documents import DOCUMENTS, schema
 from tests.cli.fake_operator import FakeOperator, employ
+from tests.cli.json_schema import mistakes
 from tests.cli.street import Outcome, Shop
 from tests.cli.test_upgrade import JUNO, shops
 from tests.upgrade.fleets import NOW, acknowledged, fleet, lost, member
@@ -176,8 +178,19 @@ def test_the_published_schema_is_that_of_the_code() -> None:
 def test_what_is_written_is_what_the_schema_says(
     midflight: Command, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
 ) -> None:
-    """No field more, none less, each of its type."""
+    """Each field of its type, and none that the schema does not name, though readers are to expect more later."""
     operator = employ(monkeypatch, FakeOperator(LOST))
     operator.entries = STORY
-    outcome = midflight("upgrade", *words, "--json")
-    assert msgspec.convert(outcome.document, DOCUMENTS[words[0]], strict=True) is not None
+    document = midflight("upgrade", *words, "--json").document
+    published = json.loads(SCHEMA.read_text())
+    assert mistakes(document, {"$ref": f"#/$defs/{words[0]}"}, published) == []
+    assert msgspec.to_builtins(msgspec.convert(document, DOCUMENTS[words[0]])) == document
+
+
+def test_a_document_that_is_none_is_found_by_the_schema() -> None:
+    """A field that is missing, one of another type, and a word that is none."""
+    published = json.loads(SCHEMA.read_text())
+    good = {"step": "roll", "status": "pass", "because": [], "way_out": []}
+    for bad in ({**good, "way_out": None}, {**good, "status": "fine"}, {"step": "roll"}, {**good, "because": [{}]}):
+        assert mistakes(bad, {"$ref": "#/$defs/check"}, published)
+    assert mistakes({**good, "later": 1}, {"$ref": "#/$defs/check"}, published) == []

@@ -17,7 +17,7 @@ from midflight.upgrade.why import Why
 StatusWord = Literal["pass", "warn", "unknown", "fail"]
 
 
-class Document(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+class Document(msgspec.Struct, kw_only=True):
     """One JSON object. Later versions may add fields, and take none away."""
 
 
