@@ -16,8 +16,8 @@ PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 SHOWN = (
     ("upgrade", "light", 1280, 860),
     ("upgrade", "dark", 1280, 860),
-    ("fleet", "dark", 1280, 860),
-    ("fleet", "light", 360, 740),
+    ("fleet", "light", 1280, 720),
+    ("traffic", "dark", 1280, 860),
 )
 """Which look, by day or by night, and how large."""
 
@@ -29,7 +29,7 @@ async def draw() -> None:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         for name, theme, width, height in SHOWN:
             path, shown = LOOKS[name]
-            desk = Desk(Conductors(shown))
+            desk = Desk(shown if isinstance(shown, Conductors) else Conductors(shown))
             await desk.start()
             tab = await open_tab(browser, desk.url, path, theme=theme, width=width, height=height)
             await tab.reads("#pulse", "live")
