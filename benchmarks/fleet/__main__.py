@@ -91,18 +91,20 @@ async def measured(
     took = time.monotonic() - began
     found["beat_core_share"] = (watched.cpu()["conductor"] - spent) / took - idle
     found["beat_writes_per_s"] = (_transactions(database) - before) / took
-    pins = [await crowd.pinned(operator.set_pin("*", each.name)) for each in project.releases[:2]]
-    pins.append(await crowd.pinned(operator.clear_pin("*")))
+    with watched.step("pin", 3):
+        pins = [await crowd.pinned(operator.set_pin("*", each.name)) for each in project.releases[:2]]
+        pins.append(await crowd.pinned(operator.clear_pin("*")))
     found["pin_push_s"] = statistics.median(pins)
     fleet = await operator.fleet()
     found["unacknowledged"] = sum(member.epoch < fleet.epoch for member in fleet.members)
     aim, roll = Aim.latest(project), plan.step("roll")
     assert roll is not None
     looks = []
-    for _ in range(LOOKS):
-        began = time.monotonic()
-        await watch(operator.fleet, aim, roll, wait=None, window=None)
-        looks.append(time.monotonic() - began)
+    with watched.step("gate", LOOKS):
+        for _ in range(LOOKS):
+            began = time.monotonic()
+            await watch(operator.fleet, aim, roll, wait=None, window=None)
+            looks.append(time.monotonic() - began)
     found["gate_s"] = statistics.median(looks)
     return {**found, **console_push(fleet, aim), **watched.spent}
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, Self
 
-from midflight.errors import NoDatabaseHere
+from midflight.errors import NoDatabaseHere, NotDelivered
 from midflight.versions import Manifest
 
 
@@ -50,6 +50,7 @@ class Messenger(Protocol):
     ) -> Any: ...
     async def cast(self, endpoint: Any, host: str | None, context: Context, arguments: Mapping[str, Any]) -> None: ...
     async def fanout(self, endpoint: Any, context: Context, arguments: Mapping[str, Any]) -> None: ...
+    def supports(self, endpoint: Any, parameter: str | None, host: str | None) -> bool: ...
 
 
 class Database(Protocol):
@@ -84,6 +85,18 @@ class Context:
         if self.database is None:
             raise NoDatabaseHere(service=self.service)
         return self.database
+
+    async def supports(self, endpoint: Any, parameter: str | None = None, *, host: str | None = None) -> bool:
+        """Whether an endpoint, with one of its parameters, can be said as this process obeys its pins now: to any
+        member of its topic, or to the one on a host. What is said while it changes may be PinnedOut all the same.
+
+        ``await context.supports(ComputeAPI.reboot, "hard", host=instance.host)``. Raises UsageError for a parameter
+        that the endpoint does not have, and NotDelivered where there is nothing to send with.
+        """
+        if self.messenger is None:
+            what = getattr(endpoint, "__qualname__", repr(endpoint))
+            raise NotDelivered(what=what, reason="this context has no messenger, and so no pins")
+        return self.messenger.supports(endpoint, parameter, host)
 
     def with_values(self, **values: str) -> Self:
         """The same context with more values."""

@@ -11,9 +11,10 @@ import re
 import socket
 import sys
 import traceback
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -51,16 +52,27 @@ class Runtime:
     new_context: Callable[..., Context] = field(repr=False)
     active_hosts: Callable[[str], list[str]] = field(repr=False)
     database: Database | None = None
+    sleep: Callable[[], AbstractAsyncContextManager[None]] | None = field(default=None, repr=False)
 
     def context(self, **values: str) -> Context:
         """A context for work that starts here; ``values`` (project, user, …) travel with every message of it."""
         return self.new_context(values)
+
+    def asleep(self) -> AbstractAsyncContextManager[None]:
+        """Announce that this member sleeps in the block: ``async with runtime.asleep(): suspend()``. It is entered when
+        that is written down, and raises what a call raises where nobody could hear of it. A sleeper is never lost, and
+        holds no pin; when it wakes, it joins again."""
+        assert self.sleep is not None, "a Runtime that was made by hand"
+        return self.sleep()
 
     def hosts(self, topic: str) -> list[str]:
         """The hosts that serve a topic now, as far as this member has been told; sorted. Raises ProjectError in an
         agent: of many, none is told of all others."""
         return self.active_hosts(topic)
 
+
+SHORTEST_ABSENCE = timedelta(minutes=5)
+"""A shorter one may be a restart."""
 
 _REFERENCE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*(:[^\W\d]\w*)?")
 
@@ -85,7 +97,8 @@ class Service:
     run at once in a process; a call beyond waits for half of the time that is left to it and is then NotDelivered, a
     cast waits at the broker.
     ``serves`` are the interfaces of those implementations, for `midflight broker config`; without it, the interface
-    whose topic has the service's name, if there is one.
+    whose topic has the service's name, if there is one. ``evacuate`` moves what lives on this host away, as far as it
+    can now, and says what is still here: `midflight fleet drain` has it called again and again until that is nothing.
     """
 
     name: str
@@ -94,6 +107,7 @@ class Service:
     agent: bool = False
     limit: int | None = None
     serves: Sequence[type] | None = None
+    evacuate: Callable[[Runtime], Awaitable[Sequence[str]]] | None = None
 
 
 class Project:
@@ -101,7 +115,9 @@ class Project:
 
     Raises ProjectError for a definition that cannot work. ``schema`` is the folder of the schema revisions, ``tables``
     what they lead to; ``errors`` are the exceptions that may cross from a callee to its caller. ``skew_window`` says
-    how many releases back peers may be while the fleet works; `midflight release check` holds the code to it.
+    how many releases back peers may be while the fleet works; `midflight release check` holds the code to it, and a
+    service that is further away does not start. ``store_window`` says the same of services that open the database. A
+    member that was lost for longer than ``retire_after`` is retired; without it, only a person does that.
     """
 
     def __init__(
@@ -117,11 +133,17 @@ class Project:
         schema: Path | str | None = None,
         tables: MetaData | None = None,
         skew_window: int = 1,
+        store_window: int = 1,
+        retire_after: timedelta | None = None,
     ) -> None:
         _name("name", name)
-        _expect("skew_window", skew_window, type(skew_window) is int and skew_window >= 0, "0 or more")
+        for name_, window in (("skew_window", skew_window), ("store_window", store_window)):
+            _expect(name_, window, type(window) is int and window >= 0, "0 or more")
+        fits = retire_after is None or (isinstance(retire_after, timedelta) and retire_after >= SHORTEST_ABSENCE)
+        _expect("retire_after", retire_after, fits, f"None, or a timedelta of at least {SHORTEST_ABSENCE}")
         _expect("tables", tables, tables is None or isinstance(tables, MetaData), "a MetaData of SQLAlchemy's")
-        self.name, self.skew_window, self.tables = name, skew_window, tables
+        self.name, self.tables = name, tables
+        self.skew_window, self.store_window, self.retire_after = skew_window, store_window, retire_after
         objects, interfaces = _each("objects", objects, "objects"), _each("interfaces", interfaces, "interfaces")
         self.contract = _contract(name, objects, interfaces)
         self.services = _by_name(_services(_each("services", services, "Service(…)", Service)), "service")

@@ -12,13 +12,14 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 from sqlalchemy import Connection
 
 from midflight import telemetry
-from midflight.conductor import pins, store_floor
+from midflight.conductor import pins, store_floor, windows
 from midflight.conductor.client import RemoteConductor, RemoteRegistrar
 from midflight.conductor.contract import contract_of, release_of
 from midflight.conductor.floors import FirstWords, PinFloors
@@ -37,6 +38,7 @@ from midflight.db.engine import Database
 from midflight.db.forms import Form
 from midflight.db.schema.runner import SchemaRunner
 from midflight.errors import ConfigError, DatabaseForbidden, ProjectError, SchemaTooOld, UsageError
+from midflight.evacuation import Evacuation
 from midflight.observed import probes_of, tracing_of
 from midflight.probes import Standing
 from midflight.project import Project, Runtime, Service
@@ -302,6 +304,8 @@ class RunningService:
         self.database.store = store_floor.store(connection, self.contract.manifest, self.project.releases)
 
     async def _listen_as_member(self, stack: AsyncExitStack) -> None:
+        self._evacuation = self._new_evacuation()
+        stack.push_async_callback(lambda: self._evacuation.stop())
         threads = Threads()
         stack.callback(threads.close)
         self._dispatcher = Dispatcher(
@@ -309,7 +313,7 @@ class RunningService:
             errors=self.project.errors, on_rejected=SenderTeller(self.context), threads=threads,
             roles=self.project.roles, notes=self._notes(stack), traced=self.traces.run if self.traces else None,
         )  # fmt: skip
-        self._dispatcher.add(MemberServer(self.membership))
+        self._dispatcher.add(MemberServer(self.membership, self._empty_host))
         listening = Server(self.transport, self._dispatcher)
         await listening.serve(Address(MemberAPI.topic, self.id), limit=0)
         stack.push_async_callback(self._drained, listening)
@@ -334,6 +338,8 @@ class RunningService:
     async def _join(self, stack: AsyncExitStack) -> None:
         stack.push_async_callback(self.membership.leave)  # a start that is given up may have been heard already
         await self.membership.join()
+        if self.database is None:  # else its own rows have told more
+            windows.check_view(self.floors.view, self.project, self.service, self.release)
         beating = asyncio.create_task(self.membership.beat_for_ever(), name=f"beats of {self.id}")
         stack.push_async_callback(_ended, beating)
 
@@ -353,6 +359,7 @@ class RunningService:
         return Runtime(
             service=self.service, host=self.host, state=self.config.state_dir, settings=self.config.app,
             sockets=self.sockets, new_context=self.context, active_hosts=self._hosts, database=self._rows,
+            sleep=self.membership.asleep,
         )  # fmt: skip
 
     def _hosts(self, topic: str) -> list[str]:
@@ -412,6 +419,23 @@ class RunningService:
         if more := [t for t in self.project.contract.interfaces if self._dispatcher.serves(t) and t not in declared]:
             reason = f"its run yields an implementation of {more[0]}, which is not in Service(serves=…)"
             raise ProjectError(where=f"service {self.service}", reason=reason)
+
+    async def _empty_host(self, undo: bool) -> list[str] | None:
+        """By an operator's word: announce that it takes no new work, and let the application move away what lives here.
+        What is in hand goes on, and so does all that others ask of this host."""
+        if undo:
+            await self._evacuation.stop()
+            self._evacuation = self._new_evacuation()
+            await self.membership.undrain()
+            return []
+        if not self.membership.drains:
+            log.info("service.emptying", member=self.id)
+            await self.membership.drain()
+        return await self._evacuation.go_on()
+
+    def _new_evacuation(self) -> Evacuation:
+        hook = self._declared().evacuate
+        return Evacuation(partial(hook, self._runtime()) if hook else None)
 
     async def _drained(self, server: Server) -> None:
         await server.drain(self.config.drain_seconds)

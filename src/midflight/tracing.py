@@ -139,6 +139,9 @@ class _Messenger:
         with self._sent(SpanKind.PRODUCER, endpoint, None, context) as traced:
             await self._inner.fanout(endpoint, traced, arguments)
 
+    def supports(self, endpoint: Any, parameter: str | None, host: str | None) -> bool:
+        return self._inner.supports(endpoint, parameter, host)
+
     @contextmanager
     def _sent(self, kind: SpanKind, endpoint: Any, host: str | None, context: Context) -> Iterator[Context]:
         spec = spec_of(endpoint)

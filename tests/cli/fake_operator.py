@@ -13,6 +13,7 @@ from midflight.conductor.data_objects import Comparison, MigrationDetail, ProofR
 from midflight.conductor.interface import Fleet, JournalEntry, Member, VersionsAtRest
 from midflight.transports.base import ParkedMessage
 from midflight.upgrade.verdict import Verdict
+from midflight.versions import Manifest
 
 
 class FakeOperator:
@@ -32,6 +33,10 @@ class FakeOperator:
         self.kept: list[ParkedMessage] = []
         self.detail: MigrationDetail | None = None
         self.compared: list[Comparison] = []
+        self.overtaken_by = ""
+        """The pin that another operator sets right after ours."""
+        self.left: list[list[str] | None] = []
+        self.understood: dict[str, Manifest] = {}
         self._rows = rows or VersionsAtRest()
         self._fleet, self._late, self._chunks = fleet, list(late), list(chunks)
 
@@ -40,10 +45,12 @@ class FakeOperator:
 
     async def set_pin(self, topic: str, release: str) -> int:
         self.acts.append(f"pin {topic} {release}")
+        self._fleet.pins = {**self._fleet.pins, topic: self.overtaken_by or release}
         return 5
 
     async def clear_pin(self, topic: str) -> int:
         self.acts.append(f"clear {topic}")
+        self._fleet.pins = {pinned: release for pinned, release in self._fleet.pins.items() if pinned != topic}
         return 5
 
     async def retire(self, member: str) -> None:
@@ -59,6 +66,13 @@ class FakeOperator:
         if self.entries and after == self.entries[-1].id:
             raise KeyboardInterrupt  # who follows has seen all
         return [entry for entry in self.entries if entry.id > after][:limit]
+
+    async def drain(self, member: str, *, undo: bool = False) -> list[str] | None:
+        self.acts.append(f"{'undrain' if undo else 'drain'} {member}")
+        return [] if undo else self.left.pop(0)
+
+    async def manifests(self, fleet: Fleet) -> dict[str, Manifest]:
+        return self.understood
 
     async def acknowledge(self, fact: str, reason: str, seconds: float) -> datetime:
         self.acts.append(f"acknowledge {fact} for {seconds:g} s: {reason}")

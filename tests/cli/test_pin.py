@@ -2,6 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
+from midflight.versions import Manifest, Version
 from tests.cli.fake_operator import FakeOperator, employ
 from tests.cli.street import Outcome, Shop
 from tests.upgrade.fleets import cloud, fleet, member
@@ -94,3 +95,34 @@ def test_show_lists_the_fleets_pins_and_those_of_members(midflight: Command, mon
     employ(monkeypatch, FakeOperator(cloud(pins={})))
     assert midflight("pin", "show").out.startswith("nothing is pinned: ")
     assert midflight("pin", "show", "--json").document["pins"] == {}
+
+
+def test_two_operators_at_once(midflight: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who was overtaken is told which pin holds now, and that it is not theirs; 2."""
+    operator = employ(monkeypatch, FakeOperator(cloud()))
+    operator.overtaken_by = "kilo"
+    outcome = midflight("pin", "set", "juno")
+    assert outcome.code == 2
+    assert outcome.out.startswith("fail: another operator has set all to kilo since then, in epoch ")
+    assert midflight("pin", "set", "juno", "--json").document["changed"] == {"*": "kilo"}
+
+
+def test_show_names_who_holds_what_is_spoken(midflight: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody holds it in silence: a lost member by name and age, with the ways out; who sleeps holds nothing."""
+    old, new = Manifest({"shop": Version(1, 0)}), Manifest({"shop": Version(1, 1)})
+    kinds = [("lost", old, 3 * 86_400), ("active", new, 1), ("asleep", old, 9)]
+    there = [
+        member("compute", f"host-{number}", state=state, age=age, manifest=manifest.digest, topics=["shop"])
+        for number, (state, manifest, age) in enumerate(kinds, start=17)
+    ]
+    operator = employ(monkeypatch, FakeOperator(fleet(*there, pins={})))
+    operator.understood = {each.digest: each for each in (old, new)}
+    said = midflight("pin", "show").out
+    assert "auto because compute@host-17 (juno), last seen 3 d ago: retire it, or wait" in said
+    assert midflight("pin", "show", "--json").document["auto"] == {
+        "shop": {"version": "1.0", "held_by": ["compute@host-17"]}
+    }
+    there[0].state = "active"
+    assert "auto because compute@host-17 (juno): deploy a later release there" in midflight("pin", "show").out
+    there[0].manifest = new.digest
+    assert midflight("pin", "show", "--json").document["auto"]["shop"] == {"version": "1.1", "held_by": []}

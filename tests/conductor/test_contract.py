@@ -28,7 +28,10 @@ def test_the_oldest_member_can_be_told() -> None:
     have learnt since is beside them."""
     assert {str(FRAMEWORK[name]) for name in ("Member", "FleetView")} == {"1.0"}
     interfaces = contract_of(juno.project()).interfaces
-    assert {str(spec.since) for spec in interfaces["member"].endpoints.values()} == {"1.0"}
+    told = interfaces["member"].endpoints
+    assert {name: str(spec.since) for name, spec in told.items()} == {
+        "view_changed": "1.0", "rejected": "1.0", "drain": "1.2",
+    }  # fmt: skip
     endpoints = interfaces["conductor"].endpoints
     assert {str(endpoints[name].since) for name in ("hello", "beat", "leave")} == {"1.0"}
     later = {str(spec.since) for name, spec in endpoints.items() if name in ("versions_at_rest", "sweep_paced")}

@@ -34,7 +34,8 @@ class Registry:
 
     async def hello(self, name: str, manifest: Manifest = JUNO, **said: Any) -> FleetView:
         service, host, _ = name.split(".")
-        member = Member(id=name, service=service, host=host, release="juno", manifest=manifest.digest, **said)
+        release = "kilo" if manifest == KILO else "juno"
+        member = Member(id=name, service=service, host=host, release=release, manifest=manifest.digest, **said)
         return await self.server.hello(HERE, member, manifest.to_wire())
 
     async def beat(self, name: str, view: str = "", state: str = "active", epoch: int = 0) -> FleetView | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from cyclopts import App
@@ -16,6 +17,7 @@ from midflight.errors import UsageError
 from midflight.project import Project
 from midflight.upgrade import roster
 from midflight.upgrade.aim import Aim
+from midflight.upgrade.floors import floors
 from midflight.upgrade.operator import Operator, operating
 from midflight.upgrade.roster import ago, named
 
@@ -49,14 +51,15 @@ async def set_(
     async with operating(place.config, place.project) as operator:
         if release == AUTO:
             [pinned] = await _to_clear(operator, place.project, topic)
-            return await _settled(operator, await operator.clear_pin(pinned), wait, out)
+            return await _settled(operator, await operator.clear_pin(pinned), wait, out, {pinned: AUTO})
         epoch = await operator.set_pin(topic, release)
+        wanted = {topic: release}
         older = _older(await operator.fleet(), place.project, topic, release)
         for member in older:
             out.mark(
                 "warn", f"{named(member)} runs {member.release}, older than the pin: it will reject what it is sent"
             )
-        return await _settled(operator, epoch, wait, out) or (1 if older else 0)
+        return await _settled(operator, epoch, wait, out, wanted) or (1 if older else 0)
 
 
 def _older(fleet: Fleet, project: Project, topic: str, release: str) -> list[Member]:
@@ -82,12 +85,13 @@ async def clear(
     """
     out, place = Output(json=json), open_place(config)
     async with operating(place.config, place.project) as operator:
-        epochs = [await operator.clear_pin(each) for each in await _to_clear(operator, place.project, topic)]
+        wanted = dict.fromkeys(await _to_clear(operator, place.project, topic), AUTO)
+        epochs = [await operator.clear_pin(each) for each in wanted]
         if not epochs:
             out.say("nothing is pinned")
             out.document({"epoch": None, "unacknowledged": []})
             return 0
-        return await _settled(operator, epochs[-1], wait, out)
+        return await _settled(operator, epochs[-1], wait, out, wanted)
 
 
 async def _to_clear(operator: Operator, project: Project, topic: str | None) -> list[str]:
@@ -101,10 +105,18 @@ async def _to_clear(operator: Operator, project: Project, topic: str | None) -> 
     return [topic]
 
 
-async def _settled(operator: Operator, epoch: int, wait: float, out: Output) -> int:
-    """Wait for the acknowledgements; 2 when some are missing, by name."""
+async def _settled(operator: Operator, epoch: int, wait: float, out: Output, wanted: Mapping[str, str]) -> int:
+    """Wait for the acknowledgements; 2 when some are missing, by name, or when another operator has set other pins."""
     late = await operator.wait_for(epoch, wait)
-    out.document({"epoch": epoch, "unacknowledged": late})
+    found = await operator.fleet()
+    changed = {topic: found.pins.get(topic, AUTO) for topic in wanted if found.pins.get(topic, AUTO) != wanted[topic]}
+    out.document({"epoch": epoch, "unacknowledged": late, "changed": changed})
+    for topic, release in changed.items():
+        where = "all" if topic == EVERY_TOPIC else topic
+        words = f"another operator has set {where} to {release} since then, in epoch {found.epoch}"
+        out.mark("fail", f"{words}: epoch {epoch} holds no more. See midflight upgrade journal")
+    if changed:
+        return 2
     if not late:
         out.mark("done", f"epoch {epoch} is acknowledged by all active members")
         return 0
@@ -116,22 +128,28 @@ async def _settled(operator: Operator, epoch: int, wait: float, out: Output) -> 
 
 @app.command
 async def show(*, config: ConfigFile = None, json: Json = False) -> int:
-    """What is pinned, by the fleet and by members' own configurations, and who has not acknowledged it yet."""
+    """What is pinned, by the fleet and by members' own configurations, who has not acknowledged it yet, and who holds
+    down what is spoken where nothing is pinned."""
     out, place = Output(json=json), open_place(config)
     async with operating(place.config, place.project) as operator:
         fleet = await operator.fleet()
+        found = floors(fleet, await operator.manifests(fleet), place.project.contract.interfaces)
     rows = [
         ("all" if topic == EVERY_TOPIC else topic, release, "fleet") for topic, release in sorted(fleet.pins.items())
     ]
     rows += [row for member in fleet.members for row in _own_pins(member)]
+    if not fleet.pins:
+        out.say("nothing is pinned: each message goes out in what all members of its topic understand (auto)")
+    automatic = [] if EVERY_TOPIC in fleet.pins else [each for each in found if each.topic not in fleet.pins]
+    rows += [(each.topic, each.version, f"auto {each.because}".rstrip()) for each in automatic]
     if rows:
         out.table(("topic", "pin", "set by"), rows)
-    else:
-        out.say("nothing is pinned: each message goes out in what all members of its topic understand (auto)")
     late = roster.behind(fleet, fleet.epoch)
     out.say(f"epoch {fleet.epoch}: " + (f"not acknowledged by {roster.names(late)}" if late else "acknowledged by all"))
     overrides = {member.id: member.overrides for member in fleet.members if member.overrides}
-    out.document({"epoch": fleet.epoch, "pins": fleet.pins, "overrides": overrides, "unacknowledged": late})
+    told = {"epoch": fleet.epoch, "pins": fleet.pins, "overrides": overrides, "unacknowledged": late}
+    held = {each.topic: {"version": each.version, "held_by": [named(m) for m in each.holders]} for each in automatic}
+    out.document({**told, "auto": held})
     return 0
 
 

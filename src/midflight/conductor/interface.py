@@ -32,6 +32,8 @@ class State(StrEnum):
     DRAINING = "draining"
     LOST = "lost"
     RETIRED = "retired"
+    ASLEEP = "asleep"
+    OUTDATED = "outdated"
 
 
 class Member(VersionedObject, version="1.0"):
@@ -174,7 +176,7 @@ class ConductorAPI(Interface, Protocol, topic="conductor", version="1.3"):
 
     1.1 counts versions at rest, and notes what becomes of parked messages. 1.2 migrates rows at the fleet's pace, also
     in the background. 1.3 keeps what people acknowledge and what gates said, reads the journal in order, and tells
-    the traffic by the minute. Whoever joins says so in 1.0 for ever.
+    the traffic by the minute; and it has members empty their hosts. Whoever joins says so in 1.0 for ever.
     """
 
     @endpoint(since="1.0")
@@ -337,6 +339,12 @@ class ConductorAPI(Interface, Protocol, topic="conductor", version="1.3"):
         """Up to ``limit`` entries of these kinds, or of all, oldest first: the first behind an entry, or the latest."""
         ...
 
+    @endpoint(since="1.3", idempotent=True, allow=STEERS)
+    async def drain_member(self, context: Context, member: str, undo: bool) -> list[str] | None:
+        """Let a member take no new work, and move away what lives there; or ``undo`` that. Returns what is still there,
+        and None while that is not known: it is asked again until there is nothing."""
+        ...
+
     @endpoint(since="1.3", idempotent=True)
     async def traffic(self, context: Context) -> list[Traffic]:
         """What conductors answered in each whole minute of the last hour and a quarter, oldest first; without who asked
@@ -344,10 +352,10 @@ class ConductorAPI(Interface, Protocol, topic="conductor", version="1.3"):
         ...
 
 
-class MemberAPI(Interface, Protocol, topic="member", version="1.1"):
+class MemberAPI(Interface, Protocol, topic="member", version="1.2"):
     """What every member listens to, at the host that is its id.
 
-    1.1 takes bodies in parts, wherever it listens.
+    1.1 takes bodies in parts, wherever it listens. 1.2 empties its host.
     """
 
     @endpoint(since="1.0", allow=[CONDUCTOR])
@@ -358,4 +366,10 @@ class MemberAPI(Interface, Protocol, topic="member", version="1.1"):
     @endpoint(since="1.0")
     async def rejected(self, context: Context, facts: dict[str, str]) -> None:
         """A cast that this member sent could not be served by its receiver."""
+        ...
+
+    @endpoint(since="1.2", idempotent=True, allow=[CONDUCTOR])
+    async def drain(self, context: Context, undo: bool) -> list[str] | None:
+        """Take no new work, and let the application move away what lives here; or ``undo`` that. Returns what is still
+        here, and None while that is not known."""
         ...

@@ -41,6 +41,10 @@ _SAID = (
 """What a member says of itself."""
 
 
+ASIDE = State.RETIRED, State.ASLEEP, State.OUTDATED
+"""Members that nobody has to get along with now."""
+
+
 class Peer(Protocol):
     """What others must know of a member: a Member, or a Present."""
 
@@ -108,13 +112,25 @@ def register(connection: Connection, member: Member, at: datetime) -> bool:
 
 
 def _make_room(connection: Connection, member: Member, at: datetime) -> None:
-    """Forget the retired and the lost of the same service and host, and the retired of long ago. One that took work is
-    remembered until its successor takes some, so that it is known what others may believe of it."""
+    """Forget the retired and the lost of the same service and host. One that took work is remembered until its
+    successor takes some, so that it is known what others may believe of it."""
     before = members.c.service == member.service, members.c.host == member.host, members.c.id != member.id
     rows = connection.execute(select(members).where(*before))
     gone = [row.id for row in rows if _is_gone(row, at) and (member.topics or not row.topics)]
+    if gone:
+        connection.execute(delete(members).where(members.c.id.in_(gone)))
+
+
+def forget_retired(connection: Connection, at: datetime) -> None:
+    """Those of long ago."""
     long_ago = (members.c.state == State.RETIRED) & (members.c.seen_at < at - REMEMBERED)
-    connection.execute(delete(members).where(members.c.id.in_(gone) | long_ago))
+    connection.execute(delete(members).where(long_ago))
+
+
+def is_member(connection: Connection, member: str) -> bool:
+    """Whether this one has joined, and is neither retired nor asleep."""
+    found = select(members.c.id).where(members.c.id == member, members.c.state.not_in(ASIDE))
+    return connection.execute(found).first() is not None
 
 
 def _is_gone(row: Row[Any], at: datetime) -> bool:
@@ -140,6 +156,12 @@ def retire(connection: Connection, member: str) -> bool:
     """Take a member out of all counts. Says whether there was one to take out."""
     living = members.c.id == member, members.c.state != State.RETIRED
     return connection.execute(update(members).where(*living).values(state=State.RETIRED.value)).rowcount > 0
+
+
+def retire_lost(connection: Connection, after: timedelta, at: datetime) -> list[Member]:
+    """Take out who has been lost for so long. Returns them."""
+    gone = [each for each in everyone(connection, at) if each.state == State.LOST and each.age > after.total_seconds()]
+    return [each for each in gone if retire(connection, each.id)]
 
 
 def everyone(connection: Connection, at: datetime) -> list[Member]:
@@ -170,16 +192,16 @@ def _seen(row: dict[str, Any], at: datetime) -> Member:
 
 
 def kinds(connection: Connection) -> set[Kind]:
-    """What there is at all among the members but the retired."""
+    """What there is at all among the members that are not aside."""
     found = select(members.c.service, members.c.manifest, cast(members.c.topics, String)).distinct()
-    rows = connection.execute(found.where(members.c.state != State.RETIRED)).all()
+    rows = connection.execute(found.where(members.c.state.not_in(ASIDE))).all()
     return {(service, manifest, topics) for service, manifest, topics in rows}
 
 
 def state_now(said: str, silence: timedelta, beat_seconds: float) -> str:
     """What a member is that last said it was ``said`` and has been silent for this long."""
     silent = silence.total_seconds() > MISSED_BEATS * beat_seconds + GATHER_SECONDS
-    return State.LOST.value if silent and said != State.RETIRED else said
+    return State.LOST.value if silent and said not in (State.RETIRED, State.ASLEEP) else said
 
 
 def without_superseded(everybody: Sequence[P]) -> list[P]:
@@ -207,5 +229,5 @@ def has_alike(connection: Connection, member: Member) -> bool:
     """Whether another of its kind is a member."""
     service, manifest, topics = kind_of(member)
     same = members.c.service == service, members.c.manifest == manifest, cast(members.c.topics, String) == topics
-    others = select(members.c.id).where(*same, members.c.id != member.id, members.c.state != State.RETIRED)
+    others = select(members.c.id).where(*same, members.c.id != member.id, members.c.state.not_in(ASIDE))
     return connection.execute(others.limit(1)).first() is not None

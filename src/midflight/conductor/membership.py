@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -13,7 +14,17 @@ from midflight.conductor.interface import FleetView, Member, MemberAPI, State
 from midflight.conductor.rejections import MOST_TOLD
 from midflight.conductor.views import lengthened
 from midflight.context import Context
-from midflight.errors import ConfigError, DatabaseBusy, MidflightError, NotAMember, NotDelivered, OutsideWindow, Unknown
+from midflight.errors import (
+    CommitUnknown,
+    ConfigError,
+    DatabaseBusy,
+    DatabaseContended,
+    MidflightError,
+    NotAMember,
+    NotDelivered,
+    OutsideWindow,
+    Unknown,
+)
 from midflight.objects import wire
 from midflight.objects.kinds import kind_of
 from midflight.objects.nested import object_kind
@@ -28,7 +39,7 @@ FAREWELL_SECONDS = 1.0
 MOST_KEPT = 1_000
 """So many wait for a conductor; beyond it the oldest are forgotten, which each end has logged."""
 
-_LATER = (NotDelivered, Unknown, DatabaseBusy)
+_LATER = (NotDelivered, Unknown, DatabaseBusy, DatabaseContended, CommitUnknown)
 """Hello and beats may be said twice, so all of these mean: try again."""
 _UNHEARD = (*_LATER, NotAMember, asyncio.CancelledError)
 """After these a beat's reports are told again; any other error may be the fault of the reports."""
@@ -219,6 +230,30 @@ class Membership:
         self._member.state = State.DRAINING.value
         await self._in_a_hurry(self.beat())
 
+    @property
+    def drains(self) -> bool:
+        """Whether it has announced that."""
+        return self._member.state == State.DRAINING
+
+    async def undrain(self) -> None:
+        """Announce that it does."""
+        self._member.state = State.ACTIVE.value
+        await self._in_a_hurry(self.beat())
+
+    @asynccontextmanager
+    async def asleep(self) -> AsyncIterator[None]:
+        """Asleep in the block, which is entered when that is written. Raises what a beat raises: no acknowledgement, no
+        sleep. Who wakes says hello, for the fleet may have gone on."""
+        before, self._member.state = self._member.state, State.ASLEEP.value
+        try:
+            if not (self._joined or await self._hello()):
+                raise NotDelivered(what="conductor.hello", reason="no conductor answers, so nobody would know")
+            await self._beat()
+            yield
+        finally:
+            self._member.state, self._joined = before, False
+            await self.beat()
+
     async def leave(self) -> None:
         """Take leave for good, if a conductor answers, and tell it of what was rejected meanwhile."""
         if self._rejected:
@@ -234,10 +269,13 @@ class Membership:
 
 
 class MemberServer(MemberAPI):
-    """Implements MemberAPI for one member."""
+    """Implements MemberAPI for one member, whose host ``drain`` empties."""
 
-    def __init__(self, membership: Membership) -> None:
-        self._membership = membership
+    def __init__(self, membership: Membership, drain: Callable[[bool], Awaitable[list[str] | None]]) -> None:
+        self._membership, self._drain = membership, drain
+
+    async def drain(self, context: Context, undo: bool) -> list[str] | None:
+        return await self._drain(undo)
 
     async def view_changed(self, context: Context, view: FleetView) -> None:
         await self._membership.view_changed(view)

@@ -44,6 +44,10 @@ class ReportingMessenger:
         """See rpc.client."""
         await self._inner.fanout(endpoint, context, arguments)
 
+    def supports(self, endpoint: Any, parameter: str | None, host: str | None) -> bool:
+        """See rpc.client."""
+        return self._inner.supports(endpoint, parameter, host)
+
 
 def _with_epoch(identity: Caller, rejected: VersionRejected) -> Caller:
     return Caller(identity.service, identity.host, identity.release, identity.member, rejected.pin_epoch)

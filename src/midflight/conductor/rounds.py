@@ -1,9 +1,10 @@
-"""What a conductor does once a minute: it keeps what it counted, and notes who was lost and who is back."""
+"""What a conductor does once a minute: it keeps what it counted, notes who was lost and who is back, and retires who
+was lost for as long as the project says."""
 
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
@@ -19,7 +20,7 @@ from midflight.db.engine import Database
 from midflight.db.tables import members as rows
 from midflight.errors import MidflightError
 
-LOST, BACK = "member.lost", "member.back"
+LOST, BACK, RETIRED = "member.lost", "member.back", "member.retired"
 MOST_TOLD = 100
 """So many are told one by one: where a network is cut, thousands may be lost at once."""
 
@@ -27,8 +28,15 @@ MOST_TOLD = 100
 class Rounds:
     """Runs in each conductor. What is left of a minute is kept at the end, too."""
 
-    def __init__(self, database: Database, tally: Tally, member: str, minutes: Minutes | None = None) -> None:
-        self._database, self._tally, self._member = database, tally, member
+    def __init__(
+        self,
+        database: Database,
+        tally: Tally,
+        member: str,
+        minutes: Minutes | None = None,
+        retire_after: timedelta | None = None,
+    ) -> None:
+        self._database, self._tally, self._member, self._retire_after = database, tally, member, retire_after
         self._minutes = minutes or Minutes()
 
     async def run(self) -> None:
@@ -46,6 +54,7 @@ class Rounds:
         await self._keep(minute)
         try:
             await self._database.write(note_losses, now())
+            await self._database.write(clear_away, self._retire_after, now())
         except (MidflightError, DBAPIError) as wrong:  # the next round, then
             telemetry.log.warning("fleet.losses_not_noted", reason=str(wrong))
 
@@ -73,6 +82,14 @@ def note_losses(connection: Connection, at: datetime) -> None:
     ]
     if changes:
         connection.execute(update(rows).where(rows.c.id == bindparam("row")), changes)
+
+
+def clear_away(connection: Connection, retire_after: timedelta | None, at: datetime) -> None:
+    """Retire who has been lost for longer than the project says, and forget the retired of long ago."""
+    for member in members.retire_lost(connection, retire_after, at) if retire_after else ():
+        why = {"because": f"lost for more than {retire_after}", "release": member.release}
+        journal.write(connection, RETIRED, {"member": member.id, **why})
+    members.forget_retired(connection, at)
 
 
 def _noted(connection: Connection) -> dict[str, dict[str, Any]]:

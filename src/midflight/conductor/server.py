@@ -13,7 +13,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import msgspec
 from sqlalchemy import Connection
 
-from midflight.conductor import manifests, members, pins, record, store_floor, traffic
+from midflight.conductor import manifests, members, pins, record, store_floor, traffic, windows
 from midflight.conductor.background import Background
 from midflight.conductor.beats import Beats, Said
 from midflight.conductor.contract import contract_of, release_of
@@ -65,6 +65,8 @@ T = TypeVar("T")
 MOST_ROWS = 1_000
 """So many rows are read at once at most; others wait for the database meanwhile."""
 
+_DRAINS, _LATEST_DRAINS = ("member.drained", "member.undrained"), 500
+
 _remotable = functools.cache(remotable_of)
 """A class is looked through once, not at each call; what is refused is not remembered."""
 
@@ -79,13 +81,13 @@ class ConductorServer(ConductorAPI):
         self._release = release_of(project)
         self._topics = sorted(contract_of(project).interfaces)
         self._members = Client(MemberAPI)
-        self._views = Views(database, clock)
         self.beats = Beats(database, clock)
         """The beats of members, of which some are written a moment after they are answered."""
+        self._views = Views(database, clock, self.beats.flush)
         self._latency = Latency()
         self._sweeper = Sweeper(database, self._latency)
         self._tally = Tally(self._release)
-        self.rounds = Rounds(database, self._tally, member)
+        self.rounds = Rounds(database, self._tally, member, retire_after=project.retire_after)
         """What a conductor does once a minute, where it is run."""
         self.background = Background(project, database, self._sweeper, member)
         """Migrates rows where it is run; one of a fleet's at a time does something."""
@@ -124,6 +126,9 @@ class ConductorServer(ConductorAPI):
         members.check(member)
         members.check_speaker("conductor.hello", member.id, context.caller)
         understood = _manifest(manifest)
+        windows.check_said(member, understood, self._project.releases)
+        if not self._views.know(member.service, member.manifest):  # one more of those who are there changes nothing
+            await self._database.read(self._admit, member)
         lower = await self._database.write(self._register, member, understood)
         if lower or not self._views.covers(members.kind_of(member)):  # of a kind that is known, one more can wait
             self._views.forget()
@@ -138,6 +143,12 @@ class ConductorServer(ConductorAPI):
         declared = self._project.services.get(service)
         views = self._views
         return await (views.current_short(epoch) if declared and declared.agent else views.current(epoch))
+
+    def _admit(self, connection: Connection, member: Member) -> None:
+        """Raises OutsideWindow for one that is no member yet, or was asleep, and is too far from those who are."""
+        if not members.is_member(connection, member.id):
+            said = member.service, member.release
+            windows.check_rows(connection, self._project, *said, opens=member.database, at=self._clock())
 
     def _register(self, connection: Connection, member: Member, manifest: Manifest) -> bool:
         """Says whether somebody may believe that it understands more than it does: then all are told at once, and not
@@ -180,6 +191,22 @@ class ConductorServer(ConductorAPI):
             journal.write(connection, act, {"member": member})
         return retired
 
+    async def drain_member(self, context: Context, member: str, undo: bool) -> list[str] | None:
+        if not await self._database.read(members.is_member, member):
+            raise UsageError(reason=f"there is no member {member!r} to drain: see midflight fleet list")
+        left = await self._members.on(member).call(MemberAPI.drain, context, undo)
+        self._views.forget()
+        await self._write(context, self._note_drain, member, undo)
+        return left
+
+    def _note_drain(self, connection: Connection, member: str, undo: bool) -> None:
+        """Each order once: it is asked again and again whether it is done."""
+        act = "member.undrained" if undo else "member.drained"
+        said = [each for kind in _DRAINS for each in journal.read(connection, kind=kind, latest=_LATEST_DRAINS)]
+        about = [each for each in sorted(said, key=lambda each: each.id) if each.facts["member"] == member]
+        if not about or about[-1].kind != act:
+            journal.write(connection, act, {"member": member})
+
     async def manifest(self, context: Context, digest: str) -> dict[str, list[str]] | None:
         found = await self._database.read(manifests.find, [digest])
         return found[digest].to_wire() if digest in found else None
@@ -190,7 +217,10 @@ class ConductorServer(ConductorAPI):
         releases = [release.name for release in self._project.releases]
         by = f"{self._member} ({self._release})"
         known = self._project.migrations.values()
-        return await self._database.read(gather, known, releases, by, self._clock())
+        await self.beats.flush()
+        facts = await self._database.read(gather, known, releases, by, self._clock())
+        windows.mark_outdated(facts.members, self._project)
+        return facts
 
     async def journal(self, context: Context, since: datetime | None) -> list[JournalEntry]:
         return await self._database.read(entries, self._clock(), since=since)
@@ -235,6 +265,7 @@ class ConductorServer(ConductorAPI):
             known = ", ".join(self._topics)
             raise UsageError(reason=f"received topic {topic!r}, expected {pins.EVERY_TOPIC!r} or one of {known}")
         manifest = pins.pinned_manifest(topic, release, self._project.releases)
+        await self._database.read(windows.check_pin, self._project, release, self._clock())
         epoch = await self._write(context, pins.set_pin, topic, release, manifest)
         return await self._changed(context, epoch)
 

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -122,7 +122,8 @@ def _away(present: Sequence[Peer]) -> dict[str, list[str]]:
 
 def load_view(connection: Connection, at: datetime) -> FleetView:
     """The view at this moment."""
-    present, pinned = members.present(connection, at), pins.current(connection)
+    everyone, pinned = members.present(connection, at), pins.current(connection)
+    present = [each for each in everyone if each.state != State.ASLEEP]
     known = manifests.find(connection, [m.manifest for m in present] + [pin.manifest for pin in pinned])
     written = {name: form.value for name, form in forms.current(connection).items()}
     return view_of(present, known, pinned, written, current_epoch(connection), at)
@@ -148,8 +149,10 @@ class _Look(NamedTuple):
 class Views:
     """The present view, read again when it is a second old or known to be out of date."""
 
-    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
-        self._database, self._clock = database, clock
+    def __init__(
+        self, database: Database, clock: Callable[[], datetime], write_beats: Callable[[], Awaitable[None]]
+    ) -> None:
+        self._database, self._clock, self._write_beats = database, clock, write_beats
         self._change = 0
         self._last = _Look(NO_VIEW, set(), -1, 0.0)
         self._looking: tuple[int, asyncio.Task[_Look]] | None = None
@@ -175,6 +178,7 @@ class Views:
         return task
 
     async def _look(self, change: int) -> _Look:
+        await self._write_beats()  # so that nobody seems lost who was heard here
         view, kinds, took = await self._database.read(_load, self._clock())
         return _Look(view, kinds, change, time.monotonic() + FRESH_SECONDS + took / SHARE)
 
@@ -194,6 +198,10 @@ class Views:
     def covers(self, kind: Kind) -> bool:
         """Whether the last view was read when there were members of this kind."""
         return kind in self._last.kinds
+
+    def know(self, service: str, manifest: str) -> bool:
+        """Whether the last view was read when there was a member of this service with this manifest."""
+        return any(kind[:2] == (service, manifest) for kind in self._last.kinds)
 
     def forget(self) -> None:
         """Something has changed: read again at the next question."""

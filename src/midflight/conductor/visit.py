@@ -17,6 +17,7 @@ from midflight.conductor.client import RemoteConductor
 from midflight.conductor.contract import contract_of, release_of
 from midflight.conductor.floors import FirstWords, PinFloors
 from midflight.conductor.interface import ConductorAPI, Member
+from midflight.conductor.members import ASIDE
 from midflight.conductor.pins import Pin, pinned_manifest
 from midflight.conductor.views import view_of
 from midflight.config import Config, public_url
@@ -91,7 +92,8 @@ class Visit:
     async def _look(self) -> None:
         fleet = await Client(ConductorAPI).call(ConductorAPI.fleet, self._asking)
         await self._learn(fleet.members)
-        present = [member for member in fleet.members if member.manifest in self._known]
+        awake = [member for member in fleet.members if member.state not in ASIDE]
+        present = [member for member in awake if member.manifest in self._known]
         pinned = [self._pin(topic, release, present) for topic, release in sorted(fleet.pins.items())]
         self.floors.take(view_of(present, self._known, pinned, fleet.forms, fleet.epoch, fleet.taken_at))
         self._looked = time.monotonic()

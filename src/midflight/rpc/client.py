@@ -13,7 +13,16 @@ import msgspec
 from midflight import telemetry
 from midflight.context import Caller, Context
 from midflight.context import Messenger as MessengerPort
-from midflight.errors import InvalidValue, MalformedMessage, NotAllowed, NotDelivered, Unknown, VersionRejected
+from midflight.errors import (
+    InvalidValue,
+    MalformedMessage,
+    NotAllowed,
+    NotDelivered,
+    PinnedOut,
+    Unknown,
+    UsageError,
+    VersionRejected,
+)
 from midflight.objects import wire
 from midflight.rpc import messages
 from midflight.rpc.call import Call
@@ -266,6 +275,19 @@ class Messenger:
             bodies.append(messages.encode(request))
             check_message(request.what, bodies[-1], self._transport)
         return bodies
+
+    def supports(self, endpoint: Any, parameter: str | None, host: str | None) -> bool:
+        """See Context.supports."""
+        spec = spec_of(endpoint)
+        if parameter is not None and parameter not in spec.parameters:
+            known = ", ".join(spec.parameters) or "none"
+            raise UsageError(reason=f"received parameter {parameter!r}, expected one of {spec.method}'s: {known}")
+        try:
+            saying = self._plan(spec, host).saying
+        except PinnedOut:
+            return False
+        lost = {name for revert in saying.form.reverts for name in revert.newer.keys() - revert.takes.keys()}
+        return parameter not in lost | {each.name for each in saying.too_new}
 
     def _said(
         self,

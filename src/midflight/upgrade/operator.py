@@ -30,6 +30,7 @@ from midflight.transports.base import ParkedMessage, Transport
 from midflight.upgrade import roster
 from midflight.upgrade.at_rest import merged
 from midflight.upgrade.verdict import Status, Verdict
+from midflight.versions import Manifest
 
 R = TypeVar("R")
 Late = Callable[[Fleet, int], list[Member]]
@@ -109,6 +110,18 @@ class Operator:
     async def retire(self, member: str) -> None:
         """Take a dead member out of all counts."""
         await self._asked(self._conductor.call(ConductorAPI.retire_member, self._context, member))
+
+    async def drain(self, member: str, *, undo: bool = False) -> list[str] | None:
+        """Have a member empty its host; what is still there. Raises VersionRejected."""
+        return await self._asked(self._conductor.call(ConductorAPI.drain_member, self._newest, member, undo))
+
+    async def manifests(self, fleet: Fleet) -> dict[str, Manifest]:
+        """What the members of a fleet understand, by digest."""
+        found: dict[str, Manifest] = {}
+        for digest in sorted({member.manifest for member in fleet.members}):
+            if said := await self._asked(self._conductor.call(ConductorAPI.manifest, self._context, digest)):
+                found[digest] = Manifest.from_wire(said)
+        return found
 
     async def parked(self) -> list[ParkedMessage]:
         """All parked messages, oldest first."""
