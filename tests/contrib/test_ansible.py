@@ -22,6 +22,7 @@ from midflight.upgrade.plan import STEPS
 from tests.cli.conftest import fresh_process, midflight, street
 from tests.cli.street import COMMAND, Street
 from tests.cli.test_journey import freeze_both, replace, wait_for_members
+from tests.test_metrics import samples
 
 __all__ = ["fresh_process", "midflight", "street"]
 
@@ -79,7 +80,8 @@ class Ansible:
         home = street.folder / "home"
         self._environment = {
             **os.environ, "HOME": str(home), "ANSIBLE_LOCAL_TEMP": str(home), "ANSIBLE_NOCOLOR": "1",
-            "ANSIBLE_REMOTE_TEMP": str(home), "LC_ALL": "C.UTF-8", "MIDFLIGHT_DATABASE": street.url,
+            "ANSIBLE_PIPELINING": "1", "ANSIBLE_REMOTE_TEMP": str(home), "LC_ALL": "C.UTF-8",
+            "MIDFLIGHT_DATABASE": street.url,
         }  # fmt: skip
 
     def play(self, *more: str) -> tuple[int, list[str], str]:
@@ -135,6 +137,10 @@ def test_a_fleet_is_upgraded_by_the_playbook(
         assert (code, tasks) == (0, ["New forms only, from now on"]), said
     assert street.rows("select form from mf_forms") == [("new",)]
     assert street.midflight("kilo", "upgrade", "status").code == 0
+    told = samples(street.midflight("kilo", "metrics").out)
+    assert told["midflight_fleet_up{}"] == told["midflight_migration_proven{migration=prices_become_cents}"] == 1
+    assert told["midflight_fleet_members{release=kilo,service=shop,state=active}"] == 1
+    assert told["midflight_migration_form{form=new,migration=prices_become_cents}"] == 1
 
 
 def test_the_playbook_asks_every_gate() -> None:
