@@ -76,7 +76,15 @@ async def test_a_beat_in_a_row_of_before_does_no_harm(registry: Registry) -> Non
 
 @pytest.mark.parametrize(
     "said",
-    [{"host": "x\ny"}, {"service": "a/../b"}, {"id": "b.c"}, {"id": "b.d.a"}, {"id": "b.c.*"}, {"topics": ["*"]}],
+    [
+        {"host": "x\ny"},
+        {"host": "<script>alert(1)</script>"},
+        {"service": "a/../b"},
+        {"id": "b.c"},
+        {"id": "b.d.a"},
+        {"id": "b.c.*"},
+        {"topics": ["*"]},
+    ],
 )
 async def test_names_that_are_no_address_are_refused(registry: Registry, said: dict[str, Any]) -> None:
     """A member's service, host and topics are words of an address, and its id begins with two of them, or it does not

@@ -6,12 +6,14 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, insert, select, update
 
-from midflight.conductor.rounds import note_losses
+from midflight.conductor import members
+from midflight.conductor.interface import ConductorAPI, Member
+from midflight.conductor.rounds import clear_away, note_losses
 from midflight.conductor.self_test import self_test, self_tests
 from midflight.db import journal, tables
 from midflight.db.clock import now
 from tests.conductor import kilo
-from tests.conductor.world import World, fleet
+from tests.conductor.world import CONDUCTOR, World, fleet
 from tests.engines import ON_SQLITE
 
 MINUTES = timedelta(minutes=5)
@@ -116,3 +118,27 @@ async def test_a_table_that_lacks_a_column_fails_the_test(world: World) -> None:
     assert list(found["failed"]) == [f"read {table}"]
     assert entry.facts["failed"] == found["failed"]
     assert 0 <= entry.age < 60
+
+
+@ON_SQLITE
+async def test_who_is_lost_for_as_long_as_the_project_says_is_retired(world: World) -> None:
+    """Not before, and not without such a word; the journal says why. Who sleeps is not lost, and the retired of long
+    ago are forgotten."""
+    async with world.running("conductor") as conductor:
+        assert conductor.database is not None
+        write, start = conductor.database.write, now()
+        for name in ("h1", "h2"):
+            gone = Member(id=f"agent.{name}.0", service="agent", host=name, release="juno", manifest="x")
+            await write(members.register, gone, start)
+        await write(members.hear, ["agent.h2.0"], start, state="asleep")
+        for after, hours in ((None, 100), (timedelta(hours=3), 2), (timedelta(hours=3), 4)):
+            assert {each.host for each in (await fleet(conductor)).members if each.service == "agent"} == {"h1", "h2"}
+            await write(clear_away, after, start + timedelta(hours=hours))
+        found = await fleet(conductor)
+        entries = await CONDUCTOR.call(ConductorAPI.journal, conductor.context(), None)
+        await write(clear_away, None, start + timedelta(days=3))
+        rows = await conductor.database.read(members.manifests_of, "agent", "h1")
+    assert [each.host for each in found.members if each.service == "agent"] == ["h2"]
+    retired = next(each for each in entries if each.kind == "member.retired" and "agent" in each.facts["member"])
+    assert (retired.facts["member"], retired.facts["because"]) == ("agent.h1.0", "lost for more than 3:00:00")
+    assert rows == set()

@@ -8,6 +8,7 @@ from compute import tables
 from compute.agent import compute
 from compute.api import api
 from compute.errors import AlreadyExists, InUse, MachineFailed, NoHost, NotFound, NotNow
+from compute.evacuation import evacuate
 from compute.interfaces import ComputeAPI, SchedulerAPI
 from compute.objects.flavor import Flavor, FlavorList
 from compute.objects.instance import Instance, InstanceList
@@ -24,7 +25,7 @@ project = Project(
     services=[
         Service("api", api, database=True),
         Service("scheduler", scheduler),
-        Service("compute", compute, agent=True),
+        Service("compute", compute, agent=True, evacuate=evacuate),
     ],
     errors=[AlreadyExists, InUse, MachineFailed, NoHost, NotFound, NotNow],
     releases=HERE / "releases",
