@@ -26,7 +26,7 @@ def ago(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-ASIDE = ("asleep", "outdated")
+ASIDE = (State.ASLEEP.value, State.OUTDATED.value)
 """The states of members that nobody waits for: they hold no pin down, and are told to upgrade when they wake."""
 
 
