@@ -188,6 +188,19 @@ async def test_the_old_form_stays_while_an_older_release_has_the_database(world:
         assert (await fleet(conductor)).store_floor == "kilo"
 
 
+async def test_nobody_relies_on_the_new_form_beside_a_writer_of_the_release_before(world: World) -> None:
+    """It changes the old form alone, behind whoever compares the rows."""
+    world.add("a")
+    name = "names_become_notes"
+    async with world.running("conductor", release=kilo) as conductor:
+        assert (await ask(ConductorAPI.sweep, conductor, name, 10)).proven
+        async with world.running("api", release=juno):
+            with pytest.raises(StepBlocked, match=r"Advancing .* is refused: the database is still open to api@h1"):
+                await ask(ConductorAPI.advance_form, conductor, name, "both, read new")
+        assert (await ask(ConductorAPI.prove, conductor, name)).proven
+        assert await ask(ConductorAPI.advance_form, conductor, name, "both, read new") == 1
+
+
 async def test_no_form_is_final_in_a_release_that_is_not_frozen(world: World) -> None:
     """There would be no floor that keeps older releases out."""
     (world.folder / "releases" / "kilo.toml").unlink()

@@ -8,7 +8,10 @@ from typing import Any
 from sqlalchemy import JSON, Column, Connection, ForeignKey, Integer, MetaData, String, Table, insert, select, update
 
 from midflight.db import tables
+from midflight.db.forms import Form
+from midflight.migrations import proof as proofs
 from midflight.migrations.online import DataMigration, Deferred, Row, RowContext, data_migration
+from midflight.migrations.proof import Proof
 
 cloud = MetaData()
 instances = Table(
@@ -79,3 +82,30 @@ def variant(**changes: Any) -> DataMigration:
     function = changes.pop("function", migrate_flavor_data.function)
     facts = {"release": "kilo", "table": "instances", "key": "id", **changes}
     return data_migration(**facts)(function)
+
+
+def prove(connection: Connection, migration: DataMigration = migrate_flavor_data) -> Proof:
+    """All rows compared, and remembered."""
+    before = proofs.standing_of(connection, migration)
+    found = scanned(connection, migration)
+    proofs.remember(connection, migration, found, before)
+    return found
+
+
+def scanned(connection: Connection, migration: DataMigration = migrate_flavor_data) -> Proof:
+    """All rows compared, part by part."""
+    found, after = Proof(), None
+    while part := proofs.look(connection, migration, after):
+        for key, finding in part:
+            found.add(key, finding)
+        after = part[-1][0]
+    return found
+
+
+def advance(connection: Connection, to: Form, migration: DataMigration = migrate_flavor_data) -> int:
+    """One arrow, as a conductor takes it."""
+    if not proofs.needs_scan(connection, migration, to):
+        return proofs.advance(connection, migration, to)
+    proofs.refuse_unproven(migration, to, prove(connection, migration))
+    before = proofs.standing_of(connection, migration)
+    return proofs.advance(connection, migration, to, scanned(connection, migration), before)

@@ -9,9 +9,8 @@ from midflight.errors import ProjectError
 from midflight.migrations import state
 from midflight.migrations.keys import Key, from_json, from_text, key_text
 from midflight.migrations.online import DataMigration, Row, RowContext
-from midflight.migrations.proof import prove
 from midflight.migrations.runner import sweep
-from tests.migrations.cloud import variant
+from tests.migrations.cloud import prove, variant
 
 
 def doubles(row: Row, db: RowContext) -> dict[str, Any]:

@@ -13,9 +13,8 @@ from midflight.db.forms import Form
 from midflight.errors import CannotDerive, ProjectError
 from midflight.migrations import state
 from midflight.migrations.online import Row, RowContext, data_migration
-from midflight.migrations.proof import prove
 from midflight.migrations.state import State
-from tests.migrations.cloud import boot, migrate_flavor_data, migrated, ram_of, resize, settle, variant
+from tests.migrations.cloud import boot, migrate_flavor_data, migrated, prove, ram_of, resize, settle, variant
 
 NAME = "migrate_flavor_data"
 

@@ -12,10 +12,9 @@ from sqlalchemy import Connection, Engine, insert, text
 from midflight.db.engine import transaction
 from midflight.errors import DatabaseContended
 from midflight.migrations import runner
-from midflight.migrations.proof import prove
 from midflight.migrations.runner import sweep
 from tests.engines import ON_POSTGRESQL
-from tests.migrations.cloud import boot, migrate_flavor_data, ram_of, resize, system_metadata
+from tests.migrations.cloud import boot, migrate_flavor_data, prove, ram_of, resize, system_metadata
 
 pytestmark = ON_POSTGRESQL
 Work = Callable[[Connection], None]

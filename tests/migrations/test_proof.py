@@ -10,11 +10,10 @@ from midflight.db.forms import Form
 from midflight.errors import StepBlocked
 from midflight.migrations import proof as proofs
 from midflight.migrations import state
-from midflight.migrations.proof import prove, scan
 from midflight.migrations.runner import sweep
 from midflight.migrations.state import State
 from tests.engines import ON_SQLITE
-from tests.migrations.cloud import boot, migrate_flavor_data, ram_of, resize, settle, variant
+from tests.migrations.cloud import advance, boot, migrate_flavor_data, prove, ram_of, resize, scanned, settle, variant
 
 NAME = "migrate_flavor_data"
 
@@ -60,7 +59,7 @@ def test_scan_writes_nothing(connection: Connection) -> None:
     """A scan only looks."""
     boot(connection, 1)
     before = connection.scalar(text("SELECT total_changes()"))
-    assert scan(connection, migrate_flavor_data).disagreeing == [1]
+    assert scanned(connection).disagreeing == [1]
     assert connection.scalar(text("SELECT total_changes()")) == before
 
 
@@ -80,7 +79,7 @@ def test_nothing_left_to_compare(connection: Connection) -> None:
 
 
 def test_advance_proves_first(engine: Engine) -> None:
-    """Readers come to the new form only in a transaction that has just compared all rows; the refusal names some."""
+    """Readers come to the new form only when all rows have just been compared; the refusal names some."""
     with transaction(engine, writes=True) as connection:
         boot_and_move(connection, 8)
         for number in range(1, 8):
@@ -88,7 +87,7 @@ def test_advance_proves_first(engine: Engine) -> None:
 
     def go(to: Form) -> int:
         with transaction(engine, writes=True) as connection:
-            return proofs.advance(connection, migrate_flavor_data, to)
+            return advance(connection, to)
 
     with pytest.raises(StepBlocked) as refused:
         go(Form.BOTH_READ_NEW)
@@ -105,3 +104,19 @@ def test_advance_proves_first(engine: Engine) -> None:
     with transaction(engine, writes=True) as connection:
         assert forms.current_of(connection, NAME) is Form.NEW
         assert ram_of(connection, 1) == 99
+
+
+def test_an_arrow_without_its_scan(connection: Connection) -> None:
+    """Nobody relies on the new form by a scan that was never made, or that is older than what happened since."""
+    boot_and_move(connection, 2)
+    with pytest.raises(StepBlocked, match="while all rows were compared, rows were migrated or held up"):
+        proofs.advance(connection, migrate_flavor_data, Form.BOTH_READ_NEW)
+    before, found = proofs.standing_of(connection, migrate_flavor_data), scanned(connection)
+    resize(connection, 1, 99)
+    sweep(connection, migrate_flavor_data, 10)
+    with pytest.raises(StepBlocked, match="do it again"):
+        proofs.advance(connection, migrate_flavor_data, Form.BOTH_READ_NEW, found, before)
+    assert proofs.remember(connection, migrate_flavor_data, found, before).state is State.PROVEN  # by the sweep
+    state.take_back_proof(connection, NAME)
+    with pytest.raises(StepBlocked, match="do it again"):
+        proofs.remember(connection, migrate_flavor_data, found, before)

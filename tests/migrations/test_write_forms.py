@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -17,11 +19,12 @@ from midflight.db.forms import Form
 from midflight.errors import StepBlocked
 from midflight.migrations import proof as proofs
 from midflight.migrations import state
+from midflight.migrations.keys import Key
 from midflight.migrations.progress import Progress
-from midflight.migrations.proof import prove
+from midflight.migrations.proof import Proof
 from midflight.migrations.runner import sweep
-from midflight.migrations.state import State
-from tests.migrations.cloud import boot, create, instances, migrate_flavor_data, resize, settle
+from midflight.migrations.state import Standing, State
+from tests.migrations.cloud import advance, boot, create, instances, migrate_flavor_data, prove, resize, settle
 
 NAME = "migrate_flavor_data"
 numbers, rams = st.integers(1, 4), st.integers(1, 4)
@@ -37,6 +40,23 @@ def read_new(connection: Connection, number: int) -> int:
     return int(flavor["ram"])
 
 
+@dataclass
+class Scan:
+    """Rows compared one by one."""
+
+    to: Form
+    before: Standing
+    found: Proof = field(default_factory=Proof)
+    after: Key | None = None
+
+    def look(self, connection: Connection) -> bool:
+        """Whether there was one more row."""
+        part = proofs.look(connection, migrate_flavor_data, self.after, 1)
+        for self.after, finding in part:
+            self.found.add(self.after, finding)
+        return bool(part)
+
+
 class Fleet(RuleBasedStateMachine):
     """Four instances. ``acknowledged`` is what the last writer of each was told to have been saved."""
 
@@ -49,6 +69,8 @@ class Fleet(RuleBasedStateMachine):
         create(self.connection)
         self.acknowledged: dict[int, int] = {}
         self.old_writers = True
+        self.scan: Any = None
+        """That of somebody who finalizes, under way."""
         self.changed_behind = False
         """Whether an old writer may have changed what the pass of verifying that is under way has come past."""
 
@@ -112,8 +134,8 @@ class Fleet(RuleBasedStateMachine):
     def old_writer_starts(self) -> None:
         """A member of the old release comes back: readers go back to the old form before it writes."""
         if self.form is Form.BOTH_READ_NEW:
-            proofs.advance(self.connection, migrate_flavor_data, Form.BOTH_READ_OLD)
-        self.old_writers = True
+            advance(self.connection, Form.BOTH_READ_OLD)
+        self.old_writers, self.scan = True, None  # each part of a scan looks for such members
 
     @precondition(lambda self: self.form is not Form.NEW)
     @rule()
@@ -123,7 +145,7 @@ class Fleet(RuleBasedStateMachine):
         settle(self.connection, *self.acknowledged)
         self.sweep(10)  # to the end of a pass that began while there were old writers
         assert self.sweep(10).exit_code == 0
-        proofs.advance(self.connection, migrate_flavor_data, self.form.arrows[0])
+        advance(self.connection, self.form.arrows[0])
 
     @rule(to=st.sampled_from(Form))
     def somebody_advances(self, to: Form) -> None:
@@ -131,10 +153,35 @@ class Fleet(RuleBasedStateMachine):
             return  # the gate in front of this arrow: no old writer is left
         before, epoch = self.form, current_epoch(self.connection)
         try:
-            assert proofs.advance(self.connection, migrate_flavor_data, to) == epoch + 1
+            assert advance(self.connection, to) == epoch + 1
             assert to in before.arrows
         except StepBlocked:
             assert (self.form, current_epoch(self.connection)) == (before, epoch)
+
+    @precondition(lambda self: self.form.writes_old and not self.old_writers)
+    @rule()
+    def finalizer_begins_to_scan(self) -> None:
+        """Others go on while it compares row after row; an older scan is given up."""
+        before, to = proofs.standing_of(self.connection, migrate_flavor_data), self.form.arrows[0]
+        scan = Scan(to, before) if before.state is State.PROVEN else None
+        self.scan = scan if proofs.needs_scan(self.connection, migrate_flavor_data, to) else None
+
+    @precondition(lambda self: self.scan is not None)
+    @rule()
+    def finalizer_compares_a_row(self) -> None:
+        self.scan.look(self.connection)
+
+    @precondition(lambda self: self.scan is not None and not self.old_writers)
+    @rule()
+    def finalizer_ends(self) -> None:
+        """It compares what is left, and takes the arrow if nothing was held up or joined meanwhile."""
+        scan, self.scan, form = self.scan, None, self.form
+        while scan.look(self.connection):
+            pass
+        try:
+            proofs.advance(self.connection, migrate_flavor_data, scan.to, scan.found, scan.before)
+        except StepBlocked:
+            assert self.form is form
 
     @invariant()
     def readers_get_the_last_acknowledged_write(self) -> None:
@@ -176,4 +223,22 @@ def test_inserted_later() -> None:
     assert prove(fleet.connection, migrate_flavor_data).proven
     fleet.connection.execute(insert(instances).values(id=5))
     assert prove(fleet.connection, migrate_flavor_data).disagreeing == [5]
+    fleet.teardown()
+
+
+@pytest.mark.parametrize("breaks", ["a save that defers", "a save that fails", "nothing"])
+def test_what_breaks_a_proof_breaks_the_scan_that_stands_on_it(breaks: str) -> None:
+    """Behind the rows that were compared already, readers would not get what was saved last."""
+    fleet = Fleet()
+    fleet.juno([1, 1, 1, 1])
+    sweep(fleet.connection, migrate_flavor_data, 10)
+    fleet.old_writers = False
+    fleet.finalizer_begins_to_scan()
+    fleet.finalizer_compares_a_row()
+    if breaks.startswith("a save"):
+        settle(fleet.connection, 1, task_state="resizing" if breaks.endswith("defers") else "broken")
+        fleet.new_writer_saves(1, 4)
+    fleet.finalizer_ends()
+    fleet.readers_get_the_last_acknowledged_write()
+    assert fleet.form is (Form.BOTH_READ_NEW if breaks == "nothing" else Form.BOTH_READ_OLD)
     fleet.teardown()

@@ -176,7 +176,7 @@ async def retry(name: str, /, *, config: ConfigFile = None, json: Json = False) 
 
 @app.command
 async def prove(name: str, /, *, config: ConfigFile = None, json: Json = False) -> int:
-    """Compare both forms of all rows in one transaction, and remember whether they agree. Exits 0 if so, else 2.
+    """Compare both forms of all rows, and remember whether they agree. Exits 0 if so, else 2.
 
     Parameters
     ----------

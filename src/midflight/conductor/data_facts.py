@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
-from midflight.conductor import members
-from midflight.conductor.data_objects import Comparison, MigrationDetail, MigrationState, ProofResult
+from midflight.conductor.data_objects import Comparison, MigrationDetail, MigrationState
 from midflight.db import forms
 from midflight.db.forms import Form
-from midflight.migrations import compare, lease, proof, state
-from midflight.migrations.keys import from_json, key_text
+from midflight.migrations import compare, lease, state
+from midflight.migrations.keys import from_json
 from midflight.migrations.online import DataMigration
 from midflight.migrations.state import Standing, State
 
@@ -50,26 +48,6 @@ def detail(connection: Connection, migration: DataMigration, at: datetime) -> Mi
         held=present.held,
         brake=present.brake,
         pace=msgspec.to_builtins(present.pace),
-    )
-
-
-def proven(connection: Connection, migration: DataMigration, at: datetime) -> ProofResult:
-    """Prove, and say by what: the query, what it counted, how long all took, who has the database open meanwhile."""
-    begun = time.monotonic()
-    found = proof.prove(connection, migration)
-    query = f"SELECT count(*) FROM {migration.table} WHERE NOT ({migration.proof})"  # noqa: S608  # the project's own
-    counted = connection.execute(text(query.replace(":", r"\:"))).scalar_one()
-    openers = Counter(each.release for each in members.everyone(connection, at) if each.database)
-    return ProofResult(
-        name=migration.name,
-        checked=found.checked,
-        disagreeing=[key_text(key) for key in found.disagreeing],
-        proven=found.proven,
-        left=found.left,
-        sql=query,
-        counted=counted,
-        seconds=time.monotonic() - begun,
-        releases=dict(openers),
     )
 
 

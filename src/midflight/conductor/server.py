@@ -13,11 +13,11 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import msgspec
 from sqlalchemy import Connection
 
-from midflight.conductor import manifests, members, pins, record, store_floor, traffic, windows
+from midflight.conductor import manifests, members, pins, proving, record, store_floor, traffic, windows
 from midflight.conductor.background import Background
 from midflight.conductor.beats import Beats, Said
 from midflight.conductor.contract import contract_of, release_of
-from midflight.conductor.data_facts import compared, detail, proven
+from midflight.conductor.data_facts import compared, detail
 from midflight.conductor.data_objects import Comparison, MigrationDetail, ProofResult, SweepResult
 from midflight.conductor.fleet import entries, gather
 from midflight.conductor.holding import held_proof, hold
@@ -45,7 +45,7 @@ from midflight.db.engine import Database
 from midflight.db.epoch import current_epoch, next_epoch
 from midflight.db.forms import Form
 from midflight.errors import InvalidValue, MidflightError, UnknownField, UnknownRemotable, UsageError
-from midflight.migrations import control, lease, proof, runner
+from midflight.migrations import control, lease, runner
 from midflight.migrations.control import Act
 from midflight.migrations.online import DataMigration
 from midflight.migrations.progress import Progress
@@ -274,16 +274,11 @@ class ConductorServer(ConductorAPI):
 
     async def advance_form(self, context: Context, name: str, to: str) -> int:
         migration, form = self._migration(name), _form(to)
-        epoch = await self._changed(context, await self._write(context, self._advance, migration, form))
+        write, releases = functools.partial(self._write, context), self._project.releases
+        advanced = await proving.advance(self._database, write, migration, form, releases)
+        epoch = await self._changed(context, advanced)
         if form is Form.NEW:
             await hold(self._database, migration)
-        return epoch
-
-    def _advance(self, connection: Connection, migration: DataMigration, form: Form) -> int:
-        """Who does not know the new form must not open the database once it is written alone."""
-        epoch = proof.advance(connection, migration, form)
-        if form is Form.NEW:
-            store_floor.raise_to(connection, migration.release, self._project.releases)
         return epoch
 
     async def raise_store_floor(self, context: Context, release: str) -> None:
@@ -350,7 +345,7 @@ class ConductorServer(ConductorAPI):
         migration = self._migration(name)
         if await self._database.read(forms.current_of, name) is Form.NEW:
             return await held_proof(self._database, migration)
-        return await self._write(context, proven, migration, self._clock())
+        return await proving.proven(self._database, functools.partial(self._write, context), migration, self._clock())
 
     async def compare(self, context: Context, name: str, after: list[Any], limit: int, sample: bool) -> Comparison:
         if not 1 <= limit <= MOST_ROWS:

@@ -31,7 +31,7 @@ def raise_to(connection: Connection, release: str, known: Sequence[Release]) -> 
         raise StepBlocked(step=f"Raising the store floor to {release}", reason=reason)
     if sequence <= _present(connection)[1]:
         return False
-    _refuse_older(connection, release, sequence, known)
+    refuse_older(connection, f"Raising the store floor to {release}", release, known)
     connection.execute(delete(floor))
     connection.execute(insert(floor).values(id=_ROW, store_floor=release, sequence=sequence))
     journal.write(connection, "store_floor.raised", {"release": release})
@@ -61,13 +61,20 @@ def _first_expanded(connection: Connection, known: Sequence[Release]) -> int | N
     return next((sequences[release] for release in expanded if release in sequences), None)
 
 
-def _refuse_older(connection: Connection, release: str, sequence: int, known: Sequence[Release]) -> None:
+def is_older(release: str, than: str, known: Sequence[Release]) -> bool:
+    """Whether code of one release is older than another, frozen one."""
+    sequence = _sequences(known).get(than)
+    return sequence is not None and _sequence_of(release, known) < sequence
+
+
+def refuse_older(connection: Connection, step: str, release: str, known: Sequence[Release]) -> None:
+    """Raises StepBlocked while somebody older than a frozen release is a member with the database open."""
     everyone = members.everyone(connection, now())
-    older = [each for each in everyone if each.database and _sequence_of(each.release, known) < sequence]
+    older = [each for each in everyone if each.database and is_older(each.release, release, known)]
     if older:
         who = ", ".join(f"{each.service}@{each.host} ({each.release}, {each.state})" for each in older)
         reason = f"the database is still open to {who}: deploy {release} there, or retire who is gone"
-        raise StepBlocked(step=f"Raising the store floor to {release}", reason=reason)
+        raise StepBlocked(step=step, reason=reason)
 
 
 def _sequence_of(release: str, known: Sequence[Release]) -> int:

@@ -75,7 +75,7 @@ class DataMigration:
         row = deriver.table.one(connection, key)
         finding = settle(connection, deriver, [row], saving=form.reads_new)[key]
         if isinstance(finding, Postponed):
-            self._tell_deferred(form, key, finding)
+            self._tell_deferred(connection, form, key, finding)
         elif isinstance(finding, Failed):
             self._keep_failed(connection, form, key, finding)
         return isinstance(finding, Differs)
@@ -99,8 +99,9 @@ class DataMigration:
         table.check(connection, self.todo)
         return Deriver(self.function, table, self.proof, self.release)
 
-    def _tell_deferred(self, form: Form, key: Key, finding: Postponed) -> None:
+    def _tell_deferred(self, connection: Connection, form: Form, key: Key, finding: Postponed) -> None:
         telemetry.count("migrations.deferred_on_save", migration=self.name, reason=finding.reason)
+        state.take_back_proof(connection, self.name)
         if form.reads_new:
             # The new form stays as it was: right only if the save did not change what it is derived from.
             telemetry.log.warning("migrations.deferred_under_read_new", name=self.name, key=key, reason=finding.reason)

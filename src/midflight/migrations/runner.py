@@ -5,7 +5,7 @@ the table sweeps: it migrates the rows that need it. Then passes verify: every r
 and brought up to date where it differs, until one pass finds nothing that is held up. That is the proof.
 
 A pass sees no change that an old writer makes behind its cursor. So who comes to rely on the new form compares all rows
-once more, in one transaction (``proof.advance``).
+once more (``proof.py``).
 """
 
 from __future__ import annotations

@@ -94,6 +94,10 @@ class Standing:
         """What the pass that is under way, or the next one, does: sweep or verify."""
         return State.SWEEPING if self.state in (State.PENDING, State.SWEEPING) else State.VERIFYING
 
+    def is_as(self, before: Standing) -> bool:
+        """Whether nothing has become of it since, but that it was proven once more."""
+        return replace(self, proven_at=before.proven_at, updated_at=before.updated_at) == before
+
     def disproved(self) -> Self:
         """A row is known to disagree."""
         return replace(self, state=State.VERIFYING, proven_at=None) if self.state is State.PROVEN else self
@@ -181,9 +185,11 @@ def replace_quarantine(connection: Connection, name: str, failed: Mapping[Key, s
 
 
 def take_back_proof(connection: Connection, name: str) -> None:
-    """A row is known to disagree: what was proven is so no longer. The number of failed rows is counted again."""
+    """A row may disagree from now on: what was proven is so no longer. The number of failed rows is counted again."""
     standing = read(connection, name)
-    write(connection, replace(standing.disproved(), failed=failures(connection, name)))
+    counted = replace(standing.disproved(), failed=failures(connection, name))
+    if counted != standing:
+        write(connection, counted)
 
 
 def _standing(row: Mapping[Any, Any]) -> Standing:

@@ -33,8 +33,8 @@ class Asks(Protocol):
 async def finalize(conductors: Asks, aim: Aim, *, wait: float, tell: Callable[[str], None]) -> None:
     """Take every data migration of the target to its new form, and raise the store floor. Its gate was asked before.
 
-    1. prove all anew, before anything is changed 2. each migration through its arrows, which the conductor proves once
-    more in the transaction of each; each is an epoch that all who open the database acknowledge within ``wait`` seconds
+    1. prove all anew, before anything is changed 2. each migration through its arrows, for each of which the conductor
+    compares all rows once more; each is an epoch that all who open the database acknowledge within ``wait`` seconds
     3. the floor. Raises StepBlocked that names who or what is in the way; run again, it goes on where it stopped.
     """
     fleet = await conductors.fleet()
