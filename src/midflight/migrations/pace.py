@@ -63,6 +63,9 @@ _GROWTH = 2.0
 _WEIGHT = 0.5
 """Of the newest chunk in the rate that is believed."""
 _FIRST = 100
+_LEAST = 25
+"""So many rows take hardly longer than one: where the database is so busy that the questions of any chunk take longer
+than the target, smaller ones would only be more of them."""
 
 
 class Size:
@@ -76,7 +79,7 @@ class Size:
         """A chunk of so many rows took so long."""
         rate = rows / max(seconds, 1e-6)
         self._rate = rate if self._rate is None else _WEIGHT * rate + (1 - _WEIGHT) * self._rate
-        wanted = min(int(self._rate * pace.target), int(self.rows * _GROWTH), pace.most_rows)
+        wanted = min(max(_LEAST, int(self._rate * pace.target)), int(self.rows * _GROWTH), pace.most_rows)
         self.rows = max(1, wanted)
 
     def failed(self) -> bool:

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from midflight import telemetry
 from midflight.db import forms, journal
@@ -36,9 +36,7 @@ LOOK = 50
 """How many rows a chunk looks at, at most, for each row that it may match."""
 LOCK_MS, STATEMENT_MS = 1_000, 30_000
 """How long a statement of the sweeper waits for a lock, and runs (PostgreSQL)."""
-_BOUNDS = (
-    f"SELECT set_config('lock_timeout', '{LOCK_MS}', true), set_config('statement_timeout', '{STATEMENT_MS}', true)"
-)
+_BOUNDS = text("SELECT set_config('lock_timeout', :lock, true), set_config('statement_timeout', :statement, true)")
 _PAGE = 500
 _NAMED = 1_000
 """How many failed rows a chunk names."""
@@ -70,7 +68,8 @@ def begin(connection: Connection) -> None:
     hinders nobody who is as if alone (PostgreSQL; rows that are read to be written are locked)."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
-        connection.exec_driver_sql(_BOUNDS)
+        bounds = {"lock": str(LOCK_MS), "statement": str(STATEMENT_MS)}
+        connection.execute(_BOUNDS, bounds)
 
 
 def _commit_lightly(connection: Connection) -> None:
@@ -285,11 +284,11 @@ class _Chunk:
         name, table = self._migration.name, self._deriver.table
         kept = list(state.quarantined(self._connection, name))
         for start in range(0, len(kept), _PAGE):
-            keys = {text: from_text(text, table.key_types) for text in kept[start : start + _PAGE]}
+            keys = {each: from_text(each, table.key_types) for each in kept[start : start + _PAGE]}
             there = {row.key for row in table.some(self._connection, list(keys.values()))}
-            for text, key in keys.items():
+            for kept_as, key in keys.items():
                 if key not in there:
-                    state.release_row(self._connection, name, text)
+                    state.release_row(self._connection, name, kept_as)
 
     def _progress(self, reasons: Counter[str], failed: Mapping[str, str], failures: int, *, more: bool) -> Progress:
         completed = len(self._tally.completed | self._swept.completed)
