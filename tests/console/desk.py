@@ -36,6 +36,7 @@ class Conductors(FakeOperator):
         super().__init__(fleet)
         self.shown: Fleet | None = fleet
         self.asked = 0
+        self.left: list[list[str] | None] = []
         self.minutes: list[Traffic] = []
         self.details: dict[str, MigrationDetail] = {}
 
@@ -58,6 +59,10 @@ class Conductors(FakeOperator):
     async def acknowledge(self, fact: str, reason: str, seconds: float) -> datetime:
         self.acts.append(f"ack {fact} for {seconds:.0f} s: {reason}")
         return NOW
+
+    async def drain(self, member: str, *, undo: bool = False) -> list[str] | None:
+        self.acts.append(f"drain {member} {undo}")
+        return self.left.pop(0) if self.left else []
 
     async def withdraw(self, fact: str) -> None:
         self.acts.append(f"withdraw {fact}")

@@ -3,13 +3,13 @@
 from midflight.console.act import Act
 from midflight.console.acts.data import BRAKE, STEER
 from midflight.console.acts.finalizing import FINALIZE
-from midflight.console.acts.members import RETIRE
+from midflight.console.acts.members import DRAIN, RETIRE, UNDO_DRAIN
 from midflight.console.acts.parked import DISCARD, REPLAY
 from midflight.console.acts.pins import CLEAR_PIN, SET_PIN
 from midflight.console.acts.risks import ACKNOWLEDGE, WITHDRAW
 
-ACTS: dict[str, Act] = {
-    act.name: act
-    for act in (SET_PIN, CLEAR_PIN, RETIRE, ACKNOWLEDGE, WITHDRAW, FINALIZE, REPLAY, DISCARD, *STEER, BRAKE)
-}
+_ACTS = (
+    SET_PIN, CLEAR_PIN, DRAIN, UNDO_DRAIN, RETIRE, ACKNOWLEDGE, WITHDRAW, FINALIZE, REPLAY, DISCARD, *STEER, BRAKE,
+)  # fmt: skip
+ACTS: dict[str, Act] = {act.name: act for act in _ACTS}
 """By name."""

@@ -1,12 +1,18 @@
-"""Retire a member that is gone for good."""
+"""Empty a member's host, and retire a member that is gone for good."""
 
 from __future__ import annotations
+
+import asyncio
 
 from midflight.conductor.interface import Member, State
 from midflight.console.act import Act, Field, Question, Scene, Tell
 from midflight.errors import StepBlocked, UsageError
 from midflight.upgrade.operator import Operator
 from midflight.upgrade.roster import ago, named
+
+DRAIN_SECONDS = 600.0
+"""How long what is left is asked for; it goes on at the member all the same."""
+LOOK_SECONDS = 1.0
 
 
 def _meant(scene: Scene) -> Member:
@@ -37,4 +43,49 @@ async def _retire(operator: Operator, scene: Scene, tell: Tell) -> None:
     tell(f"{named(member)} ({member.release}) is retired")
 
 
+def _ask_to_drain(scene: Scene) -> Question:
+    member = _meant(scene)
+    if member.state not in (State.ACTIVE, State.DRAINING):
+        raise StepBlocked(step=f"Draining {named(member)}", reason=f"it is {member.state}, and cannot be asked")
+    return Question(
+        words=f"{named(member)} takes no new work, and the application moves away what lives there.",
+        command=f"midflight fleet drain {member.host}",
+        confirm="Drain it",
+        fields=[Field("member", value=member.id, hidden=True)],
+        know=["The command drains all members on the host."],
+    )
+
+
+async def _drain(operator: Operator, scene: Scene, tell: Tell) -> None:
+    member, told = _meant(scene), -1
+    until = asyncio.get_running_loop().time() + DRAIN_SECONDS
+    while (left := await operator.drain(member.id)) != []:
+        if left is not None and len(left) != told:
+            tell(f"{len(left)} left on {member.host}")
+            told = len(left)
+        if asyncio.get_running_loop().time() >= until:
+            reason = f"not all has left within {DRAIN_SECONDS:.0f} s. It goes on, and may be asked for again"
+            raise StepBlocked(step=f"Draining {named(member)}", reason=reason)
+        await asyncio.sleep(LOOK_SECONDS)
+    tell(f"{named(member)} takes no new work, and nothing is left there")
+
+
+def _ask_to_take_work(scene: Scene) -> Question:
+    member = _meant(scene)
+    return Question(
+        words=f"{named(member)} takes work again; what is still there stays.",
+        command=f"midflight fleet drain {member.host} --undo",
+        confirm="Take work again",
+        fields=[Field("member", value=member.id, hidden=True)],
+    )
+
+
+async def _take_work(operator: Operator, scene: Scene, tell: Tell) -> None:
+    member = _meant(scene)
+    await operator.drain(member.id, undo=True)
+    tell(f"{named(member)} takes work again")
+
+
+DRAIN = Act("drain", "Drain a member", _ask_to_drain, _drain)
+UNDO_DRAIN = Act("undo-drain", "Let a member work again", _ask_to_take_work, _take_work)
 RETIRE = Act("retire", "Retire a member", _ask, _retire)
