@@ -146,19 +146,25 @@ def _pair(shape: Shape, manifest: Manifest | None) -> str:
     return f"{shape.name} {shape.version} {there}" if there < shape.version else ""
 
 
-def _objects(value: Any) -> Counter[Shape]:
-    """How many objects of which class there are in a value, at any depth."""
-    found = Counter[Shape]()
+_SEVERAL = (list, tuple, set, frozenset)
+
+
+def _objects(value: Any) -> dict[Shape, int]:
+    """How many objects of which class there are in a value, at any depth. Each reply waits for it, so the likeliest is asked
+    first."""
+    found: dict[Shape, int] = {}
     waiting = [value]
     while waiting:
         each = waiting.pop()
-        if (shape := getattr(each, "__shape__", None)) is not None:
-            found[shape] += 1
-            waiting += [slot.get(each) for slot in shape.holders if each.is_set(slot.name)]
-        elif isinstance(each, Mapping):
-            waiting += each.values()
-        elif isinstance(each, list | tuple | set | frozenset):
+        if isinstance(each, VersionedObject):
+            shape = each.__shape__
+            found[shape] = found.get(shape, 0) + 1
+            if shape.holders:
+                waiting += [slot.get(each) for slot in shape.holders if each.is_set(slot.name)]
+        elif isinstance(each, _SEVERAL):
             waiting += each
+        elif each is not None and isinstance(each, Mapping):
+            waiting += each.values()
     return found
 
 
