@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from cyclopts import App
 
@@ -18,6 +20,8 @@ from midflight.project import Project
 from midflight.upgrade.operator import Operator, operating
 from midflight.upgrade.roster import ago
 from midflight.upgrade.sweeping import Total
+
+T = TypeVar("T")
 
 app = App(name="data", help="Online data migrations: let rows catch up while everything works.")
 for command in (start, pause, resume, cancel, brake, pace):
@@ -110,6 +114,13 @@ def _row(state: MigrationState) -> tuple[str, ...]:
     )  # fmt: skip
 
 
+async def _asked(config: ConfigFile, name: str, ask: Callable[[Operator, str], Awaitable[T]]) -> T:
+    """What the conductors say about one data migration, which this copy of the project has."""
+    place = open_place(config)
+    async with operating(place.config, place.project) as operator:
+        return await ask(operator, place.project.migration(name).name)
+
+
 @app.command
 async def show(name: str, /, *, config: ConfigFile = None, json: Json = False) -> int:
     """One data migration: how far it is, why rows are deferred and fail, who migrates them and at which pace.
@@ -119,9 +130,8 @@ async def show(name: str, /, *, config: ConfigFile = None, json: Json = False) -
     name
         The data migration.
     """
-    out, place = Output(json=json), open_place(config)
-    async with operating(place.config, place.project) as operator:
-        found = await operator.migration(place.project.migration(name).name)
+    out = Output(json=json)
+    found = await _asked(config, name, lambda operator, name: operator.migration(name))
     for fact, value in _facts(found):
         out.say(f"{fact + ':':12} {value}")
     _histogram("deferred", found.migration.deferred_by, out)
@@ -166,9 +176,8 @@ async def retry(name: str, /, *, config: ConfigFile = None, json: Json = False) 
     name
         The data migration.
     """
-    out, place = Output(json=json), open_place(config)
-    async with operating(place.config, place.project) as operator:
-        result = await operator.retry(place.project.migration(name).name)
+    out = Output(json=json)
+    result = await _asked(config, name, lambda operator, name: operator.retry(name))
     _tell(result, out)
     out.document(result)
     return result.exit_code
@@ -183,9 +192,8 @@ async def prove(name: str, /, *, config: ConfigFile = None, json: Json = False) 
     name
         The data migration.
     """
-    out, place = Output(json=json), open_place(config)
-    async with operating(place.config, place.project) as operator:
-        found = await operator.prove(place.project.migration(name).name)
+    out = Output(json=json)
+    found = await _asked(config, name, lambda operator, name: operator.prove(name))
     _tell_proof(found, out)
     out.document(found)
     return 0 if found.proven else 2
@@ -221,10 +229,12 @@ async def compare(
     all
         Compare all rows, a thousand at a time.
     """
-    out, place = Output(json=json), open_place(config)
-    async with operating(place.config, place.project) as operator:
-        name = place.project.migration(name).name
-        found = await (_all(operator, name) if all else operator.compare(name, [], rows or SAMPLE, sample=True))
+    out = Output(json=json)
+
+    def compared(operator: Operator, name: str) -> Awaitable[Comparison]:
+        return _all(operator, name) if all else operator.compare(name, [], rows or SAMPLE, sample=True)
+
+    found = await _asked(config, name, compared)
     for key, why in found.differing.items():
         out.mark("fail", f"{key}: {why}", indent=2)
     what = "all" if all else "some"
