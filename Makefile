@@ -28,7 +28,8 @@ $(READY): requirements/dev.txt pyproject.toml .ci/setup
 packages: ## install the Debian packages that the tests need, where they are missing (rabbitmq-server, postgresql-15, …)
 	@.ci/packages
 
-demo: $(READY) ## upgrade a miniature cloud from juno to kilo under load (BREAK=wrongpin|kill|lose|stale makes it fail)
+demo: $(READY) ## upgrade a miniature cloud twice under load (DB=postgresql; BREAK=wrongpin|kill|lose|stale makes it fail)
+	@[ "$(DB)" != postgresql ] || .ci/packages postgresql-15
 	cd apps/compute && python -m demo
 
 test: packages $(READY) ## pass all tests: the framework's, then those of each release of apps/compute on its own

@@ -90,6 +90,8 @@ class FakeCloud:
             del self.instances[instance["uuid"]]
         elif act == ["resize"]:
             self._later(instance, flavor={"name": body["flavor"]})
+        elif act in (["pause"], ["resume"]):
+            self._later(instance, vm_state={"pause": "paused", "resume": "active"}[act[0]])
         elif act == ["migrate"]:
             self._later(instance, host=body["host"])
         else:

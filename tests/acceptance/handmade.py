@@ -6,17 +6,19 @@ A test changes one thing in it, and looks which figure moves.
 from __future__ import annotations
 
 import json
-import sqlite3
 from pathlib import Path
 from typing import Any
 
+from demo.rows import Rows
+
 KEPT, GONE = "uuid-kept", "uuid-gone"
-FORMS = """
-CREATE TABLE mf_forms (name TEXT PRIMARY KEY, form TEXT);
-CREATE TABLE mf_data_migrations (name TEXT PRIMARY KEY, completed INTEGER);
-CREATE TABLE instances (uuid TEXT PRIMARY KEY, host TEXT, vm_state TEXT, task_state TEXT, reboots INTEGER, flavor TEXT);
-CREATE TABLE instance_system_metadata (instance_uuid TEXT, key TEXT, value TEXT);
-"""
+FORMS = (
+    "CREATE TABLE mf_forms (name TEXT PRIMARY KEY, form TEXT)",
+    "CREATE TABLE mf_data_migrations (name TEXT PRIMARY KEY, completed INTEGER)",
+    "CREATE TABLE instances (uuid TEXT PRIMARY KEY, host TEXT, vm_state TEXT, task_state TEXT, reboots INTEGER,"
+    " flavor JSON)",
+    "CREATE TABLE instance_system_metadata (instance_uuid TEXT, key TEXT, value TEXT)",
+)
 
 
 def view(**changed: Any) -> dict[str, Any]:
@@ -47,7 +49,8 @@ class Handmade:
             request(16.0, "read", KEPT, saw=view()),
         ]
         self.counts = {
-            KEPT: [(70, n, 10.5 + n / 10) for n in range(1, 96)],
+            KEPT: [(70, n, 10.5 + n / 10) for n in range(1, 96)]
+            + [(70, 95, 20.01, "paused"), (70, 95, 20.02, "resumed")],
             GONE: [(71, n, 10.6 + n / 10) for n in range(1, 46)],
         }
         self.witness: list[dict[str, Any]] = [
@@ -55,6 +58,7 @@ class Handmade:
             {"t": 15.9, "kind": "forms", "unmigrated": [], "completed": 10},
             self.found(KEPT, view(), "agent-2"),
             self.found(GONE, None, None),
+            {"t": 20.1, "kind": "catalogue", "tables": ["instances"]},
             {"t": 20.1, "kind": "engine", "engine": {"broker": "nats-server 2", "database": "SQLite 3"}},
         ]
         self.steps = [{"step": "control", "t": 10.0, "t1": 13.0}, {"step": "data", "t": 13.0, "t1": 20.0}]
@@ -68,13 +72,13 @@ class Handmade:
         ]
         self.fleet: list[dict[str, Any]] = [
             self.ready("api-1", "juno", 1),
-            self.ready("api-1", "kilo", 2),
+            self.ready("api-1", "liberty", 2),
             {"t": 10.99, "event": "sigterm", "name": "api-1", "release": "juno", "pid": 1},
             {"t": 11.01, "event": "exited", "name": "api-1", "release": "juno", "pid": 1, "code": 0},
         ]
         self.logs = {
             "api-1.1.jsonl": [self.starting("juno"), self.counters(sender=1)],
-            "api-1.2.jsonl": [self.starting("kilo"), self.counters(sender=3), self.counters(sender=7, reply=2)],
+            "api-1.2.jsonl": [self.starting("liberty"), self.counters(sender=3), self.counters(sender=7, reply=2)],
         }
 
     def found(self, uuid: str, seen: dict[str, Any] | None, host: str | None) -> dict[str, Any]:
@@ -119,13 +123,15 @@ class Handmade:
         path.write_text("".join(f"{json.dumps(one)}\n" for one in objects))
 
 
-def database(path: Path, old: str, new: str | None, form: str | None = None) -> None:
+def filled(url: str, old: str, new: str | None, form: str | None = None) -> Rows:
     """One instance in rows, whose two forms say these flavors."""
+    rows = Rows(url)
+    for statement in FORMS:
+        rows.change(statement)
     stored = json.dumps({"name": new}) if new else None
-    with sqlite3.connect(path) as db:
-        db.executescript(FORMS)
-        db.execute("INSERT INTO instances VALUES (?, 'agent-2', 'active', NULL, 1, ?)", [KEPT, stored])
-        db.execute("INSERT INTO instance_system_metadata VALUES (?, 'instance_type_name', ?)", [KEPT, old])
-        if form:
-            db.execute("INSERT INTO mf_forms VALUES ('migrate_flavor_data', ?)", [form])
-    db.close()
+    row = f"('{KEPT}', 'agent-2', 'active', NULL, 1, {'NULL' if stored is None else repr(stored)})"
+    rows.change(f"INSERT INTO instances VALUES {row.replace(':', chr(92) + ':')}")
+    rows.change("INSERT INTO instance_system_metadata VALUES (:uuid, 'instance_type_name', :old)", uuid=KEPT, old=old)
+    if form:
+        rows.change("INSERT INTO mf_forms VALUES ('migrate_flavor_data', :form)", form=form)
+    return rows

@@ -12,7 +12,7 @@ async def test_wrong_pin(tmp_path: Path) -> None:
     run = await demo(tmp_path, **{"break": "wrongpin"})
     assert run.code == 3
     assert run.report["rejected_versions"] > 0
-    assert run.report["stopped"].startswith(("control", "soak"))
+    assert run.report["stopped"].startswith(("kilo control", "kilo soak"))
     rejected = run.report["details"]["rejected"]
     assert {(one["sender"], one["sender_release"]) for one in rejected} == {("api@api-1", "kilo")}
     for one in rejected:
@@ -35,7 +35,7 @@ def named(build: Path, logs: list[str], side: str) -> set[str]:
 
 async def test_a_killed_instance(tmp_path: Path) -> None:
     """An instance whose process is killed is seen to be interrupted."""
-    run = await demo(tmp_path, **{"break": "kill", "until": "control"})
+    run = await demo(tmp_path, **{"break": "kill", "until": "kilo control"})
     assert run.code == 3
     assert run.report["instances_interrupted"] == 1
     assert "instances_interrupted is 1, not 0" in run.output
@@ -43,7 +43,7 @@ async def test_a_killed_instance(tmp_path: Path) -> None:
 
 async def test_a_lost_change(tmp_path: Path) -> None:
     """An acknowledged resize that somebody undid behind the framework's back is seen to be lost."""
-    run = await demo(tmp_path, **{"break": "lose", "until": "control"})
+    run = await demo(tmp_path, **{"break": "lose", "until": "kilo control"})
     assert run.code == 3
     assert run.zeros == {**dict.fromkeys(run.zeros, 0), "lost_updates": 1}
     assert "lost_updates is 1, not 0" in run.output
@@ -51,7 +51,7 @@ async def test_a_lost_change(tmp_path: Path) -> None:
 
 async def test_stale_forms(tmp_path: Path) -> None:
     """Reading the new form while juno still writes only the old one loses what juno was promised to have changed."""
-    run = await demo(tmp_path, **{"break": "stale", "until": "back"})
+    run = await demo(tmp_path, **{"break": "stale", "until": "kilo back"})
     assert run.code == 3
     assert run.report["lost_updates"] > 0
     assert run.report["instances_interrupted"] == 0

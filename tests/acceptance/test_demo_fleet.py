@@ -131,17 +131,21 @@ async def test_nothing_stays_behind(supervisor: Fleet) -> None:
 
 
 async def test_commands(trees: dict[str, Path], journal: Journal, tmp_path: Path) -> None:
-    """A command runs in its release's tree; what it said is heard and kept; some exit codes are not acceptable."""
+    """A command runs in its release's tree, and is said with it; what it said is heard and kept, and whether it failed;
+    some exit codes are not acceptable."""
     heard: list[str] = []
     person = Operator(trees, tmp_path / "operator.toml", journal, heard.append)
-    assert (await person.command("data", "1", accept=(0, 1))).lines == ["received data 1 in kilo"]
+    said = await person.command("data", "1", release="kilo", accept=(0, 1))
+    assert said.lines == ["received data 1 in kilo"]
     with pytest.raises(Refused, match="midflight plan 2 exited with 2"):
         await person.command("plan", "2", release="juno")
     assert heard == [
-        "$ midflight data 1",
+        "kilo$ midflight data 1",
         "  received data 1 in kilo",
-        "$ midflight plan 2",
+        "  exit code 1",
+        "juno$ midflight plan 2",
         "  received plan 2 in juno",
+        "  exit code 2",
     ]
     assert [line["code"] for line in raw.lines(tmp_path / "journal.jsonl")] == [1, 2]
 
@@ -157,12 +161,12 @@ def test_services_see_their_own_tree_only(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 def test_sizes() -> None:
     """An argument goes before the environment, which goes before the default."""
-    size = parse(["--instances", "24", "--break", "kill"], {"SOAK": "7.5", "BREAK": "lose"})
-    assert (size.instances, size.soak, size.break_, size.agents) == (24, 7.5, "kill", 4)
+    size = parse(["--instances", "24", "--break", "kill"], {"SOAK": "7.5", "BREAK": "lose", "DB": "postgresql"})
+    assert (size.instances, size.soak, size.break_, size.agents, size.db) == (24, 7.5, "kill", 4, "postgresql")
     assert size.hosts == ["agent-1", "agent-2", "agent-3", "agent-4"]
 
 
-@pytest.mark.parametrize("wrong", [["--break", "everything"], ["--instances", "many"], ["--colour"]])
+@pytest.mark.parametrize("wrong", [["--break", "everything"], ["--instances", "many"], ["--colour"], ["--db", "mysql"]])
 def test_wrong_sizes(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """A mistake on the command line exits with 64 and names it."""
     with pytest.raises(SystemExit, match="64"):

@@ -115,6 +115,30 @@ async def test_migrations_between_two_hosts(traffic: Traffic, cloud: FakeCloud) 
     assert sum(i["host"] == "agent-2" for i in cloud.instances.values()) == before + 2
 
 
+async def test_who_is_moved_there_and_back_comes_home(traffic: Traffic, cloud: FakeCloud) -> None:
+    """The second migration waits for the first: so no host runs out of guarded instances, however slow a cloud is."""
+    await traffic.populate(64, HOSTS, per_second=500)
+    homes = {uuid: instance["host"] for uuid, instance in cloud.instances.items()}
+    assert await traffic.migrate("agent-1", "agent-2", 2) == 2
+    assert await traffic.migrate("agent-2", "agent-1", 2) == 2
+    await asyncio.sleep(0.1)
+    assert {uuid: instance["host"] for uuid, instance in cloud.instances.items()} == homes
+
+
+async def test_instances_are_paused_for_a_moment(traffic: Traffic, cloud: FakeCloud, tmp_path: Path) -> None:
+    """Idle guarded ones, as many as were asked for; each is read to stand still before it is asked to go on."""
+    await traffic.populate(64, HOSTS, per_second=500)
+    cloud.instances[traffic.pools.guarded[0].uuid]["task_state"] = "resizing"
+    assert await traffic.pause(3, seconds=0.1) == 3
+    seen = [(r.uuid, r.op, r.saw.get("vm_state")) for r in logged(tmp_path)]
+    chosen = {uuid for uuid, op, _ in seen if op == "pause"}
+    assert chosen == {one.uuid for one in traffic.pools.guarded[1:4]}
+    for uuid in chosen:
+        ops = [(op, state) for found, op, state in seen if found == uuid]
+        assert ops.index(("pause", "active")) < ops.index(("read", "paused")) < ops.index(("resume", "paused"))
+        assert ops[-1] == ("read", "active")
+
+
 @pytest.mark.parametrize(("broken", "status"), [("reset", 0), ("status", 500)])
 async def test_a_failure_is_seen_as_one(
     traffic: Traffic, cloud: FakeCloud, tmp_path: Path, broken: str, status: int

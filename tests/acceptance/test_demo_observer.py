@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from demo import proc, report
-from demo.counts import interruption, last
+from demo.counts import interruption, last, pauses
 from demo.observer import observe, percentile
 from demo.rows import Rows, flavor_name
 
-from tests.acceptance.handmade import GONE, KEPT, Handmade, database, request, view
+from tests.acceptance.handmade import GONE, KEPT, Handmade, filled, request, view
 
 
 @pytest.fixture
@@ -30,6 +30,7 @@ def test_a_good_run(made: Handmade) -> None:
     zeros = {name: figures[name] for name in report.ZEROS}
     assert zeros == dict.fromkeys(report.ZEROS, 0), figures["details"]
     assert (figures["requests"], figures["instances"], figures["migrated"], figures["deferred"]) == (9, 2, 10, 2)
+    assert (figures["paused"], figures["old_home"]) == (1, [])
     assert figures["backports"] == {"sender": 8, "reply": 2, "receiver": 0}
     assert figures["seconds"] == 10.0
     assert figures["engine"] == {"broker": "nats-server 2", "database": "SQLite 3"}
@@ -96,6 +97,30 @@ def test_a_noted_reboot(tmp_path: Path) -> None:
     assert interruption(counted, 1.4) == ""
     counted.write_text("7 0 1.0 started\n7 1 1.1\n8 0 1.15 started\n8 1 1.2\n")
     assert interruption(counted, 1.4) == "pid 7 became 8"
+
+
+STOOD_STILL = ["7 1 1.0", "7 2 1.1", "7 2 1.15 paused", "7 2 9.0 resumed", "7 3 9.1"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "until", "said"),
+    [
+        (STOOD_STILL, 9.2, ""),
+        (STOOD_STILL[:3], 9.2, ""),
+        (STOOD_STILL, 9.7, "no count in the last 0.60 s of its life"),
+        (STOOD_STILL[:4], 9.7, "no count in the last 0.70 s of its life"),
+        ([*STOOD_STILL[:3], "7 3 1.2", *STOOD_STILL[3:]], 9.2, "it counted 3 while it was paused"),
+        ([*STOOD_STILL[:2], "7 2 1.7 paused"], 9.2, "0.60 s without a count after 2"),
+        ([*STOOD_STILL[:4], "7 3 9.6"], 9.6, "0.60 s without a count after 2"),
+        ([*STOOD_STILL[:4], "7 4 9.1"], 9.2, "count 2 was followed by 4"),
+    ],
+)
+def test_a_pause(tmp_path: Path, lines: list[str], until: float, said: str) -> None:
+    """Between the two words there is silence, and only there; what is missing before, after or beyond is found."""
+    counted = tmp_path / "counted"
+    counted.write_text("\n".join([*lines, ""]))
+    assert interruption(counted, until) == said
+    assert pauses(counted) == int(any("resumed" in line for line in lines))
 
 
 @pytest.mark.parametrize("lines", [0, 1, 2, 3, 100])
@@ -258,17 +283,20 @@ def test_the_rows_contradict(made: Handmade, look: int, facts: dict[str, Any], s
 def test_releases(made: Handmade) -> None:
     """Each member's code paths, in the order in which it ran them."""
     assert observed(made)["releases"] == {
-        "api-1": [{"release": "juno", "code": "/srv/juno/compute"}, {"release": "kilo", "code": "/srv/kilo/compute"}]
+        "api-1": [
+            {"release": "juno", "code": "/srv/juno/compute"},
+            {"release": "liberty", "code": "/srv/liberty/compute"},
+        ]
     }
 
 
-@pytest.mark.parametrize("lie", [{"release": "juno"}, {"code": "/srv/juno/compute"}, {"code": "/srv/kilowatt"}])
+@pytest.mark.parametrize("lie", [{"release": "juno"}, {"code": "/srv/juno/compute"}, {"code": "/srv/libertywatt"}])
 def test_a_process_that_ran_other_code(made: Handmade, lie: dict[str, Any]) -> None:
     """Where /proc, the log and the supervisor's word differ, the process is named."""
     made.logs["api-1.2.jsonl"][0] |= lie
     figures = observed(made)
     assert [process["name"] for process in figures["disagreeing"]] == ["api-1"]
-    assert any("api-1 should be kilo" in line for line in report.wrong(figures | {"stopped": ""}, 1))
+    assert any("api-1 should be liberty" in line for line in report.wrong(figures | {"stopped": ""}, 1))
 
 
 def test_writes_at_a_restart(made: Handmade) -> None:
@@ -303,7 +331,9 @@ def test_each_figure_can_fail(made: Handmade, name: str) -> None:
         ({"mix": {"delete": 4.9}}, "delete is 4.9 % of the requests"),
         ({"stopped": "soak: refused"}, "the road ended early: soak: refused"),
         ({"rows_disagree": "the rows have not"}, "the rows have not"),
-        ({"releases": {"api-1": [{"release": "juno"}]}}, "api-1 ended as juno"),
+        ({"releases": {"api-1": [{"release": "kilo"}]}}, "api-1 ended as kilo, not liberty"),
+        ({"old_home": None}, "the old home of flavors is there still: nobody looked"),
+        ({"old_home": ["mf_held_x"]}, "the old home of flavors is there still: ['mf_held_x']"),
         ({"restarts": [{"member": "api-1", "release": "juno", "writes_meanwhile": 0}]}, "no write was in flight"),
     ],
 )
@@ -318,18 +348,38 @@ def test_the_rest_can_fail_too(made: Handmade, changed: dict[str, Any], said: st
 @pytest.mark.parametrize(
     ("form", "flavor"), [(None, "old"), ("both, read old", "old"), ("both, read new", "new"), ("new", "new")]
 )
-def test_the_rows_have_one_truth(tmp_path: Path, form: str | None, flavor: str) -> None:
+def test_the_rows_have_one_truth(database_url: str, form: str | None, flavor: str) -> None:
     """The write form says which of the two forms is read."""
-    database(tmp_path / "compute.db", "old", "new", form)
-    rows = Rows(tmp_path / "compute.db")
-    assert rows.instances()[KEPT]["flavor"] == flavor
+    with filled(database_url, "old", "new", form) as rows:
+        assert rows.instances()[KEPT]["flavor"] == flavor
 
 
 @pytest.mark.parametrize(("new", "unmigrated"), [(None, [KEPT]), ("other", [KEPT]), ("same", [])])
-def test_what_is_to_be_migrated(tmp_path: Path, new: str | None, unmigrated: list[str]) -> None:
+def test_what_is_to_be_migrated(database_url: str, new: str | None, unmigrated: list[str]) -> None:
     """Rows whose new form is missing or says something else, by content."""
-    database(tmp_path / "compute.db", "same", new)
-    assert Rows(tmp_path / "compute.db").unmigrated() == unmigrated
+    with filled(database_url, "same", new) as rows:
+        assert rows.unmigrated() == unmigrated
+
+
+@pytest.mark.parametrize("form", ["both, read old", "new"])
+def test_a_flavor_that_somebody_sets(database_url: str, form: str) -> None:
+    """It is there in both forms, and in the new one alone where the home of the old one is gone."""
+    with filled(database_url, "old", "new", form) as rows:
+        rows.set_flavor(KEPT, "another")
+        assert rows.instances()[KEPT]["flavor"] == "another"
+        assert rows.unmigrated() == []
+        rows.change("DROP TABLE instance_system_metadata")
+        rows.change("UPDATE mf_forms SET form = 'new'")
+        rows.set_flavor(KEPT, "third")
+        assert rows.instances()[KEPT]["flavor"] == "third"
+        assert "instance_system_metadata" not in rows.tables()
+
+
+def test_the_engine(database_url: str) -> None:
+    """It says its own name and version."""
+    name = {"s": "SQLite 3.", "p": "PostgreSQL "}[database_url[0]]
+    with Rows(database_url) as rows:
+        assert rows.engine().startswith(name)
 
 
 def test_flavors_at_rest() -> None:

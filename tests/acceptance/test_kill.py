@@ -4,11 +4,13 @@ import asyncio
 from pathlib import Path
 
 from demo import road
+from demo.hop import restart
 from demo.http import PATIENCE
 from demo.observer import observe
 from demo.raw import requests
 from demo.size import parse
 from demo.stage import Stage, staged
+from demo.step import Step
 
 from tests.acceptance.small import SIZE
 
@@ -41,10 +43,10 @@ async def roll_with_kills(stage: Stage) -> None:
     await asyncio.sleep(1)
     await stage.fleet.start("agent-1", "compute", "kilo")
     await stage.fleet.start("conductor-2", "conductor", "kilo")
-    await road.restart(stage, "agent-2", "kilo")
+    await restart(stage, "agent-2", "kilo")
 
 
 ROAD = (
-    *road.ROAD[:6],
-    road.Step("roll", "an agent and a conductor are killed", roll_with_kills),
+    *road.until("kilo control"),
+    Step("roll", "an agent and a conductor are killed", roll_with_kills),
 )

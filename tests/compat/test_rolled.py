@@ -11,9 +11,11 @@ import pytest
 from demo import road
 from demo import stage as stages
 from demo.fleet import environment
+from demo.hop import replace, restart
 from demo.observer import observe
 from demo.size import parse
 from demo.stage import Stage, staged
+from demo.step import Step
 
 from tests.compat.earlier import ROOT, checked_out, tree
 
@@ -65,7 +67,7 @@ async def control(stage: Stage) -> None:
     """Conductors, scheduler and APIs, one by one. Both conductors answer both operators."""
     for name, service in stage.members():
         if service != "compute":
-            await road.replace(stage, name, TODAY)
+            await replace(stage, name, TODAY)
         if name == "conductor-1":
             await operate(stage)
 
@@ -82,17 +84,17 @@ async def operate(stage: Stage) -> None:
 async def roll(stage: Stage) -> None:
     """The agents, one by one, with live migrations between the two."""
     first, second = stage.size.hosts
-    await road.restart(stage, first, TODAY)
+    await restart(stage, first, TODAY)
     await stage.load.do("migrate", source=first, target=second, count=2)
     await stage.load.do("migrate", source=second, target=first, count=2)
-    await road.restart(stage, second, TODAY)
+    await restart(stage, second, TODAY)
 
 
 async def back(stage: Stage) -> None:
     """A conductor and an agent, as if this midflight had disappointed."""
     for release in (EARLIER, TODAY):
-        await road.replace(stage, "conductor-1", release)
-        await road.restart(stage, "agent-1", release)
+        await replace(stage, "conductor-1", release)
+        await restart(stage, "agent-1", release)
 
 
 async def unpin(stage: Stage) -> None:
@@ -103,12 +105,12 @@ async def unpin(stage: Stage) -> None:
 
 ROAD = (
     *(step for step in road.ROAD if step.name in ("start", "populate")),
-    road.Step("load", "the load begins", load),
-    road.Step("expand", "the schema grows", expand),
-    road.Step("control", "all but the agents become today's", control),
-    road.Step("roll", "the agents become today's", roll),
-    road.Step("back", "some go back and forth", back),
-    road.Step("unpin", "today's words may be spoken", unpin),
+    Step("load", "the load begins", load),
+    Step("expand", "the schema grows", expand),
+    Step("control", "all but the agents become today's", control),
+    Step("roll", "the agents become today's", roll),
+    Step("back", "some go back and forth", back),
+    Step("unpin", "today's words may be spoken", unpin),
 )
 
 

@@ -11,10 +11,11 @@ from rich.console import Console
 
 from demo import report
 from demo.observer import observe
-from demo.road import Step, until, walk
+from demo.road import until, walk
 from demo.screen import screen
 from demo.size import Size, parse
 from demo.stage import staged
+from demo.step import Step
 
 NEEDS_A_PERSON, USAGE, INTERRUPTED = 3, 64, 130
 

@@ -6,11 +6,8 @@ Each is an act behind the framework's back, done at one place of the road.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 import os
 import signal
-import sqlite3
 from collections.abc import Awaitable, Callable
 
 from demo import raw
@@ -39,23 +36,13 @@ async def lose_change(stage: Stage) -> None:
     for life in lives:
         resize, _ = life.promised("resize")
         if life.ended is None and resize is not None and resize.op == "resize":
-            _set_flavor(stage, life.uuid, "small" if resize.want["flavor"] != "small" else "medium")
+            stage.rows.set_flavor(life.uuid, "small" if resize.want["flavor"] != "small" else "medium")
             return
-
-
-def _set_flavor(stage: Stage, uuid: str, flavor: str) -> None:
-    with contextlib.closing(sqlite3.connect(stage.run / "compute.db", timeout=10)) as db, db:
-        old = "UPDATE instance_system_metadata SET value = ? WHERE instance_uuid = ? AND key = 'instance_type_name'"
-        db.execute(old, [flavor, uuid])
-        [(stored,)] = db.execute("SELECT flavor FROM instances WHERE uuid = ?", [uuid])
-        if stored is not None:
-            new = json.dumps(json.loads(stored) | {"name": flavor})
-            db.execute("UPDATE instances SET flavor = ? WHERE uuid = ?", [new, uuid])
 
 
 READ_NEW = """
     INSERT INTO mf_forms (name, form, epoch, set_at)
-    SELECT ?, 'both, read new', epoch, datetime('now') FROM mf_epoch WHERE true
+    SELECT :name, 'both, read new', epoch, CURRENT_TIMESTAMP FROM mf_epoch WHERE true
     ON CONFLICT (name) DO UPDATE SET form = excluded.form, epoch = excluded.epoch
 """
 
@@ -63,9 +50,8 @@ READ_NEW = """
 async def stale_forms(stage: Stage) -> None:
     """Say that the new form is to be read, while one API and one conductor of juno still write only the old one; then
     resize instances of which both forms were written, and look at them."""
-    with contextlib.closing(sqlite3.connect(stage.run / "compute.db", timeout=10)) as db, db:
-        db.execute("UPDATE mf_epoch SET epoch = epoch + 1")
-        db.execute(READ_NEW, [MIGRATION])
+    stage.rows.change("UPDATE mf_epoch SET epoch = epoch + 1")
+    stage.rows.change(READ_NEW, name=MIGRATION)
     await asyncio.sleep(3)  # a few beats, by which kilo's services hear of it
     for _ in range(3):
         await stage.load.do("put_in_flight", host=None, writes=24)
@@ -73,9 +59,9 @@ async def stale_forms(stage: Stage) -> None:
 
 
 BREAKS: dict[str, tuple[str, Callable[[Stage], Awaitable[None]]]] = {
-    "wrongpin": ("before control", wrong_pin),
-    "kill": ("after control", kill_instance),
-    "stale": ("inside back", stale_forms),
+    "wrongpin": ("before kilo control", wrong_pin),
+    "kill": ("after kilo control", kill_instance),
+    "stale": ("inside kilo back", stale_forms),
     "lose": ("after load", lose_change),
 }
 """By name, the place on the road and what is done there."""

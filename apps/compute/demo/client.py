@@ -103,6 +103,14 @@ class Client:
         want = {"host": host}
         return await self._ask("migrate", "POST", f"/instances/{uuid}/migrate", want, uuid=uuid, want=want, sent=sent)
 
+    async def pause(self, uuid: str) -> Answer:
+        """Ask it to stand still."""
+        return await self._ask("pause", "POST", f"/instances/{uuid}/pause", {}, uuid=uuid)
+
+    async def resume(self, uuid: str) -> Answer:
+        """Ask it to go on."""
+        return await self._ask("resume", "POST", f"/instances/{uuid}/resume", {}, uuid=uuid)
+
     async def delete(self, uuid: str) -> Answer:
         """Ask for its end."""
         return await self._ask("delete", "DELETE", f"/instances/{uuid}", uuid=uuid)

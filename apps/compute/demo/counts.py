@@ -10,6 +10,10 @@ from pathlib import Path
 LONGEST_GAP = 0.5
 """Seconds between two counts. They come ten times a second; a longer silence is an interruption."""
 
+PAUSED, RESUMED = "paused", "resumed"
+COUNTED = ("", PAUSED, RESUMED)
+"""The words of lines between which there is no silence, but where it is asked for."""
+
 ENOUGH = 400
 """Bytes at the end of a count file that surely hold a whole line."""
 
@@ -49,23 +53,34 @@ def interruption(path: Path, until: float) -> str:
     """What interrupted this instance between its first count and ``until``; empty when nothing did.
 
     ``until`` is the moment at which its end was asked for, or at which the observer looked, if it should still live.
+    One that was asked to pause stands still until it is resumed, and then goes on where it was.
     """
     seen = [count for count in counts(path) if count.t <= until]
-    plain = [count for count in seen if not count.word]
-    if not plain:
+    if all(count.word for count in seen):
         return "it never counted"
     if others := {count.pid for count in seen} - {seen[0].pid}:
         return f"pid {seen[0].pid} became {', '.join(map(str, others))}"
-    for before, after in itertools.pairwise(plain):
-        if wrong := _between(before, after):
-            return wrong
-    silence = until - plain[-1].t
-    return f"no count in the last {silence:.2f} s of its life" if silence > LONGEST_GAP else ""
+    return next(_faults(seen, until), "")
 
 
-def _between(before: Count, after: Count) -> str:
-    if after.number != before.number + 1:
-        return f"count {before.number} was followed by {after.number}"
-    if after.t - before.t > LONGEST_GAP:
-        return f"{after.t - before.t:.2f} s without a count after {before.number}"
-    return ""
+def _faults(seen: list[Count], until: float) -> Iterator[str]:
+    number, heard, stands_still = None, None, False
+    for count in seen:
+        if stands_still and not count.word:
+            yield f"it counted {count.number} while it was paused"
+        elif not count.word and number is not None and count.number != number + 1:
+            yield f"count {number} was followed by {count.number}"
+        if heard is not None and not stands_still and count.word in COUNTED and count.t - heard > LONGEST_GAP:
+            yield f"{count.t - heard:.2f} s without a count after {number}"
+        if count.word in COUNTED:
+            heard, stands_still = count.t, count.word == PAUSED
+        if not count.word:
+            number = count.number
+    if heard is not None and not stands_still and until - heard > LONGEST_GAP:
+        yield f"no count in the last {until - heard:.2f} s of its life"
+
+
+def pauses(path: Path) -> int:
+    """How often it stood still and went on."""
+    words = [count.word for count in counts(path) if count.word in (PAUSED, RESUMED)]
+    return sum(pair == (PAUSED, RESUMED) for pair in itertools.pairwise(words))

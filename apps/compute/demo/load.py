@@ -18,7 +18,9 @@ from demo.client import Client
 from demo.raw import Journal
 from demo.traffic import Traffic
 
-COMMANDS = frozenset({"populate", "start", "put_in_flight", "avoid", "offer", "migrate", "resize_quiet", "stop"})
+COMMANDS = frozenset(
+    {"populate", "start", "put_in_flight", "avoid", "offer", "migrate", "resize_quiet", "pause", "stop"}
+)
 
 
 async def obey(traffic: Traffic, command: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,8 @@ instances_interrupted          the machines' count files
 lost_updates                   load.jsonl against the reads in it and witness.jsonl
 rejected_versions, backports   the services' logs
 migrated, deferred             the lines that ``midflight data run`` printed, checked against the rows
+paused                         the machines' count files
+old_home                       the catalogue, as the witness found it in the end
 releases                       /proc, checked against the services' logs
 restarts                       fleet.jsonl against load.jsonl
 """
@@ -19,8 +21,9 @@ from typing import Any
 
 from demo import members, raw
 from demo.changes import History, Loss, Seen, distinct, final, histories, stale_reads
-from demo.counts import interruption
-from demo.raw import WRITES, Request
+from demo.counts import interruption, pauses
+from demo.raw import PAUSES, WRITES, Request
+from demo.rows import OLD_HOME
 
 CHUNK_LINE = re.compile(r"^(?:\w+: )?(\d+) instances matched query, (\d+) completed(?: \((?:(\d+) deferred)?.*\))?$")
 """What ``midflight data run`` prints for one chunk."""
@@ -47,6 +50,8 @@ def observe(run: Path) -> dict[str, Any]:
         "rejected_versions": sum(entry["messages"] for entry in rejected),
         "backports": members.backports(logged),
         **data_figures(run),
+        "paused": sum(map(pauses, (run / "machines").glob("*.count"))),
+        "old_home": old_home(run),
         "restarts": restarts(fleet, requests),
         "releases": members.releases(processes),
         "disagreeing": [vars_of(process) for process in processes if not process.agrees],
@@ -81,9 +86,9 @@ def percentile(values: Sequence[float], share: float) -> float | None:
 
 
 def mix(requests: Sequence[Request]) -> dict[str, float]:
-    """The share of each kind of request, in percent; everything that changes nothing is a read."""
-    kinds = Counter(r.op if r.op in WRITES else "read" for r in requests)
-    return {op: round(100 * kinds[op] / max(1, len(requests)), 1) for op in ("read", *WRITES)}
+    """The share of each kind of the steady load, in percent; everything that changes nothing is a read."""
+    kinds = Counter(r.op if r.op in WRITES else "read" for r in requests if r.op not in PAUSES)
+    return {op: round(100 * kinds[op] / max(1, kinds.total()), 1) for op in ("read", *WRITES)}
 
 
 def failure(request: Request) -> str:
@@ -137,6 +142,12 @@ def disagreement(migrated: int, looks: Sequence[dict[str, Any]]) -> str:
     if after["completed"] != migrated:
         return f"{migrated} rows were completed, it printed, {after['completed']} it wrote down"
     return ""
+
+
+def old_home(run: Path) -> list[str] | None:
+    """The tables of the catalogue in which flavors lay, whatever they are called by now; None if nobody looked."""
+    looks = [line["tables"] for line in raw.lines(run / "witness.jsonl") if line["kind"] == "catalogue"]
+    return [table for table in looks[-1] if OLD_HOME in table] if looks else None
 
 
 def restarts(fleet: Iterable[dict[str, Any]], requests: Sequence[Request]) -> list[dict[str, Any]]:

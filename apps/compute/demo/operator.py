@@ -38,10 +38,10 @@ class Operator:
         """Whether any command has said this."""
         return any(words in line for line in self._heard)
 
-    async def command(self, *words: str, release: str = "kilo", accept: tuple[int, ...] = (0,)) -> Outcome:
-        """Run ``midflight WORDS``. Raises Refused for an exit code that is not acceptable."""
+    async def command(self, *words: str, release: str, accept: tuple[int, ...] = (0,)) -> Outcome:
+        """Run ``midflight WORDS`` in a release's tree. Raises Refused for an exit code that is not acceptable."""
         start = time.monotonic()
-        self._say(f"$ midflight {' '.join(words)}")
+        self._say(f"{release}$ midflight {' '.join(words)}")
         outcome = await self._run(words, release)
         self._journal.write(
             t=round(start, 4),
@@ -51,6 +51,8 @@ class Operator:
             code=outcome.code,
             lines=outcome.lines,
         )
+        if outcome.code != 0:
+            self._say(f"  exit code {outcome.code}")
         if outcome.code not in accept:
             raise Refused(f"midflight {' '.join(words)} exited with {outcome.code}")
         return outcome

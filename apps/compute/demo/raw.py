@@ -23,6 +23,8 @@ TOO_LATE = 2000.0
 """Milliseconds after which an answer does not count any more."""
 
 WRITES = ("create", "resize", "reboot", "migrate", "delete")
+PAUSES = ("pause", "resume")
+"""What only the last release can be asked: no part of the steady load."""
 
 
 @dataclass(frozen=True, slots=True)

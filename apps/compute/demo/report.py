@@ -10,11 +10,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Column, Table
 
+from demo.size import RELEASES
+
 LEAST_SHARE = 5.0
 """Percent of the requests that each kind must be."""
 
 ZEROS = ("failed", "instances_interrupted", "lost_updates", "rejected_versions")
-NOT_ZEROS = ("migrated", "deferred")
+NOT_ZEROS = ("migrated", "deferred", "paused")
 
 
 def wrong(report: dict[str, Any], least_requests: int) -> list[str]:
@@ -45,10 +47,12 @@ def _unreached(report: dict[str, Any], least_requests: int) -> Iterator[str]:
         if share < LEAST_SHARE:
             yield f"{op} is {share} % of the requests, less than {LEAST_SHARE:.0f} %"
     for name, path in report["releases"].items():
-        if path[-1]["release"] != "kilo":
-            yield f"{name} ended as {path[-1]['release']}, not kilo"
+        if path[-1]["release"] != RELEASES[-1]:
+            yield f"{name} ended as {path[-1]['release']}, not {RELEASES[-1]}"
     if report["rows_disagree"]:
         yield report["rows_disagree"]
+    if report["old_home"] != []:
+        yield f"the old home of flavors is there still: {report['old_home'] or 'nobody looked'}"
 
 
 def _wrong_processes(report: dict[str, Any]) -> Iterator[str]:
@@ -89,12 +93,12 @@ def figures_table(report: dict[str, Any]) -> Table:
     for name in ("requests", "failed", "instances", "instances_interrupted", "lost_updates", "rejected_versions"):
         table.add_row(name, _text(report[name]))
     table.add_row("backports", ", ".join(f"{where} {number}" for where, number in report["backports"].items()))
-    for name in ("migrated", "deferred", "seconds"):
+    for name in (*NOT_ZEROS, "seconds"):
         table.add_row(name, _text(report[name]))
     table.add_row("engine", ", ".join(report["engine"].values()))
     table.add_row("mix", ", ".join(f"{op} {share} %" for op, share in report["mix"].items()))
     for name, path in report["releases"].items():
-        table.add_row(name, " → ".join(run["release"] for run in path) + f"  {path[-1]['code']}" if path else "")
+        table.add_row(name, " → ".join(run["release"] for run in path))
     return table
 
 

@@ -16,6 +16,9 @@ from demo.observer import percentile
 from demo.raw import Request, Tail
 from demo.report import steps_table
 
+SHOWN = 12
+"""Steps that stand below what is said; the rest would push it off a small terminal."""
+
 BLANK: dict[str, object] = {"seconds": None, "requests": None, "failed": None, "p50": None, "p99": None}
 
 
@@ -78,7 +81,7 @@ class Plain:
 
 
 class Living:
-    """For a terminal: what is said scrolls by, and below it stand the steps so far and who runs which release."""
+    """For a terminal: what is said scrolls by, and below it stand the latest steps and who runs which release."""
 
     def __init__(self, console: Console, load_log: Path) -> None:
         self._console, self._progress = console, Progress(load_log)
@@ -95,7 +98,8 @@ class Living:
 
     def _picture(self) -> Group:
         self._progress.look()
-        return Group(steps_table([BLANK | step for step in self._progress.steps]), Text(self._fleet()))
+        latest = self._progress.steps[-SHOWN:]
+        return Group(steps_table([BLANK | step for step in latest]), Text(self._fleet()))
 
     @contextlib.asynccontextmanager
     async def showing(self, fleet: Callable[[], str]) -> AsyncIterator[None]:

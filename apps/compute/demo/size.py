@@ -9,9 +9,13 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import NoReturn
 
-BREAKS = ("wrongpin", "kill", "lose", "stale")
+RELEASES = ("juno", "kilo", "liberty")
+"""What the fleet is, one after the other; each has a tree of its name beside this package."""
 
-ENVIRONMENT = ("BREAK", "SOAK")
+BREAKS = ("wrongpin", "kill", "lose", "stale")
+DATABASES = ("sqlite", "postgresql")
+
+ENVIRONMENT = ("BREAK", "DB", "SOAK")
 """The arguments that may also come as environment variables."""
 
 
@@ -35,12 +39,16 @@ class Size:
     """members of the service compute"""
     resizes: int = 24
     """instances, at most, that are asked to be resized while the data migration begins, so that some are deferred"""
-    soak: float = 10.0
-    """seconds that the mixed fleet is watched before the agents follow"""
+    pauses: int = 6
+    """instances, at most, that are paused for a moment once the fleet is liberty"""
+    soak: float = 5.0
+    """seconds that a mixed fleet is watched before the agents follow"""
     resize_seconds: float = 2.0
     """how long a resize works"""
     chunk: int = 10
     """rows per run of the data migration"""
+    db: str = "sqlite"
+    """sqlite, a file in the run's directory; or postgresql, a server of the run's own"""
     build: str = str(Path(__file__).resolve().parents[3] / "build" / "demo")
     """where report.json goes, and the run's own directory"""
     until: str = ""
@@ -56,10 +64,10 @@ class Size:
 
 def parse(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Size:
     """Read a size from the command line, and what is not there from the environment. A mistake exits with 64."""
-    parser = _Parser(prog="python -m demo", description="Upgrade a miniature cloud from juno to kilo under load.")
+    parser = _Parser(prog="python -m demo", description="Upgrade a miniature cloud under load.")
     for field in fields(Size):
         name = field.name.rstrip("_").replace("_", "-")
-        choices = ("", *BREAKS) if field.name == "break_" else None
+        choices = {"break_": ("", *BREAKS), "db": DATABASES}.get(field.name)
         parser.add_argument(
             f"--{name}", dest=field.name, type=type(field.default), default=field.default, choices=choices
         )

@@ -1,11 +1,11 @@
-"""Everything that a run needs, set up in one directory and taken down again: broker, socket, fleet, load, operator."""
+"""Everything that a run needs, set up in one directory and taken down again: broker, database, socket, fleet,
+load, operator."""
 
 from __future__ import annotations
 
 import contextlib
 import shutil
 import socket
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
@@ -15,20 +15,29 @@ from demo.fleet import Fleet
 from demo.loader import Loader
 from demo.operator import Operator
 from demo.raw import Journal, lines
-from demo.size import Size
+from demo.rows import Rows
+from demo.size import RELEASES, Size
+from midflight.db.cluster import Cluster
 from midflight.transports.embedded import EmbeddedBroker
 
 HOME = Path(__file__).resolve().parent.parent
-TREES = {"juno": HOME / "juno", "kilo": HOME / "kilo"}
+TREES = {release: HOME / release for release in RELEASES}
 
 
 class Stage:
     """One run's directory and what works in it. ``say`` gets every line that a user of the demo may want to see."""
 
     def __init__(
-        self, size: Size, run: Path, say: Callable[[str], None], broker_url: str, stack: contextlib.AsyncExitStack
+        self,
+        size: Size,
+        run: Path,
+        say: Callable[[str], None],
+        broker_url: str,
+        database_url: str,
+        stack: contextlib.AsyncExitStack,
     ) -> None:
-        self.size, self.run, self.say, self.broker_url = size, run, say, broker_url
+        self.size, self.run, self.say = size, run, say
+        self.broker_url, self.database_url = broker_url, database_url
         self.machines = run / "machines"
         for folder in (self.machines, run / "config"):
             folder.mkdir()
@@ -40,6 +49,7 @@ class Stage:
         self.fleet = Fleet(TREES, run, self._processes, self.listening)
         self.operator = Operator(TREES, self.fleet.config("operator"), self._journal("commands"), say)
         self.load: Loader
+        self.rows = stack.enter_context(Rows(database_url))
 
     def _journal(self, name: str) -> Journal:
         journal = Journal(self.run / f"{name}.jsonl")
@@ -65,7 +75,7 @@ class Stage:
 [midflight]
 project = "compute.project:project"
 broker = "{self.broker_url}"
-{f'database = "sqlite:///{self.run / "compute.db"}"' if has_database else ""}
+{f'database = "{self.database_url}"' if has_database else ""}
 state = "../state/{name}"
 beat_seconds = 1
 
@@ -92,9 +102,9 @@ resize_seconds = {self.size.resize_seconds}
 
     async def look_around(self) -> None:
         """Write down what the world is like at the end, when nothing is going on any more."""
-        await witness.look_back(self.run, self.port, self.witness)
+        await witness.look_back(self.run, self.port, self.rows, self.witness)
         broker = await witness.broker_engine(int(self.broker_url.rpartition(":")[2]))
-        self.witness.write(kind="engine", engine={"broker": broker, "database": f"SQLite {sqlite3.sqlite_version}"})
+        self.witness.write(kind="engine", engine={"broker": broker, "database": self.rows.engine()})
 
 
 @contextlib.asynccontextmanager
@@ -103,10 +113,17 @@ async def staged(size: Size, run: Path, say: Callable[[str], None]) -> AsyncIter
     clear(run)
     async with contextlib.AsyncExitStack() as stack:
         broker = await stack.enter_async_context(EmbeddedBroker(run / "broker"))
-        stage = Stage(size, run, say, broker.url, stack)
+        stage = Stage(size, run, say, broker.url, database(size.db, run, stack), stack)
         stage.note_helper("broker", broker.pid)
         await stage.open()
         yield stage
+
+
+def database(kind: str, run: Path, stack: contextlib.AsyncExitStack) -> str:
+    """The URL of an empty database: a file of the run's, or a database on a PostgreSQL that ends with the stack."""
+    if kind == "postgresql":
+        return stack.enter_context(Cluster()).create()
+    return f"sqlite:///{run / 'compute.db'}"
 
 
 def clear(run: Path) -> None:

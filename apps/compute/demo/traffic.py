@@ -243,10 +243,13 @@ class Traffic:
         return hosts
 
     async def migrate(self, source: str, target: str, count: int) -> int:
-        """Ask for live migrations of guarded instances from one host to the other."""
+        """Ask for live migrations of guarded instances from one host to the other. One that is still on its way to
+        ``source`` is waited for, so that who is moved there and back comes home, and no host runs out of them."""
         moved = 0
         for one in [one for one in self.pools.guarded if one.host == source]:
-            if moved < count and await look(self.client, one) and one.host == source:
+            if moved == count or not await self._comes_to(one.uuid, "active") or not await look(self.client, one):
+                continue
+            if one.host == source:
                 moved += (await self.client.migrate(one.uuid, target)).ok
                 one.host = target
         return moved
@@ -258,6 +261,28 @@ class Traffic:
         todo = [one for one, is_idle in zip(chosen, idle_ones, strict=True) if is_idle]
         answers = await all_of(4, [change(self.client, one, "resize", self._dice, []) for one in todo])
         return sum(answer.ok for answer in answers)
+
+    async def pause(self, count: int, seconds: float = 1.0) -> int:
+        """Pause guarded instances for so long, all at once; the number that then went on."""
+        seen = await all_of(4, [look(self.client, one) for one in self.pools.guarded[: 2 * count]])
+        chosen = [one for one, is_idle in zip(self.pools.guarded, seen, strict=False) if is_idle][:count]
+        return sum(await asyncio.gather(*(self._pause(one.uuid, seconds) for one in chosen)))
+
+    async def _pause(self, uuid: str, seconds: float) -> bool:
+        if not ((await self.client.pause(uuid)).ok and await self._comes_to(uuid, "paused")):
+            return False
+        await asyncio.sleep(seconds)
+        return (await self.client.resume(uuid)).ok and await self._comes_to(uuid, "active")
+
+    async def _comes_to(self, uuid: str, vm_state: str, patience: float = 20) -> bool:
+        """Whether it is left in peace at last, in this state."""
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
+            answer = await self.client.read(uuid)
+            if answer.ok and answer.body["task_state"] is None:
+                return bool(answer.body["vm_state"] == vm_state)
+            await asyncio.sleep(0.2)
+        return False
 
     async def stop(self) -> int:
         """End the steady load. Requests that are under way are cut off neither here nor in the log."""

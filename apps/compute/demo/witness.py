@@ -16,6 +16,7 @@ from demo import proc
 from demo.client import idle, view
 from demo.counts import last
 from demo.http import ask
+from demo.operator import Refused
 from demo.raw import Journal, requests
 from demo.rows import Rows
 
@@ -34,10 +35,10 @@ async def settle(port: int, patience: float = SETTLED_WITHIN) -> float:
     return waited
 
 
-async def look_back(run: Path, port: int, journal: Journal) -> None:
+async def look_back(run: Path, port: int, database: Rows, journal: Journal) -> None:
     """Write down, for every instance ever promised, what the API, the rows, the records and /proc say of it."""
     uuids = sorted({r.uuid for r in requests(run / "load.jsonl") if r.op == "create" and r.acknowledged})
-    rows = Rows(run / "compute.db").instances()
+    rows = database.instances()
     gate = asyncio.Semaphore(4)
 
     async def one(uuid: str) -> None:
@@ -49,6 +50,7 @@ async def look_back(run: Path, port: int, journal: Journal) -> None:
     await asyncio.gather(*map(one, uuids))
 
 
+CONFLICT = 409
 VIEW = ("flavor", "host", "vm_state", "task_state", "reboots")
 """What is compared."""
 
@@ -69,10 +71,25 @@ def machine(folder: Path, uuid: str) -> dict[str, Any]:
     return {"record": known, "alive": latest is not None and proc.is_ours(latest.pid, uuid)}
 
 
-async def look_at_forms(run: Path, journal: Journal) -> None:
+async def look_at_forms(rows: Rows, journal: Journal) -> None:
     """Write down which instances the data migration has before it now, by the rows alone."""
-    rows = Rows(run / "compute.db")
     journal.write(kind="forms", unmigrated=rows.unmigrated(), completed=rows.completed())
+
+
+def look_at_catalogue(rows: Rows, journal: Journal) -> None:
+    """Write down which tables there are."""
+    journal.write(kind="catalogue", tables=rows.tables())
+
+
+async def refused_pause(port: int) -> str:
+    """Ask for a pause of the oldest instance, which nobody else changes. Returns the refusal; raises Refused without
+    one, and where the instance is not as it was."""
+    before = (await ask(port, "GET", "/instances")).body["instances"][0]
+    path = f"/instances/{before['uuid']}"
+    answer, after = await ask(port, "POST", f"{path}/pause"), await ask(port, "GET", path)
+    if answer.status != CONFLICT or view(after.body) != view(before):
+        raise Refused(f"a pause was answered with {answer.status} {answer.body}, and left {view(after.body)}")
+    return f"POST {path}/pause: {answer.status} {answer.body['error']}"
 
 
 async def broker_engine(port: int) -> str:

@@ -199,6 +199,17 @@ def test_not_hidden_for_long_enough(contracting: Contracting) -> None:
     assert (contract.state, len(against)) == ("held", 1)
 
 
+@pytest.mark.parametrize("span", ["40 hours", "100 minutes", "110 seconds"])
+def test_the_time_that_is_left(contracting: Contracting, span: str) -> None:
+    """It is told in the unit that fits."""
+    number, unit = span.split()
+    runner = contracting(DROP, extra=f"hold = timedelta({unit}={number})")
+    runner.run(Way.HOLD)
+    left = refused(runner, Way.PURGE).partition("to stay so for ")[2].split()
+    assert left[1:] == [unit, "more"]
+    assert float(number) - 15 < float(left[0]) <= float(number)
+
+
 def test_its_expand_revision_is_not_applied(contracting: Contracting, folder: Path) -> None:
     """What depends on a revision that the schema lacks is refused."""
     add(folder / "expand", "0002", "0001", 'op.create_table("more", sa.Column("id", sa.Integer))')

@@ -78,7 +78,7 @@ def test_each_need_is_named_until_it_is_met(worked_on: Engine, database_url: str
         return blocked.value.reason
 
     waits = "0002: contract revision c1 is waiting, and not purged: midflight db contract --purge, from a copy of the"
-    assert refused().startswith("0002: data migration move is pending, and not proven: midflight data run move; ")
+    assert refused().startswith("0002: data migration move is pending, and not proven: midflight data run move, from")
     prove(worked_on, Form.BOTH_READ_NEW)
     assert refused().startswith("0002: data migration move is proven, and at 'both, read new': midflight upgrade")
     with transaction(worked_on, writes=True) as connection:

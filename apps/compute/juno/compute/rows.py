@@ -28,9 +28,10 @@ def one(connection: Connection, table: Table, what: str, by: Mapping[str, Any]) 
 
 
 def add(connection: Connection, table: Table, what: str, name: str, values: dict[str, Any]) -> int:
-    """A new row; returns its id. Raises AlreadyExists when its name is taken."""
+    """A new row; returns its id, which is the database's to give. Raises AlreadyExists when its name is taken."""
+    given = {name: value for name, value in columns(values).items() if name != "id"}
     try:
-        id: int = connection.execute(insert(table).values(columns(values)).returning(table.c.id)).scalar_one()
+        id: int = connection.execute(insert(table).values(given).returning(table.c.id)).scalar_one()
     except IntegrityError:
         raise AlreadyExists(what, name) from None
     return id

@@ -18,6 +18,9 @@ from midflight.db.schema.line import Line, names_in
 from midflight.db.schema.refusals import unproven
 from midflight.errors import ProjectError, StepBlocked
 
+_WHENCE = "from a copy of the release before"
+"""This one may have forgotten them."""
+
 APPLIED = "schema.revision_applied"
 """The journal's kind of entry for an expand revision that was applied."""
 
@@ -55,14 +58,15 @@ def settle(connection: Connection, script: Script) -> None:
 
 
 def _against(connection: Connection, line: Line, script: Script) -> Iterator[str]:
-    yield from unproven(connection, names_in(script, "migrations"))
+    for reason in unproven(connection, names_in(script, "migrations")):
+        yield f"{reason}, {_WHENCE}"
     for name in names_in(script, "contracts"):
         if not line.files.has(name):
             raise ProjectError(where=script.path, reason=f"contracts names revision {name}, which is in no file")
         state = _state(connection, name)
         if state != "purged":
-            way = "midflight db contract --purge, from a copy of the release before"
-            yield f"contract revision {name} is {state or 'waiting'}, and not purged: {way}"
+            words = f"contract revision {name} is {state or 'waiting'}, and not purged"
+            yield f"{words}: midflight db contract --purge, {_WHENCE}"
 
 
 def _state(connection: Connection, revision: str) -> str | None:
