@@ -8,6 +8,7 @@ if it writes.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
@@ -53,6 +54,7 @@ def create(url: URL) -> Engine:
     Raises MissingExtra where psycopg is not installed.
     """
     given = {name: value for name, value in _CONNECT.items() if name not in url.query}
+    logging.getLogger("psycopg").setLevel(logging.ERROR)  # what it warns of, it raises too, and there it is dealt with
     # The driver begins nothing by itself: a BEGIN that fails has run no work, so it may be tried again.
     connect_args = {"autocommit": True, **given}
     try:

@@ -32,9 +32,17 @@ def add(connection: Connection, table: Table, what: str, name: str, values: dict
     given = {name: value for name, value in columns(values).items() if name != "id"}
     try:
         id: int = connection.execute(insert(table).values(given).returning(table.c.id)).scalar_one()
-    except IntegrityError:
+    except IntegrityError as wrong:
+        if not _is_taken(wrong):
+            raise
         raise AlreadyExists(what, name) from None
     return id
+
+
+def _is_taken(wrong: IntegrityError) -> bool:
+    """What PostgreSQL and SQLite say of a second row of a name."""
+    said = getattr(wrong.orig, "sqlstate", None) or getattr(wrong.orig, "sqlite_errorname", None)
+    return said in ("23505", "SQLITE_CONSTRAINT_UNIQUE")
 
 
 def change(connection: Connection, table: Table, what: str, id: int | None, values: dict[str, Any]) -> None:

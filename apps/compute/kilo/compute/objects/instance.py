@@ -160,8 +160,9 @@ def _find(connection: Connection, uuid: UUID, context: Context) -> Found:
 
 def _insert(connection: Connection, uuid: UUID, values: dict[str, Any], groups: Iterable[int], context: Context) -> int:
     of_row, flavor = _parted(values)
-    id = rows.add(connection, instances, WHAT, str(uuid), of_row)
-    _keep(connection, id, uuid, flavor, _form(context))
+    form = _form(context)
+    id = rows.add(connection, instances, WHAT, str(uuid), of_row | _column(connection, flavor, form))
+    _keep(connection, id, uuid, flavor, form)
     for group in groups:
         connection.execute(insert(security_group_instances).values(security_group_id=group, instance_uuid=str(uuid)))
     return id
@@ -172,8 +173,10 @@ def _update(
 ) -> None:
     id = _check(connection, uuid, expect)["id"]
     of_row, flavor = _parted(changes)
-    connection.execute(update(instances).filter_by(uuid=str(uuid)).values(columns(of_row)))
-    _keep(connection, id, uuid, flavor, _form(context))
+    form = _form(context)
+    new = of_row | _column(connection, flavor, form)
+    connection.execute(update(instances).filter_by(uuid=str(uuid)).values(columns(new)))
+    _keep(connection, id, uuid, flavor, form)
 
 
 def _parted(values: Mapping[str, Any]) -> tuple[dict[str, Any], Flavor | None]:
@@ -181,13 +184,17 @@ def _parted(values: Mapping[str, Any]) -> tuple[dict[str, Any], Flavor | None]:
     return {name: value for name, value in values.items() if name != "flavor"}, values.get("flavor")
 
 
+def _column(connection: Connection, flavor: Flavor | None, form: Form) -> dict[str, Any]:
+    """A changed flavor in its new form, where that is read: the row must have it from the start."""
+    if flavor is None or not form.reads_new:
+        return {}
+    return {"flavor": to_json(flavor, migrate_flavor_data.store_manifest(connection))}
+
+
 def _keep(connection: Connection, id: int, uuid: UUID, flavor: Flavor | None, form: Form) -> None:
-    """Write a changed flavor in each form that is written; as long as the old one is, the new one follows from it."""
+    """Write a changed flavor in its old form, as long as that is written; the new one then follows from it."""
     if flavor is not None and form.writes_old:
         spread.scatter(connection, str(uuid), flavor)
-    if flavor is not None and form.reads_new:
-        at_rest = to_json(flavor, migrate_flavor_data.store_manifest(connection))
-        connection.execute(update(instances).filter_by(id=id).values(flavor=at_rest))
     if form.writes_old and form.writes_new:
         migrate_flavor_data.apply(connection, id)
 
