@@ -9,6 +9,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -21,6 +22,7 @@ from midflight.conductor.contract import FRAMEWORK, contract_of
 from midflight.conductor.floors import FirstWords
 from midflight.conductor.interface import ConductorAPI, FleetView, Member, MemberAPI
 from midflight.context import Caller
+from midflight.errors import DatabaseContended
 from midflight.objects import wire
 from midflight.objects.kinds import kind_of
 from midflight.objects.nested import object_kind
@@ -30,7 +32,7 @@ from midflight.transports.base import Address, Identity
 from midflight.transports.nats_subjects import Subjects
 from midflight.versions import Manifest
 
-AT_ONCE = 32
+AT_ONCE = 8
 PATIENCE = 120.0
 
 _VIEW = {"view": kind_of(FleetView, object_kind, "FleetView")}
@@ -91,8 +93,10 @@ class Simulated:
 
     async def hello(self) -> None:
         """Join."""
-        said = self._manifest.to_wire()
-        view = await _CONDUCTOR.call(ConductorAPI.hello, self._context, self.member, said)
+        said, view = self._manifest.to_wire(), None
+        while view is None:
+            with suppress(DatabaseContended):  # a member tries again
+                view = await _CONDUCTOR.call(ConductorAPI.hello, self._context, self.member, said)
         self.member.epoch, self._view = view.epoch, view.id
 
     async def listen(self, heard: Callable[[Coroutine[Any, Any, None]], None]) -> None:

@@ -29,6 +29,8 @@ members = Table(
     Column("joined_at", UtcDateTime, nullable=False),
     Column("seen_at", UtcDateTime, nullable=False),
     Column("facts", JSON, nullable=False, default=dict, doc="What else it said of itself."),
+    Index("mf_members_host", "service", "host"),
+    Index("mf_members_kind", "service", "manifest"),
 )
 """One row for each member that ever joined."""
 
