@@ -21,7 +21,7 @@ Command = Callable[..., Outcome]
 
 
 def test_it_serves_until_it_is_told_to_stop(shop: Shop) -> None:
-    """It prints its address, answers there while no broker does, and ends with 0."""
+    """It prints its address, answers there while no broker does, and ends with 0, whoever still listens."""
     (shop.folder / "releases").mkdir()
     subprocess.run([*COMMAND, "release", "freeze", "kilo"], cwd=shop.folder, check=True, capture_output=True)
     command = [*COMMAND, "console", "--listen", "127.0.0.1:0"]
@@ -31,6 +31,8 @@ def test_it_serves_until_it_is_told_to_stop(shop: Shop) -> None:
         assert address is not None
         page = urllib.request.urlopen(f"{address[0]}/fleet", timeout=60).read().decode()
         assert "No conductor of project shop answers" in page
+        open_stream = urllib.request.urlopen(f"{address[0]}/fleet/stream", timeout=60)
+        assert open_stream.readline().startswith(b"data: ")
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
 

@@ -103,7 +103,8 @@ class Gatherer:
             self._looked.set()
 
     async def after(self, number: int, seconds: float) -> Picture:
-        """The first picture behind this number, or the present one after so many seconds."""
+        """The first picture behind this number, or the present one after so many seconds, or once it is closed."""
+        await asyncio.sleep(0)  # who asks in a circle can be cancelled, also when there is nothing to wait for
         try:
             async with asyncio.timeout(seconds):
                 while self.picture.number <= number and not self.closed:

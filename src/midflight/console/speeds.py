@@ -24,7 +24,7 @@ class Speeds:
     async def run(self, gatherer: Gatherer) -> None:
         """Watch until cancelled."""
         number = 0
-        while True:
+        while not gatherer.closed:
             picture = await gatherer.after(number, STANDS)
             if picture.number != number and (fleet := picture.of(FLEET)) is not None:
                 self.look(fleet)
