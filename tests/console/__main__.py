@@ -18,6 +18,8 @@ SHOWN = (
     ("upgrade", "dark", 1280, 860),
     ("fleet", "light", 1280, 720),
     ("traffic", "dark", 1280, 860),
+    ("data", "light", 1280, 800),
+    ("chronicle", "dark", 1280, 800),
 )
 """Which look, by day or by night, and how large."""
 
@@ -33,6 +35,7 @@ async def draw() -> None:
             await desk.start()
             tab = await open_tab(browser, desk.url, path, theme=theme, width=width, height=height)
             await tab.reads("#pulse", "live")
+            await tab.page.wait_for_timeout(500)  # fonts and curves
             await tab.page.screenshot(path=PICTURES / f"console-{name}-{theme}-{width}.png")
             await tab.context.close()
             await desk.stop()

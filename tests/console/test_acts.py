@@ -16,6 +16,7 @@ from midflight.console.access import Access
 from midflight.console.acts import ACTS
 from midflight.console.app import Console
 from midflight.console.gatherer import Gatherer
+from midflight.upgrade.aim import Aim
 from tests.console.conftest import Desks, Tabs
 from tests.console.desk import KEY, Conductors, Desk
 from tests.console.tab import Tab
@@ -46,9 +47,16 @@ async def asking(
     async def connect() -> AsyncIterator[Conductors]:
         yield conductors
 
-    gatherer = Gatherer(connect)  # type: ignore[arg-type]
-    console = Console("cloud", KILO, gatherer, Access(settings, KEY), [])
-    app = console.app()
+    async with console_of(Gatherer(connect), KILO, settings, **headers) as made:  # type: ignore[arg-type]
+        yield made
+
+
+@asynccontextmanager
+async def console_of(
+    gatherer: Gatherer, aim: Aim, settings: ConsoleSettings = TOKENS, **headers: str
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A script that asks a console which gathers so."""
+    app = Console("cloud", aim, gatherer, Access(settings, KEY), []).app()
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(

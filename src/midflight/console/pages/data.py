@@ -13,6 +13,7 @@ from midflight.console.gatherer import FLEET
 from midflight.console.page import Page, View
 from midflight.console.sources import DETAILS, JOURNAL
 from midflight.db.forms import Form
+from midflight.db.schema.needs import APPLIED
 from midflight.upgrade.facts import schema
 from midflight.upgrade.speed import span
 
@@ -140,9 +141,10 @@ def _reading(what: str, numbers: Sequence[float]) -> Reading:
 
 
 def _history(view: View) -> list[tuple[datetime, str, JournalEntry]]:
-    """What was done to the schema lately, the latest first."""
+    """What was done to the schema lately, the latest first. An expand names its revisions itself."""
     journal = view.picture.of(JOURNAL)
-    entries = [entry for entry in (journal.entries if journal else ()) if entry.kind.startswith("schema.")]
+    told = [entry for entry in (journal.entries if journal else ()) if entry.kind.startswith("schema.")]
+    entries = [entry for entry in told if entry.kind != APPLIED]
     return [(entry.at, entry.kind.partition(".")[2].replace("_", " "), entry) for entry in entries[: -HISTORY - 1 : -1]]
 
 

@@ -26,12 +26,12 @@
       grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false },
     };
     return {
-      width: box.clientWidth, height: box.clientHeight, legend: { show: false }, padding: [size * 0.6, size * 0.4, 0, 0],
+      width: box.clientWidth, height: box.clientHeight, legend: { show: false }, padding: [size * 0.6, size * 1.4, 0, 0],
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 8 } },
       scales: { y: { range: (u, low, high) => [0, Math.max(high * 1.15, 1)] } },
       axes: [
-        { ...axis, values: (u, at) => at.map(clock), space: size * 6, size: size * 2.4, gap: size * 0.4 },
+        { ...axis, values: (u, at) => at.map(clock), space: size * 6, incrs: [60, 120, 300, 600, 900, 1800, 3600], size: size * 2.4, gap: size * 0.4 },
         { ...axis, size: size * 3.6, space: size * 2.6, gap: size * 0.4 },
       ],
       series: [{}, ...curves.map(([, , hue, filled]) => ({
