@@ -265,7 +265,7 @@ class ConductorServer(ConductorAPI):
             known = ", ".join(self._topics)
             raise UsageError(reason=f"received topic {topic!r}, expected {pins.EVERY_TOPIC!r} or one of {known}")
         manifest = pins.pinned_manifest(topic, release, self._project.releases)
-        await self._database.read(windows.check_pin, self._project, release, self._clock())
+        await self._database.read(windows.check_pin, self._project, release)
         epoch = await self._write(context, pins.set_pin, topic, release, manifest)
         return await self._changed(context, epoch)
 

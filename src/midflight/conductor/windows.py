@@ -67,10 +67,11 @@ def check_view(view: FleetView, project: Project, service: str, release: str) ->
         _refuse(service, release, distant, ", ".join(sorted(distant)), project)
 
 
-def check_pin(connection: Connection, project: Project, release: str, at: datetime) -> None:
+def check_pin(connection: Connection, project: Project, release: str) -> None:
     """Raises StepBlocked for a pin that is too old for a member to speak."""
-    everyone = [each for each in members.everyone(connection, at) if each.state not in ASIDE]
-    newer = {m.release for m in everyone if distance(release, m.release, project.releases) > project.skew_window}
+    columns = tables.members.c
+    there = connection.execute(select(columns.release).where(columns.state.not_in(ASIDE)).distinct()).scalars()
+    newer = {each for each in there if distance(release, each, project.releases) > project.skew_window}
     if later := [name for name in families(project.releases) if name in {Release.family_of(each) for each in newer}]:
         reason = f"{' and '.join(later)} in the fleet speak with at most {project.skew_window} before their own"
         raise StepBlocked(step=f"Pinning to {release}", reason=f"{reason}: pin a nearer one, or auto")
