@@ -14,6 +14,7 @@ from midflight.console.page import View
 from midflight.console.pages import PAGES
 from midflight.console.rendering import Renderer
 from midflight.console.soaking import SoakClock
+from midflight.console.speeds import Speeds
 from midflight.upgrade.aim import Aim
 
 PUSHES = 5
@@ -26,7 +27,7 @@ def console_push(fleet: Fleet, aim: Aim) -> dict[str, float]:
     took: list[float] = []
     sizes: list[int] = []
     for number in range(PUSHES):
-        view = View(replace(picture, number=number + 2), {}, ANYONE, aim, SoakClock())
+        view = View(replace(picture, number=number + 2), {}, ANYONE, aim, SoakClock(), Speeds(), ())
         began = time.perf_counter()
         texts = [renderer.live(page, view) for page in PAGES]
         took.append(time.perf_counter() - began)
