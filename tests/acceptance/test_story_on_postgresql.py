@@ -8,7 +8,7 @@ from tests.acceptance.test_story import check_the_road, left_behind
 
 async def test_the_whole_road_on_postgresql(tmp_path: Path) -> None:
     """The same on a server of the run's own, which is gone afterwards."""
-    run = await demo(tmp_path, db="postgresql", rate="10")
+    run = await demo(tmp_path, db="postgresql")
     assert run.code == 0, run.output
     check_the_road(run)
     assert run.report["engine"]["database"].startswith("PostgreSQL 15")

@@ -213,16 +213,23 @@ class Traffic:
         return workers
 
     async def put_in_flight(self, host: str | None, writes: int) -> int:
-        """Send up to ``writes`` writes, to instances on ``host`` or on any; returns when they have left, unanswered."""
-        unanswered = set(self._aside.values())
-        candidates = [one for one in self.pools.guarded if host in (None, one.host) and one.uuid not in unanswered]
-        seen = await all_of(4, [look(self.client, one) for one in candidates])
-        chosen = [one for one, is_idle in zip(candidates, seen, strict=True) if is_idle][:writes]
+        """Send up to ``writes`` writes, to instances on ``host`` or on any; returns when they have left, unanswered.
+        Where all are busy, one is waited for, at most 3 s."""
+        for _ in range(10):
+            if chosen := await self._idle_guarded(host, writes):
+                break
+            await asyncio.sleep(0.3)
         left = [asyncio.Event() for _ in chosen]
         for one, op, event in zip(chosen, itertools.cycle(["resize", "reboot"]), left, strict=False):
             self._send_aside(one.uuid, change(self.client, one, op, self._dice, [], event.set), event)
         await asyncio.gather(*(event.wait() for event in left))
         return len(chosen)
+
+    async def _idle_guarded(self, host: str | None, most: int) -> list[Owned]:
+        unanswered = set(self._aside.values())
+        candidates = [one for one in self.pools.guarded if host in (None, one.host) and one.uuid not in unanswered]
+        seen = await all_of(4, [look(self.client, one) for one in candidates])
+        return [one for one, is_idle in zip(candidates, seen, strict=True) if is_idle][:most]
 
     def _send_aside(self, uuid: str, request: Awaitable[Answer], event: asyncio.Event) -> None:
         task = asyncio.ensure_future(request)
@@ -247,9 +254,9 @@ class Traffic:
         ``source`` is waited for, so that who is moved there and back comes home, and no host runs out of them."""
         moved = 0
         for one in [one for one in self.pools.guarded if one.host == source]:
-            if moved == count or not await self._comes_to(one.uuid, "active") or not await look(self.client, one):
+            if moved == count or not await self._comes_to(one.uuid, "active", patience=3):
                 continue
-            if one.host == source:
+            if await look(self.client, one) and one.host == source:
                 moved += (await self.client.migrate(one.uuid, target)).ok
                 one.host = target
         return moved
