@@ -12,13 +12,20 @@ import pytest
 from demo import proc
 
 from tests.acceptance.small import COMPUTE, SIZE, Ended, demo
+from tests.acceptance.watching import watching
 
 
 async def test_the_whole_road(tmp_path: Path) -> None:
-    """A fleet of juno becomes a fleet of kilo, and then of liberty, under load, and nobody who uses it notices."""
-    run = await demo(tmp_path)
+    """A fleet of juno becomes a fleet of kilo, and then of liberty, under load, and nobody who uses it notices. Who
+    watches the console sees each step of the first upgrade, and the releases shift."""
+    async with watching(tmp_path / "run") as watched:
+        run = await demo(tmp_path)
     assert run.code == 0, run.output
     check_the_road(run)
+    assert {"control", "roll", "data"} <= set(watched.steps), watched
+    assert max(watched.shares) == 100.0
+    assert len(watched.shares) > 4
+    assert (watched.violations, watched.complaints) == ([], [])
     assert run.report["engine"]["database"].startswith("SQLite")
     assert left_behind(tmp_path / "run") == []
 

@@ -51,7 +51,8 @@ class Hop:
         return Step(f"{self.new} finalize", "the one-way door", self.finalize)
 
     async def prepare(self, stage: Stage) -> None:
-        """Ask the gate, and show the way."""
+        """Ask the gate, and show the way, also to who looks at it in a browser."""
+        await stage.show(self.new)
         await self._say(stage, "upgrade", "plan", self.new)
 
     async def expand(self, stage: Stage) -> None:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 from demo import proc, witness
+from demo.console import Console
 from demo.counts import last
 from demo.fleet import Fleet
 from demo.loader import Loader
@@ -49,6 +50,7 @@ class Stage:
         self.fleet = Fleet(TREES, run, self._processes, self.listening)
         self.operator = Operator(TREES, self.fleet.config("operator"), self._journal("commands"), say)
         self.load: Loader
+        self.console: Console | None = None
         self.rows = stack.enter_context(Rows(database_url))
 
     def _journal(self, name: str) -> Journal:
@@ -99,6 +101,19 @@ resize_seconds = {self.size.resize_seconds}
         """How many requests the load has logged."""
         log = self.run / "load.jsonl"
         return log.read_bytes().count(b"\n") if log.exists() else 0
+
+    async def show(self, release: str) -> None:
+        """The fleet in a browser, as who upgrades it to this release sees it; at one address in all of the run."""
+        self.configure("console", "operator")
+        listen = "127.0.0.1:0" if self.console is None else self.console.url.removeprefix("http://")
+        if self.console is not None:
+            await self.console.end()
+        log = self.run / "logs" / "console.jsonl"
+        self.console = await Console.start(TREES[release], self.fleet.config("console"), log, listen)
+        self._stack.push_async_callback(self.console.end)
+        self.note_helper("console", self.console.process.pid)
+        (self.run / "console.url").write_text(self.console.url)
+        self.say(f"the fleet in a browser: {self.console.url}")
 
     async def look_around(self) -> None:
         """Write down what the world is like at the end, when nothing is going on any more."""
