@@ -215,9 +215,8 @@ class Traffic:
     async def put_in_flight(self, host: str | None, writes: int) -> int:
         """Send up to ``writes`` writes, to instances on ``host`` or on any; returns when they have left, unanswered.
         Where all are busy, one is waited for, at most 3 s."""
-        for _ in range(10):
-            if chosen := await self._idle_guarded(host, writes):
-                break
+        patience = time.monotonic() + 3
+        while not (chosen := await self._idle_guarded(host, writes)) and time.monotonic() < patience:
             await asyncio.sleep(0.3)
         left = [asyncio.Event() for _ in chosen]
         for one, op, event in zip(chosen, itertools.cycle(["resize", "reboot"]), left, strict=False):

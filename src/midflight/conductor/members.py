@@ -173,11 +173,11 @@ def everyone(connection: Connection, at: datetime) -> list[Member]:
 def present(connection: Connection, at: datetime) -> list[Present]:
     """The same, and of each only what others must know: every conductor of a large fleet looks again and again."""
     rows = connection.execute(_in_order(*(members.c[name] for name in (*Present._fields, "seen_at", "beat_seconds"))))
-    said = [(Present(*row[:6]), at - row.seen_at, row.beat_seconds) for row in rows]
+    said = [(Present(*tuple(row)[:6]), at - row.seen_at, row.beat_seconds) for row in rows]
     return without_superseded([p._replace(state=state_now(p.state, silence, beat)) for p, silence, beat in said])
 
 
-def _in_order(*columns: Any) -> Select[Any]:
+def _in_order(*columns: Any) -> Select[*tuple[Any, ...]]:
     order = members.c.service, members.c.host, members.c.joined_at
     return select(*columns).where(members.c.state != State.RETIRED).order_by(*order)
 
