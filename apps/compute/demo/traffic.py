@@ -215,9 +215,12 @@ class Traffic:
     async def put_in_flight(self, host: str | None, writes: int) -> int:
         """Send up to ``writes`` writes, to instances on ``host`` or on any; returns when they have left, unanswered.
         Where all are busy, one is waited for, at most 3 s."""
-        patience = time.monotonic() + 3
-        while not (chosen := await self._idle_guarded(host, writes)) and time.monotonic() < patience:
+        chosen = await self._idle_guarded(host, writes)
+        for _ in range(10):
+            if chosen:
+                break
             await asyncio.sleep(0.3)
+            chosen = await self._idle_guarded(host, writes)
         left = [asyncio.Event() for _ in chosen]
         for one, op, event in zip(chosen, itertools.cycle(["resize", "reboot"]), left, strict=False):
             self._send_aside(one.uuid, change(self.client, one, op, self._dice, [], event.set), event)
