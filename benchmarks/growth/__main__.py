@@ -15,7 +15,7 @@ from rich.table import Table
 
 from benchmarks.conductor import ROOT, Watched, conductor
 from benchmarks.growth.fleet import fill
-from benchmarks.growth.simulated import measure, quiet
+from benchmarks.growth.simulated import as_one_process, measure, quiet
 from benchmarks.rpc.__main__ import machine
 from midflight.config import Config
 from midflight.db.engine import create, parse, transaction
@@ -45,7 +45,8 @@ async def fleet_of(number: int, seconds: float) -> Figures:
                 project=PROJECT, broker=broker.url, state=str(folder / "state"), path=str(folder / "x"),
                 beat_seconds=10.0, call_seconds=30.0,
             )  # fmt: skip
-            return await measure(agents, number, watched, seconds)
+            with as_one_process():
+                return await measure(agents, number, watched, seconds)
 
 
 def _database(folder: Path) -> str:

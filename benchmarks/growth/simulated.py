@@ -6,9 +6,10 @@ import asyncio
 import functools
 import itertools
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 from benchmarks.conductor import Watched
 from benchmarks.growth.fleet import NAMES, AgentAPI, Machine, project, told
@@ -25,11 +26,18 @@ FANOUTS = 5
 PATIENCE = 120.0
 """Seconds that anything may take: thousands of members in one process wait for each other's turns of its loop."""
 
-# In a fleet each process has a contract of its own; here it is the same. And each looks after its connection every
-# second, which is much for one process that has thousands of them.
-service.contract_of = functools.cache(service.contract_of)
-nats_connection.WATCH_SECONDS = 30
-nats_client.CONNECT_SECONDS = nats_client.PING_SECONDS = nats_client.ANSWER_SECONDS = int(PATIENCE)
+
+@contextmanager
+def as_one_process() -> Iterator[None]:
+    """Fit for thousands of members during the block. In a fleet each process has a contract of its own; here it is the
+    same. And each looks after its connection every second, which is much for one process that has thousands of them."""
+    patience = int(PATIENCE)
+    with (
+        patch.object(service, "contract_of", functools.cache(service.contract_of)),
+        patch.object(nats_connection, "WATCH_SECONDS", 30),
+        patch.multiple(nats_client, CONNECT_SECONDS=patience, PING_SECONDS=patience, ANSWER_SECONDS=patience),
+    ):
+        yield
 
 
 async def measure(config: Config, number: int, watched: Watched, seconds: float) -> dict[str, float]:

@@ -14,8 +14,8 @@ from demo.operator import Outcome
 from demo.stage import Stage
 from demo.step import Step
 
-KNOWN_AGAIN = 1.5
-"""Seconds after an agent's start until all APIs have heard of it: a beat, and a little."""
+KNOWN_AGAIN = 3.0
+"""Seconds after an agent's start until all APIs have heard of it: the age of a conductor's view, a beat, and a little."""
 
 PATIENCE = "15s"
 """So long a gate may be asked again: on a busy machine, somebody's beat comes late now and then."""
