@@ -15,7 +15,7 @@ from demo.stage import Stage
 from demo.step import Step
 
 KNOWN_AGAIN = 3.0
-"""Seconds after an agent's start until all APIs have heard of it: the age of a conductor's view, a beat, and a little."""
+"""Seconds after an agent's start until all APIs have heard of it: a conductor's look at its rows, and a beat."""
 
 PATIENCE = "15s"
 """So long a gate may be asked again: on a busy machine, somebody's beat comes late now and then."""
