@@ -95,4 +95,15 @@ def test_a_short_view_forgets_nobody_who_was_known() -> None:
     assert lower.peers["compute"] == {
         "h0": JUNO.digest, "h1": JUNO.digest, "h2": JUNO.digest, "gone": JUNO.digest, "h9": KILO.digest,
     }  # fmt: skip
-    assert (lower.away, lower.id) == ({"compute": ["gone"]}, now.id)
+    assert lower.away == {"compute": ["gone"]}
+
+
+def test_a_view_that_is_neither_short_nor_long_has_an_id_of_its_own() -> None:
+    """Of a small fleet the long view can be the same as the short one: who still believes somebody away, whom neither
+    shows as away, must be told at the next beat."""
+    long = view(member("h0", JUNO), member("h9", KILO))
+    before = view(member("h0", JUNO), member("h9", JUNO, state="draining"))
+    told = lengthened(short(long), before)
+    assert told.away == {"compute": ["h9"]}
+    assert told.id not in (long.id, short(long).id)
+    assert lengthened(short(long), short(long)).id == short(long).id

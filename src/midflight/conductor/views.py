@@ -83,7 +83,10 @@ def lengthened(view: FleetView, before: FleetView) -> FleetView:
                 kept[topic] = dict.fromkeys(before.peers.get(topic, ()), digest)
     content = {name: getattr(view, name) for name in _CONTENT}
     peers = {topic: {**kept.get(topic, {}), **hosts} for topic, hosts in view.peers.items()}
-    return FleetView(id=view.id, at=view.at, **(content | {"peers": peers, "away": before.away}))
+    # Of a small fleet the long view can be the same as the short one: who holds what is neither must be told of it.
+    same = peers == view.peers and before.away == view.away
+    stands_for = view.id if same else f"{view.id} and what was known before"
+    return FleetView(id=stands_for, at=view.at, **(content | {"peers": peers, "away": before.away}))
 
 
 def _peers(present: Iterable[Peer], table: dict[str, Manifest]) -> dict[str, dict[str, str]]:
@@ -180,7 +183,7 @@ class Views:
     async def _look(self, change: int) -> _Look:
         await self._write_beats()  # so that nobody seems lost who was heard here
         view, kinds, took = await self._database.read(_load, self._clock())
-        return _Look(view, kinds, change, time.monotonic() + FRESH_SECONDS + took / SHARE)
+        return _Look(view, kinds, change, time.monotonic() + max(FRESH_SECONDS, took / SHARE))
 
     def _looked(self, task: asyncio.Task[_Look]) -> None:
         if self._looking is not None and self._looking[1] is task:
