@@ -42,7 +42,7 @@ def from_row(cls: type[V], row: Mapping[str, Any], *, context: Any = None, **mor
     that is too new.
     """
     read = _reader_of(cls)
-    obj: V = read(_by_plain_names(row), more)
+    obj: V = read(row if _is_plain(row) else _by_plain_names(row), more)
     if context is not None:
         tracking.adopt_object(obj, context)
     return obj
