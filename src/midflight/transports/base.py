@@ -173,9 +173,10 @@ class Transport(Protocol):
         """Send and wait for the one answer, at most ``timeout`` seconds.
 
         Raises NobodyListens or Forbidden (certainly not executed), or NoAnswer (perhaps executed). Never blocks for
-        longer. Whoever has the call in hand gives signs of life; when two of them have stayed out after the last, that
-        is Vanished, a NoAnswer too. A call that is given up, since its task is cancelled or its time is over, is
-        cancelled where it runs, best effort.
+        longer. Where the broker is several servers, one may not have heard yet of a listener that another has: that is
+        NobodyListens too, and to be tried again. Whoever has the call in hand gives signs of life; when two of them
+        have stayed out after the last, that is Vanished, a NoAnswer too. A call that is given up, since its task is
+        cancelled or its time is over, is cancelled where it runs, best effort.
 
         Where a body goes in parts, all of them go to one listener, which has a host; one that is lost before the last
         has gone out is NobodyListens.
