@@ -13,6 +13,7 @@ READY := .venv/.ready
 PEER := build/bench/peer
 SECONDS ?= 60
 COMPUTE := apps/compute/juno apps/compute/kilo apps/compute/liberty
+HOUSE := apps/house
 PYPROJECT := $(CURDIR)/pyproject.toml
 
 help: ## list the targets
@@ -32,9 +33,10 @@ demo: $(READY) ## upgrade a miniature cloud twice under load (DB=postgresql; BRE
 	@[ "$(DB)" != postgresql ] || .ci/packages postgresql-15
 	cd apps/compute && python -m demo
 
-test: packages $(READY) ## pass all tests: the framework's, then those of each release of apps/compute on its own
+test: packages $(READY) ## pass all tests: the framework's, then those of each app on its own; as root, for the house's networks
 	python -m pytest -n 2 --dist loadfile
 	@set -e; for tree in $(COMPUTE); do (set -x; cd $$tree && python -m pytest); done
+	cd $(HOUSE) && python -m pytest -n 2 --dist loadgroup
 
 test-faults: packages $(READY) ## kill, freeze and cut off what a loaded fleet stands on, and count; as root; into build/faults
 	python -m pytest tests/faults -n 2 --dist loadgroup
@@ -58,6 +60,7 @@ types: $(READY) ## check types with mypy --strict and pyright
 	mypy
 	@set -e; for tree in $(COMPUTE); do (set -x; cd $$tree && mypy --config-file $(PYPROJECT) -p compute); done
 	cd apps/compute && mypy --config-file $(PYPROJECT) -p demo
+	cd $(HOUSE) && mypy --config-file $(PYPROJECT) -p house
 	pyright
 
 pictures: packages $(READY) ## draw the pictures of the console anew, into docs/pictures

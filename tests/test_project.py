@@ -154,7 +154,7 @@ def test_the_locks_hold_what_the_project_asks_for() -> None:
 
 
 def _tests() -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
-    for path in [*(ROOT / "tests").rglob("test_*.py"), *(ROOT / "apps").glob("*/*/tests/**/test_*.py")]:
+    for path in [*(ROOT / "tests").rglob("test_*.py"), *(ROOT / "apps").glob("**/tests/**/test_*.py")]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
                 yield f"{_name(path)}:{node.lineno} {node.name}", node

@@ -1,0 +1,1 @@
+"""A house whose machines sleep until somebody needs them."""

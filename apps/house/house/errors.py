@@ -1,0 +1,73 @@
+"""What can go wrong in the house itself. These cross from service to service as what they are."""
+
+from __future__ import annotations
+
+
+class HouseError(Exception):
+    """Its arguments are plain values, so that it can travel."""
+
+
+class NotFound(HouseError):
+    """There is no such thing."""
+
+    def __init__(self, what: str, key: str) -> None:
+        super().__init__(what, key)
+        self.what, self.key = what, key
+
+    def __str__(self) -> str:
+        return f"the house has no {self.what} {self.key!r}"
+
+
+class AlreadyExists(HouseError):
+    """A name is taken."""
+
+    def __init__(self, what: str, key: str) -> None:
+        super().__init__(what, key)
+        self.what, self.key = what, key
+
+    def __str__(self) -> str:
+        return f"the house has a {self.what} {self.key!r} already"
+
+
+class AddressTaken(HouseError):
+    """Two machines with one address: nobody could tell which of them is wanted."""
+
+    def __init__(self, machine: str, address: str, owner: str) -> None:
+        super().__init__(machine, address, owner)
+        self.machine, self.address, self.owner = machine, address, owner
+
+    def __str__(self) -> str:
+        return f"{self.machine} cannot have {self.address}: it is {self.owner}'s. Correct one of the two"
+
+
+class StaysAwake(HouseError):
+    """A machine may not sleep now. ``until`` is when it may be asked again, in ISO 8601, if that is known."""
+
+    def __init__(self, machine: str, reasons: tuple[str, ...], until: str | None = None) -> None:
+        super().__init__(machine, tuple(reasons), until)
+        self.machine, self.reasons, self.until = machine, tuple(reasons), until
+
+    def __str__(self) -> str:
+        return f"{self.machine} stays awake: {'; '.join(self.reasons)}"
+
+
+class NotClaimed(HouseError):
+    """The watcher cannot stand guard for a machine, so it must not sleep."""
+
+    def __init__(self, machine: str, reason: str) -> None:
+        super().__init__(machine, reason)
+        self.machine, self.reason = machine, reason
+
+    def __str__(self) -> str:
+        return f"nobody would wake {self.machine}: {self.reason}"
+
+
+class NotNow(HouseError):
+    """How a machine stands does not allow what somebody wants of it."""
+
+    def __init__(self, machine: str, reason: str) -> None:
+        super().__init__(machine, reason)
+        self.machine, self.reason = machine, reason
+
+    def __str__(self) -> str:
+        return f"{self.machine}: {self.reason}"

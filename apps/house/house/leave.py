@@ -1,0 +1,57 @@
+"""May a machine sleep now? Pure functions of what the conductor knows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+
+from house.errors import StaysAwake
+from house.objects.hold import Hold
+from house.objects.rule import Rule
+
+Objection = tuple[str, datetime]
+"""What speaks against sleep, in words, and until when it does."""
+
+
+def check(
+    machine: str,
+    last_wake: datetime | None,
+    shortest_awake_seconds: float,
+    holds: Iterable[Hold],
+    rules: Iterable[Rule],
+    away_until: datetime | None,
+    now: datetime,
+) -> None:
+    """Raises StaysAwake with all that speaks against sleep, and with the time when none of it does any more."""
+    found = [
+        *_just_woken(last_wake, shortest_awake_seconds, now),
+        *_held(holds, now),
+        *([] if away_until else _ruled(rules, now)),
+    ]
+    if found:
+        until = max(until for _, until in found)
+        raise StaysAwake(machine, tuple(words for words, _ in found), until.isoformat())
+
+
+def next_wake(rules: Iterable[Rule], away_until: datetime | None, now: datetime) -> datetime | None:
+    """When it is to be awake by plan. While nobody is at home, nothing is planned."""
+    after = away_until or now
+    return min((rule.next_begin(after) for rule in rules if rule.wakes), default=None)
+
+
+def _just_woken(last_wake: datetime | None, seconds: float, now: datetime) -> Iterator[Objection]:
+    """A wake in the future is the work of a clock that was set back, and holds nobody awake."""
+    if last_wake is not None and last_wake <= now < (until := last_wake + timedelta(seconds=seconds)):
+        yield f"it woke {(now - last_wake).total_seconds():.0f} s ago, and is awake for {seconds:g} s at least", until
+
+
+def _held(holds: Iterable[Hold], now: datetime) -> Iterator[Objection]:
+    for hold in holds:
+        if hold.until > now:
+            yield f"{hold.who} holds it awake until {hold.until:%Y-%m-%d %H:%M} UTC: {hold.reason}", hold.until
+
+
+def _ruled(rules: Iterable[Rule], now: datetime) -> Iterator[Objection]:
+    for rule in rules:
+        if until := rule.holds_until(now):
+            yield f"a rule holds it awake until {until:%Y-%m-%d %H:%M} UTC: {rule.note or rule.in_words}", until

@@ -1,0 +1,114 @@
+"""How a machine goes from state to state: each move is one transaction on its row as it is.
+
+Who moves it may be late, or say a thing twice: a move that has been made already changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Table, insert, or_, select, update
+
+from house import leave, rows
+from house.errors import NotNow
+from house.objects.hold import Hold
+from house.objects.rule import Rule
+from house.rows import Row
+from house.states import State
+from house.tables import aways, holds, machines, naps, rules
+from midflight import from_row
+
+
+def ask_leave(connection: Connection, name: str, because: Sequence[str], now: datetime) -> datetime | None:
+    """Let it fall, unless something speaks against that; when it is to wake by plan. Raises StaysAwake, NotFound."""
+    row = _row(connection, name)
+    away = away_until(connection, now)
+    held = [from_row(Hold, each) for each in _of_machine(connection, holds, name)]
+    bound = [from_row(Rule, each) for each in _of_machine(connection, rules, name)]
+    leave.check(name, _aware(row["last_wake"]), row["shortest_awake_seconds"], held, bound, away, now)
+    planned = leave.next_wake(bound, away, now)
+    _become(connection, row, State.FALLING, now, because=list(because), planned_wake=planned)
+    return planned
+
+
+def stay(connection: Connection, name: str, because: Sequence[str], now: datetime) -> None:
+    """It does not fall after all."""
+    _become(connection, _row(connection, name), State.AWAKE, now, because=list(because))
+
+
+def fall_asleep(connection: Connection, name: str, method: str, now: datetime) -> None:
+    """It sleeps. Raises NotNow where it has no leave to: it was woken meanwhile, or never asked."""
+    row = _row(connection, name)
+    if row["state"] == State.ASLEEP:
+        return
+    if row["state"] != State.FALLING:
+        raise NotNow(name, f"is {row['state']}, and has no leave to sleep: let it ask again")
+    _become(connection, row, State.ASLEEP, now)
+    _begin_nap(connection, row, method, now)
+
+
+def wake_up(connection: Connection, name: str, now: datetime) -> None:
+    """It is awake, by its own word or somebody's who has seen it. What it had slept for is over."""
+    row = _row(connection, name)
+    end_nap(connection, name, now)
+    slept = row["state"] in (State.ASLEEP, State.WAKING)
+    woke = {"last_wake": now, "because": [], "planned_wake": None} if slept else {}
+    _become(connection, row, State.AWAKE, now, **woke)
+
+
+def begin_to_wake(connection: Connection, name: str, now: datetime) -> None:
+    """Somebody wakes it."""
+    row = _row(connection, name)
+    if row["state"] == State.ASLEEP:
+        _become(connection, row, State.WAKING, now)
+
+
+def note_seen(connection: Connection, name: str, alive: bool, now: datetime) -> None:
+    """A watcher's word on a machine that has no agent to say it."""
+    row = _row(connection, name)
+    if alive:
+        wake_up(connection, name, now)
+    elif row["state"] in (State.AWAKE, State.UNKNOWN, State.WAKING):
+        _become(connection, row, State.ASLEEP, now, because=["it answers no more"])
+        _begin_nap(connection, row, "seen", now)
+
+
+def away_until(connection: Connection, now: datetime) -> datetime | None:
+    """Until when nobody is at home, if so."""
+    latest = connection.execute(select(aways.c.until).order_by(aways.c.id.desc()).limit(1)).scalar_one_or_none()
+    until = _aware(latest)
+    return until if until is not None and until > now else None
+
+
+def end_nap(connection: Connection, name: str, now: datetime) -> None:
+    """A nap is over when its end is known for the first time."""
+    connection.execute(update(naps).filter_by(machine=name, woke_at=None).values(woke_at=now))
+
+
+def _begin_nap(connection: Connection, row: Row, method: str, now: datetime) -> None:
+    end_nap(connection, row["name"], now)  # one of which nobody has seen the end
+    values = {"machine": row["name"], "because": row["because"], "method": method, "fell_at": now}
+    connection.execute(insert(naps).values(values))
+
+
+def _become(connection: Connection, row: Row, state: State, now: datetime, **more: Any) -> None:
+    since = {"state": state.value, "since": now} if row["state"] != state else {}
+    values = {**since, "seen_at": now, **more}
+    connection.execute(update(machines).where(machines.c.id == row["id"]).values(values))
+
+
+def _row(connection: Connection, name: str) -> Row:
+    return rows.one(connection, machines, "machine", {"name": name})
+
+
+def _of_machine(connection: Connection, table: Table, name: str) -> Sequence[Row]:
+    """The rows for one machine, and those for all."""
+    ours = select(table).where(or_(table.c.machine == name, table.c.machine.is_(None)))
+    return rows.found(connection, ours.order_by(table.c.id))
+
+
+def _aware(time: datetime | None) -> datetime | None:
+    """A time of a row is UTC."""
+    return None if time is None else time.replace(tzinfo=UTC)

@@ -1,0 +1,1 @@
+"""What travels through the house, one noun in each module."""

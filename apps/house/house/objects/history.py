@@ -1,0 +1,97 @@
+"""History: how long a machine slept, what woke it, and what that saved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Self
+
+from sqlalchemy import Connection, or_, select
+
+from house import clock, rows
+from house.rows import Row
+from house.tables import machines, naps, wakes
+from midflight import Context, VersionedObject, field, remotable
+
+Nap = tuple[datetime, datetime]
+"""From when until when."""
+JOULES_PER_KWH = 3_600_000
+MOST_DAYS = 3660
+
+
+class Day(VersionedObject, version="1.0"):
+    """One day of a machine, in UTC. ``saved_kwh`` is what it would have used if it had been awake, less what it used
+    asleep."""
+
+    day: date
+    asleep_seconds: float = 0.0
+    saved_kwh: float = 0.0
+    wakes: dict[str, int] = field(default_factory=dict)
+
+
+class History(VersionedObject, version="1.0"):
+    """What a machine did in the last days, oldest first; wakes are by their cause."""
+
+    machine: str
+    days: list[Day]
+
+    @classmethod
+    @remotable
+    async def of_machine(cls, context: Context, machine: str, days: int = 30) -> Self:
+        """The last so many days of a machine, today among them. Raises NotFound."""
+        now = clock.now()
+        row, slept, woken = await context.db.read(
+            _gather, machine, now - timedelta(days=min(max(days, 1), MOST_DAYS) - 1)
+        )
+        watts = row["watts"] - row["watts_asleep"]
+        return cls(context=context, machine=machine, days=list(summed(slept, woken, watts, now, days)))
+
+    @property
+    def asleep_seconds(self) -> float:
+        """In all of its days."""
+        return sum(day.asleep_seconds for day in self.days)
+
+    @property
+    def saved_kwh(self) -> float:
+        """In all of its days."""
+        return sum(day.saved_kwh for day in self.days)
+
+
+def summed(
+    naps: Sequence[Nap], wakes: Iterable[tuple[datetime, str]], watts: float, now: datetime, days: int
+) -> Iterator[Day]:
+    """The days that end with today, from the naps and the (asked_at, cause) of the wakes. A nap that crosses midnight
+    is in both days; one that ends before it began, since a clock was set, is in none."""
+    counted: dict[date, dict[str, int]] = {}
+    for asked_at, cause in wakes:
+        of_day = counted.setdefault(asked_at.date(), {})
+        of_day[cause] = of_day.get(cause, 0) + 1
+    for back in range(days - 1, -1, -1):
+        day = now.date() - timedelta(days=back)
+        asleep = sum(_within(nap, day) for nap in naps)
+        saved = asleep * watts / JOULES_PER_KWH
+        yield Day(day=day, asleep_seconds=asleep, saved_kwh=saved, wakes=counted.get(day, {}))
+
+
+def _within(nap: Nap, day: date) -> float:
+    begins = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    fell_at, woke_at = max(nap[0], begins), min(nap[1], begins + timedelta(days=1))
+    return max(0.0, (woke_at - fell_at).total_seconds())
+
+
+def _gather(connection: Connection, name: str, since: datetime) -> tuple[Row, list[Nap], list[tuple[datetime, str]]]:
+    row = rows.one(connection, machines, "machine", {"name": name})
+    first = since.replace(hour=0, minute=0, second=0, microsecond=0)
+    slept = select(naps.c.fell_at, naps.c.woke_at).filter_by(machine=name)
+    slept = slept.where(or_(naps.c.woke_at.is_(None), naps.c.woke_at > first))
+    woken = select(wakes.c.asked_at, wakes.c.cause).filter_by(machine=name).where(wakes.c.asked_at >= first)
+    now = clock.now()
+    return (
+        row,
+        [(_utc(fell), now if woke is None else _utc(woke)) for fell, woke in connection.execute(slept)],
+        [(_utc(asked), cause) for asked, cause in connection.execute(woken)],
+    )
+
+
+def _utc(time: datetime) -> datetime:
+    return time.replace(tzinfo=UTC)

@@ -1,0 +1,157 @@
+"""Machines: what sleeps, and what is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from ipaddress import IPv4Address, IPv6Address
+from typing import Annotated, Any, Self
+
+from msgspec import Meta
+from sqlalchemy import Connection, delete
+
+from house import clock, moves, rows
+from house.errors import AddressTaken
+from house.rows import Row
+from house.states import NEXT, Mode, State
+from house.tables import holds, machines, rules
+from midflight import Context, ObjectList, VersionedObject, check_expected, field, from_row, remotable, to_row, types
+
+WHAT = "machine"
+
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$")]
+"""It is the host of the machine's own agent, too."""
+Port = Annotated[int, Meta(ge=1, le=65_535)]
+
+
+class Machine(VersionedObject, version="1.0"):
+    """A machine of the house. Times are the conductor's.
+
+    ``addresses`` are those that the watcher looks after, on its ``interface`` (the one that leads there, where it is
+    None) and ``vlan``. ``watcher`` is the host of the watcher that guards it; any watcher, where it is None.
+    ``wake_ports`` count in proxy mode. ``because`` says in words why it is as it is: awake because of what, asleep for
+    what reason. ``flag_armed`` is what its network card said when it was asked whether it wakes for magic packets.
+    ``since`` is when it came into its ``state``, ``seen_at`` when its agent or its watcher last spoke of it.
+    """
+
+    id: int | None = None
+    name: Name = field(read_only=True)
+    mac: types.MacAddress
+    addresses: list[IPv4Address | IPv6Address] = field(default_factory=list)
+    interface: str | None = None
+    vlan: Annotated[int, Meta(ge=1, le=4094)] | None = None
+    watcher: str | None = None
+    mode: Mode = field(default=Mode.PROXY, fallback=Mode.UNKNOWN)
+    wake_ports: list[Port] = field(default_factory=lambda: [22])
+    ping_wakes: bool = False
+    wakes_per_hour: Annotated[int, Meta(ge=1)] = 12
+    shortest_awake_seconds: Annotated[float, Meta(ge=0)] = 300.0
+    watts: Annotated[float, Meta(ge=0)] = 60.0
+    watts_asleep: Annotated[float, Meta(ge=0)] = 2.0
+    state: State = field(default=State.UNKNOWN, fallback=State.UNKNOWN, transitions=NEXT)
+    since: datetime | None = None
+    because: tuple[str, ...] = ()
+    last_wake: datetime | None = None
+    seen_at: datetime | None = None
+    flag_armed: bool | None = None
+    planned_wake: datetime | None = None
+
+    @classmethod
+    @remotable
+    async def get(cls, context: Context, name: str) -> Self:
+        """One machine. Raises NotFound."""
+        return from_row(cls, await context.db.read(rows.one, machines, WHAT, {"name": name}), context=context)
+
+    @remotable
+    async def create(self) -> None:
+        """Let the house know of it. Raises AlreadyExists, and AddressTaken."""
+        self.id = await self.context.db.write(_insert, self)
+        self.reset_changes()
+
+    @remotable
+    async def save(self, expect: dict[str, str | None] | None = None) -> None:
+        """Keep what changed. Raises NotFound, AddressTaken, and Conflict if the row has not the expected values."""
+        await self.context.db.write(_save, self, expect or {})
+        self.reset_changes()
+
+    @remotable
+    async def destroy(self) -> None:
+        """Forget it, with its holds and rules. Its history stays. Raises NotFound."""
+        await self.context.db.write(_delete, self.id, self.name)
+
+    # How it falls asleep, and wakes. Each is one transaction on the row as it is, whatever this copy says.
+
+    @remotable
+    async def ask_leave(self, because: tuple[str, ...]) -> datetime | None:
+        """May it sleep, because of this? It is falling then; the answer is when it has to be awake again, if that is
+        planned. Raises StaysAwake with what speaks against it."""
+        planned: datetime | None = await self.context.db.write(moves.ask_leave, self.name, because, clock.now())
+        return planned
+
+    @remotable
+    async def stay(self, because: tuple[str, ...]) -> None:
+        """It was falling, and does not sleep after all."""
+        await self.context.db.write(moves.stay, self.name, because, clock.now())
+
+    @remotable
+    async def fall_asleep(self, method: str) -> None:
+        """It sleeps from now on, with this method. Raises NotNow where it was not falling: leave has run out."""
+        await self.context.db.write(moves.fall_asleep, self.name, method, clock.now())
+
+    @remotable
+    async def wake_up(self) -> None:
+        """It is awake, by its own word. Saying so again changes nothing."""
+        await self.context.db.write(moves.wake_up, self.name, clock.now())
+
+    @classmethod
+    @remotable
+    async def note_seen(cls, context: Context, name: str, alive: bool) -> None:
+        """What a watcher sees of a machine, for those that have no agent: it lives, or answers no more."""
+        await context.db.write(moves.note_seen, name, alive, clock.now())
+
+
+class MachineList(ObjectList[Machine], version="1.0"):
+    """Machines, in the order in which they came into the house."""
+
+    @classmethod
+    @remotable
+    async def get_all(cls, context: Context) -> Self:
+        """All of the house."""
+        return cls._of(context, await context.db.read(rows.every, machines, {}))
+
+    @classmethod
+    @remotable
+    async def get_by_watcher(cls, context: Context, watcher: str) -> Self:
+        """Those that the watcher on this host guards, and those that any watcher may guard."""
+        found = await context.db.read(rows.every, machines, {})
+        return cls._of(context, [row for row in found if row["watcher"] in (None, watcher)])
+
+    @classmethod
+    def _of(cls, context: Context, found: Iterable[Row]) -> Self:
+        return from_row(cls, {}, objects=[from_row(Machine, row, context=context) for row in found], context=context)
+
+
+def _insert(connection: Connection, machine: Machine) -> int:
+    _check_addresses(connection, machine)
+    return rows.add(connection, machines, WHAT, machine.name, to_row(machine))
+
+
+def _save(connection: Connection, machine: Machine, expect: Mapping[str, Any]) -> None:
+    row = rows.one(connection, machines, WHAT, {"name": machine.name})
+    check_expected(Machine, row, expect)
+    _check_addresses(connection, machine)
+    rows.change(connection, machines, WHAT, row["id"], to_row(machine, only_changes=True, onto=row))
+
+
+def _check_addresses(connection: Connection, machine: Machine) -> None:
+    """A house has few machines, so all of them are looked at. Raises AddressTaken."""
+    ours = {machine.mac, *map(str, machine.addresses)}
+    for other in rows.every(connection, machines, {}):
+        if other["name"] != machine.name and (taken := ours & {other["mac"], *other["addresses"]}):
+            raise AddressTaken(machine.name, min(taken), other["name"])
+
+
+def _delete(connection: Connection, id: int | None, name: str) -> None:
+    rows.remove(connection, machines, WHAT, id)
+    for table in (holds, rules):
+        connection.execute(delete(table).filter_by(machine=name))

@@ -1,0 +1,34 @@
+"""The table of contents."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from house import tables
+from house.errors import AddressTaken, AlreadyExists, NotClaimed, NotFound, NotNow, StaysAwake
+from house.interfaces import SleeperAPI, WatcherAPI
+from house.objects.away import Away
+from house.objects.history import Day, History
+from house.objects.hold import Hold, HoldList
+from house.objects.look import Check, Look
+from house.objects.machine import Machine, MachineList
+from house.objects.requester import Requester, RequesterList
+from house.objects.rule import Rule, RuleList
+from house.objects.wake import Wake, WakeList
+from midflight import Project
+
+HERE = Path(__file__).parent.parent
+
+project = Project(
+    name="house",
+    objects=[
+        Away, Check, Day, History, Hold, HoldList, Look, Machine, MachineList, Requester, RequesterList, Rule, RuleList,
+        Wake, WakeList,
+    ],
+    interfaces=[SleeperAPI, WatcherAPI],
+    services=[],
+    errors=[AddressTaken, AlreadyExists, NotClaimed, NotFound, NotNow, StaysAwake],
+    releases=HERE / "releases",
+    schema=HERE / "schema",
+    tables=tables.metadata,
+)  # fmt: skip

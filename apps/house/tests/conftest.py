@@ -1,0 +1,58 @@
+"""A house in one process: rows in a file, and a clock that jumps."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from house import clock
+from house.objects.machine import Machine
+from house.project import project
+from midflight import Context
+from midflight.db.engine import Database
+from midflight.db.schema.runner import SchemaRunner
+from tests.jumping import JumpingClock
+
+
+@pytest.fixture
+def time(monkeypatch: pytest.MonkeyPatch) -> JumpingClock:
+    """The conductor's clock, and everyone's."""
+    jumping = JumpingClock()
+    monkeypatch.setattr(clock, "now", jumping.now)
+    return jumping
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file to copy: the schema as this release's revisions make it."""
+    file = tmp_path_factory.mktemp("schema") / "house.db"
+    SchemaRunner(f"sqlite:///{file}", project.schema, project.tables, "this release").expand(project.migrations)
+    return file
+
+
+@pytest.fixture
+async def database(tmp_path: Path, empty_database: Path) -> AsyncIterator[Database]:
+    database = await Database.open(f"sqlite:///{shutil.copy(empty_database, tmp_path)}")
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def context(database: Database) -> Context:
+    """In a process that has the database."""
+    return Context({"user": "ada"}, database=database)
+
+
+@pytest.fixture
+async def desk(context: Context, time: JumpingClock) -> Machine:
+    """A machine that is awake, and has been for an hour."""
+    machine = Machine(
+        context=context, name="desk", mac="52:54:00:00:00:01", addresses=["10.0.0.2", "fd00::2"], watts=62
+    )
+    await machine.create()
+    await machine.wake_up()
+    time.pass_(hours=1)
+    return await Machine.get(context, "desk")

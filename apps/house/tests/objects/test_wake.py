@@ -1,0 +1,91 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from house.objects.history import History, summed
+from house.objects.machine import Machine
+from house.objects.requester import Requester, RequesterList
+from house.objects.wake import Wake, WakeList
+from house.states import Cause, State
+from midflight import Context
+from tests.jumping import NOON, JumpingClock
+
+
+async def asleep(desk: Machine) -> None:
+    await desk.ask_leave(("idle",))
+    await desk.fall_asleep("logind")
+
+
+async def test_a_wake_is_reported_as_often_as_it_takes(desk: Machine, context: Context, time: JumpingClock) -> None:
+    """It is one row, brought up to date, and moves the machine to waking and to awake."""
+    await asleep(desk)
+    time.pass_(hours=1)
+    wake = Wake(context=context, machine="desk", requester_mac="52:54:00:00:00:aa", port=22, asked_at=time.now())
+    for _ in range(2):
+        await wake.report()
+    assert (await Machine.get(context, "desk")).state is State.WAKING
+    wake.awake_at, wake.tries = time.now() + timedelta(seconds=1.5), 2
+    for _ in range(2):
+        await wake.report()
+    (found,) = await WakeList.latest(context, "desk")
+    assert (found.uuid, found.tries, found.took_seconds, found.port) == (wake.uuid, 2, 1.5, 22)
+    machine = await Machine.get(context, "desk")
+    assert (machine.state, machine.last_wake) == (State.AWAKE, wake.awake_at)
+    assert (await History.of_machine(context, "desk")).asleep_seconds == 3601.5
+
+
+async def test_a_late_report_moves_nothing(desk: Machine, context: Context, time: JumpingClock) -> None:
+    """What a watcher tells of a wake before the machine slept again is kept, and the machine sleeps on."""
+    early = time.now()
+    time.pass_(hours=1)
+    await asleep(desk)
+    late = Wake(context=context, machine="desk", asked_at=early, awake_at=early + timedelta(seconds=2))
+    await late.report()
+    assert (await Machine.get(context, "desk")).state is State.ASLEEP
+    await Wake(context=context, machine="gone", asked_at=early).report()
+    assert [wake.machine for wake in await WakeList.latest(context)] == ["gone", "desk"]
+
+
+async def test_a_history_counts_each_day(desk: Machine, context: Context, time: JumpingClock) -> None:
+    """A nap over midnight is in both days, wakes are by cause, and a day without any is there too."""
+    time.pass_(hours=9)
+    await asleep(desk)
+    time.pass_(hours=8)
+    await Wake(context=context, machine="desk", cause=Cause.PLANNED, asked_at=time.now(), awake_at=time.now()).report()
+    await Wake(context=context, machine="desk", cause=Cause.DEMAND, asked_at=time.now()).report()
+    history = await History.of_machine(context, "desk", days=3)
+    assert [str(day.day) for day in history.days] == ["2026-03-01", "2026-03-02", "2026-03-03"]
+    assert [day.asleep_seconds / 3600 for day in history.days] == [0, 2, 6]
+    assert [day.wakes for day in history.days] == [{}, {}, {"planned": 1, "demand": 1}]
+
+
+def test_a_nap_that_ends_before_it_began_saves_nothing() -> None:
+    """As the rows say after a clock was set back."""
+    (day,) = summed([(NOON, NOON - timedelta(hours=1))], [], 60, NOON, 1)
+    assert (day.asleep_seconds, day.saved_kwh) == (0, 0)
+
+
+async def test_a_sleeper_s_nap_lasts_until_now(desk: Machine, context: Context, time: JumpingClock) -> None:
+    """While it sleeps, its history grows."""
+    await asleep(desk)
+    time.pass_(minutes=30)
+    assert (await History.of_machine(context, "desk", days=1)).asleep_seconds == 1800
+
+
+async def test_who_asks_can_be_ignored(desk: Machine, context: Context) -> None:
+    """For one machine or for all, until somebody thinks otherwise."""
+    rule = Requester(context=context, mac="52-54-00-00-00-AA", machine="desk", name="printer")
+    await rule.create()
+    rule.ignored = False
+    await rule.save()
+    (found,) = await RequesterList.get_all(context)
+    assert (found.mac, found.machine, found.ignored) == ("52:54:00:00:00:aa", "desk", False)
+    await rule.destroy()
+    assert len(await RequesterList.get_all(context)) == 0
+
+
+@pytest.mark.parametrize("asked", ["2026-03-02T23:59:59.999999+00:00", "2026-03-02T00:00:00+00:00"])
+def test_a_wake_belongs_to_the_day_of_its_request(asked: str) -> None:
+    """To the microsecond."""
+    days = list(summed([], [(datetime.fromisoformat(asked), "demand")], 60, datetime(2026, 3, 3, tzinfo=UTC), 2))
+    assert [day.wakes for day in days] == [{"demand": 1}, {}]
