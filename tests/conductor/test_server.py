@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, insert, text
 
 from midflight.conductor.interface import ConductorAPI
 from midflight.conductor.server import ConductorServer
@@ -46,6 +46,18 @@ async def test_facts_of_the_fleet(world: World) -> None:
         "both, read old",
     )
     assert (state.state, state.matched, state.proven, state.proven_age) == ("pending", 0, False, None)
+
+
+async def test_what_the_database_really_has_is_among_the_facts(world: World) -> None:
+    """As the catalogue says, and without midflight's own tables: whoever drops a column by hand is found out."""
+    async with world.running("conductor") as conductor:
+        assert conductor.database is not None
+        before = (await fleet(conductor)).catalogue
+        await conductor.database.write(lambda db: db.execute(text("ALTER TABLE machines DROP COLUMN note")))
+        after = (await fleet(conductor)).catalogue
+    assert {"table machines", "column machines.name"} < set(before)
+    assert not [thing for thing in before if "mf_" in thing]
+    assert set(before) - set(after) == {"column machines.note"}
 
 
 @ON_SQLITE

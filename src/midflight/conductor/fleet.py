@@ -12,7 +12,7 @@ from midflight.conductor import members, pins, record, traffic
 from midflight.conductor.data_facts import migration_states
 from midflight.conductor.interface import Fleet, JournalEntry
 from midflight.conductor.self_test import self_tests
-from midflight.db import forms, journal, tables
+from midflight.db import catalogue, forms, journal, tables
 from midflight.db.epoch import current_epoch
 from midflight.migrations import lease, throttle
 from midflight.migrations.online import DataMigration
@@ -53,7 +53,13 @@ def gather(
         self_tests=self_tests(connection, at),
         traffic=traffic.compared(connection, at),
         hidden=_hidden(connection),
+        catalogue=_there(connection),
     )
+
+
+def _there(connection: Connection) -> list[str]:
+    """The last word of each thing begins with its table's name."""
+    return sorted(t for t in catalogue.things(connection) if not t.rpartition(" ")[2].startswith("mf_"))
 
 
 def _hidden(connection: Connection) -> dict[str, datetime]:

@@ -99,8 +99,8 @@ class JournalEntry(VersionedObject, version="1.1"):
 class Fleet(VersionedObject, version="1.2"):
     """All facts of the fleet at one moment: what gates decide on. Ages are in seconds, at ``taken_at``.
 
-    1.1: data migrations say what they do in the background. 1.2: what the database says of itself, what people have
-    acknowledged, how soaks stand, how members tested themselves, what conductors answer, and what is hidden.
+    1.1: data migrations say what they do in the background. 1.2: what the database says of itself and really has, what
+    people have acknowledged, how soaks stand, how members tested themselves, what conductors answer, what is hidden.
     """
 
     taken_at: datetime
@@ -139,6 +139,9 @@ class Fleet(VersionedObject, version="1.2"):
     """What conductors answered in the last minutes, and in the hour before."""
     hidden: dict[str, datetime] = field(since="1.2", default_factory=dict)
     """The contract revisions that are held → since when: what they take away can still be brought back."""
+    catalogue: list[str] | None = field(since="1.2", default=None)
+    """What the database really has, midflight's own tables left out: ``table flavors``, ``column flavors.name``,
+    ``index ix_name on flavors``. None where the conductor does not read it."""
 
 
 class RunResult(VersionedObject, version="1.0"):

@@ -11,6 +11,7 @@ from midflight.db.lint import result
 from midflight.errors import ProjectError, UsageError
 from midflight.project import Project
 from midflight.upgrade.check import check
+from midflight.upgrade.readers import readers
 from midflight.versions import Manifest, Version
 
 
@@ -38,6 +39,9 @@ class Aim:
     """Release → what it understands."""
     rewrites: Mapping[str, tuple[Version, ...]] = field(default_factory=dict)
     """Object → the versions below which named backports rewrite it."""
+    uses: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Release → the tables and columns that its processes read and write, in the catalogue's words; of those releases
+    only whose tables are frozen, or are this code's."""
 
     @classmethod
     def of(cls, project: Project, target: str) -> Aim:
@@ -65,6 +69,7 @@ class Aim:
                 name: tuple(before for before, _ in known.__shape__.backports)
                 for name, known in project.registry.objects.items()
             },
+            uses={reader.release: reader.things for reader in readers(project) if reader.things is not None},
         )
 
     @classmethod

@@ -41,10 +41,10 @@ def prepare(fleet: Fleet, aim: Aim) -> Verdict:
 
 
 def schema(fleet: Fleet, aim: Aim) -> Verdict:
-    """Has the target's schema been expanded, by revisions that were linted? While it is not, is the database well?"""
-    return _verdict(
-        "schema", fleet, schema_facts.expanded(fleet, aim), schema_facts.linted(aim), health.database(fleet)
-    )
+    """Has the target's schema been expanded, by revisions that were linted? Is it really there, and does the release
+    before still fit it? While it is not, is the database well?"""
+    there = [*schema_facts.expanded(fleet, aim), *schema_facts.fits(fleet, aim)]
+    return _verdict("schema", fleet, there, schema_facts.linted(aim), health.database(fleet))
 
 
 def pin(fleet: Fleet, aim: Aim) -> Verdict:
@@ -57,7 +57,8 @@ def control(fleet: Fleet, aim: Aim) -> Verdict:
     """Are all services but the agents on the target and well, and is the schema new enough for them?"""
     services = [member for member in fleet.members if member.service not in aim.agents]
     arrived = members.arrived(services, aim, "control service", bad)
-    return _verdict("control", fleet, arrived, schema_facts.expanded(fleet, aim), health.tested(fleet, aim))
+    there = [*schema_facts.expanded(fleet, aim), *schema_facts.fits(fleet, aim)]
+    return _verdict("control", fleet, arrived, there, health.tested(fleet, aim))
 
 
 def soak(fleet: Fleet, aim: Aim, *, window: float = RECENT, clean_for: float | None = None) -> Verdict:

@@ -61,6 +61,7 @@ EARLIER_DATA = Kind("earlier-data", Source.DATA, "the data migrations of the rel
 MOVED = Kind("moved", Source.DATA, "how far the rows of a data migration have come")
 PROVEN = Kind("proven", Source.DATA, "both forms of all rows of a data migration agree, by a proof")
 SCHEMA = Kind("schema", Source.SCHEMA, "whose code expanded the schema last")
+CATALOGUE = Kind("catalogue", Source.DATABASE, "the database has all that the target and the release before it use")
 LINT = Kind("lint", Source.CODE, "the expand revisions were linted as they stand", risk=True)
 REJECTED = Kind("rejected", Source.JOURNAL, "messages that their receiver did not understand", risk=True)
 OLDER = Kind("older", Source.CODE, "the conductor is of an earlier midflight, which tells less")
@@ -85,7 +86,7 @@ KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
         PATH, CONTRACT, STRANGER, LOST, ARRIVED, DRAINING, WATCHED, EPOCH, PIN, OVERRIDE, EARLIER_DATA, MOVED, PROVEN,
-        SCHEMA, LINT, REJECTED, OLDER, CLOCK, DATABASE, PROBE, CODE, SELF_TEST, FAILURES, LATENCY, BACKPORTS,
+        SCHEMA, CATALOGUE, LINT, REJECTED, OLDER, CLOCK, DATABASE, PROBE, CODE, SELF_TEST, FAILURES, LATENCY, BACKPORTS,
         OLD_SENDERS, BATCH, OUTDATED, FORECAST, CLEAN, LOOK, AT_REST, OTHER,
     )
 }  # fmt: skip

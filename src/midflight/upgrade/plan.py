@@ -89,7 +89,7 @@ def _done(fleet: Fleet, aim: Aim) -> Iterator[int]:
     everyone_new = _all_new(fleet.members, aim)
     if gates.prepare(fleet, aim).status in (Status.PASS, Status.WARN):
         yield 0
-    if all(fact.status is Status.PASS for fact in schema.expanded(fleet, aim)):
+    if all(fact.status is Status.PASS for fact in (*schema.expanded(fleet, aim), *schema.fits(fleet, aim))):
         yield 1
         if fleet.pins and gates.pin(fleet, aim).status is Status.PASS:
             yield 2

@@ -21,6 +21,7 @@ STORIES: Mapping[Kind, tuple[str, ...]] = {
     kinds.MOVED: ("migration", "sweeper"),
     kinds.PROVEN: ("migration", "form"),
     kinds.SCHEMA: ("schema",),
+    kinds.CATALOGUE: ("schema",),
     kinds.CODE: ("schema", "member.tested"),
     kinds.REJECTED: ("rpc.version_rejected", "pin"),
     kinds.BATCH: ("rpc.version_rejected", "member"),
@@ -29,7 +30,7 @@ STORIES: Mapping[Kind, tuple[str, ...]] = {
     kinds.CLEAN: ("gate.soaked",),
 }
 """Of which kinds the entries are that tell how a fact came to be."""
-OF_ALL = (kinds.PATH, kinds.EPOCH, kinds.SCHEMA, kinds.PROBE, kinds.CLEAN, kinds.PIN, kinds.ARRIVED)
+OF_ALL = (kinds.PATH, kinds.EPOCH, kinds.SCHEMA, kinds.CATALOGUE, kinds.PROBE, kinds.CLEAN, kinds.PIN, kinds.ARRIVED)
 """Facts that are about the whole fleet: all entries of their kinds belong to them."""
 MOST_TOLD = 5
 """So many entries tell the story of one fact, the latest ones."""
