@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from midflight.config import Config
-from midflight.console.access import secret_digest
+from midflight.web.access import secret_digest
 from tests.cli.street import COMMAND, Outcome, Shop, Street
 from tests.cli.test_journey import freeze_both
 

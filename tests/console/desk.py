@@ -16,12 +16,14 @@ from midflight.conductor.data_objects import MigrationDetail
 from midflight.conductor.interface import Fleet, JournalEntry
 from midflight.conductor.traffic import Traffic
 from midflight.config import ConsoleSettings
-from midflight.console.access import Access
-from midflight.console.app import Console
-from midflight.console.gatherer import Gatherer
 from midflight.console.passages import Passage
+from midflight.console.site import console
+from midflight.console.sources import FLEET
 from midflight.errors import NoConductor
 from midflight.upgrade.aim import Aim
+from midflight.web.access import Access
+from midflight.web.app import App
+from midflight.web.gatherer import Gatherer
 from tests.cli.fake_operator import FakeOperator
 from tests.console.sights import PASSAGES
 from tests.upgrade.fleets import KILO, NOW
@@ -98,10 +100,10 @@ class Desk:
         """Listen, again on the same port after a stop."""
         listening = socket.create_server(("127.0.0.1", self.port))
         self.port = listening.getsockname()[1]
-        self.gatherer = Gatherer(self._operating, shortest=self.shortest)
+        self.gatherer = Gatherer(self._operating, FLEET, shortest=self.shortest)
         access, hosts = Access(self.settings, KEY), list(self.hosts)
-        console = Console("cloud", self.aim, self.gatherer, access, hosts, self.passages)
-        config = uvicorn.Config(console.app(), log_config=None, proxy_headers=False, timeout_graceful_shutdown=0)
+        app = App(console("cloud", self.aim, self.passages), self.gatherer, access, hosts)
+        config = uvicorn.Config(app.app(), log_config=None, proxy_headers=False, timeout_graceful_shutdown=0)
         self._server = uvicorn.Server(config)
         self._server.capture_signals = nullcontext  # type: ignore[method-assign,assignment]
         self._task = asyncio.create_task(self._server.serve(sockets=[listening]))

@@ -14,11 +14,13 @@ import pytest
 from starlette.requests import HTTPConnection
 
 from midflight.config import Config, ConsoleSettings, Proxy, Token
-from midflight.console.access import SESSION_SECONDS, Access, secret_digest, session_key
-from midflight.console.app import Console
-from midflight.console.gatherer import Gatherer
-from midflight.console.guard import POLICY
+from midflight.console.site import console
+from midflight.console.sources import FLEET
 from midflight.errors import NotSignedIn
+from midflight.web.access import SESSION_SECONDS, Access, secret_digest, session_key
+from midflight.web.app import App
+from midflight.web.gatherer import Gatherer
+from midflight.web.guard import POLICY
 from tests.console.desk import KEY, Conductors
 from tests.upgrade.fleets import KILO, cloud
 
@@ -36,7 +38,8 @@ async def client(
     settings: ConsoleSettings = READ_ONLY, peer: str = "10.0.0.9", **headers: str
 ) -> AsyncIterator[httpx.AsyncClient]:
     """Somebody at ``peer`` who asks a console at localhost that has not seen anything."""
-    app = Console("cloud", KILO, Gatherer(lambda: _never()), Access(settings, KEY), ["console.example.org"]).app()
+    gatherer = Gatherer(lambda: _never(), FLEET)
+    app = App(console("cloud", KILO), gatherer, Access(settings, KEY), ["console.example.org"]).app()
     transport = httpx.ASGITransport(app, client=(peer, 1234))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8700", headers=headers) as made:
         yield made

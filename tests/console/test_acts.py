@@ -12,11 +12,13 @@ import pytest
 
 from midflight.conductor.interface import JournalEntry
 from midflight.config import ConsoleSettings
-from midflight.console.access import Access
 from midflight.console.acts import ACTS
-from midflight.console.app import Console
-from midflight.console.gatherer import Gatherer
+from midflight.console.site import console
+from midflight.console.sources import FLEET as THE_FLEET
 from midflight.upgrade.aim import Aim
+from midflight.web.access import Access
+from midflight.web.app import App
+from midflight.web.gatherer import Gatherer
 from tests.console.conftest import Desks, Tabs
 from tests.console.desk import KEY, Conductors, Desk
 from tests.console.tab import Tab
@@ -47,7 +49,7 @@ async def asking(
     async def connect() -> AsyncIterator[Conductors]:
         yield conductors
 
-    async with console_of(Gatherer(connect), KILO, settings, **headers) as made:  # type: ignore[arg-type]
+    async with console_of(Gatherer(connect, THE_FLEET), KILO, settings, **headers) as made:
         yield made
 
 
@@ -56,7 +58,7 @@ async def console_of(
     gatherer: Gatherer, aim: Aim, settings: ConsoleSettings = TOKENS, **headers: str
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A script that asks a console which gathers so."""
-    app = Console("cloud", aim, gatherer, Access(settings, KEY), []).app()
+    app = App(console("cloud", aim), gatherer, Access(settings, KEY), []).app()
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(
@@ -228,5 +230,18 @@ async def test_an_unknown_act_or_outcome_is_not_there() -> None:
 
 def test_acts_are_named_as_they_are_addressed() -> None:
     """One name, one act, and each says what the command line calls it."""
-    assert all(name == act.name for name, act in ACTS.items())
+    assert len({act.name for act in ACTS}) == len(ACTS)
     assert {ANN.role, BOB.role} == {"operator", "viewer"}
+
+
+async def test_an_act_that_crashes_is_not_shown_as_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error that nobody had foreseen is told as a bug."""
+
+    async def crash(_conductors: Conductors, _member: str) -> None:
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr(Conductors, "retire", crash)
+    async with asking(Conductors(FLEET), Authorization="Bearer ann's secret") as web:
+        told = await outcome(web, await web.post("/act/retire", data={"member": LOST.id}))
+    assert "done" not in told
+    assert "this is a bug in midflight or in the project: ZeroDivisionError(&#39;oops&#39;)" in told

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from midflight.conductor.interface import JournalEntry
-from midflight.console.gatherer import Picture, Sight
 from midflight.console.pages.chronicle import columns
 from midflight.console.sources import ASKED, JOURNAL, Journal
+from midflight.web.gatherer import Picture, Sight
 from tests.console import sights
 from tests.console.conftest import Desks, Tabs
 from tests.console.desk import Conductors

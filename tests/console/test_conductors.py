@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from midflight.conductor.interface import JournalEntry
-from midflight.console.gatherer import Gatherer
+from midflight.console.sources import FLEET
 from midflight.rpc.client import Client
 from midflight.service import RunningService
 from midflight.transports.base import ParkedMessage
 from midflight.upgrade.aim import Aim
 from midflight.upgrade.operator import Operator, operating
+from midflight.web.gatherer import Gatherer
 from tests.conductor import juno, kilo
 from tests.conductor.world import World, eventually
 from tests.console.test_acts import console_of, outcome
@@ -29,7 +30,7 @@ def world(tmp_path: Path) -> World:
 
 def gatherer(world: World) -> Gatherer:
     """That of a console in this world."""
-    return Gatherer(lambda: operating(world.config("agent"), world.project(kilo)), shortest=0.05)
+    return Gatherer(lambda: operating(world.config("agent"), world.project(kilo)), FLEET, shortest=0.05)
 
 
 async def park(world: World, api: RunningService, operator: Operator, count: int) -> list[ParkedMessage]:

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from midflight.console.page import Page
 from midflight.console.pages import PAGES
+from midflight.web.page import Page
 from tests.console.conftest import Desks, Tabs
 from tests.console.looks import LOOKS, ROLL
 from tests.upgrade.fleets import cloud, fleet, member

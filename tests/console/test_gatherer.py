@@ -9,13 +9,14 @@ from datetime import timedelta
 
 import pytest
 
-from midflight.console import gatherer as gathering
-from midflight.console.gatherer import FLEET, Gatherer, Picture, Source
 from midflight.console.soaking import WINDOW, SoakWatch
-from midflight.console.stream import TICK, event, pushes
+from midflight.console.sources import FLEET
 from midflight.errors import BrokerUnreachable, NoConductor
 from midflight.upgrade import gates
 from midflight.upgrade.operator import Operator
+from midflight.web import gatherer as gathering
+from midflight.web.gatherer import Gatherer, Picture, Source
+from midflight.web.stream import TICK, event, pushes
 from tests.console.desk import Conductors
 from tests.upgrade.fleets import KILO, cloud, rejection
 
@@ -34,7 +35,7 @@ async def running(conductors: Conductors, *, broken: int = 0) -> AsyncIterator[G
             raise BrokerUnreachable(url="nats://broker:4222", reason="refused")
         yield conductors
 
-    made = Gatherer(connect, shortest=SHORT)  # type: ignore[arg-type]
+    made = Gatherer(connect, FLEET, shortest=SHORT)
     task = asyncio.create_task(made.run())
     yield made
     task.cancel()
@@ -163,7 +164,7 @@ async def test_who_takes_no_push_costs_nothing() -> None:
 
 async def test_equal_texts_are_pushed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """In between, a browser is told that somebody is there; it ends when somebody may look no more."""
-    monkeypatch.setattr("midflight.console.stream.QUIET", 0.05)
+    monkeypatch.setattr("midflight.web.stream.QUIET", 0.05)
     texts = iter(["one\ntwo", *["one\ntwo"] * 10_000])
     over: list[bool] = []
     async with running(Conductors(cloud())) as gatherer:

@@ -29,22 +29,14 @@ async def console(*, listen: str = LISTEN, config: ConfigFile = None) -> int:
         HOST:PORT; with port 0 it takes a free one, and prints it.
     """
     out, place = Output(), open_place(config)
-    host, port = _address(listen)
     try:
         from midflight.console.serve import serve  # an extra, which no other command needs
     except ModuleNotFoundError as missing:
         if (missing.name or "").startswith("midflight"):
             raise
         raise MissingExtra(module="midflight console", missing=str(missing.name), extra="console") from None
-    await serve(place.config, place.project, host, port, lambda url: out.mark("console", url))
+    await serve(place.config, place.project, listen, lambda url: out.mark("console", url))
     return 0
-
-
-def _address(listen: str) -> tuple[str, int]:
-    host, _, port = listen.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65535:
-        raise UsageError(reason=f"received --listen {listen!r}, expected HOST:PORT like {LISTEN}")
-    return host.strip("[]"), int(port)
 
 
 @app.command
@@ -60,7 +52,7 @@ async def token(name: str, /, *, role: Literal["viewer", "operator"] = "viewer",
     days
         How long it is good.
     """
-    from midflight.console.access import secret_digest  # stands on the extra, too
+    from midflight.web.access import secret_digest  # stands on the extra, too
 
     if not 0 < days <= LONGEST or not name.isprintable() or '"' in name or "\\" in name:
         raise UsageError(reason=f"received {name!r} for {days} days, expected a plain name, and 1 to {LONGEST} days")

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from midflight.console.gatherer import FLEET, Gatherer
+from midflight.console.sources import FLEET
 from midflight.upgrade.aim import Aim
 from midflight.upgrade.verdict import Verdict
 from midflight.upgrade.watch import Soak, is_clean, looked
+from midflight.web import Gatherer
 
 WINDOW = 1800.0
 """Seconds for which a soak is watched, as its step in the plan says."""

@@ -1,4 +1,5 @@
-"""What the conductors and the broker are asked beside the fleet, while somebody looks at a page that shows it."""
+"""What the conductors and the broker are asked: the fleet always, the rest while somebody looks at a page that shows
+it."""
 
 from __future__ import annotations
 
@@ -7,16 +8,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from midflight.conductor.data_objects import MigrationDetail
-from midflight.conductor.interface import JournalEntry
+from midflight.conductor.interface import Fleet, JournalEntry
 from midflight.conductor.traffic import Traffic
-from midflight.console.gatherer import FLEET, Picture, Source
 from midflight.upgrade.operator import Operator
 from midflight.upgrade.parked import Parked, looked_at
+from midflight.web import Picture, Source
 
 ASKED = 500
 """Entries of the journal that are asked for at once: as many as a conductor tells."""
 KEPT = 5_000
 """So many of the latest entries are kept; `midflight upgrade journal` has all."""
+
+
+async def _fleet(operator: Operator, _: Picture) -> Fleet:
+    return await operator.fleet()
+
+
+FLEET = Source("the fleet", _fleet)
+"""All facts of the fleet. It is asked for always."""
 
 
 async def _traffic(operator: Operator, _: Picture) -> Sequence[Traffic]:

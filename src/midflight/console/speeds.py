@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable
 
 from midflight.conductor.interface import Fleet
-from midflight.console.gatherer import FLEET, Gatherer
+from midflight.console.sources import FLEET
 from midflight.upgrade.speed import Speed
+from midflight.web import Gatherer
 
 STANDS = 30.0
 """Seconds without a row after which a migration has no speed any more."""

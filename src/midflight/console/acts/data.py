@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from midflight.conductor.data_objects import MigrationState
-from midflight.console.act import Act, Field, Question, Scene, Tell
+from midflight.console.scene import FleetAct, FleetScene
 from midflight.errors import StepBlocked, UsageError
 from midflight.upgrade.operator import Operator
+from midflight.web import Act, Field, Question, Tell
 
 SAID = {
     "start": ("The conductors migrate its rows in the background, one of them at a time, at the fleet's pace.", "runs"),
@@ -19,7 +20,7 @@ SAID = {
 """What each act means, and how it is told when it was done."""
 
 
-def _meant(scene: Scene) -> MigrationState:
+def _meant(scene: FleetScene) -> MigrationState:
     wanted = scene.field("name")
     for migration in scene.fleet.migrations:
         if migration.name == wanted:
@@ -28,10 +29,10 @@ def _meant(scene: Scene) -> MigrationState:
     raise UsageError(reason=f"there is no data migration {wanted!r}; there are {known}")
 
 
-def _steering(act: str) -> Act:
+def _steering(act: str) -> FleetAct:
     meaning, done = SAID[act]
 
-    def ask(scene: Scene) -> Question:
+    def ask(scene: FleetScene) -> Question:
         migration = _meant(scene)
         return Question(
             words=f"{migration.name}, on {migration.table}: {meaning}",
@@ -41,7 +42,7 @@ def _steering(act: str) -> Act:
             know=["The brake is on: no row moves before it is released."] if scene.fleet.brake else [],
         )
 
-    async def do(operator: Operator, scene: Scene, tell: Tell) -> None:
+    async def do(operator: Operator, scene: FleetScene, tell: Tell) -> None:
         migration = _meant(scene)
         await operator.steer(migration.name, act)
         tell(f"{migration.name} {done}")
@@ -49,14 +50,14 @@ def _steering(act: str) -> Act:
     return Act(f"data-{act}", f"{act.capitalize()} a data migration", ask, do)
 
 
-def _on(scene: Scene) -> bool:
+def _on(scene: FleetScene) -> bool:
     asked = scene.field("on")
     if asked not in ("yes", "no"):
         raise UsageError(reason=f"received on {asked!r}, expected yes or no")
     return asked == "yes"
 
 
-def _ask_to_brake(scene: Scene) -> Question:
+def _ask_to_brake(scene: FleetScene) -> Question:
     on = _on(scene)
     if on == scene.fleet.brake:
         raise StepBlocked(step="The brake", reason="it is on already" if on else "it is not on")
@@ -70,7 +71,7 @@ def _ask_to_brake(scene: Scene) -> Question:
     )
 
 
-async def _brake(operator: Operator, scene: Scene, tell: Tell) -> None:
+async def _brake(operator: Operator, scene: FleetScene, tell: Tell) -> None:
     on = _on(scene)
     await operator.brake(on)
     tell("the brake is on: each chunk that runs ends, and none begins" if on else "the brake is released")

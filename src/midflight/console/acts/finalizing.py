@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from midflight.console.act import Act, Field, Question, Scene, Tell
+from midflight.console.scene import FleetScene
 from midflight.errors import StepBlocked
 from midflight.upgrade import gates
 from midflight.upgrade.finalize import finalize
 from midflight.upgrade.operator import Operator
+from midflight.web import Act, Field, Question, Tell
 
 WAIT_SECONDS = 60.0
 """How long each acknowledgement of all who open the database is waited for."""
 
 
-def _ask(scene: Scene) -> Question:
+def _ask(scene: FleetScene) -> Question:
     fleet, aim = scene.fleet, scene.aim
     verdict, doomed = gates.finalize(fleet, aim), gates.irreversible(fleet, aim)
     if verdict.status.exit_code > 1:
@@ -29,7 +30,7 @@ def _ask(scene: Scene) -> Question:
     )
 
 
-async def _finalize(operator: Operator, scene: Scene, tell: Tell) -> None:
+async def _finalize(operator: Operator, scene: FleetScene, tell: Tell) -> None:
     await finalize(operator, scene.aim, wait=WAIT_SECONDS, tell=tell)
     tell(f"{scene.aim.target} is finalized")
 

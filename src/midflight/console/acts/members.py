@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 
 from midflight.conductor.interface import Member, State
-from midflight.console.act import Act, Field, Question, Scene, Tell
+from midflight.console.scene import FleetScene
 from midflight.errors import StepBlocked, UsageError
 from midflight.upgrade.operator import Operator
 from midflight.upgrade.roster import ago, named
+from midflight.web import Act, Field, Question, Tell
 
 DRAIN_SECONDS = 600.0
 """How long what is left is asked for; it goes on at the member all the same."""
 LOOK_SECONDS = 1.0
 
 
-def _meant(scene: Scene) -> Member:
+def _meant(scene: FleetScene) -> Member:
     wanted = scene.field("member")
     for member in scene.fleet.members:
         if member.id == wanted:
@@ -23,7 +24,7 @@ def _meant(scene: Scene) -> Member:
     raise UsageError(reason=f"there is no member {wanted!r}: it has left, or was retired")
 
 
-def _ask(scene: Scene) -> Question:
+def _ask(scene: FleetScene) -> Question:
     member = _meant(scene)
     if member.state == State.ACTIVE:
         reason = f"it is alive, heard {ago(member.age)} ago. Stop it first"
@@ -37,13 +38,13 @@ def _ask(scene: Scene) -> Question:
     )
 
 
-async def _retire(operator: Operator, scene: Scene, tell: Tell) -> None:
+async def _retire(operator: Operator, scene: FleetScene, tell: Tell) -> None:
     member = _meant(scene)
     await operator.retire(member.id)
     tell(f"{named(member)} ({member.release}) is retired")
 
 
-def _ask_to_drain(scene: Scene) -> Question:
+def _ask_to_drain(scene: FleetScene) -> Question:
     member = _meant(scene)
     if member.state not in (State.ACTIVE, State.DRAINING):
         raise StepBlocked(step=f"Draining {named(member)}", reason=f"it is {member.state}, and cannot be asked")
@@ -56,7 +57,7 @@ def _ask_to_drain(scene: Scene) -> Question:
     )
 
 
-async def _drain(operator: Operator, scene: Scene, tell: Tell) -> None:
+async def _drain(operator: Operator, scene: FleetScene, tell: Tell) -> None:
     member, told = _meant(scene), -1
     until = asyncio.get_running_loop().time() + DRAIN_SECONDS
     while (left := await operator.drain(member.id)) != []:
@@ -70,7 +71,7 @@ async def _drain(operator: Operator, scene: Scene, tell: Tell) -> None:
     tell(f"{named(member)} takes no new work, and nothing is left there")
 
 
-def _ask_to_take_work(scene: Scene) -> Question:
+def _ask_to_take_work(scene: FleetScene) -> Question:
     member = _meant(scene)
     return Question(
         words=f"{named(member)} takes work again; what is still there stays.",
@@ -80,7 +81,7 @@ def _ask_to_take_work(scene: Scene) -> Question:
     )
 
 
-async def _take_work(operator: Operator, scene: Scene, tell: Tell) -> None:
+async def _take_work(operator: Operator, scene: FleetScene, tell: Tell) -> None:
     member = _meant(scene)
     await operator.drain(member.id, undo=True)
     tell(f"{named(member)} takes work again")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from midflight.console.act import Act, Field, Question, Scene, Tell
+from midflight.console.scene import FleetScene
+from midflight.console.sources import PARKED
 from midflight.upgrade import parked
 from midflight.upgrade.operator import Operator
 from midflight.upgrade.parked import Parked
+from midflight.web import Act, Field, Question, Tell
 
 
-def _meant(scene: Scene) -> Parked:
+def _meant(scene: FleetScene) -> Parked:
     (each,) = parked.named(scene.parked, [scene.field("message")])
     return each
 
@@ -22,7 +24,7 @@ def _fields(each: Parked) -> list[Field]:
     return [Field("message", value=each.id, hidden=True)]
 
 
-def _ask_to_replay(scene: Scene) -> Question:
+def _ask_to_replay(scene: FleetScene) -> Question:
     each = _meant(scene)
     parked.check_replay([each])
     return Question(
@@ -34,13 +36,13 @@ def _ask_to_replay(scene: Scene) -> Question:
     )
 
 
-async def _replay(operator: Operator, scene: Scene, tell: Tell) -> None:
+async def _replay(operator: Operator, scene: FleetScene, tell: Tell) -> None:
     each = _meant(scene)
     await operator.replay(each.message)
     tell(f"{each.id} {each.method} to {each.message.address} is sent again")
 
 
-def _ask_to_discard(scene: Scene) -> Question:
+def _ask_to_discard(scene: FleetScene) -> Question:
     each = _meant(scene)
     free = [f"{other.id} {other.method}, which was held back, goes on" for other in _set_free(scene, each)]
     return Question(
@@ -52,7 +54,7 @@ def _ask_to_discard(scene: Scene) -> Question:
     )
 
 
-async def _discard(operator: Operator, scene: Scene, tell: Tell) -> None:
+async def _discard(operator: Operator, scene: FleetScene, tell: Tell) -> None:
     each = _meant(scene)
     was_there = await operator.discard(each.message)
     tell(f"{each.id} {each.method} to {each.message.address} " + ("is discarded" if was_there else "was gone already"))
@@ -61,9 +63,9 @@ async def _discard(operator: Operator, scene: Scene, tell: Tell) -> None:
         tell(f"{other.id} {other.method}, which was held back, is sent again")
 
 
-def _set_free(scene: Scene, each: Parked) -> list[Parked]:
+def _set_free(scene: FleetScene, each: Parked) -> list[Parked]:
     return parked.set_free(scene.parked, [each])
 
 
-REPLAY = Act("replay", "Replay a message", _ask_to_replay, _replay, about_parked=True)
-DISCARD = Act("discard", "Discard a message", _ask_to_discard, _discard, about_parked=True)
+REPLAY = Act("replay", "Replay a message", _ask_to_replay, _replay, beside=(PARKED,))
+DISCARD = Act("discard", "Discard a message", _ask_to_discard, _discard, beside=(PARKED,))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from midflight.console.act import Act, Field, Question, Scene, Tell
+from midflight.console.scene import FleetScene
 from midflight.errors import StepBlocked, UsageError
 from midflight.upgrade import roster
 from midflight.upgrade.operator import Operator
+from midflight.web import Act, Field, Question, Tell
 
 EVERY_TOPIC = "*"
 WAIT_SECONDS = 15.0
 
 
-def _topics(scene: Scene) -> list[str]:
+def _topics(scene: FleetScene) -> list[str]:
     served = {topic for member in scene.fleet.members for topic in member.topics}
     return [EVERY_TOPIC, *sorted(served | set(scene.fleet.pins) - {EVERY_TOPIC})]
 
@@ -20,7 +21,7 @@ def _named(topic: str) -> str:
     return "all topics" if topic == EVERY_TOPIC else topic
 
 
-def _ask_to_set(scene: Scene) -> Question:
+def _ask_to_set(scene: FleetScene) -> Question:
     releases, topics = scene.aim.releases, _topics(scene)
     release = scene.fields.get("release", scene.aim.previous or scene.aim.target)
     topic = scene.fields.get("topic", EVERY_TOPIC)
@@ -43,19 +44,19 @@ def _ask_to_set(scene: Scene) -> Question:
     )
 
 
-def _rejects(running: str, pinned: str, scene: Scene) -> bool:
+def _rejects(running: str, pinned: str, scene: FleetScene) -> bool:
     aim = scene.aim
     return aim.knows(running) and aim.place(running) < aim.place(pinned)
 
 
-async def _set(operator: Operator, scene: Scene, tell: Tell) -> None:
+async def _set(operator: Operator, scene: FleetScene, tell: Tell) -> None:
     topic, release = scene.field("topic"), scene.field("release")
     epoch = await operator.set_pin(topic, release)
     tell(f"{_named(topic)} pinned to {release}, with epoch {epoch}")
     await _acknowledged(operator, epoch, tell)
 
 
-def _ask_to_clear(scene: Scene) -> Question:
+def _ask_to_clear(scene: FleetScene) -> Question:
     pins = scene.fleet.pins
     if not pins:
         raise StepBlocked(step="Clearing the pin", reason="nothing is pinned")
@@ -70,7 +71,7 @@ def _ask_to_clear(scene: Scene) -> Question:
     )
 
 
-async def _clear(operator: Operator, scene: Scene, tell: Tell) -> None:
+async def _clear(operator: Operator, scene: FleetScene, tell: Tell) -> None:
     topic = scene.field("topic")
     epoch = await operator.clear_pin(topic)
     tell(f"the pin of {_named(topic)} is cleared, with epoch {epoch}")

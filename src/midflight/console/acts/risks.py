@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from midflight.console.act import Act, Field, Question, Scene, Tell
+from midflight.console.scene import FleetScene
 from midflight.errors import StepBlocked, UsageError
 from midflight.upgrade.operator import Operator
 from midflight.upgrade.plan import STEPS
 from midflight.upgrade.verdict import Fact, Status
+from midflight.web import Act, Field, Question, Tell
 
 HOURS = (("1", "an hour"), ("4", "4 hours"), ("24", "a day"), ("168", "a week"))
 
 
-def _fact(scene: Scene) -> Fact:
+def _fact(scene: FleetScene) -> Fact:
     """The fact as some gate finds it now. Raises StepBlocked where it is in nobody's way, or no risk to take."""
     name = scene.field("fact")
     found = [fact for step in STEPS for fact in step.gate(scene.fleet, scene.aim).because if fact.name == name]
@@ -23,7 +24,7 @@ def _fact(scene: Scene) -> Fact:
     return open_ones[0]
 
 
-def _ask_to_take(scene: Scene) -> Question:
+def _ask_to_take(scene: FleetScene) -> Question:
     fact, hours = _fact(scene), scene.fields.get("hours", HOURS[1][0])
     if hours not in dict(HOURS):
         raise UsageError(reason=f"received {hours!r} hours, expected one of {', '.join(dict(HOURS))}")
@@ -40,13 +41,13 @@ def _ask_to_take(scene: Scene) -> Question:
     )
 
 
-async def _take(operator: Operator, scene: Scene, tell: Tell) -> None:
+async def _take(operator: Operator, scene: FleetScene, tell: Tell) -> None:
     name, reason = scene.field("fact"), scene.field("reason")
     until = await operator.acknowledge(name, reason, 3600 * float(scene.field("hours")))
     tell(f"{name} is acknowledged until {until:%Y-%m-%d %H:%M} UTC")
 
 
-def _ask_to_withdraw(scene: Scene) -> Question:
+def _ask_to_withdraw(scene: FleetScene) -> Question:
     name = scene.field("fact")
     taken = [entry.facts for entry in scene.fleet.acknowledged if entry.facts.get("fact") == name]
     if not taken:
@@ -60,7 +61,7 @@ def _ask_to_withdraw(scene: Scene) -> Question:
     )
 
 
-async def _withdraw(operator: Operator, scene: Scene, tell: Tell) -> None:
+async def _withdraw(operator: Operator, scene: FleetScene, tell: Tell) -> None:
     await operator.withdraw(scene.field("fact"))
     tell(f"{scene.field('fact')}: the risk is taken no longer")
 

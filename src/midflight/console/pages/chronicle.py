@@ -11,10 +11,10 @@ from itertools import groupby
 from typing import Any
 
 from midflight.conductor.interface import JournalEntry
-from midflight.console.gatherer import FLEET
-from midflight.console.page import Page, View
 from midflight.console.passages import Passage
-from midflight.console.sources import JOURNAL, KEPT, Journal
+from midflight.console.sources import FLEET, JOURNAL, KEPT, Journal
+from midflight.console.view import FleetView
+from midflight.web import Page
 
 ROWS = 50
 """Entries on one page."""
@@ -53,7 +53,7 @@ class Line:
         return self.entry.kind.partition(".")[0]
 
 
-def _model(view: View) -> Mapping[str, Any]:
+def _model(view: FleetView) -> Mapping[str, Any]:
     journal = view.picture.of(JOURNAL) or Journal()
     query = view.query
     alike = [entry for entry in journal.entries if _asked_for(entry, query)]
@@ -85,7 +85,7 @@ def _model(view: View) -> Mapping[str, Any]:
     }
 
 
-def _passage(view: View) -> Passage | None:
+def _passage(view: FleetView) -> Passage | None:
     """The one that is asked for, else the one of the upgrade, else the last."""
     by_release = {passage.after: passage for passage in view.passages}
     wanted = view.query.get("to", ""), view.aim.target
@@ -130,7 +130,7 @@ def _words(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _edge(journal: Journal, at: int, view: View) -> datetime:
+def _edge(journal: Journal, at: int, view: FleetView) -> datetime:
     seen = view.picture.seen(JOURNAL) or datetime.now(UTC)
     return journal.entries[at].at if journal.entries else seen
 

@@ -9,13 +9,13 @@ from typing import Any
 
 from midflight.conductor.data_objects import MigrationDetail, MigrationState
 from midflight.conductor.interface import Fleet, JournalEntry
-from midflight.console.gatherer import FLEET
-from midflight.console.page import Page, View
-from midflight.console.sources import DETAILS, JOURNAL
+from midflight.console.sources import DETAILS, FLEET, JOURNAL
+from midflight.console.view import FleetView
 from midflight.db.forms import Form
 from midflight.db.schema.needs import APPLIED
 from midflight.upgrade.facts import schema
 from midflight.upgrade.speed import span
+from midflight.web import Page
 
 REASONS = 12
 """So many reasons and errors of one migration are drawn; the rest is one line."""
@@ -57,7 +57,7 @@ class Card:
     acts: Sequence[str]
 
 
-def _model(view: View) -> Mapping[str, Any]:
+def _model(view: FleetView) -> Mapping[str, Any]:
     fleet = view.picture.of(FLEET)
     assert fleet is not None  # a page is made of a fleet that was seen
     details = view.picture.of(DETAILS) or {}
@@ -72,7 +72,7 @@ def _model(view: View) -> Mapping[str, Any]:
     }
 
 
-def _card(state: MigrationState, detail: MigrationDetail | None, view: View) -> Card:
+def _card(state: MigrationState, detail: MigrationDetail | None, view: FleetView) -> Card:
     final = state.form == Form.NEW.value
     speed = view.speeds.of(state.name)
     moving = speed is not None and state.of > 0 and not state.proven
@@ -140,7 +140,7 @@ def _reading(what: str, numbers: Sequence[float]) -> Reading:
     return Reading(what, value, most, min(100.0, round(100 * value / most, 1)) if most else 100.0 * (value > 0))
 
 
-def _history(view: View) -> list[tuple[datetime, str, JournalEntry]]:
+def _history(view: FleetView) -> list[tuple[datetime, str, JournalEntry]]:
     """What was done to the schema lately, the latest first. An expand names its revisions itself."""
     journal = view.picture.of(JOURNAL)
     told = [entry for entry in (journal.entries if journal else ()) if entry.kind.startswith("schema.")]

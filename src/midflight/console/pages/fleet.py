@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from midflight.conductor.interface import Fleet, Member, State
-from midflight.console.gatherer import FLEET
-from midflight.console.page import Page, View
 from midflight.console.releases import Part, bar, kind
+from midflight.console.sources import FLEET
+from midflight.console.view import FleetView
 from midflight.upgrade import roster
+from midflight.web import Page
 
 ROWS = 50
 """Members on one page of the table: what a browser can be sent once a second without its noticing."""
@@ -43,7 +44,7 @@ class ServiceLine:
     """Members that are not active."""
 
 
-def _model(view: View) -> Mapping[str, Any]:
+def _model(view: FleetView) -> Mapping[str, Any]:
     fleet = view.picture.of(FLEET)
     assert fleet is not None  # a page is made of a fleet that was seen
     order = view.query.get("sort", "service")
@@ -81,7 +82,7 @@ def matching(fleet: Fleet, query: Mapping[str, str]) -> list[Member]:
     return [member for member in fleet.members if all(check(member) for check in wanted)]
 
 
-def _services(fleet: Fleet, view: View) -> list[ServiceLine]:
+def _services(fleet: Fleet, view: FleetView) -> list[ServiceLine]:
     by_name: dict[str, list[Member]] = defaultdict(list)
     for member in fleet.members:
         by_name[member.service].append(member)
@@ -103,4 +104,4 @@ def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 9 else 1
 
 
-FLEET_PAGE = Page("fleet", "Fleet", "f", _model)
+FLEET_PAGE = Page("fleet", "Fleet", "f", _model, (FLEET,))

@@ -11,9 +11,9 @@ from typing import Any
 
 from midflight.conductor.interface import Fleet, JournalEntry
 from midflight.conductor.traffic import MINUTE, Traffic
-from midflight.console.gatherer import FLEET
-from midflight.console.page import Page, View
-from midflight.console.sources import PARKED, TRAFFIC
+from midflight.console.sources import FLEET, PARKED, TRAFFIC
+from midflight.console.view import FleetView
+from midflight.web import Page
 
 LATELY = 5
 """Minutes that the figures are of; the curves go back as far as conductors remember."""
@@ -50,7 +50,7 @@ class Rejected:
         return str(self.last.facts.get(name, "unknown"))
 
 
-def _model(view: View) -> Mapping[str, Any]:
+def _model(view: FleetView) -> Mapping[str, Any]:
     fleet = view.picture.of(FLEET)
     assert fleet is not None  # a page is made of a fleet that was seen
     minutes = view.picture.of(TRAFFIC) or ()

@@ -6,18 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from midflight.conductor.interface import Fleet
-from midflight.console.gatherer import FLEET
-from midflight.console.page import Page, View
 from midflight.console.releases import bar
+from midflight.console.sources import FLEET
+from midflight.console.view import FleetView
 from midflight.upgrade import gates, kinds, roster
 from midflight.upgrade import plan as planning
 from midflight.upgrade.aim import Aim
 from midflight.upgrade.plan import STEPS, Progress, Step
 from midflight.upgrade.verdict import Fact, Verdict
 from midflight.upgrade.why import why
+from midflight.web import Page
 
 
-def _model(view: View) -> Mapping[str, Any]:
+def _model(view: FleetView) -> Mapping[str, Any]:
     fleet = view.picture.of(FLEET)
     assert fleet is not None  # a page is made of a fleet that was seen
     aim = view.aim
@@ -44,16 +45,16 @@ def _model(view: View) -> Mapping[str, Any]:
     }
 
 
-def _verdict(step: Step, fleet: Fleet, aim: Aim, view: View) -> Verdict:
+def _verdict(step: Step, fleet: Fleet, aim: Aim, view: FleetView) -> Verdict:
     """A soak's gate is judged by the clock that never stops looking, any other by this picture alone."""
     if step.gate is gates.soak and view.soak.verdict is not None:
         return view.soak.verdict
     return step.gate(fleet, aim)
 
 
-def _on_the_clock(fact: Fact, view: View) -> bool:
+def _on_the_clock(fact: Fact, view: FleetView) -> bool:
     """For how long all was clean is on the clock, while that runs; in words it would be new with each second."""
     return fact.kind is kinds.CLEAN and view.soak.since is not None
 
 
-UPGRADE_PAGE = Page("upgrade", "Upgrade", "u", _model)
+UPGRADE_PAGE = Page("upgrade", "Upgrade", "u", _model, (FLEET,))

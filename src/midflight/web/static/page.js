@@ -42,14 +42,14 @@
     if (document.title !== title) document.title = title;
   }
 
-  // The connection to the console.
+  // The connection to who serves it.
   let heard = Date.now(), connection = null, refused = false;
   function hear() {
     heard = Date.now();
     refused = false;
     lively();
   }
-  // The console answers; what it shows may be old all the same, and then says so itself.
+  // The server answers; what it shows may be old all the same, and then says so itself.
   function lively() {
     if (document.querySelector("#live .stale")) say("stale", "old picture", "");
     else say("live", "live", "");
@@ -70,7 +70,7 @@
     const silent = Date.now() - heard;
     if (refused) say("away", "signed out", "You are signed out. Load this page again to sign in.");
     else if (silent > SILENCE) {
-      say("away", "not connected", `The console has not answered for ${words(silent / 1000)}. What you see is old; trying again.`);
+      say("away", "not connected", `The server has not answered for ${words(silent / 1000)}. What you see is old; trying again.`);
       again(silent);
     }
   }
@@ -79,13 +79,13 @@
     if (Date.now() - tried < 4000) return;
     tried = Date.now();
     if (connection?.reader) connection.reader.cancel().catch(() => {});
-    else if (!$("live")?._htmx?.sse) htmx.trigger($("live"), "console:again");
+    else if (!$("live")?._htmx?.sse) htmx.trigger($("live"), "page:again");
   }
   document.addEventListener("htmx:sse:after:connection", (event) => { connection = event.detail.connection; });
   document.addEventListener("htmx:sse:before:message", hear);
   document.addEventListener("htmx:sse:error", (event) => {
     if (event.detail.status === 401) refused = true;
-    else if (!document.hidden) say("away", "not connected", "The console does not answer. What you see is old; trying again.");
+    else if (!document.hidden) say("away", "not connected", "The server does not answer. What you see is old; trying again.");
   });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) heard = Date.now(); });
   document.addEventListener("htmx:after:swap", () => { tick(); if ($("pulse")?.dataset.state !== "away") lively(); });

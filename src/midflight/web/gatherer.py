@@ -11,9 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from midflight import telemetry
-from midflight.conductor.interface import Fleet
 from midflight.errors import MidflightError
-from midflight.upgrade.operator import Operator
 
 T = TypeVar("T")
 
@@ -29,20 +27,12 @@ REMEMBERED = 10.0
 
 @dataclass(frozen=True, eq=False)
 class Source(Generic[T]):
-    """Something that the conductors are asked, by who knows the picture so far. ``seconds`` apart at the least, where
-    it costs them more than a look."""
+    """Something that is asked, of the operator that ``connect`` has made, by who knows the picture so far. ``seconds``
+    apart at the least, where it costs more than a look. Raises MidflightError where nobody answers."""
 
     name: str
-    ask: Callable[[Operator, Picture], Awaitable[T]]
+    ask: Callable[[Any, Picture], Awaitable[T]]
     seconds: float = 0.0
-
-
-async def _fleet(operator: Operator, _: Picture) -> Fleet:
-    return await operator.fleet()
-
-
-FLEET = Source("the fleet", _fleet)
-"""All facts of the fleet. It is asked for always."""
 
 
 @dataclass(frozen=True)
@@ -80,15 +70,33 @@ class Picture:
         return None
 
 
-Connect = Callable[[], AbstractAsyncContextManager[Operator]]
+async def asked(operator: Any, sources: Sequence[Source[Any]]) -> Picture:
+    """What is known of these now, each asked for by who knows those before it. Raises what goes wrong."""
+    picture = Picture()
+    for source in sources:
+        sight = Sight(await source.ask(operator, picture), datetime.now(UTC))
+        picture = replace(picture, sights={**picture.sights, source: sight})
+    return picture
+
+
+Connect = Callable[[], AbstractAsyncContextManager[Any]]
+"""Makes an operator, whatever that is: the sources and the acts know."""
 
 
 class Gatherer:
-    """One task that asks for whatever somebody looks at. ``connect`` makes an operator, which is closed when ``run``
-    ends."""
+    """One task that asks for whatever somebody looks at, and always for one source. ``connect`` makes an operator,
+    which is closed when ``run`` ends. ``errors`` are told as they are, beside MidflightError; others are bugs."""
 
-    def __init__(self, connect: Connect, *, shortest: float = SHORTEST) -> None:
-        self.connect, self._shortest = connect, shortest
+    def __init__(
+        self,
+        connect: Connect,
+        always: Source[Any],
+        *,
+        errors: tuple[type[Exception], ...] = (),
+        shortest: float = SHORTEST,
+    ) -> None:
+        self.connect, self.always, self._shortest = connect, always, shortest
+        self.errors: tuple[type[Exception], ...] = (MidflightError, *errors)
         self.picture, self.closed = Picture(), False
         self._wanted: dict[Source[Any], float] = {}
         self._asked: dict[Source[Any], float] = {}
@@ -125,14 +133,14 @@ class Gatherer:
                 async with self.connect() as operator:
                     while True:
                         await self._pause(await self._gather(operator))
-            except MidflightError as wrong:
-                self._show({}, {FLEET: str(wrong)})
+            except self.errors as wrong:
+                self._show({}, {self.always: str(wrong)})
             except Exception as wrong:  # noqa: BLE001  # whatever it is, an old picture must not pass for a new one
                 telemetry.log.critical("console.crashed", exc_info=True)
-                self._show({}, {FLEET: f"this is a bug in midflight or in the project: {wrong!r}; see the log"})
+                self._show({}, {self.always: f"this is a bug in midflight or in the project: {wrong!r}; see the log"})
             await asyncio.sleep(self._shortest)
 
-    async def _gather(self, operator: Operator) -> float:
+    async def _gather(self, operator: Any) -> float:
         """Ask for what is due. Returns the seconds that it took where it was answered."""
         begun = time.monotonic()
         sights: dict[Source[Any], Sight[Any]] = {}
@@ -141,14 +149,15 @@ class Gatherer:
             self._asked[source] = time.monotonic()
             try:
                 sights[source] = Sight(await source.ask(operator, self.picture), datetime.now(UTC))
-            except MidflightError as wrong:
+            except self.errors as wrong:
                 troubles[source] = str(wrong)
         if sights or troubles:
             self._show(sights, troubles)
         return 0.0 if troubles else time.monotonic() - begun
 
     def _due(self, now: float) -> list[Source[Any]]:
-        wanted = [FLEET, *(source for source, until in self._wanted.items() if until > now and source is not FLEET)]
+        looked_at = (source for source, until in self._wanted.items() if until > now and source is not self.always)
+        wanted = [self.always, *looked_at]
         return [source for source in wanted if now - self._asked.get(source, float("-inf")) >= source.seconds]
 
     def _show(self, sights: Mapping[Source[Any], Sight[Any]], troubles: Mapping[Source[Any], str]) -> None:

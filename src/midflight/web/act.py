@@ -1,15 +1,13 @@
-"""An act: what somebody is asked before the fleet is changed, and how it is changed, as the command line does it."""
+"""An act: what somebody is asked before something is changed, and how it is changed."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
-from midflight.conductor.interface import Fleet
 from midflight.errors import StepBlocked, UsageError
-from midflight.upgrade.aim import Aim
-from midflight.upgrade.operator import Operator
-from midflight.upgrade.parked import Parked
+from midflight.web.gatherer import Picture, Source
 
 Tell = Callable[[str], None]
 """Takes one line of what was done."""
@@ -17,13 +15,10 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Scene:
-    """What an act is about: the fleet as it is, the aim, and the fields of the form; trust nothing in those. What is
-    parked is there for acts about that only."""
+    """What an act is about: what is known, and the fields of the form; trust nothing in those."""
 
-    fleet: Fleet
-    aim: Aim
+    picture: Picture
     fields: Mapping[str, str]
-    parked: Sequence[Parked] = ()
 
     def field(self, name: str) -> str:
         """What a form says. Raises UsageError where it says nothing."""
@@ -31,6 +26,9 @@ class Scene:
         if not value:
             raise UsageError(reason=f"received no {name}")
         return value
+
+
+S = TypeVar("S", bound=Scene)
 
 
 @dataclass(frozen=True)
@@ -61,17 +59,18 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Act:
+class Act(Generic[S]):
     """One act, at ``/act/NAME``. ``ask`` raises UsageError or StepBlocked where it must not be done; it is called
-    again, with the fleet of that moment, before ``do``, which raises what goes wrong."""
+    again, with the picture of that moment, before ``do``, which is given an operator, and raises what goes wrong."""
 
     name: str
     title: str
-    ask: Callable[[Scene], Question]
-    do: Callable[[Operator, Scene, Tell], Awaitable[None]]
-    about_parked: bool = False
+    ask: Callable[[S], Question]
+    do: Callable[[Any, S, Tell], Awaitable[None]]
+    beside: tuple[Source[Any], ...] = ()
+    """What it has to know beside what is always asked for."""
 
-    def check(self, scene: Scene) -> None:
+    def check(self, scene: S) -> None:
         """Whether it may be done now, as it was confirmed. Raises UsageError and StepBlocked."""
         question = self.ask(scene)
         if question.word is not None and scene.fields.get("word", "").strip() != question.word:

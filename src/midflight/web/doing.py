@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from midflight import telemetry
-from midflight.console.access import Viewer
-from midflight.console.act import Act, Scene
-from midflight.console.gatherer import Picture
-from midflight.console.sources import PARKED
-from midflight.errors import MidflightError
-from midflight.upgrade.aim import Aim
-from midflight.upgrade.operator import Operator
+from midflight.web.access import Viewer
+from midflight.web.act import Act
+from midflight.web.gatherer import Gatherer, Picture, asked
 
 REMEMBERED = 200
 """So many outcomes are kept; the journal keeps all."""
@@ -25,7 +21,7 @@ REMEMBERED = 200
 class Outcome:
     """What has become of an act so far."""
 
-    act: Act
+    act: Act[Any]
     by: str
     lines: list[str] = field(default_factory=list)
     failed: str | None = None
@@ -33,14 +29,14 @@ class Outcome:
 
 
 class Doing:
-    """Does acts in the name of who asked for them. ``connect`` makes an operator for each."""
+    """Does acts in the name of who asked for them, each by an operator of its own."""
 
-    def __init__(self, connect: Callable[[], AbstractAsyncContextManager[Operator]], aim: Aim) -> None:
-        self._connect, self._aim = connect, aim
+    def __init__(self, gatherer: Gatherer, scene: Callable[[Picture, Mapping[str, str]], Any]) -> None:
+        self._gatherer, self._scene = gatherer, scene
         self._outcomes: dict[str, Outcome] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def begin(self, act: Act, viewer: Viewer, fields: dict[str, str]) -> str:
+    def begin(self, act: Act[Any], viewer: Viewer, fields: dict[str, str]) -> str:
         """Begin to do it; the name of its outcome."""
         name, outcome = secrets.token_urlsafe(9), Outcome(act, viewer.name)
         self._outcomes[name] = outcome
@@ -63,14 +59,16 @@ class Doing:
         act = outcome.act
         telemetry.log.info("console.acts", act=act.name, by=outcome.by, **{f"field_{k}": v for k, v in fields.items()})
         try:
-            async with self._connect() as anybody:
+            async with self._gatherer.connect() as anybody:
                 operator = anybody.in_the_name_of(outcome.by)
-                parked = await PARKED.ask(operator, Picture()) if act.about_parked else ()
-                scene = Scene(await operator.fleet(), self._aim, fields, parked)
+                scene = self._scene(await asked(operator, (self._gatherer.always, *act.beside)), fields)
                 act.check(scene)
                 await act.do(operator, scene, outcome.lines.append)
-        except MidflightError as wrong:
+        except self._gatherer.errors as wrong:
             outcome.failed = str(wrong)
             telemetry.log.warning("console.act_failed", act=act.name, by=outcome.by, reason=str(wrong))
+        except Exception as wrong:  # noqa: BLE001  # whatever it is, what was not done must not pass for done
+            outcome.failed = f"this is a bug in midflight or in the project: {wrong!r}; see the log"
+            telemetry.log.critical("console.act_crashed", act=act.name, by=outcome.by, exc_info=True)
         finally:
             outcome.over = True

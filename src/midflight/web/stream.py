@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable
 
-from midflight.console.gatherer import Gatherer, Picture, Source
+from midflight.web.gatherer import Gatherer, Picture, Source
 
 QUIET = 3.0
 """Seconds after which a browser is told that nothing has changed; it takes three times as many for a silence."""

@@ -1,4 +1,4 @@
-"""The routes of the console, and what stands between a request and a page."""
+"""The routes of a site, and what stands between a request and a page."""
 
 from __future__ import annotations
 
@@ -16,42 +16,35 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response, Stream
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from midflight.console.access import SESSION_SECONDS, Access, Viewer
-from midflight.console.act import Act, Scene
-from midflight.console.acts import ACTS
-from midflight.console.doing import Doing
-from midflight.console.gatherer import FLEET, Gatherer, Picture, Source
-from midflight.console.guard import HERE, Guard
-from midflight.console.page import Page, View
-from midflight.console.pages import PAGES
-from midflight.console.passages import Passage
-from midflight.console.rendering import STATIC, Renderer
-from midflight.console.soaking import SoakWatch
-from midflight.console.sources import PARKED
-from midflight.console.speeds import Speeds
-from midflight.console.stream import pushes
-from midflight.errors import MidflightError, NotSignedIn
-from midflight.upgrade.aim import Aim
+from midflight.errors import NotSignedIn
+from midflight.web.access import SESSION_SECONDS, Access, Viewer
+from midflight.web.act import Act
+from midflight.web.doing import Doing
+from midflight.web.gatherer import Gatherer, Picture, Source
+from midflight.web.guard import HERE, Guard
+from midflight.web.page import Page, View
+from midflight.web.rendering import Renderer
+from midflight.web.site import Site
+from midflight.web.stream import pushes
 
 FIRST_LOOK = 2.0
 """Seconds that a page waits for the first answer of a conductor."""
 LARGEST_FORM = 64 * 1024
 """Bytes."""
+OURS = "midflight.web", "static"
+"""Where a static file is that the site has none of its own for."""
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-class Console:
-    """One console: who may see it, what it knows, and how it shows it."""
+class App:
+    """One site as it is served: who may see it, what it knows, and how it shows it."""
 
-    def __init__(
-        self, project: str, aim: Aim, gatherer: Gatherer, access: Access, hosts: list[str],
-        passages: Sequence[Passage] = (),
-    ) -> None:  # fmt: skip
-        self._aim, self._gatherer, self._access, self._hosts = aim, gatherer, access, hosts
-        self._soak, self._speeds, self._passages = SoakWatch(aim), Speeds(), passages
-        self._renderer = Renderer(project, PAGES)
-        self._doing = Doing(gatherer.connect, aim)
+    def __init__(self, site: Site[Any, Any], gatherer: Gatherer, access: Access, hosts: Sequence[str]) -> None:
+        self._site, self._gatherer, self._access, self._hosts = site, gatherer, access, hosts
+        self._acts = {act.name: act for act in site.acts}
+        self._renderer = Renderer(site)
+        self._doing = Doing(gatherer, site.scene)
 
     def app(self) -> Starlette:
         """The application; it gathers for as long as it runs."""
@@ -59,11 +52,11 @@ class Console:
             Route("/", self._home),
             Route("/signin", self._sign_in, methods=["GET", "POST"]),
             Route("/signout", self._sign_out, methods=["POST"]),
-            Mount(f"/static/{self._renderer.version}", _Kept(directory=STATIC)),
+            Mount(f"/static/{self._renderer.version}", _Kept(directory=self._site.folder / "static", packages=[OURS])),
             Route("/act/{name}", self._act, methods=["GET", "POST"]),
             Route("/outcome/{name}", self._outcome),
-            *(Route(f"/{page.name}", self._page(page)) for page in PAGES),
-            *(Route(f"/{page.name}/stream", self._stream(page)) for page in PAGES),
+            *(Route(f"/{page.name}", self._page(page)) for page in self._site.pages),
+            *(Route(f"/{page.name}/stream", self._stream(page)) for page in self._site.pages),
         ]
         return Starlette(
             routes=routes,
@@ -74,8 +67,8 @@ class Console:
 
     @asynccontextmanager
     async def _living(self, _app: Starlette) -> AsyncIterator[None]:
-        watching = self._soak.run(self._gatherer), self._speeds.run(self._gatherer)
-        tasks = [asyncio.create_task(each) for each in (self._gatherer.run(), *watching)]
+        beside = (each(self._gatherer) for each in self._site.beside)
+        tasks = [asyncio.create_task(each) for each in (self._gatherer.run(), *beside)]
         try:
             yield
         finally:
@@ -85,9 +78,9 @@ class Console:
             await self._doing.finish()
 
     async def _home(self, request: Request) -> Response:
-        return RedirectResponse(f"/{PAGES[0].name}", 307)
+        return RedirectResponse(f"/{self._site.pages[0].name}", 307)
 
-    def _page(self, page: Page) -> Endpoint:
+    def _page(self, page: Page[Any]) -> Endpoint:
         async def show(request: Request) -> Response:
             viewer = self._access.viewer(request)
             picture = await self._first(page.sources)
@@ -106,7 +99,7 @@ class Console:
             picture = await self._gatherer.after(picture.number, left)
         return picture
 
-    def _stream(self, page: Page) -> Endpoint:
+    def _stream(self, page: Page[Any]) -> Endpoint:
         async def stream(request: Request) -> Response:
             viewer = self._access.viewer(request)
 
@@ -125,13 +118,13 @@ class Console:
         return stream
 
     def _view(self, request: Request, viewer: Viewer, picture: Picture) -> View:
-        query = dict(request.query_params)
-        return View(picture, query, viewer, self._aim, self._soak.shows, self._speeds, self._passages)
+        view: View = self._site.view(picture, dict(request.query_params), viewer)
+        return view
 
     async def _sign_in(self, request: Request) -> Response:
         if not self._access.has_tokens:
             return self._message(
-                request, 404, "Nobody can sign in", "This console has no tokens: it shows, and does nothing."
+                request, 404, "Nobody can sign in", "There are no tokens here: this shows, and does nothing."
             )
         if request.method == "GET":
             return HTMLResponse(self._renderer.whole("signin.html", None, reason=None))
@@ -154,7 +147,7 @@ class Console:
         return answer
 
     async def _act(self, request: Request) -> Response:
-        viewer, act = self._access.viewer(request), ACTS.get(request.path_params["name"])
+        viewer, act = self._access.viewer(request), self._acts.get(request.path_params["name"])
         if act is None:
             raise HTTPException(404)
         if not viewer.may_act:
@@ -163,23 +156,22 @@ class Console:
             return await self._do(request, viewer, act)
         return await self._ask(request, viewer, act, dict(request.query_params))
 
-    async def _ask(self, request: Request, viewer: Viewer, act: Act, fields: dict[str, str]) -> Response:
-        picture = await self._first((FLEET, PARKED) if act.about_parked else (FLEET,))
-        fleet = picture.of(FLEET)
-        if fleet is None:
+    async def _ask(self, request: Request, viewer: Viewer, act: Act[Any], fields: dict[str, str]) -> Response:
+        picture = await self._first((self._site.always, *act.beside))
+        if picture.of(self._site.always) is None:
             return self._message(request, 503, act.title, "No conductor has answered yet: try again.", viewer)
         try:
-            question = act.ask(Scene(fleet, self._aim, fields, picture.of(PARKED) or ()))
-        except MidflightError as wrong:
+            question = act.ask(self._site.scene(picture, fields))
+        except self._gatherer.errors as wrong:
             return self._message(request, 409, act.title, str(wrong), viewer)
         key = self._access.form_key(viewer, request.cookies.get(self._access.cookie))
-        facts = {"title": act.title, "act": act, "question": question, "form_key": key, "back": _back(request)}
+        facts = {"title": act.title, "act": act, "question": question, "form_key": key, "back": self._back(request)}
         return HTMLResponse(self._renderer.whole("act.html", viewer, **facts))
 
-    async def _do(self, request: Request, viewer: Viewer, act: Act) -> Response:
+    async def _do(self, request: Request, viewer: Viewer, act: Act[Any]) -> Response:
         fields = await form_of(request)
         if not self._access.check_form(viewer, request.cookies.get(self._access.cookie), fields.pop("form_key", "")):
-            words = "This form is none that this console has given you. Nothing was done."
+            words = "This form is none that you were given here. Nothing was done."
             return self._message(request, 403, act.title, words, viewer)
         return RedirectResponse(f"/outcome/{self._doing.begin(act, viewer, fields)}", 303)
 
@@ -190,6 +182,12 @@ class Console:
             return self._message(request, 404, "Forgotten", "What became of it is in the journal.", viewer)
         facts = {"title": outcome.act.title, "outcome": outcome, "here": request.url.path, "back": "/"}
         return HTMLResponse(self._renderer.whole("outcome.html", viewer, **facts))
+
+    def _back(self, request: Request) -> str:
+        """The page of ours from which somebody came."""
+        came = urlsplit(request.headers.get("referer", ""))
+        ours = any(came.path == f"/{page.name}" for page in self._site.pages)
+        return f"{came.path}?{came.query}" if ours and came.netloc == request.headers.get("host") else "/"
 
     def _why_not(self, viewer: Viewer) -> str:
         if self._access.open:
@@ -205,13 +203,6 @@ class Console:
 
     def _message(self, request: Request, status: int, title: str, words: str, viewer: Viewer | None = None) -> Response:
         return HTMLResponse(self._renderer.whole("message.html", viewer, title=title, words=words), status)
-
-
-def _back(request: Request) -> str:
-    """The page of ours from which somebody came."""
-    came = urlsplit(request.headers.get("referer", ""))
-    known = any(came.path == f"/{page.name}" for page in PAGES) and came.netloc == request.headers.get("host")
-    return f"{came.path}?{came.query}" if known else "/"
 
 
 async def form_of(request: Request) -> dict[str, str]:

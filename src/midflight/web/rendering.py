@@ -7,15 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
 
-from midflight.console.access import Viewer
-from midflight.console.gatherer import FLEET
-from midflight.console.page import Page, View
 from midflight.telemetry import printable
+from midflight.web.access import Viewer
+from midflight.web.page import Page, View
+from midflight.web.site import Site
 
 HERE = Path(__file__).parent
-STATIC = HERE / "static"
 MOST_KEPT = 500
 """So many live parts of one picture are kept; a query may say anything."""
 
@@ -31,10 +30,10 @@ def clock(moment: datetime) -> str:
     return f"{here:%H:%M:%S}" if here.date() == datetime.now(UTC).date() else f"{here:%Y-%m-%d %H:%M}"
 
 
-def digest_of_static() -> str:
-    """Stands for the content of all static files: an address with it in can be kept by browsers for ever."""
+def digest_of(*folders: Path) -> str:
+    """Stands for the content of all files in them: an address with it in can be kept by browsers for ever."""
     found = hashlib.sha256()
-    for path in sorted(STATIC.rglob("*")):
+    for path in (path for folder in folders for path in sorted(folder.rglob("*"))):
         if path.is_file():
             found.update(path.read_bytes())
     return found.hexdigest()[:12]
@@ -43,14 +42,15 @@ def digest_of_static() -> str:
 class Renderer:
     """Fills in templates. Whatever comes from a fleet is escaped, also what is no letter."""
 
-    def __init__(self, project: str, pages: list[Page]) -> None:
+    def __init__(self, site: Site[Any, Any]) -> None:
+        folders = site.folder, HERE
         self._environment = Environment(
-            loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined,
-            trim_blocks=True, lstrip_blocks=True,
+            loader=ChoiceLoader([FileSystemLoader(each / "templates") for each in folders]),
+            autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         )  # fmt: skip
         self._environment.filters.update(cut=cut, clock=clock, printable=printable)
-        self.version = digest_of_static()
-        self._environment.globals.update(project=project, pages=pages, version=self.version)
+        self.version = digest_of(*(each / "static" for each in folders))
+        self._environment.globals.update(brand=site.brand, project=site.project, pages=site.pages, version=self.version)
         for macros in ("ui", "seen"):
             self._environment.globals[macros] = self._environment.get_template(f"{macros}.html").module
         self._kept: dict[tuple[Any, ...], str] = {}
@@ -60,12 +60,12 @@ class Renderer:
         """A page of its own, like the one to sign in."""
         return self._environment.get_template(template).render(viewer=viewer, page=None, now=_now(), **facts)
 
-    def page(self, page: Page, view: View) -> str:
+    def page(self, page: Page[Any], view: View) -> str:
         """A page as it is now."""
         template = self._environment.get_template(f"{page.name}.html")
         return template.render(self._facts(page, view))
 
-    def live(self, page: Page, view: View) -> str:
+    def live(self, page: Page[Any], view: View) -> str:
         """The part of it that is pushed. Equal texts, nothing new."""
         if view.picture.number != self._number or len(self._kept) > MOST_KEPT:
             self._kept.clear()
@@ -77,11 +77,11 @@ class Renderer:
             self._kept[key] = "".join(block)
         return self._kept[key]
 
-    def _facts(self, page: Page, view: View) -> dict[str, Any]:
+    def _facts(self, page: Page[Any], view: View) -> dict[str, Any]:
         trouble = view.picture.trouble(page.sources)
         facts = {"page": page, "view": view, "viewer": view.viewer, "trouble": trouble, "now": _now()}
-        fleet = view.picture.of(FLEET)
-        return facts | {"fleet": fleet} | (dict(page.model(view)) if fleet is not None else {})
+        seen = view.picture.of(page.sources[0]) is not None
+        return facts | dict(view.shared()) | (dict(page.model(view)) if seen else {})
 
 
 def _now() -> datetime:
