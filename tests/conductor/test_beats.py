@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from midflight.conductor import members
 from midflight.conductor.beats import Beats, Said
 from midflight.conductor.interface import Member
-from midflight.db import tables
+from midflight.db import journal, tables
 from midflight.db.engine import Database
 from midflight.errors import DatabaseBusy, InvalidValue, NotAMember
 from tests.conductor.world import World, eventually
@@ -88,6 +88,18 @@ async def test_nobody_has_to_ask_for_it(rows: Rows, monkeypatch: pytest.MonkeyPa
         await made.beat(NAMES[0], AS_BEFORE, [])
         await eventually(lambda round_=round_: rows.writes == round_)
     assert (await rows.of(NAMES[0]))[2] == LATER
+
+
+async def test_who_turns_to_another_state_is_in_the_journal_once(rows: Rows) -> None:
+    """Whichever conductor hears it, and however often it is said; and an epoch that all acknowledge is no news."""
+    made, other = await heard(rows), Beats(rows, lambda: LATER)  # type: ignore[arg-type]
+    for beats in (made, made, other):
+        await beats.beat(NAMES[0], Said("draining", 1), [])
+    await asyncio.gather(*(beats.beat(name, Said("active", 2), []) for name in NAMES[1:] for beats in (made, other)))
+    await made.beat(NAMES[0], Said("active", 2), [])
+    entries = await rows.database.read(journal.read)
+    told = [(entry.kind, entry.facts) for entry in entries if not entry.kind.startswith("schema.")]
+    assert told == [("member.draining", {"member": NAMES[0]}), ("member.active", {"member": NAMES[0]})]
 
 
 async def test_an_epoch_is_acknowledged_when_it_is_written(rows: Rows) -> None:

@@ -51,6 +51,7 @@ async def test_who_is_lost_is_noted_once_and_who_is_back_too(world: World) -> No
         ("member.joined", "agent"),
         ("member.lost", "agent"),
         ("member.back", "agent"),
+        ("member.draining", "agent"),
         ("member.left", "agent"),
     ]
 

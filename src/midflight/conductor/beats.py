@@ -46,6 +46,8 @@ class Beat:
     member: str
     said: Said
     rejected: Sequence[dict[str, str]]
+    turns: bool
+    """Whether its state may be another one than before. An epoch that thousands acknowledge changes nobody's."""
     written: asyncio.Future[bool] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     """Whether there is such a member."""
 
@@ -67,12 +69,13 @@ class Beats:
     async def beat(self, member: str, said: Said, rejected: Sequence[dict[str, str]]) -> None:
         """Raises NotAMember for somebody who never joined, left, or was retired; and what writing raises."""
         self._since = self._since or self._clock()
-        if self._known.get(member) == said and not rejected:
+        known = self._known.get(member)
+        if known == said and not rejected:
             self._living.add(member)
             if self._timer is None and self._writing is None:
                 self._timer = asyncio.get_running_loop().call_later(members.GATHER_SECONDS, self._begin)
             return
-        beat = Beat(member, said, rejected)
+        beat = Beat(member, said, rejected, turns=known is None or known.state != said.state)
         self._telling.append(beat)
         self._begin()
         if not await asyncio.shield(beat.written):
@@ -152,6 +155,8 @@ class Beats:
 
 def _written(connection: Connection, living: Collection[str], telling: Sequence[Beat], at: datetime) -> set[str]:
     """Write a batch; returns who of them is a member."""
+    for member, state in members.turned(connection, {beat.member: beat.said.state for beat in telling if beat.turns}):
+        journal.write(connection, f"member.{state}", {"member": member})
     found = members.hear(connection, living, at)
     latest = {beat.member: beat.said for beat in telling}
     by_said: dict[Said, list[str]] = defaultdict(list)

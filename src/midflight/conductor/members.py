@@ -7,7 +7,7 @@ moment.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -86,8 +86,8 @@ def check(member: Member) -> None:
     if not (member.id.startswith(f"{member.service}.{member.host}.") and are_names(member.id)):
         expected = f"{member.service}.{member.host}., and a name"
         raise InvalidValue(path="hello(member).id", received=repr(member.id), expected=expected)
-    for topic in member.topics:
-        check_name("hello(member).topics", topic)
+    for what, name in (*(("topics", topic) for topic in member.topics), ("state", member.state)):
+        check_name(f"hello(member).{what}", name)
     if not 0 < member.beat_seconds <= LONGEST_BEAT:
         expected = f"more than 0 seconds, and at most {LONGEST_BEAT}"
         raise InvalidValue(path="hello(member).beat_seconds", received=str(member.beat_seconds), expected=expected)
@@ -101,14 +101,17 @@ def check_speaker(what: str, member: str, caller: Caller | None) -> None:
         raise NotAllowed(what=what, sender=sender, reason=f"the member {member!r} is not there")
 
 
-def register(connection: Connection, member: Member, at: datetime) -> bool:
-    """Write down who has joined, or joined again. Says whether nobody knew of it before."""
+def register(connection: Connection, member: Member, at: datetime) -> str | None:
+    """Write down who has joined, or joined again. Returns its state before; None for who was not known."""
     _make_room(connection, member, at)
     said = {name: getattr(member, name) for name in _SAID} | {"seen_at": at}
-    is_new = connection.execute(update(members).where(members.c.id == member.id).values(said)).rowcount == 0
-    if is_new:
+    this = members.c.id == member.id
+    before: str | None = connection.execute(select(members.c.state).where(this)).scalar_one_or_none()
+    if before is None:
         connection.execute(insert(members).values(id=member.id, joined_at=at, facts={}, **said))
-    return is_new
+    else:
+        connection.execute(update(members).where(this).values(said))
+    return before
 
 
 def _make_room(connection: Connection, member: Member, at: datetime) -> None:
@@ -145,6 +148,15 @@ def hear(connection: Connection, who: Collection[str], at: datetime, **said: Any
         living = members.c.id.in_(names), members.c.state != State.RETIRED
         heard = update(members).where(*living).values(seen_at=at, **said).returning(members.c.id)
         found.update(connection.execute(heard).scalars())
+    return found
+
+
+def turned(connection: Connection, states: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Those of these members whose row says another state than this one, each with this one."""
+    found: list[tuple[str, str]] = []
+    for names in _pieces(sorted(states)):
+        said = select(members.c.id, members.c.state).where(members.c.id.in_(names), members.c.state != State.RETIRED)
+        found += [(row.id, states[row.id]) for row in connection.execute(said) if row.state != states[row.id]]
     return found
 
 

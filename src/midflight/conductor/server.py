@@ -160,9 +160,11 @@ class ConductorServer(ConductorAPI):
         if member.database:
             store_floor.admit(connection, member.service, member.release, self._project.releases)
         lower = bool(member.topics) and _is_lower(connection, member, manifest)
-        if members.register(connection, member, self._clock()):
-            said = {"member": member.id, "release": member.release}
-            journal.write(connection, "member.joined", said)
+        before = members.register(connection, member, self._clock())
+        if before is None:
+            journal.write(connection, "member.joined", {"member": member.id, "release": member.release})
+        elif before != member.state:
+            journal.write(connection, f"member.{member.state}", {"member": member.id})
         return lower
 
     async def beat(
