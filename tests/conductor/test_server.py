@@ -9,12 +9,18 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, insert, text
 
-from midflight.conductor.interface import ConductorAPI
+from midflight.conductor import proving
+from midflight.conductor.interface import ConductorAPI, Member
 from midflight.conductor.server import ConductorServer
+from midflight.context import Context
 from midflight.db import journal, tables
 from midflight.db.clock import now
+from midflight.db.engine import Database
 from midflight.db.forms import Form
 from midflight.errors import NotDelivered, OutsideWindow, StepBlocked, UsageError
+from midflight.migrations import proof
+from midflight.migrations.online import DataMigration
+from midflight.migrations.proof import Proof
 from midflight.service import RunningService
 from tests.conductor import juno, kilo
 from tests.conductor.world import CONDUCTOR, World, eventually, fleet, member
@@ -211,6 +217,50 @@ async def test_nobody_relies_on_the_new_form_beside_a_writer_of_the_release_befo
                 await ask(ConductorAPI.advance_form, conductor, name, "both, read new")
         assert (await ask(ConductorAPI.prove, conductor, name)).proven
         assert await ask(ConductorAPI.advance_form, conductor, name, "both, read new") == 1
+
+
+async def test_an_older_writer_that_came_and_went_while_rows_were_compared(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No transaction of the scan has seen it, and it may have changed rows behind it: the arrow does not move, and
+    says because of whom. An agent of that release changes no row by itself. Done again, it moves."""
+    world.add("a")
+    name, seen, scanned = "names_become_notes", list[str](), proving._scanned
+
+    async def disturbed(database: Database, migration: DataMigration, look: proving.Look = proof.look) -> Proof:
+        found = await scanned(database, migration, look)
+        async with world.running("agent", "h7"), world.running("api") as api:
+            seen.append(api.id)
+        return found
+
+    async with world.running("conductor", release=kilo) as conductor:
+        assert (await ask(ConductorAPI.sweep, conductor, name, 10)).proven
+        with monkeypatch.context() as patched:
+            patched.setattr(proving, "_scanned", disturbed)
+            with pytest.raises(StepBlocked) as refused:
+                await ask(ConductorAPI.advance_form, conductor, name, "both, read new")
+        who = f"meanwhile the database was opened by {seen[0]} (juno), who may have changed rows; do it again"
+        assert who in str(refused.value)
+        assert await ask(ConductorAPI.advance_form, conductor, name, "both, read new") == 1
+
+
+async def test_who_comes_back_to_the_database_has_joined(world: World) -> None:
+    """One that was retired while it slept may write again, which is in the journal like its first hello; each hello of
+    one that is there is not. Nor is an agent that comes back: it changes no row by itself."""
+    async with world.running("conductor", release=kilo) as conductor:
+        assert conductor.database is not None
+        server, manifest = ConductorServer(world.project(kilo), conductor.database), juno.project().contract.manifest
+        for service in ("api", "agent"):
+            known = {"release": "juno", "manifest": manifest.digest, "database": service == "api"}
+            said = Member(id=f"{service}.h9.1", service=service, host="h9", **known)
+            for hello in (True, True, False, True):
+                if hello:
+                    await server.hello(Context(), said, manifest.to_wire())
+                else:
+                    await server.leave(Context(), said.id)
+        entries = await conductor.database.read(journal.read, None, "member.joined")
+    joined = [(entry.facts["member"], entry.facts["database"]) for entry in entries[1:]]
+    assert joined == [("api.h9.1", True), ("api.h9.1", True), ("agent.h9.1", False)]
 
 
 async def test_no_form_is_final_in_a_release_that_is_not_frozen(world: World) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import Connection, text
@@ -12,8 +13,10 @@ from sqlalchemy.exc import OperationalError
 
 from midflight.conductor.latency import Latency
 from midflight.conductor.sweeper import Sweeper
+from midflight.db.clock import now
 from midflight.db.engine import Database, create, parse
-from midflight.migrations import lease, runner, state
+from midflight.migrations import lease, runner, state, throttle
+from midflight.migrations.pace import Pace
 from midflight.migrations.table import WalkedTable
 from tests.engines import ON_POSTGRESQL
 from tests.migrations import cloud
@@ -84,6 +87,47 @@ async def test_an_old_transaction_holds(database: Database, database_url: str) -
     assert held.startswith("oldest transaction 0.")
     assert held.endswith(" s, at most 0.1 s")
     assert await until_it_ends(Sweeper(database, Latency())) == []
+
+
+async def test_what_a_role_may_not_see_holds(database: Database, database_url: str) -> None:
+    """PostgreSQL shows a role without pg_monitor nothing of what others do, which is not the same as nothing: with
+    somebody else in the database the age of his transaction is unknown, and it is said what to grant."""
+    role = f"poor_{uuid4().hex[:8]}"
+    grants = (
+        f"CREATE ROLE {role} LOGIN",
+        f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}",
+        f"GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {role}",
+    )
+    await database.write(lambda connection: [connection.execute(text(grant)) for grant in grants])
+    poor = await Database.open(parse(database_url).set(username=role).render_as_string())
+    try:
+        sweeper = Sweeper(poor, Latency())
+        assert (await sweeper.chunk(migrate_flavor_data)).held == (
+            "oldest transaction cannot be read: GRANT pg_monitor TO the role that the conductors connect as"
+        )
+        assert (await poor.read(throttle.health, Pace(), now()))["oldest transaction"] == []
+        await database.write(lambda connection: connection.execute(text(f"GRANT pg_monitor TO {role}")))
+        assert not (await sweeper.chunk(migrate_flavor_data)).held
+    finally:
+        await poor.close()
+        await database.write(lambda connection: connection.execute(text(f"DROP OWNED BY {role}")))
+        await database.write(lambda connection: connection.execute(text(f"DROP ROLE {role}")))
+
+
+@pytest.mark.parametrize("rows", [(), ((None, None),), (("streaming", None),), (("streaming", "3 s"), (None, None))])
+async def test_a_replica_of_which_nothing_is_shown_is_not_one_that_is_up_to_date(
+    database: Database, rows: tuple[tuple[str | None, str | None], ...]
+) -> None:
+    """Its lag is empty in both cases; one that a role may not see has no state either."""
+    values = ", ".join(f"({_literal(state)}::text, {_literal(lag)}::interval)" for state, lag in rows)
+    seen = f"(VALUES {values})" if rows else "(SELECT NULL::text, NULL::interval WHERE false)"
+    query = throttle._REPLICA_LAG.replace("pg_stat_replication", f"{seen} AS replicas (state, replay_lag)")
+    found = await database.read(throttle._number, query)
+    assert found == (None if (None, None) in rows else 0)
+
+
+def _literal(value: str | None) -> str:
+    return "NULL" if value is None else f"'{value}'"
 
 
 async def test_those_who_wait_for_locks_hold(database: Database, database_url: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ from sqlalchemy import Connection, text
 
 from midflight.conductor import members, store_floor
 from midflight.conductor.data_objects import ProofResult
+from midflight.db import journal
 from midflight.db.engine import Database
 from midflight.db.forms import Form
 from midflight.migrations import proof
@@ -51,8 +53,8 @@ async def advance(
 ) -> int:
     """Move the write form one arrow on, after a scan of all rows where readers come to rely on them; the new epoch.
 
-    Raises StepBlocked for rows that do not agree, where something has changed since the scan began, and while a member
-    that is older than the migration's release has the database open.
+    Raises StepBlocked for rows that do not agree, where something has changed since the scan began, and where a member
+    that is older than the migration's release has the database open, or had it meanwhile.
     """
 
     def look(connection: Connection, migration: DataMigration, after: Key | None) -> list[tuple[Key, Finding]]:
@@ -65,23 +67,40 @@ async def advance(
     if before.state is not State.PROVEN:  # only a proof is taken back by what breaks it
         found, before = await _prove(database, write, migration)
         proof.refuse_unproven(migration, to, found)
-    return await _moved(write, migration, to, releases, await _scanned(database, migration, look), before)
+    since = await database.read(_latest_entry)
+    found = await _scanned(database, migration, look)
+    return await _moved(write, migration, to, releases, _Scan(found, before, since))
+
+
+@dataclass(frozen=True)
+class _Scan:
+    """What was found, how the migration stood before, and the journal's latest entry then."""
+
+    found: Proof
+    before: Standing
+    since: int
+
+
+def _latest_entry(connection: Connection) -> int:
+    return next((entry.id for entry in journal.read(connection, latest=1)), 0)
 
 
 async def _moved(
-    write: Write, migration: DataMigration, to: Form, releases: Sequence[Release], found: Proof | None = None,
-    before: Standing | None = None,
-) -> int:  # fmt: skip
-    epoch: int = await write(_move, migration, to, releases, found, before)
+    write: Write, migration: DataMigration, to: Form, releases: Sequence[Release], scan: _Scan | None = None
+) -> int:
+    epoch: int = await write(_move, migration, to, releases, scan)
     return epoch
 
 
 def _move(
-    connection: Connection, migration: DataMigration, to: Form, releases: Sequence[Release], found: Proof | None,
-    before: Standing | None,
-) -> int:  # fmt: skip
+    connection: Connection, migration: DataMigration, to: Form, releases: Sequence[Release], scan: _Scan | None
+) -> int:
     """Who does not know the new form must not open the database once it is written alone."""
-    epoch = proof.advance(connection, migration, to, found, before)
+    if scan is None:
+        epoch = proof.advance(connection, migration, to)
+    else:  # the transactions of the scan see who is there, but not who came and went between two of them
+        store_floor.refuse_joined(connection, _step(migration, to), migration.release, releases, scan.since)
+        epoch = proof.advance(connection, migration, to, scan.found, scan.before)
     if to is Form.BOTH_READ_NEW:
         _refuse_older(connection, migration, to, releases)
     if to is Form.NEW:
@@ -91,7 +110,11 @@ def _move(
 
 def _refuse_older(connection: Connection, migration: DataMigration, to: Form, releases: Sequence[Release]) -> None:
     """Who does not know the new form changes the old one alone."""
-    store_floor.refuse_older(connection, f"Advancing {migration.name} to '{to}'", migration.release, releases)
+    store_floor.refuse_older(connection, _step(migration, to), migration.release, releases)
+
+
+def _step(migration: DataMigration, to: Form) -> str:
+    return f"Advancing {migration.name} to '{to}'"
 
 
 async def _prove(database: Database, write: Write, migration: DataMigration) -> tuple[Proof, Standing]:

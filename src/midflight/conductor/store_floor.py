@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, delete, insert, select
 
 from midflight.conductor import members
+from midflight.conductor.interface import Member
 from midflight.db import journal
 from midflight.db.clock import now
 from midflight.db.store import Store
@@ -15,6 +16,7 @@ from midflight.errors import OutsideWindow, StepBlocked
 from midflight.versions import Manifest, Release
 
 _ROW = 1
+_JOINED = "member.joined"
 
 
 def raise_to(connection: Connection, release: str, known: Sequence[Release]) -> bool:
@@ -74,6 +76,25 @@ def refuse_older(connection: Connection, step: str, release: str, known: Sequenc
     if older:
         who = ", ".join(f"{each.service}@{each.host} ({each.release}, {each.state})" for each in older)
         reason = f"the database is still open to {who}: deploy {release} there, or retire who is gone"
+        raise StepBlocked(step=step, reason=reason)
+
+
+def note_joined(connection: Connection, member: Member) -> None:
+    """Write into the journal who is a member from now on."""
+    said = {"member": member.id, "release": member.release, "database": member.database}
+    journal.write(connection, _JOINED, said)
+
+
+def refuse_joined(connection: Connection, step: str, release: str, known: Sequence[Release], since: int) -> None:
+    """Raises StepBlocked where somebody older than a frozen release has opened the database since an entry of the
+    journal, though it may have left again. A conductor that does not say whether it did is too old itself."""
+    older = [
+        f"{each.facts['member']} ({each.facts['release']})"
+        for each in journal.read(connection, since, _JOINED)
+        if each.facts.get("database", True) and is_older(each.facts["release"], release, known)
+    ]
+    if older:
+        reason = f"meanwhile the database was opened by {', '.join(older)}, who may have changed rows; do it again"
         raise StepBlocked(step=step, reason=reason)
 
 

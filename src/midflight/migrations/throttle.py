@@ -15,25 +15,49 @@ from midflight.migrations.pace import Pace
 
 HTTP_SECONDS = 2.0
 
-_REPLICA_LAG = "SELECT coalesce(max(extract(epoch FROM replay_lag)), 0) FROM pg_stat_replication"
+# To a role without pg_monitor PostgreSQL shows empty columns of what others do, which must not be taken for a zero.
+_REPLICA_LAG = """
+    SELECT CASE WHEN bool_and(state IS NOT NULL) THEN coalesce(max(extract(epoch FROM replay_lag)), 0)
+                WHEN count(*) = 0 THEN 0 END
+    FROM pg_stat_replication
+"""
 _OLDEST = """
-    SELECT coalesce(max(extract(epoch FROM clock_timestamp() - xact_start)), 0) FROM pg_stat_activity
-    WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND datname = current_database()
+    SELECT CASE WHEN bool_and(backend_type IS NOT NULL) THEN coalesce(max(age), 0) WHEN count(*) = 0 THEN 0 END FROM (
+      SELECT backend_type, CASE backend_type WHEN 'client backend' THEN
+             extract(epoch FROM clock_timestamp() - xact_start) END AS age
+      FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()) AS others
 """
 _WAITERS = "SELECT count(*) FROM pg_locks WHERE NOT granted"
-_VACUUMS = "SELECT count(*) FROM pg_stat_progress_vacuum WHERE relid = to_regclass(:table)"
+_VACUUMS = """
+    SELECT CASE WHEN bool_and(relid IS NOT NULL) THEN count(*) FILTER (WHERE relid = to_regclass(:table))
+                WHEN count(*) = 0 THEN 0 END
+    FROM pg_stat_progress_vacuum WHERE datname = current_database()
+"""
+_GRANT = "GRANT pg_monitor TO the role that the conductors connect as"
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One number, and how high it may be."""
+    """One number, and how high it may be; None for one that this role is not shown."""
 
     what: str
-    value: float
+    value: float | None
     limit: float
     unit: str = ""
 
+    @property
+    def holds(self) -> bool:
+        """It is higher than it may be, or nobody knows."""
+        return self.value is None or self.value > self.limit
+
+    @property
+    def told(self) -> list[float]:
+        """The number and its limit; nothing where it is not known."""
+        return [] if self.value is None else [self.value, self.limit]
+
     def __str__(self) -> str:
+        if self.value is None:
+            return f"{self.what} cannot be read: {_GRANT}"
         return f"{self.what} {self.value:g}{self.unit}, at most {self.limit:g}{self.unit}"
 
 
@@ -70,35 +94,34 @@ def health(connection: Connection, pace: Pace, at: datetime) -> dict[str, list[f
         with connection.begin_nested():
             theirs = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
             found["clock"] = [round((at - theirs.astimezone(UTC)).total_seconds(), 1), MOST_CLOCK_SECONDS]
-            found |= {each.what: [each.value, each.limit] for each in _of_server(connection, pace)}
+            found |= {each.what: each.told for each in _of_server(connection, pace)}
     except DBAPIError:
         found["statistics"] = []
     return found
 
 
 def _first_over(readings: Iterator[Reading]) -> str | None:
-    return next((str(reading) for reading in readings if reading.value > reading.limit), None)
+    return next((str(reading) for reading in readings if reading.holds), None)
 
 
 def _readings(connection: Connection, pace: Pace, table: str) -> Iterator[Reading]:
-    def number(query: str, **parameters: str) -> float:
-        return float(connection.execute(text(query), parameters).scalar() or 0)
-
     if connection.dialect.name == "postgresql":
         yield from _of_server(connection, pace)
         if pace.vacuum:
-            yield Reading(f"vacuum of {table}", number(_VACUUMS, table=table), 0)
-    for query in pace.sql:
-        yield Reading(query, number(query.replace(":", r"\:")), 0)
+            yield Reading(f"vacuum of {table}", _number(connection, _VACUUMS, table=table), 0)
+    for query in pace.sql:  # one that gives nothing has found nothing
+        yield Reading(query, _number(connection, query.replace(":", r"\:")) or 0, 0)
 
 
 def _of_server(connection: Connection, pace: Pace) -> Iterator[Reading]:
-    def number(query: str) -> float:
-        return float(connection.execute(text(query)).scalar() or 0)
+    yield Reading("replica lag", _number(connection, _REPLICA_LAG, digits=1), pace.replica_lag, " s")
+    yield Reading("oldest transaction", _number(connection, _OLDEST, digits=1), pace.oldest_transaction, " s")
+    yield Reading("statements that wait for locks", _number(connection, _WAITERS), pace.lock_waiters)
 
-    yield Reading("replica lag", round(number(_REPLICA_LAG), 1), pace.replica_lag, " s")
-    yield Reading("oldest transaction", round(number(_OLDEST), 1), pace.oldest_transaction, " s")
-    yield Reading("statements that wait for locks", number(_WAITERS), pace.lock_waiters)
+
+def _number(connection: Connection, query: str, *, digits: int = 9, **parameters: str) -> float | None:
+    found = connection.execute(text(query), parameters).scalar()
+    return None if found is None else round(float(found), digits)
 
 
 def _asked(url: str) -> str | None:

@@ -18,6 +18,7 @@ _WAYS_OUT = {
     "statements that wait for locks": "see who holds locks: SELECT pid, pg_blocking_pids(pid) FROM pg_stat_activity",
     "replica lag": "wait for the replicas, or mend them",
 }
+_MAY_READ = "GRANT pg_monitor TO the role that the conductors connect as"
 
 
 @tells(kinds.OLDER)
@@ -48,7 +49,7 @@ def database(fleet: Fleet) -> Iterator[Fact]:
     readings = {what: reading for what, reading in (fleet.health or {}).items() if what != "clock"}
     for what, reading in readings.items():
         if len(reading) < 2:
-            yield missing(f"{what} of the database cannot be read: may its user see pg_stat_activity?", None, what)
+            yield missing(f"{what} of the database cannot be read", _MAY_READ, what)
         elif reading[0] > reading[1]:
             yield bad(f"{what}: {reading[0]:g}, at most {reading[1]:g}", _WAYS_OUT.get(what), what.replace(" ", "-"))
     if readings and all(len(reading) == 2 and reading[0] <= reading[1] for reading in readings.values()):
