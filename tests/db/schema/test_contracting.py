@@ -315,16 +315,72 @@ def test_a_column_and_its_index(contracting: Contracting, engine: Engine) -> Non
     assert not {"index ix_host on instances", "column instances.host"} & things(engine)
 
 
-def test_the_end_of_a_mirror(contracting: Contracting, engine: Engine, folder: Path, database_url: str) -> None:
-    """The old column of a rename goes with the triggers that kept it in step."""
+MIRRORED = 'contract.drop_column("instances", "host", mirrored_by="node")'
+
+
+@pytest.fixture
+def mirrored(engine: Engine, folder: Path, database_url: str) -> Engine:
+    """Instances whose node says the same as their host, who may not be empty."""
     node = 'expand.add_column("instances", sa.Column("node", sa.String))\n    '
-    add(folder / "expand", "0002", "0001", node + 'expand.mirror_column("instances", "host", "node")')
+    mirror = """expand.mirror_column("instances", "host", "node", forward="upper({})", back="lower({})")"""
+    add(folder / "expand", "0002", "0001", node + mirror)
     SchemaRunner(database_url, folder, None, "kilo").expand()
-    runner = contracting('contract.drop_column("instances", "host", mirrored_by="node")')
-    assert runner.run(Way.HOLD) == []
-    assert runner.run(Way.PURGE) == ["c1"]
-    run(engine, "UPDATE instances SET node = 'b'", "INSERT INTO instances (id, node) VALUES (2, 'c')")
-    assert "column instances.host" not in things(engine)
+    return engine
+
+
+def rows(engine: Engine, *columns: str) -> list[tuple[Any, ...]]:
+    with transaction(engine, writes=False) as connection:
+        query = f"SELECT id, {', '.join(columns)} FROM instances ORDER BY id"
+        return [tuple(row) for row in connection.execute(text(query))]
+
+
+def test_the_end_of_a_mirror(contracting: Contracting, mirrored: Engine) -> None:
+    """The old column of a rename is hidden, and goes with the triggers that kept it in step."""
+    runner = contracting(MIRRORED)
+    assert (runner.run(Way.HOLD), runner.run(Way.PURGE)) == (["c1"], ["c1"])
+    run(mirrored, "UPDATE instances SET node = 'B'", "INSERT INTO instances (id, node) VALUES (2, 'C')")
+    assert not {"column instances.host", "column instances.mf_held_host"} & things(mirrored)
+    assert rows(mirrored, "node") == [(1, "B"), (2, "C")]
+
+
+def test_a_mirror_goes_on_while_its_column_is_hidden(contracting: Contracting, mirrored: Engine) -> None:
+    """So that it says what it would say if it had never been hidden, when somebody has missed it; again and again."""
+    runner = contracting(MIRRORED)
+    for number in (2, 3):
+        assert runner.run(Way.HOLD) == ["c1"]
+        run(
+            mirrored,
+            f"UPDATE instances SET node = 'N{number}'",
+            f"INSERT INTO instances (id, node) VALUES ({number}, 'X')",
+        )
+        assert runner.run(Way.UNDO) == ["c1"]
+        assert rows(mirrored, "host")[0] == (1, f"n{number}")
+    run(mirrored, "UPDATE instances SET host = 'old' WHERE id = 1")
+    assert rows(mirrored, "host", "node") == [(1, "old", "OLD"), (2, "n3", "N3"), (3, "x", "X")]
+
+
+@pytest.mark.parametrize(
+    ("said", "against"),
+    [
+        ('contract.drop_column("instances", "host")', "says no mirrored_by for column instances.host"),
+        ('contract.drop_column("instances", "host", mirrored_by="nod")', "says mirrored_by='nod' for column"),
+    ],
+)
+def test_a_mirror_that_would_be_left(contracting: Contracting, mirrored: Engine, said: str, against: str) -> None:
+    """Its triggers would write a column that is gone, and so keep everybody from writing: it is refused, with their
+    name."""
+    for way in Way.HOLD, Way.PURGE:
+        with pytest.raises(StepBlocked) as refused:
+            contracting(said).run(way)
+        assert f"{against}" in str(refused.value)
+        assert "and the catalogue has mf_mirror_instances_node" in str(refused.value)
+    assert "column instances.host" in things(mirrored)
+
+
+def test_a_mirror_that_never_was(contracting: Contracting, engine: Engine) -> None:
+    """A slip in the other column's name, or a mirror that was forgotten, is told before anything is hidden."""
+    with pytest.raises(StepBlocked, match="says mirrored_by='node' for column instances.host, and .* has no mirror"):
+        contracting(MIRRORED).run(Way.HOLD)
 
 
 def test_a_drop_that_drops_nothing(contracting: Contracting, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,12 +42,13 @@ _BRANCH = "contract"
 
 
 def drop_column(table: str, column: str, *, mirrored_by: str | None = None) -> None:
-    """Take a column away. ``mirrored_by`` is the column that expand.mirror_column kept in step with it: that ends
-    here."""
+    """Take a column away. ``mirrored_by`` is the column that expand.mirror_column keeps in step with it: that ends with
+    the drop, and goes on while the column is hidden."""
     run = current(f"contract.drop_column({table!r}, {column!r})", _BRANCH)
-    if mirrored_by is not None:
-        _end_mirror(run, table, mirrored_by)
-    _remove(run, DropColumn(table, column))
+    if mirrored_by is not None and run.is_purge:
+        for statement in unmirror(table, mirrored_by, on_sqlite=on_sqlite()):
+            op.execute(verbatim(statement))
+    _remove(run, DropColumn(table, column, mirrored_by))
 
 
 def drop_table(table: str) -> None:
@@ -103,11 +104,3 @@ def _remove(run: Run, removal: Removal) -> None:
     run.removals.append(removal)
     if run.is_purge:
         op.execute(verbatim(removal.purge(was_held=run.was_held)))
-
-
-def _end_mirror(run: Run, table: str, new: str) -> None:
-    if run.is_purge:
-        for statement in unmirror(table, new, on_sqlite=on_sqlite()):
-            op.execute(verbatim(statement))
-    else:
-        run.mirrors.append((table, new))

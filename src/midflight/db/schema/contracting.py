@@ -55,6 +55,7 @@ class Contract:
     removals: tuple[Removal, ...]
     sql: str
     """What its purge executes."""
+    on_sqlite: bool
     can_be_held: bool
     """All that it does can be hidden first."""
     hold: timedelta
@@ -72,8 +73,15 @@ class Contract:
         """What going this way executes."""
         if way is Way.PURGE:
             return self.sql
-        hides = [removal.hold() if way is Way.HOLD else removal.undo() for removal in self.removals]
-        return "\n".join(f"{statement};" for statement in (hides if way is Way.HOLD else reversed(hides)))
+        return "\n".join(f"{statement};" for statement in self.hides(way))
+
+    def hides(self, way: Way) -> list[str]:
+        """The statements that hide what goes, or bring it back."""
+        if way is Way.HOLD:
+            each = [removal.hold(on_sqlite=self.on_sqlite) for removal in self.removals]
+        else:
+            each = [removal.undo(on_sqlite=self.on_sqlite) for removal in reversed(self.removals)]
+        return [statement for statements in each for statement in statements]
 
     @property
     def can_go_into_hold(self) -> bool:
@@ -171,7 +179,8 @@ class ContractRunner:
             script,
             tuple(look.removals),
             sql="\n\n".join(part for part in (sql, *later) if part),
-            can_be_held=bool(look.removals) and not (own_sql or look.mirrors) and all(map(_can_wait, look.steps)),
+            on_sqlite=self._dialect == "sqlite",
+            can_be_held=bool(look.removals) and not own_sql and all(map(_can_wait, look.steps)),
             hold=_span(script),
             migrations=names_in(script, "migrations"),
             state=row.state if row else WAITING,
@@ -185,7 +194,7 @@ class ContractRunner:
         reasons += read_by(connection, each.removals, self._readers, self._release)
         if purging and each.can_be_held:
             reasons += too_early(connection, each.revision, each.hold)
-        if self._dialect == "postgresql" and each.state == WAITING:  # on SQLite, who writes the row writes the column
+        if each.state == WAITING:
             reasons += [need for removal in each.removals if (need := removal.needed(connection))]
         return reasons
 
@@ -195,16 +204,16 @@ class ContractRunner:
 
     def _hold(self, session: Session, each: Contract) -> None:
         with broken(each.name), session.transaction(writes=True) as connection:
-            for removal in each.removals:
-                connection.execute(verbatim(removal.hold()))
+            for statement in each.hides(Way.HOLD):
+                connection.execute(verbatim(statement))
             row = {"state": HELD, "release": self._release, "held_at": now()}
             connection.execute(insert(tables.contracts).values(revision=each.revision, **row))
             journal.write(connection, "schema.held", self._facts(each))
 
     def _undo(self, session: Session, each: Contract) -> None:
         with broken(each.name), session.transaction(writes=True) as connection:
-            for removal in reversed(each.removals):
-                connection.execute(verbatim(removal.undo()))
+            for statement in each.hides(Way.UNDO):
+                connection.execute(verbatim(statement))
             connection.execute(delete(tables.contracts).where(tables.contracts.c.revision == each.revision))
             journal.write(connection, "schema.brought_back", self._facts(each))
 

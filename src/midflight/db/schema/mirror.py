@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sqlalchemy import Connection, text
+
 from midflight.db.schema.words import quoted
+
+_PREFIX = "mf_mirror_"
+_SUFFIXES = _INSERTED, _FORWARD, _BACK = "_i", "_f", "_b"
+"""On SQLite, a mirror is three triggers."""
+
+_ON_POSTGRESQL = text(
+    "SELECT tgname, prosrc FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid"
+    " WHERE tgrelid = to_regclass(quote_ident(:table)) AND NOT tgisinternal"
+)
+_ON_SQLITE = text("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = :table")
 
 
 def mirror_name(table: str, new: str) -> str:
     """What a mirror's triggers are called."""
-    return f"mf_mirror_{table}_{new}"[:60]
+    return f"{_PREFIX}{table}_{new}"[:60]
 
 
 def mirror(table: str, old: str, new: str, forward: str, back: str, *, on_sqlite: bool) -> Sequence[str]:
@@ -18,11 +30,34 @@ def mirror(table: str, old: str, new: str, forward: str, back: str, *, on_sqlite
     return made(mirror_name(table, new), table, (quoted(old), quoted(new)), (forward, back))
 
 
+def of_column(connection: Connection, table: str, column: str) -> list[str]:
+    """The names of the mirrors that a column is part of, as the catalogue has them."""
+    on_sqlite = connection.dialect.name == "sqlite"
+    rows = connection.execute(_ON_SQLITE if on_sqlite else _ON_POSTGRESQL, {"table": table})
+    named = {name for name, body in rows if name.startswith(_PREFIX) and f"NEW.{quoted(column)}" in body}
+    return sorted({name[: -len(_INSERTED)] for name in named} if on_sqlite else named)
+
+
+def follow(table: str, new: str, before: str, after: str, *, on_sqlite: bool) -> Sequence[str]:
+    """The statements by which it goes on under another name of the old column; SQLite's triggers follow by
+    themselves."""
+    if on_sqlite:
+        return []
+    body = f"pg_get_functiondef({_literal(quoted(mirror_name(table, new)))}::regproc)"
+    for row in ("NEW", "OLD"):
+        body = f"replace({body}, {_literal(f'{row}.{quoted(before)}')}, {_literal(f'{row}.{quoted(after)}')})"
+    return [f"DO $mf$ BEGIN EXECUTE {body}; END $mf$"]
+
+
+def _literal(word: str) -> str:
+    return "'" + word.replace("'", "''") + "'"
+
+
 def unmirror(table: str, new: str, *, on_sqlite: bool) -> Sequence[str]:
     """The statements that end it."""
     name = mirror_name(table, new)
     if on_sqlite:
-        return [f"DROP TRIGGER IF EXISTS {quoted(name + suffix)}" for suffix in ("_i", "_f", "_b")]
+        return [f"DROP TRIGGER IF EXISTS {quoted(name + suffix)}" for suffix in _SUFFIXES]
     return [f"DROP TRIGGER IF EXISTS {quoted(name)} ON {quoted(table)}", f"DROP FUNCTION IF EXISTS {quoted(name)}()"]
 
 
@@ -63,7 +98,7 @@ def _on_sqlite(name: str, table: str, columns: tuple[str, str], ways: tuple[str,
     only_old = f"NEW.{old} IS NOT OLD.{old} AND NEW.{new} IS OLD.{new}"
     only_new = f"NEW.{new} IS NOT OLD.{new} AND NEW.{old} IS OLD.{old}"
     return [
-        f"CREATE TRIGGER {quoted(name + '_i')} AFTER INSERT ON {on} WHEN {one_is_empty} BEGIN {inserted}; END",
-        f"CREATE TRIGGER {quoted(name + '_f')} AFTER UPDATE OF {old} ON {on} WHEN {only_old} BEGIN {to_new}; END",
-        f"CREATE TRIGGER {quoted(name + '_b')} AFTER UPDATE OF {new} ON {on} WHEN {only_new} BEGIN {to_old}; END",
+        f"CREATE TRIGGER {quoted(name + _INSERTED)} AFTER INSERT ON {on} WHEN {one_is_empty} BEGIN {inserted}; END",
+        f"CREATE TRIGGER {quoted(name + _FORWARD)} AFTER UPDATE OF {old} ON {on} WHEN {only_old} BEGIN {to_new}; END",
+        f"CREATE TRIGGER {quoted(name + _BACK)} AFTER UPDATE OF {new} ON {on} WHEN {only_new} BEGIN {to_old}; END",
     ]

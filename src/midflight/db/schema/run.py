@@ -28,8 +28,6 @@ class Run:
     """It is hidden by now."""
     removals: list[Removal] = field(default_factory=list)
     """What it takes away."""
-    mirrors: list[tuple[str, str]] = field(default_factory=list)
-    """Mirrors that would keep it from being hidden: table and new column."""
 
 
 def current(helper: str, branch: str) -> Run:
