@@ -1,0 +1,1 @@
+"""What is on the wire: pure codecs of frames, and the one socket that carries them."""

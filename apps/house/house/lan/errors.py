@@ -1,0 +1,58 @@
+"""What can be wrong with a network, or with what was said of it.
+
+LanError
+├── BadAddress       a MAC or IP address that is none           (also a ValueError)
+├── BadEthers        a line of /etc/ethers that says nothing    (also a ValueError)
+├── NoSuchInterface  an interface that is not there, or no Ethernet
+├── NotPermitted     the process may not open packet sockets    (also a PermissionError)
+└── Malformed        a frame that is none                       (also a ValueError)
+"""
+
+from __future__ import annotations
+
+
+class LanError(Exception):
+    """Something about the network is not as it was said to be."""
+
+
+class BadAddress(LanError, ValueError):
+    """An address cannot be read."""
+
+    def __init__(self, received: str, expected: str) -> None:
+        self.received, self.expected = received, expected
+        super().__init__(f"received {received[:60]!r}, expected {expected}")
+
+
+class BadEthers(LanError, ValueError):
+    """A line of an ethers file is not ``MAC name``."""
+
+    def __init__(self, path: str, line: int, reason: str) -> None:
+        self.path, self.line, self.reason = path, line, reason
+        super().__init__(f"{path}:{line}: {reason}; each line is a MAC address and a name")
+
+
+class NoSuchInterface(LanError):
+    """There is no Ethernet interface of this name."""
+
+    def __init__(self, name: str, there: list[str]) -> None:
+        self.name, self.there = name, there
+        super().__init__(f"there is no Ethernet interface {name[:30]!r}; there are: {', '.join(there) or 'none'}")
+
+
+class NotPermitted(LanError, PermissionError):
+    """A packet socket was refused."""
+
+    def __init__(self, interface: str) -> None:
+        self.interface = interface
+        super().__init__(
+            f"may not listen on {interface}: packet sockets need CAP_NET_RAW. Start it as root, by its systemd unit"
+            " (AmbientCapabilities=CAP_NET_RAW), or in `setpriv --ambient-caps +net_raw`"
+        )
+
+
+class Malformed(LanError, ValueError):
+    """A frame is cut short, or contradicts itself."""
+
+    def __init__(self, what: str, reason: str) -> None:
+        self.what, self.reason = what, reason
+        super().__init__(f"malformed {what}: {reason}")

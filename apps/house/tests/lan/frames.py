@@ -1,0 +1,61 @@
+"""Frames as an asker's kernel sends them."""
+
+from __future__ import annotations
+
+import struct
+from ipaddress import IPv4Address, IPv6Address
+
+from house.lan import arp, ethernet, ip, ndp
+from house.lan.ethernet import Frame
+from house.lan.mac import BROADCAST, UNKNOWN, Mac
+
+OWNER, WATCHER, ASKER = (Mac.parse(f"02:00:00:00:00:{last}") for last in ("07", "02", "01"))
+ASKER_FOUR, ASKER_SIX = IPv4Address("192.0.2.1"), IPv6Address("2001:db8::1")
+SYN = 0x02
+
+
+def question(
+    target: IPv4Address, *, sender: IPv4Address = ASKER_FOUR, mac: Mac = ASKER, vlan: int | None = None
+) -> Frame:
+    """Who has the address?"""
+    return Frame(BROADCAST, mac, ethernet.ARP, arp.Arp(arp.REQUEST, mac, sender, UNKNOWN, target).encode(), vlan)
+
+
+def solicitation(
+    target: IPv6Address, *, mac: Mac = ASKER, options: bytes | None = None, vlan: int | None = None
+) -> Frame:
+    """The same, of IPv6."""
+    options = b"\1\1" + mac if options is None else options
+    body = struct.pack("!BBHI", ndp.SOLICITATION, 0, 0, 0) + target.packed + options
+    group = ndp.group(target)
+    return _v6(Mac(b"\x33\x33" + group.packed[12:]), mac, group, ip.ICMPV6, body, vlan, hops=255)
+
+
+def syn(
+    target: ip.Address, port: int, *, flags: int = SYN, mac: Mac = ASKER, to: Mac = WATCHER, vlan: int | None = None
+) -> Frame:
+    """A segment to a port."""
+    segment = struct.pack("!HHIIBBHHH", 40_000, port, 1, 0, 5 << 4, flags, 64_000, 0, 0)
+    return _packet(target, to, mac, ip.TCP, segment, vlan)
+
+
+def ping(target: ip.Address, *, mac: Mac = ASKER, to: Mac = WATCHER, vlan: int | None = None) -> Frame:
+    """An echo request."""
+    four = isinstance(target, IPv4Address)
+    body = struct.pack("!BBHHH", 8 if four else 128, 0, 0, 1, 1) + b"abcdefgh"
+    return _packet(target, to, mac, ip.ICMP if four else ip.ICMPV6, body, vlan)
+
+
+def _packet(target: ip.Address, to: Mac, mac: Mac, protocol: int, body: bytes, vlan: int | None) -> Frame:
+    if isinstance(target, IPv6Address):
+        return _v6(to, mac, target, protocol, body, vlan)
+    header = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(body), 0, 0, 64, protocol, 0)
+    return Frame(to, mac, ethernet.IPV4, header + ASKER_FOUR.packed + target.packed + body, vlan)
+
+
+def _v6(to: Mac, mac: Mac, target: IPv6Address, protocol: int, body: bytes, vlan: int | None, hops: int = 64) -> Frame:
+    if protocol == ip.ICMPV6:
+        total = ip.checksum(ip.pseudo_header(ASKER_SIX, target, len(body), protocol) + body)
+        body = body[:2] + struct.pack("!H", total) + body[4:]
+    packet = ip.Packet(ASKER_SIX, target, protocol, body, hops)
+    return Frame(to, mac, ethernet.IPV6, ip.encode_v6(packet), vlan)
