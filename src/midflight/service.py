@@ -1,14 +1,12 @@
-"""A service process from its start to its end: join, serve, beat, drain, leave."""
+"""A service from its start to its end: join, serve, beat, drain, leave."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import secrets
 import socket
 import sys
-import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -19,7 +17,7 @@ from typing import Any, Self
 from sqlalchemy import Connection
 
 from midflight import telemetry
-from midflight.conductor import pins, store_floor, windows
+from midflight.conductor import overrides, store_floor, windows
 from midflight.conductor.client import RemoteConductor, RemoteRegistrar
 from midflight.conductor.contract import contract_of, release_of
 from midflight.conductor.floors import FirstWords, PinFloors
@@ -51,64 +49,12 @@ from midflight.rpc.rights import CONDUCTOR
 from midflight.rpc.server import CASTS, Server
 from midflight.rpc.threads import Threads
 from midflight.runs import NotARun, manager_of, mistakes_of
-from midflight.signals import Signals
-from midflight.supervisor import notify, passed_sockets, watchdog_seconds, watched
 from midflight.telemetry import log
 from midflight.transports import connect
 from midflight.transports.base import Address, Identity
 from midflight.versions import Manifest
-from midflight.watchdog import Watchdog
 
 _HOST = re.compile(r"[A-Za-z0-9_-]{1,63}")
-
-
-async def run_service(project: Project, config: Config, service: str, host: str) -> int:
-    """Run one service until SIGTERM or SIGINT, which drain it; a second signal ends the process at once. Returns 0.
-    SIGHUP reads the configuration file again.
-
-    Raises the error of what keeps it from starting; the error knows its exit code.
-    """
-    telemetry.configure(level=_log_level(config), service=service, host=host)
-    with Signals() as told, Watchdog():
-        try:
-            sockets, told_each = passed_sockets(os.environ), watchdog_seconds(os.environ)
-            async with (
-                watched(told_each),
-                RunningService.running(project, config, service, host, sockets=sockets) as running,
-            ):
-                if running.traces is not None:
-                    running.traces.share()
-                told.is_ready(lambda: _reload(running))
-                notify("READY=1")
-                await _first_of(told.stop, running.membership.refused)
-                notify("STOPPING=1")
-        except asyncio.CancelledError:
-            if not told.stop.is_set():
-                raise
-            return 0
-    if running.membership.refusal is not None:
-        raise running.membership.refusal
-    return 0
-
-
-def _log_level(config: Config) -> str:
-    return os.environ.get("MIDFLIGHT_LOG", config.log)
-
-
-def _reload(running: RunningService) -> None:
-    notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
-    running.reload()
-    telemetry.configure(level=_log_level(running.config))
-    notify("READY=1")
-
-
-async def _first_of(*events: asyncio.Event) -> None:
-    waiting = {asyncio.create_task(event.wait()) for event in events}
-    try:
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in waiting:
-            task.cancel()
 
 
 def _known_service(project: Project, name: str) -> str:
@@ -148,7 +94,7 @@ class RunningService:
         self._messengers: list[Messenger] = []
 
     def _overrides(self, config: Config) -> dict[str, Manifest | None]:
-        return _overrides(self.project, config, sorted(self.contract.interfaces))
+        return overrides.of(config, self.project, sorted(self.contract.interfaces))
 
     @classmethod
     @asynccontextmanager
@@ -452,21 +398,21 @@ class RunningService:
         in the log. A mistake in the file changes nothing, and is told in one line."""
         try:
             found = Config.load(Path(self.config.path))
-            overrides = self._overrides(found)
+            levels = self._overrides(found)
         except ConfigError as wrong:
             log.error("config.refused", reason=str(wrong), holds="the configuration from before")
             return
         changed, waiting = self.config.differences(found)
-        self._live_under(self.config.changed_live(found), overrides)
+        self._live_under(self.config.changed_live(found), levels)
         log.info("config.reloaded", path=self.config.path, changed=changed)
         if waiting:
             log.warning("config.needs_restart", path=self.config.path, entries=waiting)
 
-    def _live_under(self, config: Config, overrides: Mapping[str, Manifest | None]) -> None:
+    def _live_under(self, config: Config, levels: Mapping[str, Manifest | None]) -> None:
         before, self.config = self.config, config
         for messenger in self._messengers:
             messenger.call_seconds = config.call_seconds
-        self.floors.override(overrides)
+        self.floors.override(levels)
         self.membership.say_again(config.levels, config.beat_seconds)
         if config.levels != before.levels:
             self._tell_overrides()
@@ -493,20 +439,3 @@ def _host(host: str) -> str:
         reason = f"received host {host[:100]!r}, expected 1 to 63 letters, digits, - and _: give another with --host"
         raise UsageError(reason=reason)
     return host
-
-
-def _overrides(project: Project, config: Config, topics: Sequence[str]) -> dict[str, Manifest | None]:
-    """The pins of the member's own configuration. Raises ConfigError."""
-    return {topic: _override(topic, release, project, config, topics) for topic, release in config.levels.items()}
-
-
-def _override(topic: str, release: str, project: Project, config: Config, topics: Sequence[str]) -> Manifest | None:
-    where = f"[upgrade_levels] {topic}"
-    if topic not in (pins.EVERY_TOPIC, *topics):
-        raise ConfigError(path=config.path, where=where, reason=f"no such topic; expected one of {', '.join(topics)}")
-    if release == pins.AUTO:
-        return None
-    try:
-        return pins.pinned_manifest(topic, release, project.releases)
-    except UsageError as wrong:
-        raise ConfigError(path=config.path, where=where, reason=wrong.reason) from None

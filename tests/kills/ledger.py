@@ -19,10 +19,11 @@ from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, ins
 from midflight import service
 from midflight.config import Config
 from midflight.context import Context
+from midflight.process import run_service
 from midflight.project import Project, Runtime, Service
 from midflight.rpc.interface import Interface, endpoint
 from midflight.rpc.repeats import Once, State
-from midflight.service import RunningService, run_service
+from midflight.service import RunningService
 from midflight.transports import connect
 from midflight.transports.base import Transport
 from midflight.transports.nats import NatsTransport

@@ -6,7 +6,7 @@ import socket
 
 from midflight.cli.options import ConfigFile
 from midflight.cli.place import open_place
-from midflight.service import run_service
+from midflight.process import run_service
 
 
 async def run(service: str, /, *, host: str | None = None, config: ConfigFile = None) -> int:
