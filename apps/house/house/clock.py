@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """The two times that a sleeping machine has."""
+    """The times that a sleeping machine has."""
 
     def now(self) -> datetime:
         """The time of day, in UTC. It jumps when somebody sets it."""
@@ -16,6 +16,10 @@ class Clock(Protocol):
 
     def boottime(self) -> float:
         """Seconds that nobody can set, and that go on while the machine is suspended."""
+        ...
+
+    def suspended(self) -> float:
+        """Seconds for which the machine has been suspended since it booted."""
         ...
 
 
@@ -27,6 +31,9 @@ class SystemClock:
 
     def boottime(self) -> float:
         return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+    def suspended(self) -> float:
+        return self.boottime() - time.monotonic()
 
 
 def now() -> datetime:

@@ -33,10 +33,15 @@ def check(
         raise StaysAwake(machine, tuple(words for words, _ in found), until.isoformat())
 
 
-def next_wake(rules: Iterable[Rule], away_until: datetime | None, now: datetime) -> datetime | None:
-    """When it is to be awake by plan. While nobody is at home, nothing is planned."""
+def next_wake(
+    rules: Iterable[Rule], needed_at: datetime | None, away_until: datetime | None, now: datetime
+) -> datetime | None:
+    """When it is to be awake by plan: by a rule, or by what the machine says itself. While nobody is at home, nothing
+    is planned."""
     after = away_until or now
-    return min((rule.next_begin(after) for rule in rules if rule.wakes), default=None)
+    begins = [rule.next_begin(after) for rule in rules if rule.wakes]
+    own = [needed_at] if needed_at is not None and needed_at > after else []
+    return min([*begins, *own], default=None)
 
 
 def _just_woken(last_wake: datetime | None, seconds: float, now: datetime) -> Iterator[Objection]:

@@ -21,14 +21,22 @@ from house.tables import aways, holds, machines, naps, rules
 from midflight import from_row
 
 
-def ask_leave(connection: Connection, name: str, because: Sequence[str], now: datetime) -> datetime | None:
+def ask_leave(
+    connection: Connection,
+    name: str,
+    because: Sequence[str],
+    needed_at: datetime | None,
+    forced: bool,
+    now: datetime,
+) -> datetime | None:
     """Let it fall, unless something speaks against that; when it is to wake by plan. Raises StaysAwake, NotFound."""
     row = _row(connection, name)
     away = away_until(connection, now)
     held = [from_row(Hold, each) for each in _of_machine(connection, holds, name)]
     bound = [from_row(Rule, each) for each in _of_machine(connection, rules, name)]
-    leave.check(name, _aware(row["last_wake"]), row["shortest_awake_seconds"], held, bound, away, now)
-    planned = leave.next_wake(bound, away, now)
+    if not forced:
+        leave.check(name, _aware(row["last_wake"]), row["shortest_awake_seconds"], held, bound, away, now)
+    planned = leave.next_wake(bound, needed_at, away, now)
     _become(connection, row, State.FALLING, now, because=list(because), planned_wake=planned)
     return planned
 

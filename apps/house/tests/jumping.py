@@ -12,13 +12,16 @@ class JumpingClock:
     """A clock that stands still until a test lets it jump, and what a suspended machine has beside it."""
 
     def __init__(self) -> None:
-        self.time, self.seconds = NOON, 1000.0
+        self.time, self.seconds, self.suspended_seconds = NOON, 1000.0, 0.0
 
     def now(self) -> datetime:
         return self.time
 
     def boottime(self) -> float:
         return self.seconds
+
+    def suspended(self) -> float:
+        return self.suspended_seconds
 
     def pass_(self, **time: float) -> None:
         """Let time pass."""

@@ -82,10 +82,14 @@ class Machine(VersionedObject, version="1.0"):
     # How it falls asleep, and wakes. Each is one transaction on the row as it is, whatever this copy says.
 
     @remotable
-    async def ask_leave(self, because: tuple[str, ...]) -> datetime | None:
+    async def ask_leave(
+        self, because: tuple[str, ...], needed_at: datetime | None = None, forced: bool = False
+    ) -> datetime | None:
         """May it sleep, because of this? It is falling then; the answer is when it has to be awake again, if that is
-        planned. Raises StaysAwake with what speaks against it."""
-        planned: datetime | None = await self.context.db.write(moves.ask_leave, self.name, because, clock.now())
+        planned: here, or by its own calendar at ``needed_at``. One that is ``forced`` to sleep, as by its lid, does so
+        whatever speaks against it. Raises StaysAwake with what does."""
+        asked = self.name, because, needed_at, forced, clock.now()
+        planned: datetime | None = await self.context.db.write(moves.ask_leave, *asked)
         return planned
 
     @remotable

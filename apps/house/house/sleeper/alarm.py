@@ -1,0 +1,39 @@
+"""The real-time clock's alarm, which wakes a machine for what is planned."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from house.errors import HouseError
+
+PLACE = "sys/class/rtc/rtc0/wakealarm"
+EARLY = timedelta(minutes=2)
+"""So that it is awake when it is needed."""
+
+
+class NoAlarm(HouseError):
+    """The machine would oversleep; says why."""
+
+
+def arm(root: Path, at: datetime, now: datetime) -> None:
+    """Have it wake shortly before that time. It is set as so many seconds from now, so that it does not matter what the
+    real-time clock thinks the time is. Raises NoAlarm."""
+    seconds = max(1, round((at - EARLY - now).total_seconds()))
+    _write(root, "0")  # one that is set already cannot be set
+    _write(root, f"+{seconds}")
+    if not (root / PLACE).read_text().strip():
+        raise NoAlarm(f"/{PLACE}: it was set, and read back it is not")
+
+
+def disarm(root: Path) -> None:
+    """What is planned is over. Without an alarm, there is none to take back."""
+    if (root / PLACE).exists():
+        _write(root, "0")
+
+
+def _write(root: Path, text: str) -> None:
+    try:
+        (root / PLACE).write_text(text)
+    except OSError as wrong:
+        raise NoAlarm(f"/{PLACE}: {wrong.strerror}") from None
