@@ -23,6 +23,8 @@ _AUX = struct.Struct("=IIIHHHH")
 """``struct tpacket_auxdata``: status, length, captured, offsets of mac and net, VLAN's tci and tpid."""
 _LONGEST = 2048
 """Of who asks, the head is read; a frame of the owner may be longer, and is only a sign of life."""
+_SHORTEST = 64
+"""Of what is only counted."""
 _VLAN_NUMBER = 0x0FFF
 _AWAY = errno.ENETDOWN, errno.ENXIO, errno.ENODEV, errno.ENOBUFS
 
@@ -80,6 +82,14 @@ class PacketSocket:
                 yield ethernet.decode(data, _vlan(extra))
             except Malformed:
                 self.malformed += 1
+
+    def raw(self, most: int = 4096) -> Iterator[bytes]:
+        """The same as bytes, whichever VLAN they are of: for who only counts."""
+        for _ in range(most):
+            try:
+                yield self.socket.recv(_SHORTEST)
+            except OSError:
+                return
 
     def send(self, frame: Frame) -> bool:
         """Send a frame; False if the interface is down, or its queue is full."""

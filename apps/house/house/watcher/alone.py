@@ -1,0 +1,106 @@
+"""A watcher alone on one box: no broker, no conductor, nothing to set up."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import structlog
+
+from house.clock import SystemClock
+from house.lan import ip
+from house.lan.errors import BadAddress
+from house.lan.mac import Mac
+from house.states import Mode
+from house.watcher.file import GuardFile
+from house.watcher.guarded import Guarded
+from house.watcher.watch import TwoWithOneAddress, Watch
+
+EXPECTED = "NAME=MAC,ADDRESS[,ADDRESS…], or NAME=ADDRESS[,ADDRESS…] for a NAME in /etc/ethers"
+
+
+def machine(
+    text: str,
+    known: Mapping[str, Mac],
+    *,
+    interface: str | None = None,
+    vlan: int | None = None,
+    mode: Mode = Mode.PROXY,
+    ports: Sequence[int] = (22,),
+    ping_wakes: bool = False,
+) -> Guarded:
+    """What ``NAME=MAC,ADDRESS…`` says; ``known`` has the MACs of names. Raises BadAddress."""
+    name, _, rest = text.partition("=")
+    parts = [part for part in rest.split(",") if part]
+    if not name or not parts:
+        raise BadAddress(text, EXPECTED)
+    mac = known.get(name)
+    if mac is None or _is_mac(parts[0]):
+        mac = Mac.parse(parts.pop(0))
+    if not parts:
+        raise BadAddress(text, EXPECTED)
+    addresses = tuple(ip.parse(part) for part in parts)
+    return Guarded(name, mac, addresses, interface, vlan, mode, frozenset(ports), ping_wakes)
+
+
+def run(machines: Sequence[Guarded], state: Path, ignored: Sequence[Mac] = ()) -> None:
+    """Watch until SIGTERM or SIGINT. Raises LanError for what keeps it from that."""
+    _log_in_lines()
+    _check(machines)
+    asyncio.run(_watch(machines, state, ignored))
+
+
+async def _watch(machines: Sequence[Guarded], state: Path, ignored: Sequence[Mac]) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    watch = Watch(SystemClock(), GuardFile(state / "guards.json"))
+    try:
+        watch.start()
+        watch.set(machines, [(str(mac), None) for mac in ignored], strict=True)
+        await stop.wait()
+    finally:
+        watch.untold.clear()  # there is nobody to tell
+        watch.stop()
+
+
+def _check(machines: Sequence[Guarded]) -> None:
+    """Raises TwoWithOneAddress."""
+    owners: dict[object, str] = {}
+    for each in machines:
+        for address in (each.mac, *each.addresses):
+            if owners.setdefault(address, each.name) != each.name:
+                raise TwoWithOneAddress(each.name, str(address), owners[address])
+
+
+def _log_in_lines() -> None:
+    """One line for each event, with the time first, as one reads it in a terminal."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False),
+            structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty()),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(),
+    )
+
+
+def default_state() -> Path:
+    """Where what is guarded is kept: systemd's folder for the service, root's, or the user's."""
+    if given := os.environ.get("STATE_DIRECTORY"):
+        return Path(given)
+    if os.geteuid() == 0:
+        return Path("/var/lib/house")
+    return Path(os.environ.get("XDG_STATE_HOME", Path.home() / ".local/state")) / "house"
+
+
+def _is_mac(text: str) -> bool:
+    try:
+        Mac.parse(text)
+    except BadAddress:
+        return False
+    return True

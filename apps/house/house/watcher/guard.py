@@ -1,0 +1,330 @@
+"""One machine's guard: what is heard goes in, and what is to be done comes out. It has no clock, no socket and no file.
+
+Its states are the machine's. While it is *awake*, the guard only asks now and then whether it still is. When it falls
+asleep, by its own word or because it answers no more, it is guarded: in proxy mode the watcher has its addresses. The
+first frame of its own gives them back. A wake is tried again until such a frame proves it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+from house.lan import magic
+from house.lan.arp import REQUEST, Arp
+from house.lan.ethernet import Frame
+from house.lan.hearing import Knock, Said
+from house.lan.mac import Mac
+from house.lan.ndp import ADVERTISEMENT, SOLICITATION, Neighbour
+from house.states import Cause, Mode, State
+from house.watcher import speech
+from house.watcher.acts import Act, Report, Send, Tell
+from house.watcher.guarded import Guarded, Requester, Wake
+from house.watcher.limits import Census, Pace
+
+TRIES = 0.0, 1.0, 2.0, 4.0, 8.0
+"""When magic packets are sent, in seconds after the request."""
+GIVE_UP = 20.0
+"""When a machine has not woken."""
+SETTLE, SILENCE = 5.0, 0.25
+"""For so long after its word that it sleeps, what a machine still sends is no sign that it woke: unless it announces
+itself as one that comes does, or answers again when it had answered nothing for so long."""
+QUIET, PROBES, PROBE_SECONDS = 30.0, 3, 1.0
+"""An awake machine that was not heard for so long is asked so often, so far apart, whether it still is."""
+PROOF_SECONDS, SLOW_PROOF_SECONDS, QUICKLY = 0.1, 0.5, 5.0
+"""How often one that is being woken is asked: quickly at first, and slower after so many seconds."""
+AGAIN, REMIND = 1.0, 60.0
+"""A claim, or its end, is said again soon, since a frame may be lost; a claim now and then after that."""
+HELD = 8
+"""Requests that are handed on to the machine when it wakes, at most."""
+ASLEEP = frozenset({State.FALLING, State.ASLEEP, State.WAKING})
+_NEVER = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """The watcher's own network card on this interface."""
+
+    mac: Mac
+    address: IPv4Address
+
+
+class Guard:
+    """Guards one machine. ``now`` is always seconds of one clock that goes on while machines are suspended."""
+
+    def __init__(self, machine: Guarded, card: Card, now: float, state: State = State.UNKNOWN) -> None:
+        self.machine, self.card = machine, card
+        self.state, self.since = state, now
+        self.heard_at: float | None = None
+        """When a frame of its own was last heard."""
+        self.contested: Mac | None = None
+        """Who else says to have its address, while it sleeps."""
+        self.wake: Wake | None = None
+        """The one that is under way."""
+        self.ignored: Collection[Mac] = ()
+        """Whose requests are none."""
+        self.scanners = Census()
+        """Of knocks at its ports."""
+        self.pace = Pace(machine.wakes_per_hour)
+        self._held: list[Frame] = []
+        self._refused: dict[str, float] = {}
+        self._probes, self._next_probe = 0, now + QUIET if state is State.AWAKE else now
+        self._settled = self._say_again = self._next_try = _NEVER
+        self._claim_again = now + REMIND
+
+    @property
+    def guarded(self) -> bool:
+        """Whether it sleeps, as far as is known."""
+        return self.state in ASLEEP
+
+    @property
+    def claimed(self) -> bool:
+        """Whether the watcher has its addresses."""
+        return self.guarded and self.machine.mode is Mode.PROXY and self.contested is None
+
+    @property
+    def due(self) -> float:
+        """When ``tick`` is to be called."""
+        times = [self._next_probe, self._say_again]
+        if self.state is State.FALLING:
+            times.append(self._settled)
+        if self.claimed:
+            times.append(self._claim_again)
+        if self.wake is not None:
+            times += [self._next_try, self.wake.asked + GIVE_UP]
+        return min(times)
+
+    # What others want of it.
+
+    def sleeps(self, now: float) -> list[Act]:
+        """It says that it is about to sleep. What comes back is to be done before that is acknowledged."""
+        if self.state is State.WAKING:
+            return []  # somebody wants it meanwhile: the tries go on until it has slept and woken
+        self._settled = now + SETTLE
+        return self._begin_to_guard(State.FALLING, now)
+
+    def stays(self, now: float) -> list[Act]:
+        """It says that it is awake, and has its addresses."""
+        self.heard_at = now
+        return [] if self.state is State.AWAKE else self._rose(now)
+
+    def woken(self, cause: Cause, now: float) -> list[Act]:
+        """Somebody wants it by name: no limit holds."""
+        if self.wake is not None:
+            return []
+        return self._begin_to_wake(cause, Requester(), now)
+
+    # What is heard.
+
+    def heard(self, frame: Frame, said: Said, now: float, scans: bool = False) -> list[Act]:
+        """A frame of the owner, or one that speaks of its addresses. ``scans`` says that its sender looks for hosts."""
+        if frame.vlan != self.machine.vlan:
+            return []
+        if frame.source == self.machine.mac:
+            return self._heard_owner(said, now)
+        if isinstance(said, Knock):
+            return self._knocked(frame, said, now)
+        if isinstance(said, Arp | Neighbour):
+            return self._contests(said) or (self._asked(frame, said, now, scans) if self.guarded else [])
+        return []
+
+    def _heard_owner(self, said: Said, now: float) -> list[Act]:
+        silent_since, self.heard_at, self._probes = self.heard_at or 0.0, now, 0
+        if self.state is State.AWAKE:
+            self._next_probe = now + QUIET
+            return []
+        if self.guarded and now < self._settled and not self._came(said, silent_since, now):
+            return []
+        return self._rose(now)
+
+    def _came(self, said: Said, silent_since: float, now: float) -> bool:
+        """Whether it says what a machine says that has just come (who has an address, or may it have it), or speaks
+        again."""
+        if isinstance(said, Arp) and said.operation == REQUEST and not said.asks:
+            return True
+        if isinstance(said, Neighbour) and said.kind == SOLICITATION and not said.asks:
+            return True
+        return self.wake is not None and now - max(silent_since, self.wake.asked) >= SILENCE
+
+    def _contests(self, said: Arp | Neighbour) -> list[Act]:
+        """Another host says that it has the address."""
+        if isinstance(said, Arp):
+            ours, other = said.claims and said.sender in self.machine.addresses, said.sender_mac
+            address: object = said.sender
+        else:
+            ours, other = said.kind == ADVERTISEMENT and said.target in self.machine.addresses, said.link or Mac(6)
+            address = said.target
+        if not ours or other in (self.machine.mac, self.card.mac) or self.contested is not None:
+            return []
+        self.contested = other
+        facts = {"machine": self.machine.name, "address": str(address), "mac": str(other)}
+        way_out = "give one of the two another address; until then the watcher does not claim it"
+        return [Tell("watcher.contested", {**facts, "way_out": way_out}, "error")]
+
+    def _asked(self, frame: Frame, said: Arp | Neighbour, now: float, scans: bool) -> list[Act]:
+        if said.target not in self.machine.addresses or not said.asks:
+            return []
+        if self.claimed:
+            return [self._answer(frame, said, self.card.mac)]
+        acts: list[Act] = []
+        if self.machine.mode is Mode.ANSWER and self.contested is None:
+            acts.append(self._answer(frame, said, self.machine.mac))
+        requester = Requester(frame.source, said.sender)
+        because = "it asks for one host after the other, as a scan does" if scans else None
+        return acts + self._wanted(requester, because, now)
+
+    def _answer(self, frame: Frame, said: Arp | Neighbour, has: Mac) -> Send:
+        return Send(speech.answer(said, frame.source, has, self.card.mac, self.machine.vlan))
+
+    def _knocked(self, frame: Frame, knock: Knock, now: float) -> list[Act]:
+        """At a port of the address that the watcher has."""
+        if not self.claimed or frame.destination != self.card.mac or knock.target not in self.machine.addresses:
+            return []
+        if knock.port is None:
+            if not self.machine.ping_wakes:
+                return []
+        elif knock.port not in self.machine.wake_ports:
+            self.scanners.note(frame.source, (knock.target, knock.port), now)
+            return []
+        scans = self.scanners.scans(frame.source, now)
+        because = "it asks for one port after the other, as a scan does" if scans else None
+        acts = self._wanted(Requester(frame.source, knock.sender, knock.port), because, now)
+        if self.state is State.WAKING and not because:
+            self._hold(frame)
+        return acts
+
+    def _hold(self, frame: Frame) -> None:
+        """The machine gets the request itself, so that nobody waits until it is sent again."""
+        held = Frame(self.machine.mac, self.card.mac, frame.kind, frame.payload, frame.vlan)
+        if held not in self._held:
+            self._held = [*self._held, held][-HELD:]
+
+    # Waking.
+
+    def _wanted(self, requester: Requester, because: str | None, now: float) -> list[Act]:
+        if self.state is State.WAKING:
+            return []
+        if requester.mac in self.ignored:
+            because = "it is one that is to be ignored"
+        if because := because or self.pace.refusal(now):
+            return self._refuse(requester, because, now)
+        return self._begin_to_wake(Cause.DEMAND, requester, now)
+
+    def _refuse(self, requester: Requester, because: str, now: float) -> list[Act]:
+        """Said once in a while, however often somebody asks."""
+        key = f"{requester.mac} {because.partition(';')[0]}"
+        self._refused = {known: when for known, when in self._refused.items() if now - when < REMIND}
+        if key in self._refused:
+            return []
+        self._refused[key] = now
+        facts = {"machine": self.machine.name, "requester": str(requester), "because": because}
+        return [Tell("watcher.not_woken", facts)]
+
+    def _begin_to_wake(self, cause: Cause, requester: Requester, now: float) -> list[Act]:
+        self.wake = Wake(self.machine.name, cause, requester, now)
+        self.state = State.WAKING
+        self._next_try, self._next_probe = now, now + PROOF_SECONDS
+        self.pace.wakes(now)
+        acts = self._try(now)
+        slept = round(now - self.since, 1)
+        facts = {"machine": self.machine.name, "requester": str(requester), "cause": cause, "asleep_for_seconds": slept}
+        return [*acts, Tell("watcher.waking", facts, "warning"), Report(self.wake)]
+
+    def _try(self, now: float) -> list[Act]:
+        assert self.wake is not None
+        self.wake.tries += 1
+        later = [self.wake.asked + after for after in TRIES if self.wake.asked + after > now]
+        self._next_try = later[0] if later else _NEVER
+        frames = magic.frames(self.machine.mac, self.card.mac, self.card.address, self.machine.vlan)
+        return [Send(frame) for frame in frames]
+
+    def _give_up(self, now: float) -> list[Act]:
+        assert self.wake is not None
+        wake, self.wake = self.wake, None
+        self.state, self._next_probe, self._held = State.ASLEEP, _NEVER, []
+        way_out = "see whether its card is armed (ethtool: Wake-on g), its MAC right and its switch awake"
+        facts = {"machine": self.machine.name, "tries": wake.tries, "seconds": GIVE_UP, "way_out": way_out}
+        return [Tell("watcher.never_woke", facts, "error"), Report(wake)]
+
+    # From state to state.
+
+    def _begin_to_guard(self, state: State, now: float) -> list[Act]:
+        alive_for = round(now - self.since, 1)
+        flapping = self.state is State.AWAKE and self.pace.slept(now)
+        knew = self.guarded
+        if not knew:
+            self.since = now
+        self.state, self._next_probe = state, _NEVER
+        self._say_again, self._claim_again = now + AGAIN, now + REMIND
+        facts = {"machine": self.machine.name, "alive_for_seconds": alive_for}
+        acts = self._say(self.card.mac)
+        if not knew:
+            acts.append(Tell("watcher.asleep", facts))
+        if flapping:
+            reason = {"machine": self.machine.name, "because": self.pace.refusal(now)}
+            acts.append(Tell("watcher.flaps", reason, "warning"))
+        return acts
+
+    def _rose(self, now: float) -> list[Act]:
+        """It lives: it has its addresses again, and what was asked of it meanwhile."""
+        was, slept = self.state, round(now - self.since, 1)
+        held = [Send(frame) for frame in self._held] if self.claimed else []
+        acts: list[Act] = [*(self._say(self.machine.mac) if self.guarded else []), *held]
+        self.state, self.since, self.contested, self._held = State.AWAKE, now, None, []
+        self._settled, self._say_again = _NEVER, now + AGAIN if acts else _NEVER
+        self._probes, self._next_probe = 0, now + QUIET
+        facts: dict[str, object] = {"machine": self.machine.name}
+        if was is not State.UNKNOWN:
+            facts["asleep_for_seconds"] = slept
+        wake, self.wake = self.wake, None
+        if wake is None:
+            return [*acts, Tell("watcher.alive", facts)]
+        wake.awake = now
+        if wake.cause is Cause.DEMAND:
+            self.pace.awake(now)
+        facts |= {"woken_by": wake.who, "took_seconds": round(now - wake.asked, 3), "tries": wake.tries}
+        return [*acts, Tell("watcher.alive", facts), Report(wake)]
+
+    def _say(self, has: Mac) -> list[Act]:
+        """Who has the addresses, where that is the watcher's to say."""
+        if self.machine.mode is not Mode.PROXY or self.contested is not None:
+            return []
+        return [
+            Send(speech.announcement(address, has, self.card.mac, self.machine.vlan))
+            for address in self.machine.addresses
+        ]
+
+    # Time.
+
+    def tick(self, now: float) -> list[Act]:
+        """Do what is due."""
+        acts: list[Act] = []
+        if now >= self._say_again:
+            self._say_again = _NEVER
+            acts += self._say(self.card.mac if self.guarded else self.machine.mac)
+        if self.claimed and now >= self._claim_again:
+            self._claim_again = now + REMIND
+            acts += self._say(self.card.mac)
+        if self.state is State.FALLING and now >= self._settled:
+            self.state = State.ASLEEP
+        if self.wake is not None:
+            if now >= self.wake.asked + GIVE_UP:
+                return acts + self._give_up(now)
+            if now >= self._next_try:
+                acts += self._try(now)
+        return acts + (self._probe(now) if now >= self._next_probe else [])
+
+    def _probe(self, now: float) -> list[Act]:
+        machine = self.machine
+        acts: list[Act] = [
+            Send(frame) for frame in speech.probes(machine.addresses, self.card.mac, machine.mac, machine.vlan)
+        ]
+        if self.wake is not None:
+            quick = now - self.wake.asked < QUICKLY
+            self._next_probe = now + (PROOF_SECONDS if quick else SLOW_PROOF_SECONDS)
+            return acts
+        if self._probes == PROBES:
+            return self._begin_to_guard(State.ASLEEP, now)
+        self._probes, self._next_probe = self._probes + 1, now + PROBE_SECONDS
+        return acts

@@ -1,0 +1,259 @@
+"""The watch: all guards of this machine, on all its interfaces, and the file in which they are kept."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from house.clock import Clock
+from house.errors import NotClaimed, NotFound
+from house.lan import interfaces
+from house.lan.errors import LanError
+from house.lan.interfaces import Interface
+from house.lan.mac import BROADCAST, Mac
+from house.states import Cause, State
+from house.watcher import speech
+from house.watcher.file import GuardFile, Kept, KeptMachine, KeptWake
+from house.watcher.guard import ASLEEP, Guard
+from house.watcher.guarded import Guarded, Wake
+from house.watcher.lookout import Lookout
+
+CONTEST_SECONDS = 0.25
+"""For so long it is listened, before a claim, whether another host has the address."""
+_NAME_SECONDS = 2.0
+_REPORTS = 1000
+"""Wakes of which the house does not know yet, at most; of more, the oldest are forgotten."""
+log = structlog.get_logger("watcher")
+
+
+class Watch:
+    """Stands guard. It needs nobody: what it knows is in its file, and wakes of which the house could not be told yet
+    are there too. ``taken`` are packet sockets of the process before, in which frames wait."""
+
+    def __init__(self, clock: Clock, file: GuardFile, taken: Sequence[socket.socket] = ()) -> None:
+        self.clock, self.file = clock, file
+        self.untold: dict[UUID, KeptWake] = {}
+        """Wakes of which the house is to be told; who has told it takes them out, and calls ``keep``."""
+        self.news = asyncio.Event()
+        """Set when there is one more."""
+        self.ignored: tuple[tuple[str, str | None], ...] = ()
+        self._taken = {sock.getsockname()[0]: sock for sock in taken if sock.family == socket.AF_PACKET}
+        self._lookouts: dict[str, Lookout] = {}
+        self._where: dict[str, Lookout] = {}
+        self._awaited: dict[UUID, asyncio.Future[None]] = {}
+        self._naming: set[asyncio.Task[None]] = set()
+        self._starts = False
+
+    @property
+    def guards(self) -> dict[str, Guard]:
+        """By the machine's name."""
+        return {name: where.guards[name] for name, where in self._where.items()}
+
+    @property
+    def sockets(self) -> list[socket.socket]:
+        """In which frames wait."""
+        return [lookout.socket for lookout in self._lookouts.values()]
+
+    def start(self) -> None:
+        """Go on where the file says. A machine that slept is guarded at once; whether it still sleeps is found out
+        meanwhile."""
+        kept = self.file.read()
+        if self.file.lost:
+            log.error("watcher.file_damaged", path=str(self.file.path), reason=self.file.lost)
+        self.ignored = kept.ignored
+        self.untold = {wake.uuid: wake for wake in kept.wakes}
+        self._starts = True
+        for each in kept.machines:
+            try:
+                guard = self._put(each.machine(), each.state if each.state in ASLEEP else State.UNKNOWN)
+            except LanError as wrong:
+                log.warning("watcher.not_guarded", machine=each.name, reason=str(wrong))
+                continue
+            if guard.guarded:
+                guard.state = State.ASLEEP
+                guard.since -= max(0.0, (self.clock.now() - each.since).total_seconds())
+        self._starts = False
+        self._settle()
+
+    def stop(self) -> None:
+        """Stand guard no more. Claims stay, for who comes next."""
+        for task in self._naming:
+            task.cancel()
+        for lookout in self._lookouts.values():
+            lookout.stop()
+
+    def set(self, machines: Iterable[Guarded], ignored: Iterable[tuple[str, str | None]], strict: bool = False) -> None:
+        """These are the machines, and these requesters are ignored (for one machine each, or for all). What changed is
+        guarded otherwise, what is gone no more. One that cannot be guarded is told of in the log; where it is strict,
+        that raises LanError."""
+        wanted = {machine.name: machine for machine in machines}
+        self.ignored = tuple(ignored)
+        for name in self._where.keys() - wanted.keys():
+            self._forget(name)
+        for machine in wanted.values():
+            known = self.guards.get(machine.name)
+            if known is None or known.machine != machine:
+                try:
+                    self._put(machine, State.ASLEEP if known is not None and known.guarded else State.UNKNOWN)
+                except LanError as wrong:
+                    if strict:
+                        raise
+                    log.warning("watcher.not_guarded", machine=machine.name, reason=str(wrong))
+        self._settle()
+
+    async def claim(self, machine: Guarded) -> None:
+        """Guard a machine that is about to sleep. Raises NotClaimed: then it must not."""
+        try:
+            guard = self._put(machine, State.AWAKE) if self._is_new(machine) else self.guards[machine.name]
+        except (LanError, ValueError) as wrong:
+            raise NotClaimed(machine.name, str(wrong)) from None
+        lookout = self._where[machine.name]
+        guard.contested = None
+        asked = speech.probes(machine.addresses, lookout.card.mac, BROADCAST, machine.vlan)
+        if not lookout.say(asked):
+            raise NotClaimed(machine.name, f"the watcher's interface {lookout.interface.name} is down")
+        await asyncio.sleep(CONTEST_SECONDS)
+        if guard.contested is not None:
+            raise NotClaimed(machine.name, f"another host has its address too: {guard.contested}")
+        if not lookout.do(guard.sleeps(self.clock.boottime())):
+            raise NotClaimed(machine.name, f"the watcher's interface {lookout.interface.name} is down")
+
+    def release(self, name: str) -> None:
+        """It is awake, by its own word. One that is not guarded is left as it is."""
+        if guard := self.guards.get(name):
+            self._where[name].do(guard.stays(self.clock.boottime()))
+
+    async def wake(self, name: str, cause: Cause) -> Wake:
+        """Wake it for somebody who asks by name, and wait for the proof, or for the last try. Raises NotFound."""
+        guard = self.guards.get(name)
+        if guard is None:
+            raise NotFound("machine on guard", name)
+        self._where[name].do(guard.woken(cause, self.clock.boottime()))
+        wake = guard.wake
+        assert wake is not None, "woken begins a wake, or one is under way"
+        ended = self._awaited.setdefault(wake.uuid, asyncio.get_running_loop().create_future())
+        await asyncio.shield(ended)
+        return wake
+
+    def keep(self) -> None:
+        """Write down how all stands."""
+        now, moment = self.clock.boottime(), self.clock.now()
+        machines = [
+            KeptMachine.of(guard.machine, guard.state, moment - timedelta(seconds=now - guard.since))
+            for guard in self.guards.values()
+        ]
+        try:
+            self.file.write(Kept(tuple(machines), self.ignored, tuple(self.untold.values())))
+        except OSError as wrong:  # it is guarded all the same, for as long as this process runs
+            log.warning("watcher.not_kept", path=str(self.file.path), reason=str(wrong))
+
+    def kept(self, wake: Wake) -> KeptWake:
+        """A wake in the time of day."""
+        moment, now = self.clock.now(), self.clock.boottime()
+        who = wake.requester
+        return KeptWake(
+            uuid=wake.uuid, machine=wake.machine, cause=wake.cause, mac=None if who.mac is None else str(who.mac),
+            address=who.address, name=wake.name, port=who.port, tries=wake.tries,
+            asked_at=moment - timedelta(seconds=now - wake.asked),
+            awake_at=None if wake.awake is None else moment - timedelta(seconds=now - wake.awake),
+        )  # fmt: skip
+
+    # Guards come and go.
+
+    def _is_new(self, machine: Guarded) -> bool:
+        known = self.guards.get(machine.name)
+        return known is None or known.machine != machine
+
+    def _put(self, machine: Guarded, state: State) -> Guard:
+        """Raises LanError where the interface is none, or may not be listened on, and ValueError where others have an
+        address of it."""
+        self._check_addresses(machine)
+        if machine.interface is None:
+            lookout = self._lookout(interfaces.towards(machine.addresses))
+        else:
+            lookout = self._lookout(interfaces.get(machine.interface))
+        if machine.name in self._where:
+            self._where.pop(machine.name).take(machine.name)
+        guard = Guard(machine, lookout.card, self.clock.boottime(), state)
+        lookout.put(guard)
+        self._where[machine.name] = lookout
+        lookout.settle()
+        return guard
+
+    def _check_addresses(self, machine: Guarded) -> None:
+        ours = {machine.mac, *machine.addresses}
+        for other in self.guards.values():
+            if other.machine.name != machine.name and (both := ours & {other.machine.mac, *other.machine.addresses}):
+                raise TwoWithOneAddress(machine.name, str(min(both, key=str)), other.machine.name)
+
+    def _lookout(self, interface: Interface) -> Lookout:
+        known = self._lookouts.get(interface.name)
+        if known is not None:
+            return known
+        taken = self._taken.pop(interface.name, None)
+        lookout = Lookout(interface, self.clock, self._report, self._changed, taken)
+        lookout.start()
+        self._lookouts[interface.name] = lookout
+        return lookout
+
+    def _forget(self, name: str) -> None:
+        guard = self.guards[name]
+        if guard.guarded:
+            self._where[name].do(guard.stays(self.clock.boottime()))
+        self._where.pop(name).take(name)
+
+    def _settle(self) -> None:
+        for guard in self.guards.values():
+            name = guard.machine.name
+            guard.ignored = {Mac.parse(mac) for mac, machine in self.ignored if machine in (None, name)}
+        for lookout in self._lookouts.values():
+            lookout.settle()
+        self._changed()
+
+    # What guards say.
+
+    def _changed(self) -> None:
+        if not self._starts:
+            self.keep()
+
+    def _report(self, wake: Wake) -> None:
+        self.untold[wake.uuid] = self.kept(wake)
+        while len(self.untold) > _REPORTS:
+            del self.untold[next(iter(self.untold))]
+        self.news.set()
+        guard = self.guards[wake.machine]
+        if guard.wake is wake:
+            self._name(wake)
+        elif ended := self._awaited.pop(wake.uuid, None):
+            ended.set_result(None)
+
+    def _name(self, wake: Wake) -> None:
+        """Ask who the requester is by name. Nothing waits for it."""
+        if wake.requester.address is not None:
+            asking = asyncio.get_running_loop().create_task(self._ask_name(wake, str(wake.requester.address)))
+            self._naming.add(asking)
+            asking.add_done_callback(self._naming.discard)
+
+    async def _ask_name(self, wake: Wake, address: str) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            asked = loop.getnameinfo((address, 0), socket.NI_NAMEREQD)
+            name, _ = await asyncio.wait_for(asked, _NAME_SECONDS)
+        except (OSError, TimeoutError):
+            return
+        wake.name = name
+        if told := self.untold.get(wake.uuid):
+            self.untold[wake.uuid] = msgspec.structs.replace(told, name=name)
+
+
+class TwoWithOneAddress(LanError, ValueError):
+    """Nobody could tell which of them is wanted."""
+
+    def __init__(self, machine: str, address: str, other: str) -> None:
+        super().__init__(f"{machine} and {other} both have {address}: correct one of the two")
