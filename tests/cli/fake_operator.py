@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from midflight.conductor.data_objects import Comparison, MigrationDetail, ProofResult, SweepResult
@@ -110,6 +111,7 @@ class FakeOperator:
         self.acts.append(f"brake {on}")
 
     async def pace(self, changes: dict[str, Any]) -> dict[str, Any]:
+        msgspec.msgpack.encode(changes)  # what cannot travel is refused
         self.acts.append(f"pace {changes}")
         return {"target": 0.05, "duty": 0.5, "sql": []} | changes
 

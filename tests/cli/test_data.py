@@ -106,11 +106,15 @@ def test_too_many_failures_end_it(midflight: Command, shop: Shop, monkeypatch: p
 
 
 def test_show_has_reasons_and_errors(midflight: Command, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """How many rows there are of each, the most first; who migrates, and how fast."""
+    """How many rows there are of each, the most first, and some of them by key; who migrates, and how fast."""
     operator = employ(monkeypatch, FakeOperator(cloud()))
     operator.detail = MigrationDetail(
-        migration=flavors(deferred_by={"error": 2, "resizing": 3}, wanted="running", state="sweeping", looked=5, of=9),
-        errors={"ValueError: abc": 2}, failed={"7": "ValueError: abc", "8": "ValueError: abc"},
+        migration=flavors(
+            deferred=5, deferred_by={"error": 2, "resizing": 3}, failed=2, wanted="running", state="sweeping", looked=5,
+            of=9,
+        ),
+        errors={"ValueError: abc": 2}, failed={"12": "ValueError: abc", "8": "ValueError: abc"},
+        deferred={"10": "resizing", "9": "error"},
         needs={"other": False}, holder="conductor-c1", held="replica lag", pace={"target": 0.05, "sql": []},
     )  # fmt: skip
     assert midflight("data", "show", "prices_become_cents").out.splitlines() == [
@@ -126,10 +130,13 @@ def test_show_has_reasons_and_errors(midflight: Command, shop: Shop, monkeypatch
         "DEFERRED  ROWS",
         "resizing  3",
         "error     2",
+        "  deferred: 9: error",
+        "  deferred: 10: resizing",
+        "  … and 3 more",
         "FAILED           ROWS",
         "ValueError: abc  2",
-        "  failed: 7: ValueError: abc",
         "  failed: 8: ValueError: abc",
+        "  failed: 12: ValueError: abc",
     ]
 
 
@@ -157,6 +164,20 @@ def test_the_pace(midflight: Command, shop: Shop, monkeypatch: pytest.MonkeyPatc
     assert outcome.out.splitlines() == [
         "SETTING  VALUE", "target   0.1", "duty     0.5", "sql      SELECT 1", "http     -",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("--duty", "2"), "--duty: received 2.0, expected"),
+        (("--replica-lag", "0s"), "--replica-lag: received 0.0, expected"),
+    ],
+)
+def test_a_pace_that_is_none(midflight: Command, shop: Shop, given: tuple[str, ...], said: str) -> None:
+    """It is refused before anybody is asked: a mistake of whoever typed it."""
+    outcome = midflight("data", "pace", *given)
+    assert (outcome.code, outcome.out) == (64, "")
+    assert said in outcome.err
 
 
 def test_compare(midflight: Command, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

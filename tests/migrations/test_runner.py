@@ -21,7 +21,17 @@ from midflight.migrations.progress import Progress
 from midflight.migrations.runner import sweep
 from midflight.migrations.state import State
 from tests.engines import ON_SQLITE
-from tests.migrations.cloud import boot, instances, migrate_flavor_data, migrated, ram_of, resize, settle, variant
+from tests.migrations.cloud import (
+    boot,
+    instances,
+    migrate_flavor_data,
+    migrated,
+    prove,
+    ram_of,
+    resize,
+    settle,
+    variant,
+)
 
 NAME = "migrate_flavor_data"
 
@@ -109,6 +119,28 @@ def test_deferred_rows_behind_the_cursor(connection: Connection) -> None:
     assert (second.more, second.matched) == (True, 1)
     assert str(last) == "1 instances matched query, 0 completed (1 deferred: resizing 1)"
     assert (last.more, last.proven, last.exit_code) == (False, False, 2)
+
+
+def test_which_rows_are_deferred(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first of the present pass are kept by their keys, over its chunks; one that is well by now is not among them
+    after the next, and a proof says the same of all rows."""
+    monkeypatch.setattr(state, "MOST_ROWS", 3)
+    for number in range(1, 6):
+        boot(connection, number, task_state=f"resizing {number}")
+
+    def kept() -> Mapping[str, str]:
+        return state.read(connection, NAME).deferred_rows
+
+    assert sweep(connection, migrate_flavor_data, 2).more
+    assert kept() == {"1": "resizing 1", "2": "resizing 2"}
+    runs(connection, 2)
+    assert kept() == {"1": "resizing 1", "2": "resizing 2", "3": "resizing 3"}
+    settle(connection, 2)
+    runs(connection, 10)
+    assert kept() == {"1": "resizing 1", "3": "resizing 3", "4": "resizing 4"}
+    settle(connection, 1)
+    prove(connection, migrate_flavor_data)
+    assert kept() == {"3": "resizing 3", "4": "resizing 4", "5": "resizing 5"}
 
 
 def test_bounded_look(connection: Connection) -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from midflight.cli.options import ConfigFile, Json, MaybeWait, Rows
+from collections.abc import Mapping
+from typing import Any
+
+from midflight.cli.options import ConfigFile, Duration, Json, MaybeWait, Rows
 from midflight.cli.output import Output
 from midflight.cli.place import open_place
+from midflight.errors import InvalidValue, UsageError
+from midflight.migrations.pace import Pace
 from midflight.upgrade.operator import operating
 
 
@@ -116,12 +121,27 @@ async def pace(
         "replica_lag": replica_lag, "oldest_transaction": oldest_transaction, "lock_waiters": lock_waiters,
         "vacuum": vacuum, "rpc_p99": rpc_p99, "sql": _probes(sql), "http": _probes(http),
     }  # fmt: skip
+    changes = {name: _plain(value) for name, value in given.items() if value is not None}
+    _check(changes)
     out, place = Output(json=json), open_place(config)
     async with operating(place.config, place.project) as operator:
-        found = await operator.pace({name: value for name, value in given.items() if value is not None})
+        found = await operator.pace(changes)
     out.table(("setting", "value"), [(name, _shown(value)) for name, value in found.items()])
     out.document(found)
     return 0
+
+
+def _plain(value: object) -> object:
+    """A duration is a number of a kind that only the command line knows, and does not travel."""
+    return float(value) if isinstance(value, Duration) else value
+
+
+def _check(changes: Mapping[str, Any]) -> None:
+    try:
+        Pace().changed(changes)
+    except InvalidValue as wrong:
+        option = wrong.path.removeprefix("pace.").replace("_", "-")
+        raise UsageError(reason=f"--{option}: received {wrong.received}, expected {wrong.expected}") from None
 
 
 def _probes(given: list[str] | None) -> list[str] | None:

@@ -88,8 +88,7 @@ async def _run(operator: Operator, migration: DataMigration, out: Output) -> Swe
 
 def _tell(result: SweepResult, out: Output) -> None:
     out.say(result.line)
-    for key, error in sorted(result.failed.items()):
-        out.mark("failed", f"{key}: {error}", indent=2)
+    _rows("failed", result.failed, out)
     if result.stopped:
         out.mark("stopped", result.stopped)
 
@@ -135,9 +134,9 @@ async def show(name: str, /, *, config: ConfigFile = None, json: Json = False) -
     for fact, value in _facts(found):
         out.say(f"{fact + ':':12} {value}")
     _histogram("deferred", found.migration.deferred_by, out)
+    _rows("deferred", found.deferred, out, of=found.migration.deferred)
     _histogram("failed", found.errors, out)
-    for key, error in found.failed.items():
-        out.mark("failed", f"{key}: {error}", indent=2)
+    _rows("failed", found.failed, out, of=found.migration.failed)
     out.document(found)
     return 0
 
@@ -165,6 +164,14 @@ def _histogram(what: str, counted: dict[str, int], out: Output) -> None:
     if counted:
         by_number = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
         out.table((what, "rows"), [(reason, str(rows)) for reason, rows in by_number])
+
+
+def _rows(what: str, rows: dict[str, str], out: Output, of: int = 0) -> None:
+    """Some of so many rows, by key, each with what is the matter."""
+    for key, why in sorted(rows.items(), key=lambda item: (len(item[0]), item[0])):
+        out.mark(what, f"{key}: {why}", indent=2)
+    if len(rows) < of and rows:
+        out.say(f"  … and {of - len(rows)} more")
 
 
 @app.command

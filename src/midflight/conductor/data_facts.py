@@ -35,6 +35,7 @@ def migration_states(connection: Connection, known: Iterable[DataMigration], at:
 
 def detail(connection: Connection, migration: DataMigration, at: datetime) -> MigrationDetail:
     """All that is known of one, and of who migrates rows."""
+    standing = state.read_all(connection).get(migration.name, Standing(migration.name))
     (found,) = migration_states(connection, [migration], at)
     failed = state.quarantined(connection, migration.name)
     present = lease.read(connection)
@@ -48,6 +49,7 @@ def detail(connection: Connection, migration: DataMigration, at: datetime) -> Mi
         held=present.held,
         brake=present.brake,
         pace=msgspec.to_builtins(present.pace),
+        deferred=dict(standing.deferred_rows),
     )
 
 

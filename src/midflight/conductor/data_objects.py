@@ -87,8 +87,8 @@ class ProofResult(VersionedObject, version="1.1"):
     """What became of the check by which the database itself holds the proof."""
 
 
-class MigrationDetail(VersionedObject, version="1.0"):
-    """All that is known of one data migration, and of who migrates rows."""
+class MigrationDetail(VersionedObject, version="1.1"):
+    """All that is known of one data migration, and of who migrates rows. 1.1: which rows are deferred."""
 
     migration: MigrationState
     errors: dict[str, int] = field(default_factory=dict)
@@ -103,6 +103,8 @@ class MigrationDetail(VersionedObject, version="1.0"):
     """Why that one waits."""
     brake: bool = False
     pace: dict[str, Any] = field(default_factory=dict)
+    deferred: dict[str, str] = field(since="1.1", default_factory=dict)
+    """Key → reason, of the first hundred."""
 
 
 class Comparison(VersionedObject, version="1.0"):

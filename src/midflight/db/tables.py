@@ -91,6 +91,7 @@ data_migrations = Table(
     Column("proven_at", UtcDateTime, doc="When the last proof found that all rows agree; empty if it did not."),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("wanted", String, doc="running, paused or stopped in the background; empty if nobody asked for it."),
+    Column("deferred_rows", JSON, doc="Key, as text → reason, of the first of them; empty if none was ever kept."),
 )
 """How far each data migration has come; written in the transaction of each chunk."""
 

@@ -108,6 +108,7 @@ def remember(connection: Connection, migration: DataMigration, found: Proof, bef
         cursor=Position(),
         proven_at=now() if found.proven else None,
         deferred=state.bounded(found.reasons),
+        deferred_rows=state.named({}, found.deferred),
         failed=found.failures,
     )
     state.write(connection, proven)

@@ -151,7 +151,7 @@ class _Chunk:
         position = Position(until=table.last_key(self._connection), of=table.estimate(self._connection))
         proven = phase is State.VERIFYING and self._standing.state is State.PROVEN
         kept = State.PROVEN if proven else phase
-        self._standing = replace(self._standing, state=kept, cursor=position, deferred={})
+        self._standing = replace(self._standing, state=kept, cursor=position, deferred={}, deferred_rows={})
         facts = {"name": self._migration.name, "rows": position.of}
         journal.write(self._connection, f"migration.{phase}", facts)
         return position.until is not None
@@ -249,7 +249,7 @@ class _Chunk:
         cursor = replace(at, failed=at.failed + len(self._tally.failed))
         # Rows that agree so far say nothing against an earlier proof; a row that matched does.
         standing = self._standing.disproved() if progress.matched else self._standing
-        return self._keep(progress, replace(standing, cursor=cursor, deferred=reasons))
+        return self._keep(progress, replace(standing, cursor=cursor, deferred=reasons, deferred_rows=self._deferred()))
 
     def _end(self) -> Progress:
         """A pass of verifying has ended: what it found is what is left."""
@@ -265,6 +265,7 @@ class _Chunk:
             cursor=Position(),
             passes=self._standing.passes + 1,
             deferred=reasons,
+            deferred_rows=self._deferred(),
             state=State.PROVEN if progress.proven else State.VERIFYING,
             proven_at=now() if progress.proven else None,
         )
@@ -303,6 +304,10 @@ class _Chunk:
             proven=not more and not reasons and not failures,
             looked=self._looked,
         )
+
+    def _deferred(self) -> dict[str, str]:
+        """The first of them in this pass."""
+        return state.named(self._standing.deferred_rows, self._tally.deferred)
 
     def _failures(self) -> int:
         may_be = self._before.failed or self._swept.failed or self._tally.failed

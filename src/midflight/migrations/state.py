@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from enum import StrEnum
+from itertools import islice
 from typing import Any, Self
 
 from sqlalchemy import Connection, delete, func, insert, select, update
@@ -18,6 +19,8 @@ from midflight.migrations.keys import Key, from_json, key_text
 MOST_REASONS = 100
 """So many reasons are told apart; a row function that makes up one for each row must not fill the histogram."""
 OTHER_REASONS = "other reasons"
+MOST_ROWS = 100
+"""So many deferred rows are named."""
 LONGEST = 1_000
 """So many characters of an error are kept."""
 
@@ -83,6 +86,8 @@ class Standing:
     updated_at: datetime | None = None
     wanted: str | None = None
     """``running``, ``paused`` or ``stopped`` in the background; None if nobody asked for it there."""
+    deferred_rows: Mapping[str, str] = field(default_factory=dict)
+    """Some of the deferred: key, as text → reason."""
 
     @property
     def at_start(self) -> bool:
@@ -146,6 +151,12 @@ def bounded(reasons: Counter[str]) -> Counter[str]:
     return kept + Counter({OTHER_REASONS: rest}) if rest else kept
 
 
+def named(rows: Mapping[str, str], more: Mapping[Key, str]) -> dict[str, str]:
+    """Deferred rows and more of them, each with its reason: the first so many as are named."""
+    room = max(0, MOST_ROWS - len(rows))
+    return {**rows, **{key_text(key): reason[:LONGEST] for key, reason in islice(more.items(), room)}}
+
+
 def quarantined(connection: Connection, name: str, most: int | None = None) -> dict[str, str]:
     """The rows that failed when they were last tried, all or the first so many: key, as text → error."""
     wanted = select(quarantine.c.key, quarantine.c.error).where(quarantine.c.name == name).order_by(quarantine.c.key)
@@ -193,7 +204,11 @@ def take_back_proof(connection: Connection, name: str) -> None:
 
 
 def _standing(row: Mapping[Any, Any]) -> Standing:
-    known = {"state": _state(row["state"]), "cursor": Position.read(row["cursor"])}
+    known = {
+        "state": _state(row["state"]),
+        "cursor": Position.read(row["cursor"]),
+        "deferred_rows": row["deferred_rows"] or {},
+    }
     return Standing(**{**row, **known})
 
 
