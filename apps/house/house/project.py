@@ -15,7 +15,8 @@ from house.objects.machine import Machine, MachineList
 from house.objects.requester import Requester, RequesterList
 from house.objects.rule import Rule, RuleList
 from house.objects.wake import Wake, WakeList
-from midflight import Project
+from house.sleeper.service import sleeper
+from midflight import Project, Service
 
 HERE = Path(__file__).parent.parent
 
@@ -26,7 +27,7 @@ project = Project(
         Wake, WakeList,
     ],
     interfaces=[SleeperAPI, WatcherAPI],
-    services=[],
+    services=[Service("sleeper", sleeper, agent=True)],
     errors=[AddressTaken, AlreadyExists, NotClaimed, NotFound, NotNow, StaysAwake],
     releases=HERE / "releases",
     schema=HERE / "schema",
