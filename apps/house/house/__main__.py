@@ -1,0 +1,7 @@
+"""``python -m house``."""
+
+import sys
+
+from house.cli.app import main
+
+sys.exit(main())

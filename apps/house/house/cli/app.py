@@ -1,0 +1,111 @@
+"""The command line: its commands, and how each ending becomes an exit code.
+
+The table is midflight's: 0 done · 2 blocked, for a reason that is named · 3 needs a person · 4 unknown · 64 usage ·
+70 internal · 75 try again · 130 interrupted · 141 who read the output has gone. ``house hold -- COMMAND`` ends as the
+command does.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from io import TextIOWrapper
+
+import structlog
+from cyclopts import App, CycloptsError
+
+from house.cli.output import Output, complain
+from house.errors import HouseError, NotClaimed, NotNow, StaysAwake
+from midflight import MidflightError
+
+BLOCKED, PERSON, USAGE, INTERNAL, AGAIN, INTERRUPTED, UNREAD = 2, 3, 64, 70, 75, 130, 141
+
+COMMAND = "--command"
+"""Stands for ``--`` and what comes behind it, as a list in JSON: whatever that is, it is nobody's option."""
+
+COMMANDS = {
+    "status": ("house.cli.machines:status", "How each machine stands, and why."),
+    "wake": ("house.cli.machines:wake", "Wake a machine."),
+    "sleep": ("house.cli.machines:sleep", "Have a machine sleep now."),
+    "test-wake": ("house.cli.machines:prove", "Send a magic packet, and see whether the machine lives."),
+    "hold": ("house.cli.holding:hold", "Keep a machine awake until then, or while a command runs."),
+    "away": ("house.cli.home:away", "Nobody is at home until then: rules count no more."),
+    "ignore": ("house.cli.requesters:ignore", "Wake no machine any more for a requester."),
+    "rule": ("house.cli.rules:rule", "Hours in which machines do not sleep."),
+    "history": ("house.cli.past:history", "Hours asleep, wakes by cause, and the energy that was saved."),
+    "page": ("house.cli.page:page", "The house in a browser."),
+}
+"""Where each is; a command's module is imported only when it is used."""
+
+
+def build() -> App:
+    """The tree of commands."""
+    app = App(
+        name="house", help="Machines that sleep until somebody needs them.", version="1.0", help_format="plaintext",
+        result_action="return_value", suppress_keyboard_interrupt=False,
+    )  # fmt: skip
+    for place, (name, (path, summary)) in enumerate(COMMANDS.items()):
+        app.command(path, name=name, help=summary, sort_key=place)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code. Every error is told in one line on standard error, and with --json also
+    as a document on standard output."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a poor locale is no reason to say nothing
+    try:
+        code = _run(_without_command(given), Output(json="--json" in given))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return UNREAD
+    return code
+
+
+def _without_command(given: list[str]) -> list[str]:
+    """What stands behind -- is a command, and none of our words."""
+    if "--" not in given:
+        return given
+    at = given.index("--")
+    return [*given[:at], f"{COMMAND}={json.dumps(given[at + 1 :])}"]
+
+
+def _run(given: list[str], out: Output) -> int:
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    try:
+        answer = build()(given or ["--help"], exit_on_error=False, print_error=False)
+        return answer if isinstance(answer, int) else 0
+    except CycloptsError as wrong:
+        return _fail(out, wrong, f"{str(wrong).rstrip('.')}. See --help.", USAGE)
+    except HouseError as wrong:
+        return _fail(out, wrong, str(wrong), _code_of(wrong))
+    except MidflightError as wrong:
+        return _fail(out, wrong, str(wrong), wrong.exit_code)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except Exception as wrong:  # noqa: BLE001  # whatever else it is, a person gets one line and an exit code
+        return _fail(out, wrong, f"this is a bug in the house: {wrong!r}", INTERNAL)
+
+
+def _code_of(wrong: HouseError) -> int:
+    if isinstance(wrong, StaysAwake | NotClaimed):
+        return BLOCKED
+    return AGAIN if isinstance(wrong, NotNow) else USAGE
+
+
+def _fail(out: Output, wrong: Exception, message: str, code: int) -> int:
+    line = " ".join(message.split())
+    complain(f"error: {line}")
+    out.document({"error": {"kind": type(wrong).__name__, "message": line, "exit_code": code}})
+    return code
