@@ -79,6 +79,14 @@ def test_rows_beside_a_loop(tmp_path: Path) -> None:
     assert not data.holds(2.1, "<= 2")
 
 
+def test_a_table_in_a_pipe_cuts_no_name(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of fleets in three sizes, with all that is wanted of them."""
+    fleet.show({number: dict.fromkeys(fleet.TARGETS, 1_234.5) for number in fleet.SIZES})
+    written = capsys.readouterr().out
+    assert all(text in written for each in fleet.TARGETS.items() for text in each)
+    assert "…" not in written
+
+
 def test_a_sweeper_that_is_killed(tmp_path: Path) -> None:
     """Every row is migrated exactly once, by the count of the database itself, and that is proven."""
     assert faults.kills(f"sqlite:///{tmp_path}/killed.db", 5_000, times=3) == {

@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from benchmarks.data import faults
 from benchmarks.data.table import fill
+from benchmarks.paper import paper
 from midflight.db.cluster import Cluster
 
 ROOT = Path(__file__).parent.parent.parent
@@ -124,7 +124,7 @@ def show(result: dict[str, float]) -> None:
     table = Table("figure", "value", "wanted", "")
     for name, target in TARGETS.items():
         table.add_row(name, f"{result[name]:,.2f}", target, "yes" if holds(result[name], target) else "no")
-    Console().print(table)
+    paper().print(table)
 
 
 def main() -> int:

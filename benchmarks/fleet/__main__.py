@@ -15,7 +15,6 @@ import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 from sqlalchemy import text
 
@@ -23,6 +22,7 @@ from benchmarks.conductor import ROOT, Watched, conductor
 from benchmarks.data.__main__ import holds
 from benchmarks.fleet.console import console_push
 from benchmarks.fleet.simulated import Crowd, Line
+from benchmarks.paper import paper
 from benchmarks.rpc.__main__ import machine
 from midflight import Project, telemetry
 from midflight.config import Config
@@ -128,7 +128,7 @@ def show(by_size: dict[int, Figures]) -> None:
         target = TARGETS.get(name, "")
         verdict = "" if not target else "yes" if holds(largest[name], target) else "no"
         table.add_row(name, *(f"{figures[name]:,.3f}" for figures in by_size.values()), target, verdict)
-    Console().print(table)
+    paper().print(table)
 
 
 def main() -> int:

@@ -10,12 +10,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from benchmarks.conductor import ROOT, Watched, conductor
 from benchmarks.growth.fleet import fill
 from benchmarks.growth.simulated import as_one_process, measure, quiet
+from benchmarks.paper import paper
 from benchmarks.rpc.__main__ import machine
 from midflight.config import Config
 from midflight.db.engine import create, parse, transaction
@@ -74,7 +74,7 @@ def show(by_size: dict[int, Figures], found: dict[str, float]) -> None:
         verdict = "" if ratio is None else "flat" if ratio <= FLAT else "not flat"
         cells = [f"{figures[figure]:,.3f}" for figures in by_size.values()]
         table.add_row(figure, *cells, "" if ratio is None else f"{ratio:.2f}", verdict)
-    Console().print(table)
+    paper().print(table)
 
 
 def main() -> int:

@@ -10,8 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
+
+from benchmarks.paper import paper
 
 ROOT = Path(__file__).parent.parent.parent
 TARGETS = {
@@ -88,7 +89,7 @@ def show(rows: dict[str, dict[str, float | None]]) -> None:
         share = row["ours"] / row["bare"] if row["bare"] and row["ours"] else None
         cells = [row["ours"], row["incumbent"], row["bare"], row["ratio"], wanted, share, of_bare]
         table.add_row(figure, *["" if cell is None else f"{cell:,.2f}" for cell in cells])
-    Console().print(table)
+    paper().print(table)
 
 
 def main() -> int:

@@ -15,9 +15,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
+from benchmarks.paper import paper
 from benchmarks.rpc.contenders import ROOT, Contender, Process, brokers
 
 LOADS = [("get", 1), ("get", 16), ("get", 64), ("save", 1), ("echo", 1), ("echo", 16), ("echo", 64)]
@@ -130,7 +130,7 @@ def show(rows: dict[str, dict[str, float]], medians: Medians) -> None:
     for figure, row in rows.items():
         verdict = "holds" if holds(row["ratio"], TARGETS[figure]) else "does not hold"
         table.add_row(figure, *(f"{row[name]:,.2f}" for name in row), TARGETS[figure], verdict)
-    console = Console()
+    console = paper()
     console.print(turns, table)
 
 
