@@ -9,11 +9,14 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+PATIENCE = 60.0
+"""Seconds that a process may take to start on a busy machine."""
 COMMAND = [sys.executable, "-m", "midflight.cli"]
 
 
@@ -75,7 +78,7 @@ class Street:
             env=self._environment(service),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
         return Outcome(done.returncode, done.stdout, done.stderr)
@@ -90,6 +93,17 @@ class Street:
                 stdout=log,
                 stderr=log,
             )
+
+    def members(self, count: int) -> list[dict[str, Any]]:
+        """The members, once so many take work."""
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            listed = self.midflight("kilo", "fleet", "list", "--json")
+            found: list[dict[str, Any]] = listed.document["members"] if listed.code == 0 else []
+            if sum(bool(member["topics"]) for member in found) == count:
+                return found
+            time.sleep(0.1)
+        raise AssertionError(f"{count} members never came: {listed}")
 
     def stop(self, service: str, host: str) -> int:
         """Let one drain and leave; its exit code."""

@@ -42,7 +42,7 @@ def test_a_fleet_goes_from_juno_to_kilo_by_commands(
     street.start("juno", "shop", "n1")
 
     # 0 to 2: prepare, expand, pin
-    listed = wait_for_members(street, 2)
+    listed = street.members(2)
     assert {(m["service"], m["release"], m["state"]) for m in listed} == {
         ("conductor", "juno", "active"),
         ("shop", "juno", "active"),
@@ -119,17 +119,6 @@ def test_a_fleet_goes_from_juno_to_kilo_by_commands(
     too_old = street.run("juno", "conductor", "c2")
     assert too_old.code == 78
     assert "error: conductor of release juno may not join this fleet" in too_old.err
-
-
-def wait_for_members(street: Street, count: int) -> list[dict[str, str]]:
-    """The members, once there are so many."""
-    for _ in range(200):
-        listed = street.midflight("kilo", "fleet", "list", "--json")
-        if listed.code == 0 and len(listed.document["members"]) == count:
-            members: list[dict[str, str]] = listed.document["members"]
-            return members
-        time.sleep(0.1)
-    raise AssertionError(f"{count} members never came: {listed}")
 
 
 def proven_within(street: Street, seconds: float) -> bool:

@@ -12,7 +12,7 @@ import pytest
 from midflight.conductor.contract import FRAMEWORK
 from midflight.conductor.interface import FleetView, Member
 from midflight.conductor.server import ConductorServer
-from midflight.conductor.windows import check_view, distance, mark_outdated
+from midflight.conductor.windows import Order, check_view, mark_outdated
 from midflight.context import Context
 from midflight.db.engine import Database
 from midflight.db.schema.runner import SchemaRunner
@@ -117,6 +117,22 @@ async def test_the_window_of_the_database_is_another(fleet: Fleet) -> None:
     await fleet.hello("api.h2.0", "juno", database=True)
 
 
+async def test_who_opens_the_database_and_knows_no_later_release(fleet: Fleet, tmp_path: Path) -> None:
+    """It asks nobody but itself. The order of the releases is beside the rows of those that came before, and so it does
+    not start, nor lets others in or a pin be set that it could not judge."""
+    await fleet.hello("api.h1.0", "liberty", database=True)
+    for later in ("kilo.1", "liberty", "mitaka"):
+        (tmp_path / "releases" / f"{later}.toml").unlink()
+    fleet.made = Project("cloud", releases=tmp_path / "releases")
+    fleet.again()
+    for name, opens in (("api.h2.0", True), ("agent.h3.0", False)):
+        with pytest.raises(OutsideWindow, match=r"api@h1 \(liberty, active\). The path is juno → kilo → liberty"):
+            await fleet.hello(name, "juno", database=opens)
+    with pytest.raises(StepBlocked, match="Pinning to juno.*liberty in the fleet"):
+        await fleet.server.set_pin(HERE, "*", "juno")
+    assert await fleet.states() == {"api.h1.0": "active"}
+
+
 async def test_who_is_a_member_stays_one(fleet: Fleet) -> None:
     """Windows are for who joins: whoever says hello again is not thrown out, but who was asleep joins anew."""
     await fleet.hello("agent.h1.0", "juno")
@@ -174,9 +190,8 @@ def test_who_sees_no_rows_judges_by_the_view(tmp_path: Path) -> None:
 def test_what_nobody_has_frozen_cannot_be_judged(tmp_path: Path) -> None:
     """It counts as near."""
     made = project(tmp_path)
-    assert distance("juno", "unreleased", made.releases) == 0
-    assert distance("juno", "kilo.1", made.releases) == 1
-    assert distance("juno", "mitaka", made.releases) == 3
+    order = Order.of(made)
+    assert [order.apart("juno", other) for other in ("unreleased", "kilo.1", "mitaka")] == [0, 1, 3]
 
 
 def test_outdated(tmp_path: Path) -> None:

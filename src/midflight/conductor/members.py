@@ -101,14 +101,17 @@ def check_speaker(what: str, member: str, caller: Caller | None) -> None:
         raise NotAllowed(what=what, sender=sender, reason=f"the member {member!r} is not there")
 
 
-def register(connection: Connection, member: Member, at: datetime) -> str | None:
-    """Write down who has joined, or joined again. Returns its state before; None for who was not known."""
+def register(
+    connection: Connection, member: Member, at: datetime, beside: Mapping[str, Any] | None = None
+) -> str | None:
+    """Write down who has joined, with what is to be kept ``beside`` it; or who joined again. Returns its state before;
+    None for who was not known."""
     _make_room(connection, member, at)
     said = {name: getattr(member, name) for name in _SAID} | {"seen_at": at}
     this = members.c.id == member.id
     before: str | None = connection.execute(select(members.c.state).where(this)).scalar_one_or_none()
     if before is None:
-        connection.execute(insert(members).values(id=member.id, joined_at=at, facts={}, **said))
+        connection.execute(insert(members).values(id=member.id, joined_at=at, facts=dict(beside or {}), **said))
     else:
         connection.execute(update(members).where(this).values(said))
     return before

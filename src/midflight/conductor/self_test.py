@@ -37,8 +37,10 @@ def self_test(connection: Connection, project: Project, member: str, release: st
         "schema": schema,
     }
     entry = journal.write(connection, TESTED, facts)
-    kept = {TESTED: {"id": entry, "at": now().isoformat(), **facts}}
-    connection.execute(update(members).where(members.c.id == member).values(facts=kept))
+    this, kept = members.c.id == member, {TESTED: {"id": entry, "at": now().isoformat(), **facts}}
+    beside = connection.execute(select(members.c.facts).where(this)).scalar_one_or_none()
+    if beside is not None:
+        connection.execute(update(members).where(this).values(facts=beside | kept))
     return facts
 
 

@@ -160,7 +160,8 @@ class ConductorServer(ConductorAPI):
         if member.database:
             store_floor.admit(connection, member.service, member.release, self._project.releases)
         lower = bool(member.topics) and _is_lower(connection, member, manifest)
-        before = members.register(connection, member, self._clock())
+        beside = windows.Order.of(self._project).to_keep() if member.database else None
+        before = members.register(connection, member, self._clock(), beside)
         # One that opens the database and was retired may write again: who compares rows meanwhile must learn of it.
         if before is None or (member.database and before in members.ASIDE):
             store_floor.note_joined(connection, member)

@@ -1,13 +1,15 @@
 """The two windows: how far apart the releases of a fleet may be, on the wire and at the database.
 
 Whoever knows both releases judges: a conductor knows those before its own, and a member that starts those before its
-own. A release that is frozen in neither copy of the project cannot be judged, and may join.
+own. Who opens the database asks nobody else, and may be older than all others: so each such member leaves the order of
+the releases that it knows beside its row. A release that nobody there has frozen cannot be judged, and may join.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
 
@@ -21,6 +23,41 @@ from midflight.project import Project
 from midflight.versions import Manifest, Release
 
 _MOST_NAMED = 5
+_KEPT = "order"
+"""Under this name it is among the facts beside a member's row."""
+
+
+class Order(NamedTuple):
+    """The releases that somebody knows, without their fixes and oldest first, and how far apart two of them may be."""
+
+    families: Sequence[str]
+    skew: int
+    store: int
+
+    @classmethod
+    def of(cls, project: Project) -> Order:
+        """As this copy of the project knows it."""
+        return cls(families(project.releases), project.skew_window, project.store_window)
+
+    @classmethod
+    def latest(cls, connection: Connection, project: Project) -> Order:
+        """That, or the longest that a member which opens the database has left."""
+        columns = tables.members.c
+        there = select(columns.facts).where(columns.database, columns.state.not_in(ASIDE))
+        left = [cls(**facts[_KEPT]) for facts in connection.execute(there).scalars() if _KEPT in facts]
+        return max((cls.of(project), *left), key=lambda order: len(order.families))
+
+    def to_keep(self) -> dict[str, Any]:
+        """Beside a member's row."""
+        return {_KEPT: self._asdict()}
+
+    def apart(self, one: str, other: str) -> int:
+        """How many releases lie between two, fixes not counted; 0 where one of them is not known."""
+        places = [self.families.index(f) for name in (one, other) if (f := Release.family_of(name)) in self.families]
+        return abs(places[0] - places[1]) if len(places) == 2 else 0
+
+    def __str__(self) -> str:
+        return f"{self.skew}" if self.skew == self.store else f"{self.skew} (at the database {self.store})"
 
 
 def check_said(member: Member, manifest: Manifest, known: Sequence[Release]) -> None:
@@ -43,10 +80,11 @@ def check_rows(
 ) -> None:
     """Raises OutsideWindow for a release that is too far from that of a member; ``opens`` the database, and from that
     of a member that opens it. Who is asleep, outdated or retired is no member in this."""
+    order = Order.latest(connection, project)
 
     def too_far(other: str, other_opens: bool) -> bool:
-        apart = distance(release, other, project.releases)
-        return apart > project.skew_window or (opens and other_opens and apart > project.store_window)
+        apart = order.apart(release, other)
+        return apart > order.skew or (opens and other_opens and apart > order.store)
 
     columns = tables.members.c
     there = select(columns.release, columns.database).where(columns.state.not_in(ASIDE)).distinct()
@@ -56,33 +94,38 @@ def check_rows(
     if distant := [each for each in everyone if each.state not in ASIDE and too_far(each.release, each.database)]:
         who = ", ".join(f"{each.service}@{each.host} ({each.release}, {each.state})" for each in distant[:_MOST_NAMED])
         more = f" and {len(distant) - _MOST_NAMED} more" if len(distant) > _MOST_NAMED else ""
-        _refuse(service, release, {each.release for each in distant}, f"{who}{more}", project)
+        _refuse(service, release, {each.release for each in distant}, f"{who}{more}", order)
 
 
 def check_view(view: FleetView, project: Project, service: str, release: str) -> None:
     """The same for who does not see the rows, by what a view says that others understand."""
     digests = {digest for hosts in view.peers.values() for digest in hosts.values()}
     present = {_named(Manifest.from_wire(view.manifests[digest]), project) for digest in digests}
-    if distant := {each for each in present if distance(release, each, project.releases) > project.skew_window}:
-        _refuse(service, release, distant, ", ".join(sorted(distant)), project)
+    order = Order.of(project)
+    if distant := {each for each in present if order.apart(release, each) > order.skew}:
+        _refuse(service, release, distant, ", ".join(sorted(distant)), order)
 
 
 def check_pin(connection: Connection, project: Project, release: str) -> None:
     """Raises StepBlocked for a pin that is too old for a member to speak."""
     columns = tables.members.c
     there = connection.execute(select(columns.release).where(columns.state.not_in(ASIDE)).distinct()).scalars()
-    newer = {each for each in there if distance(release, each, project.releases) > project.skew_window}
-    if later := [name for name in families(project.releases) if name in {Release.family_of(each) for each in newer}]:
-        reason = f"{' and '.join(later)} in the fleet speak with at most {project.skew_window} before their own"
+    order = Order.latest(connection, project)
+    newer = {Release.family_of(each) for each in there if order.apart(release, each) > order.skew}
+    if later := [name for name in order.families if name in newer]:
+        reason = f"{' and '.join(later)} in the fleet speak with at most {order.skew} before their own"
         raise StepBlocked(step=f"Pinning to {release}", reason=f"{reason}: pin a nearer one, or auto")
 
 
 def mark_outdated(everyone: Sequence[Member], project: Project) -> None:
     """Who is asleep, and would not be let in any more by those who are awake, is called outdated."""
-    awake = {each.release for each in everyone if each.state in (State.ACTIVE, State.DRAINING)}
+    awake, order = (
+        {each.release for each in everyone if each.state in (State.ACTIVE, State.DRAINING)},
+        Order.of(project),
+    )
     for each in everyone:
-        window = project.store_window if each.database else project.skew_window
-        if each.state == State.ASLEEP and any(distance(each.release, o, project.releases) > window for o in awake):
+        window = order.store if each.database else order.skew
+        if each.state == State.ASLEEP and any(order.apart(each.release, other) > window for other in awake):
             each.state = State.OUTDATED.value
             each.reset_changes()
 
@@ -98,27 +141,14 @@ def families(releases: Iterable[Release]) -> list[str]:
     return list(dict.fromkeys(release.family for release in releases))
 
 
-def distance(one: str, other: str, releases: Sequence[Release]) -> int:
-    """How many releases lie between two, fixes not counted; 0 where one of them is not known."""
-    known = families(releases)
-    places = [known.index(family) for name in (one, other) if (family := Release.family_of(name)) in known]
-    return abs(places[0] - places[1]) if len(places) == 2 else 0
-
-
-def _refuse(service: str, release: str, distant: Collection[str], who: str, project: Project) -> None:
-    known = families(project.releases)
+def _refuse(service: str, release: str, distant: Collection[str], who: str, order: Order) -> None:
+    known = order.families
     places = sorted(known.index(Release.family_of(name)) for name in {release, *distant})
     own, path = known.index(Release.family_of(release)), known[places[0] : places[-1] + 1]
-    apart, way = _windows(project), " → ".join(path)
-    reason = f"its releases may be at most {apart} apart, and there is {who}. The path is {way}"
+    reason = f"its releases may be at most {order} apart, and there is {who}. The path is {' → '.join(path)}"
     if own == places[0]:
         way = f"start it with the code of {' or '.join(path[1:])}"
     else:
         first = next(name for name in known if known.index(name) > places[0])
         way = f"bring those to {first} first, or retire who is gone (midflight fleet retire)"
     raise OutsideWindow(service=service, release=release, reason=f"{reason}: {way}")
-
-
-def _windows(project: Project) -> str:
-    skew, store = project.skew_window, project.store_window
-    return f"{skew}" if skew == store else f"{skew} (at the database {store})"
