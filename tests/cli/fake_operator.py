@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -72,7 +72,7 @@ class FakeOperator:
         self.acts.append(f"{'undrain' if undo else 'drain'} {member}")
         return [] if undo else self.left.pop(0)
 
-    async def manifests(self, fleet: Fleet) -> dict[str, Manifest]:
+    async def manifests(self, fleet: Fleet, known: Mapping[str, Manifest] | None = None) -> dict[str, Manifest]:
         return self.understood
 
     async def acknowledge(self, fact: str, reason: str, seconds: float) -> datetime:

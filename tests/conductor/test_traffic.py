@@ -147,11 +147,35 @@ def test_the_traffic_is_told_minute_by_minute(connection: Connection) -> None:
     traffic.keep(connection, "c1", minute - 3, tally.take())
     traffic.keep(connection, "c2", minute - 3, counted(20).take())
     traffic.keep(connection, "c1", minute - 1, counted(7).take())
-    first, last = traffic.by_minute(connection, NOON)
+    first, last = traffic.by_minute(connection, NOON + timedelta(minutes=20))
     assert (first.calls, first.seconds, first.pairs, first.backports) == (120, 60.0, {"Box 1.2 1.1": 1}, 1)
     assert first.p50 == pytest.approx(0.010, rel=0.1)
     assert first.p99 == pytest.approx(2.0, rel=0.1)
     assert (last.calls, last.until, last.senders, last.reads) == (7, NOON, {}, {})
+
+
+def test_the_last_minutes_are_told_in_pieces(connection: Connection) -> None:
+    """Of all conductors together, also of the minute that is not over, once everybody has written down a piece; what is
+    compared is of whole minutes."""
+    minute = traffic.minute_of(NOON.timestamp())
+    for member, calls in (("c1", 3), ("c2", 4)):
+        tally = counted(calls, 0.010)
+        tally.turn(1)
+        tally.call(KILO, 2.0, failed=False)
+        traffic.keep(connection, member, minute, tally.turn(4))
+        assert tally.take()["calls"] == calls + 1
+
+    def told(seconds: int) -> list[tuple[int, int, float]]:
+        found = traffic.by_minute(connection, NOON + timedelta(seconds=seconds))
+        return [(int((each.since - NOON).total_seconds()), each.calls, each.seconds) for each in found]
+
+    assert told(11) == []
+    assert told(12) == [(0, 7, 10.0)]
+    assert told(32) == [(0, 7, 10.0), (10, 2, 10.0)]
+    assert told(60 * (traffic.FINE_MINUTES + 1)) == [(0, 9, 60.0)]
+    assert traffic.by_minute(connection, NOON + timedelta(seconds=32))[1].p50 == pytest.approx(2.0, rel=0.1)
+    assert traffic.compared(connection, NOON + timedelta(seconds=50))[0].calls == 0
+    assert traffic.compared(connection, NOON + timedelta(seconds=61))[0].calls == 9
 
 
 def test_a_fleet_that_was_counted_for_a_minute_has_rates_of_a_minute(connection: Connection) -> None:
@@ -179,10 +203,10 @@ def test_a_minute_that_is_kept_twice_is_there_once(connection: Connection) -> No
 
 
 def test_a_minute_is_over_once() -> None:
-    """However late one looks."""
-    seconds = [60.0 * 10 + 50]
+    """However late one looks; and so are its pieces."""
+    seconds = [60.0 * 10 + 47]
     minutes = Minutes(lambda: seconds[0])
-    assert minutes.left == pytest.approx(10)
+    assert (minutes.left, minutes.piece) == (pytest.approx(3), 4)
     assert minutes.over() is None
     seconds[0] += 3 * MINUTE
     assert (minutes.over(), minutes.over()) == (10, None)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from midflight.conductor.interface import Fleet
+from midflight.versions import Manifest, Version
 from tests.console import sights
 from tests.console.desk import Conductors
 from tests.upgrade.fleets import cloud, fleet, lost, member, proven, rejection
@@ -26,7 +28,14 @@ def _roll() -> Fleet:
     return fleet(*members)
 
 
-ROLL = _roll()
+def heard(fleet: Fleet) -> Fleet:
+    """Each member was, as long ago as it says."""
+    for each in fleet.members:
+        each.seen_at = sights.NOW - timedelta(seconds=each.age)
+    return fleet
+
+
+ROLL = heard(_roll())
 
 
 def seen(fleet: Fleet, **more: Any) -> Conductors:
@@ -45,18 +54,33 @@ def moving(**fields: Any) -> Conductors:
     return seen(on_its_way, details=details, entries=sights.journal())
 
 
+def held_down() -> Conductors:
+    """Nothing is pinned, and an agent that is lost holds down what the others speak."""
+    there = fleet(
+        member("api", "web", "kilo"),
+        lost("compute", "n1", "juno", manifest="old", topics=["compute"]),
+        member("compute", "n2", "kilo", manifest="new", topics=["compute"], overrides={"scheduler": "kilo"}),
+        pins={},
+    )
+    understood = {"old": Manifest({"compute": Version(3, 35)}), "new": Manifest({"compute": Version(4, 0)})}
+    return seen(heard(there), understood=understood)
+
+
 _BUSY = cloud("kilo", "juno", rejections=[rejection(age) for age in (900, 60, 40)] + [rejection(20, "compute.reboot")])
+_BUSY.traffic = sights.compared()
 _BUSY.traffic[0].senders = {"compute@rack3-host03 (juno)": 410, "guest@notebook (juno)": 3}
-BUSY = seen(_BUSY, minutes=sights.minutes(), kept=sights.SOME_PARKED)
+BUSY = seen(_BUSY, minutes=sights.in_pieces(), kept=sights.SOME_PARKED)
 
 LOOKS: dict[str, tuple[str, Fleet | Conductors]] = {
     "upgrade": ("/upgrade", ROLL),
     "fleet": ("/fleet", ROLL),
+    "held": ("/fleet", held_down()),
     "soak": ("/upgrade?step=soak", cloud("kilo", "juno")),
     "rejected": ("/upgrade?step=soak", cloud("kilo", "juno", rejections=[rejection(), rejection(20)])),
     "finalize": ("/upgrade", cloud("kilo", "kilo", pins={}, migrations=[proven()])),
     "empty": ("/fleet", fleet(pins={})),
     "traffic": ("/traffic", BUSY),
+    "hour": ("/traffic?span=hour", BUSY),
     "quiet": ("/traffic", cloud()),
     "data": ("/data", moving()),
     "braked": ("/data", moving(brake=True, migrations=[sights.sweeping(wanted="paused"), proven(name="names")])),

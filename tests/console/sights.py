@@ -9,7 +9,7 @@ from typing import Any
 
 from midflight.conductor.data_objects import MigrationDetail, MigrationState
 from midflight.conductor.interface import JournalEntry
-from midflight.conductor.traffic import Traffic
+from midflight.conductor.traffic import FINE_MINUTES, MINUTE, PIECE, Traffic
 from midflight.console.passages import Passage, Rewrite
 from midflight.transports.base import Address, ParkedMessage
 from midflight.upgrade.chronicle import Chapter
@@ -20,6 +20,40 @@ NOW = datetime.now(UTC).replace(second=0, microsecond=0)
 def minutes(number: int = 70, gap: range = range(20, 23)) -> list[Traffic]:
     """So many minutes before now, but for a gap: busier and busier, and slower in the middle."""
     return [_minute(number - n) for n in range(number) if n not in gap]
+
+
+def in_pieces(number: int = 70) -> list[Traffic]:
+    """The same as conductors tell it: the last ten minutes in tens of seconds, of which one was quiet."""
+    told = minutes(number)[:-FINE_MINUTES]
+    for before in range(10 * MINUTE // PIECE, 0, -1):
+        since = NOW - timedelta(seconds=before * PIECE)
+        minute = _minute(before * PIECE // MINUTE)
+        calls = int(minute.calls / 6 * (1 + 0.25 * math.sin(before / 2.3) + 0.1 * (before % 3)))
+        pairs = {pair: count // 6 for pair, count in minute.pairs.items()}
+        told.append(
+            Traffic(
+                since=since,
+                until=since + timedelta(seconds=PIECE),
+                calls=calls if before != 33 else 4,
+                failed=2 if before in (30, 31) else 0,
+                p50=(minute.p50 or 0) * (1 + 0.1 * (before % 4)),
+                p99=(minute.p99 or 0) * (1 + 0.3 * math.sin(before)),
+                backports=sum(pairs.values()),
+                pairs=pairs,
+            )
+        )
+    return told
+
+
+def compared() -> list[Traffic]:
+    """The last five minutes, and the hour before them."""
+    begins = NOW - timedelta(minutes=5)
+    late = Traffic(since=begins, until=NOW, calls=15_330, p50=0.0048, p95=0.03, p99=0.058, backports=5_970)
+    since = begins - timedelta(minutes=60)
+    return [
+        late,
+        Traffic(since=since, until=begins, calls=168_480, failed=21, p50=0.005, p95=0.03, p99=0.081, backports=45_720),
+    ]
 
 
 def _minute(before: int) -> Traffic:

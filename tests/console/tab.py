@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from playwright.async_api import Browser, BrowserContext, Page, Route
 
@@ -49,6 +49,11 @@ class Tab:
         while (found := await self.page.locator(selector).count()) != number:
             assert time.monotonic() < until, f"still {found} of {selector}, and not {number}"
             await self.page.wait_for_timeout(20)
+
+    async def seen_on(self, theme: Literal["light", "dark"], width: int) -> None:
+        """Let the system be of this theme, and the screen so wide."""
+        await self.page.emulate_media(color_scheme=theme)
+        await self.page.set_viewport_size({"width": width, "height": width * 9 // 16 if width > 1000 else 800})
 
     async def keep_picture(self, name: str) -> None:
         """Keep what is seen, for people, in build/console."""

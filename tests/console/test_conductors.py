@@ -78,6 +78,22 @@ async def test_a_message_is_replayed_and_runs_and_another_is_discarded(world: Wo
     assert {entry.facts["by"].partition(", through ")[0] for entry in noted} == {"ann"}
 
 
+async def test_who_holds_a_topic_down_is_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From what members say they understand, which is asked for once."""
+    async with (
+        world.running("conductor", release=kilo),
+        world.running("agent", "h1", juno),
+        world.running("agent", "h2", kilo),
+        operating(world.config("agent"), world.project(kilo)) as operator,
+        console_of(gatherer(world), Aim.latest(world.project(kilo)), Authorization=ANN) as web,
+    ):
+        fleet = await operator.fleet()
+        known = await operator.manifests(fleet)
+        monkeypatch.setattr(operator, "_conductor", None)
+        assert await operator.manifests(fleet, known) == known
+        assert "auto because agent@h1 (juno): deploy a later release there" in (await web.get("/fleet")).text
+
+
 async def decided(operator: Operator, kind: str) -> list[JournalEntry]:
     """What the journal says of one kind."""
     return await operator.journal(None, [kind])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+
+import pytest
 
 from midflight.console.pages.traffic import rejected, series
 from midflight.transports.base import Address, ParkedMessage
@@ -21,11 +24,35 @@ POINTS = "document.querySelector('#chart-calls').getAttribute('aria-valuemax')"
 def test_a_minute_that_nobody_counted_is_a_gap() -> None:
     """And no line is drawn over it, nor is it taken for silence."""
     curves = series(sights.minutes(10, gap=range(3, 5)))
-    assert [curves["calls"].index(None), curves["calls"].count(None), len(curves["at"])] == [3, 2, 10]
-    assert {len(curve) for curve in curves.values()} == {10}
-    steps = [later - earlier for earlier, later in zip(curves["at"], curves["at"][1:], strict=False)]  # type: ignore[operator]
-    assert set(steps) == {60.0}
+    assert [curves["calls"].index(None), curves["calls"].count(None), len(curves["at"])] == [3, 1, 9]
+    assert {len(curve) for curve in curves.values()} == {9}
+    assert steps(curves) == [60.0, 60.0, 60.0, 120.0, 60.0, 60.0, 60.0, 60.0]
     json.dumps(curves)
+
+
+def steps(curves: dict[str, list[float | None]]) -> list[float]:
+    """The seconds from point to point."""
+    return [later - earlier for earlier, later in itertools.pairwise(curves["at"])]  # type: ignore[operator]
+
+
+def test_the_last_minutes_have_a_point_for_ten_seconds() -> None:
+    """Whatever a piece is long, its rates are a second."""
+    told = sights.in_pieces()
+    curves = series(told)
+    assert set(steps(curves)[-59:]) == {10.0}
+    assert curves["calls"][-1] == told[-1].calls / 10
+    assert curves["calls"][0] == pytest.approx(told[0].calls / 60, abs=0.01)
+
+
+async def test_the_curves_go_back_an_hour_where_that_is_asked_for(desk: Desks, tab: Tabs) -> None:
+    """Ten minutes, else; what is chosen stays."""
+    page = await tab(await desk(BUSY), "/traffic")
+    await page.has(".chart canvas", 2)
+    assert await page.page.evaluate(POINTS) == "59"
+    await page.page.click("text=An hour")
+    await page.reads(".choices [aria-current]", "An hour")
+    await page.has(".chart canvas", 2)
+    assert await page.page.evaluate(POINTS) == str(len(series(sights.in_pieces())["at"]) - 1)
 
 
 def test_rejections_of_one_kind_are_told_as_one() -> None:
@@ -38,7 +65,7 @@ def test_rejections_of_one_kind_are_told_as_one() -> None:
 
 
 async def test_the_curves_are_read_by_keyboard(desk: Desks, tab: Tabs) -> None:
-    """Minute by minute, with their numbers in words; and they grow with what is pushed, without being drawn anew."""
+    """Point by point, with their numbers in words; and they grow with what is pushed, without being drawn anew."""
     conductors = seen(cloud(), minutes=sights.minutes(10, gap=range(0)))
     page = await tab(await desk(conductors), "/traffic")
     await page.has(".chart canvas", 2)
@@ -46,11 +73,11 @@ async def test_the_curves_are_read_by_keyboard(desk: Desks, tab: Tabs) -> None:
     await chart.focus()
     await page.page.keyboard.press("Home")
     first = sights.minutes(10, gap=range(0))[0]
-    wanted = f"{first.since:%H:%M} answered {first.calls / 60:.1f}/s, failed 0.0/s"
+    wanted = f"{first.since:%H:%M:%S} answered {first.calls / 60:.1f}/s, failed 0.0/s"
     await page.reads("#readout-calls", wanted)
     assert await chart.get_attribute("aria-valuetext") == wanted
     await page.page.keyboard.press("End")
-    await page.reads("#readout-calls", f"{sights.minutes(1, gap=range(0))[0].since:%H:%M}")
+    await page.reads("#readout-calls", f"{sights.minutes(1, gap=range(0))[0].since:%H:%M:%S}")
 
 
 async def test_both_ends_of_a_translation_are_named(desk: Desks, tab: Tabs) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import kubernetes_validate
 import msgspec
 import pytest
 import yaml
@@ -52,6 +54,17 @@ def test_each_file_holds_what_kubernetes_knows_by_one_name() -> None:
     """Every document is of an API, and no two have one kind and name."""
     named = [(each["apiVersion"], each["kind"], each["metadata"]["name"]) for each in documents()]
     assert len(named) == len(set(named)) > 15
+
+
+@pytest.mark.parametrize("version", ["1.30", kubernetes_validate.latest_version()])
+def test_each_is_as_its_schema(version: str) -> None:
+    """By Kubernetes' own schemas, of an earlier version and of the newest: none has an unknown field."""
+    for document in documents():
+        kubernetes_validate.validate(document, version, strict=True)
+        misspelt = copy.deepcopy(document)
+        misspelt["metadata"]["label"] = {}
+        with pytest.raises(kubernetes_validate.ValidationError, match="'label' was unexpected"):
+            kubernetes_validate.validate(misspelt, version, strict=True)
 
 
 async def test_the_probes_are_answered(tmp_path: Path) -> None:

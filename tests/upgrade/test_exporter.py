@@ -80,6 +80,17 @@ async def test_a_fleet_in_the_middle_of_a_roll() -> None:
     assert found["midflight_migration_rows{migration=flavors,outcome=deferred}"] == 20
 
 
+async def test_rows_have_a_rate_from_look_to_look() -> None:
+    """The first look has none; a pass that begins anew has looked at all of its rows since; one that stands has 0."""
+    clock = Clock()
+    exporter = Exporter(Looks(*(cloud(migrations=[flavors(looked=n)]) for n in (50, 350, 30, 30))), KILO, 60.0, clock)
+    rates = []
+    for _ in range(4):
+        rates.append((await told(exporter)).get("midflight_migration_rate{migration=flavors}"))
+        clock.now += 10.0
+    assert rates == [None, 30.0, 3.0, 0.0]
+
+
 async def test_a_gate_says_one_thing() -> None:
     """Of each step, one of pass, warn, unknown and fail is 1; what it is, is what the gate itself says."""
     there = cloud(control="juno", agents="juno")

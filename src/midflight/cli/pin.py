@@ -17,7 +17,7 @@ from midflight.errors import UsageError
 from midflight.project import Project
 from midflight.upgrade import roster
 from midflight.upgrade.aim import Aim
-from midflight.upgrade.floors import floors
+from midflight.upgrade.floors import floors, named_topic, spoken
 from midflight.upgrade.operator import Operator, operating
 from midflight.upgrade.roster import ago, named
 
@@ -112,8 +112,7 @@ async def _settled(operator: Operator, epoch: int, wait: float, out: Output, wan
     changed = {topic: found.pins.get(topic, AUTO) for topic in wanted if found.pins.get(topic, AUTO) != wanted[topic]}
     out.document({"epoch": epoch, "unacknowledged": late, "changed": changed})
     for topic, release in changed.items():
-        where = "all" if topic == EVERY_TOPIC else topic
-        words = f"another operator has set {where} to {release} since then, in epoch {found.epoch}"
+        words = f"another operator has set {named_topic(topic)} to {release} since then, in epoch {found.epoch}"
         out.mark("fail", f"{words}: epoch {epoch} holds no more. See midflight upgrade journal")
     if changed:
         return 2
@@ -134,15 +133,10 @@ async def show(*, config: ConfigFile = None, json: Json = False) -> int:
     async with operating(place.config, place.project) as operator:
         fleet = await operator.fleet()
         found = floors(fleet, await operator.manifests(fleet), place.project.contract.interfaces)
-    rows = [
-        ("all" if topic == EVERY_TOPIC else topic, release, "fleet") for topic, release in sorted(fleet.pins.items())
-    ]
-    rows += [row for member in fleet.members for row in _own_pins(member)]
     if not fleet.pins:
         out.say("nothing is pinned: each message goes out in what all members of its topic understand (auto)")
     automatic = [] if EVERY_TOPIC in fleet.pins else [each for each in found if each.topic not in fleet.pins]
-    rows += [(each.topic, each.version, f"auto {each.because}".rstrip()) for each in automatic]
-    if rows:
+    if rows := [(each.topic, each.pin, each.by) for each in spoken(fleet, found)]:
         out.table(("topic", "pin", "set by"), rows)
     late = roster.behind(fleet, fleet.epoch)
     out.say(f"epoch {fleet.epoch}: " + (f"not acknowledged by {roster.names(late)}" if late else "acknowledged by all"))
@@ -151,7 +145,3 @@ async def show(*, config: ConfigFile = None, json: Json = False) -> int:
     held = {each.topic: {"version": each.version, "held_by": [named(m) for m in each.holders]} for each in automatic}
     out.document({**told, "auto": held})
     return 0
-
-
-def _own_pins(member: Member) -> list[tuple[str, str, str]]:
-    return [(topic, release, f"{named(member)}'s configuration") for topic, release in sorted(member.overrides.items())]

@@ -351,7 +351,7 @@ class ConductorAPI(Interface, Protocol, topic="conductor", version="1.3"):
     @endpoint(since="1.3", idempotent=True)
     async def traffic(self, context: Context) -> list[Traffic]:
         """What conductors answered in each whole minute of the last hour and a quarter, oldest first; without who asked
-        and for what."""
+        and for what. The last ten minutes come in pieces of ten seconds."""
         ...
 
 

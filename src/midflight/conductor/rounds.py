@@ -1,9 +1,10 @@
 """What a conductor does once a minute: it keeps what it counted, notes who was lost and who is back, and retires who
-was lost for as long as the project says."""
+was lost for as long as the project says. What it counted so far it keeps more often, for whoever watches."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -38,6 +39,7 @@ class Rounds:
     ) -> None:
         self._database, self._tally, self._member, self._retire_after = database, tally, member, retire_after
         self._minutes = minutes or Minutes()
+        self._tally.turn(self._minutes.piece)
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -46,20 +48,21 @@ class Rounds:
                 await asyncio.sleep(self._minutes.left)
                 if (minute := self._minutes.over()) is not None:
                     await self.go(minute)
+                else:
+                    await self._keep(self._minutes.present, self._tally.turn(self._minutes.piece))
         finally:
-            await self._keep(self._minutes.present)
+            await self._keep(self._minutes.present, self._tally.take())
 
     async def go(self, minute: int) -> None:
         """One round, at the end of a minute."""
-        await self._keep(minute)
+        await self._keep(minute, self._tally.take(self._minutes.piece))
         try:
             await self._database.write(note_losses, now())
             await self._database.write(clear_away, self._retire_after, now())
         except (MidflightError, DBAPIError) as wrong:  # the next round, then
             telemetry.log.warning("fleet.losses_not_noted", reason=str(wrong))
 
-    async def _keep(self, minute: int) -> None:
-        content = self._tally.take()
+    async def _keep(self, minute: int, content: Mapping[str, Any]) -> None:
         try:
             await self._database.write(traffic.keep, self._member, minute, content)
         except (MidflightError, DBAPIError) as wrong:  # the counts of one minute are no reason to stop

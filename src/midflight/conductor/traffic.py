@@ -1,4 +1,4 @@
-"""What conductors answer, counted: kept minute by minute, and compared with the hour before.
+"""What conductors answer, counted: kept minute by minute, in pieces of ten seconds, and compared with the hour before.
 
 A reply is counted under what was asked and who asked, also where nothing had to be translated: from that follows what
 an upgrade will cost.
@@ -10,7 +10,7 @@ import asyncio
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -26,6 +26,12 @@ from midflight.objects.shape import Shape
 from midflight.versions import Manifest
 
 MINUTE = 60
+PIECE = 10
+"""Seconds."""
+FINE_MINUTES = 10
+"""So many of the last minutes are told piece by piece."""
+_SETTLED = 2.0
+"""Seconds after its end in which all conductors have written down a piece."""
 RECENT_MINUTES, BEFORE_MINUTES = 5, 60
 KEPT_MINUTES = RECENT_MINUTES + BEFORE_MINUTES + 10
 MOST_KEYS = 1_000
@@ -75,11 +81,16 @@ class Tally:
         """By object and digest of a manifest; empty where nothing becomes older."""
         self._begin()
 
-    def _begin(self) -> None:
+    def _begin(self, piece: int = 0) -> None:
+        self.reads, self.senders = Counter[tuple[str, str]](), Counter[str]()
+        self._pieces: dict[str, dict[str, Any]] = {}
+        self._begin_piece(piece)
+
+    def _begin_piece(self, piece: int) -> None:
+        self._piece = piece
         self.calls = self.failed = 0
         self.busy = 0.0
-        self.took, self.reads = Counter[int](), Counter[tuple[str, str]]()
-        self.senders, self.pairs = Counter[str](), Counter[str]()
+        self.took, self.pairs = Counter[int](), Counter[str]()
 
     @contextmanager
     def measured(self, caller: Caller | None, declared: Collection[type[Exception]]) -> Iterator[None]:
@@ -122,18 +133,51 @@ class Tally:
             if pair := self._pairs[key]:
                 self.pairs[pair] += number
 
-    def take(self) -> dict[str, Any]:
-        """What was counted, as JSON keeps it; and begin anew."""
+    def turn(self, piece: int) -> dict[str, Any]:
+        """What was counted in this minute so far, as JSON keeps it; what comes next is of another piece of it."""
+        self._end_piece()
+        self._begin_piece(piece)
+        return self._content()
+
+    def take(self, piece: int = 0) -> dict[str, Any]:
+        """What was counted in a minute, as JSON keeps it; and begin anew, with this piece of the next one."""
+        self._end_piece()
+        content = self._content()
+        self._begin(piece)
+        return content
+
+    def _end_piece(self) -> None:
+        counted = {
+            "calls": self.calls, "failed": self.failed, "busy": self.busy,
+            "took": {str(bucket): number for bucket, number in self.took.items()}, "pairs": dict(self.pairs),
+        }  # fmt: skip
+        known = self._pieces.get(str(self._piece))
+        self._pieces[str(self._piece)] = _summed([known, counted]) if known else counted
+
+    def _content(self) -> dict[str, Any]:
         reads: dict[str, dict[str, int]] = {}
         for (name, reader), number in self.reads.items():
             reads.setdefault(name, {})[reader] = number
-        content = {
-            "calls": self.calls, "failed": self.failed, "busy": round(self.busy, 6),
-            "took": {str(bucket): number for bucket, number in self.took.items()}, "reads": reads,
-            "senders": dict(self.senders), "pairs": dict(self.pairs),
-        }  # fmt: skip
-        self._begin()
-        return content
+        pieces = dict(self._pieces)
+        return {**_summed(pieces.values()), "reads": reads, "senders": dict(self.senders), "pieces": pieces}
+
+
+def _summed(counted: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Several pieces together."""
+    sums, took, pairs = Counter[str](), Counter[str](), Counter[str]()
+    busy = 0.0
+    for each in counted:
+        sums.update({name: each[name] for name in ("calls", "failed")})
+        took.update(each["took"])
+        pairs.update(each["pairs"])
+        busy += each["busy"]
+    return {
+        "calls": sums["calls"],
+        "failed": sums["failed"],
+        "busy": round(busy, 6),
+        "took": dict(took),
+        "pairs": dict(pairs),
+    }
 
 
 def _pair(shape: Shape, manifest: Manifest | None) -> str:
@@ -184,47 +228,64 @@ def keep(connection: Connection, member: str, minute: int, content: Mapping[str,
 def compared(connection: Connection, at: datetime) -> list[Traffic]:
     """The last five whole minutes that were counted, and the hour before them."""
     now = minute_of(at.timestamp())
-    rows = connection.execute(select(traffic.c.minute, traffic.c.content).where(traffic.c.minute > now - KEPT_MINUTES))
+    whole = traffic.c.minute > now - KEPT_MINUTES, traffic.c.minute < now
+    rows = connection.execute(select(traffic.c.minute, traffic.c.content).where(*whole))
     minutes = [(row.minute, row.content) for row in rows]
     last = max((minute for minute, _ in minutes), default=now - 1)
     border = last + 1 - RECENT_MINUTES
-    return [
-        _together(minutes, border, last + 1),
-        _together(minutes, border - BEFORE_MINUTES, border),
-    ]
+    return [_within(minutes, border, last + 1), _within(minutes, border - BEFORE_MINUTES, border)]
+
+
+def _within(minutes: Iterable[tuple[int, Mapping[str, Any]]], since: int, until: int) -> Traffic:
+    inside = [(minute, content) for minute, content in minutes if since <= minute < until]
+    first = min((minute for minute, _ in inside), default=until)
+    return _together([content for _, content in inside], first * MINUTE, until * MINUTE)
 
 
 def by_minute(connection: Connection, at: datetime) -> list[Traffic]:
-    """Each whole minute that is kept, oldest first, all conductors together; without who asked, and for what."""
+    """Each whole minute that is kept, oldest first, all conductors together; without who asked, and for what. The last
+    minutes are told in pieces of ten seconds, also the present one, as far as it has come."""
     now = minute_of(at.timestamp())
     wanted = select(traffic.c.minute, traffic.c.content).where(traffic.c.minute > now - KEPT_MINUTES)
-    kept: dict[int, list[tuple[int, Mapping[str, Any]]]] = {}
+    kept: dict[int, list[Mapping[str, Any]]] = {}
     for row in connection.execute(wanted.order_by(traffic.c.minute)):
-        kept.setdefault(row.minute, []).append((row.minute, {**row.content, "reads": {}, "senders": {}}))
-    return [_together(minutes, minute, minute + 1) for minute, minutes in kept.items()]
+        kept.setdefault(row.minute, []).append({**row.content, "reads": {}, "senders": {}})
+    told: list[Traffic] = []
+    for minute, contents in kept.items():
+        if minute < now - FINE_MINUTES:
+            told.append(_together(contents, minute * MINUTE, (minute + 1) * MINUTE))
+        else:
+            told += _in_pieces(contents, minute * MINUTE, at.timestamp() - _SETTLED)
+    return told
 
 
-def _together(minutes: Iterable[tuple[int, Mapping[str, Any]]], since: int, until: int) -> Traffic:
-    took, senders, reads = Counter[int](), Counter[str](), Counter[tuple[str, str]]()
-    sums, pairs = Counter[str](), Counter[str]()
-    busy, first = 0.0, until
-    for minute, content in minutes:
-        if not since <= minute < until:
-            continue
-        first = min(first, minute)
-        sums.update({name: content[name] for name in ("calls", "failed")})
-        busy += content["busy"]
-        took.update({int(bucket): number for bucket, number in content["took"].items()})
-        senders.update(content["senders"])
-        pairs.update(content["pairs"])
-        reads.update({(name, d): n for name, counts in content["reads"].items() for d, n in counts.items()})
+def _in_pieces(contents: Iterable[Mapping[str, Any]], minute: int, settled: float) -> Iterator[Traffic]:
+    """The pieces of a minute that had ended by then; it begins at that second."""
+    kept: dict[int, list[Mapping[str, Any]]] = {}
+    for content in contents:
+        for number, piece in content["pieces"].items():
+            kept.setdefault(minute + int(number) * PIECE, []).append(piece)
+    for since, pieces in sorted(kept.items()):
+        if since + PIECE <= settled:
+            yield _together(pieces, since, since + PIECE)
+
+
+def _together(contents: Sequence[Mapping[str, Any]], since: int, until: int) -> Traffic:
+    """What several conductors, or several minutes, have counted; from one second to another."""
+    sums = _summed(contents)
+    took = Counter({int(bucket): number for bucket, number in sums["took"].items()})
+    senders, reads = Counter[str](), Counter[tuple[str, str]]()
+    for content in contents:
+        senders.update(content.get("senders", {}))
+        reads.update({(name, d): n for name, counts in content.get("reads", {}).items() for d, n in counts.items()})
     by_object: dict[str, dict[str, int]] = {}
     for (name, digest), number in reads.items():
         by_object.setdefault(name, {})[digest] = number
     return Traffic(
-        since=_time(first), until=_time(until), calls=sums["calls"], failed=sums["failed"],
-        p50=_quantile(took, 0.50), p95=_quantile(took, 0.95), p99=_quantile(took, 0.99), backports=pairs.total(),
-        pairs=dict(pairs), busy=busy, reads=by_object, senders=dict(senders),
+        since=_time(since), until=_time(until), calls=sums["calls"], failed=sums["failed"],
+        p50=_quantile(took, 0.50), p95=_quantile(took, 0.95), p99=_quantile(took, 0.99),
+        backports=sum(sums["pairs"].values()), pairs=sums["pairs"], busy=sums["busy"], reads=by_object,
+        senders=dict(senders),
     )  # fmt: skip
 
 
@@ -238,15 +299,15 @@ def _quantile(took: Counter[int], share: float) -> float | None:
     return None
 
 
-def _time(minute: int) -> datetime:
-    return datetime.fromtimestamp(minute * MINUTE, UTC)
+def _time(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 Clock = Callable[[], float]
 
 
 class Minutes:
-    """Says when a minute of the wall clock is over, however late it is asked."""
+    """Says when a piece of a minute of the wall clock is over, and when a minute is, however late it is asked."""
 
     def __init__(self, clock: Clock = time.time) -> None:
         self._clock, self.present = clock, minute_of(clock())
@@ -260,6 +321,11 @@ class Minutes:
         return ended
 
     @property
+    def piece(self) -> int:
+        """The number of the present piece of its minute."""
+        return int(self._clock() % MINUTE // PIECE)
+
+    @property
     def left(self) -> float:
-        """Seconds until this one is over."""
-        return max(0.05, (self.present + 1) * MINUTE - self._clock())
+        """Seconds until this piece is over."""
+        return max(0.05, PIECE - self._clock() % PIECE)

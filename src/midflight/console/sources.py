@@ -12,6 +12,7 @@ from midflight.conductor.interface import Fleet, JournalEntry
 from midflight.conductor.traffic import Traffic
 from midflight.upgrade.operator import Operator
 from midflight.upgrade.parked import Parked, looked_at
+from midflight.versions import Manifest
 from midflight.web import Picture, Source
 
 ASKED = 500
@@ -52,6 +53,15 @@ async def _details(operator: Operator, picture: Picture) -> Mapping[str, Migrati
 
 DETAILS = Source("the data migrations", _details, seconds=3.0)
 """All that is known of each data migration, by its name."""
+
+
+async def _manifests(operator: Operator, picture: Picture) -> Mapping[str, Manifest]:
+    fleet = picture.of(FLEET)
+    return await operator.manifests(fleet, picture.of(MANIFESTS)) if fleet else {}
+
+
+MANIFESTS: Source[Mapping[str, Manifest]] = Source("what members understand", _manifests)
+"""By digest; each is asked for once."""
 
 
 @dataclass(frozen=True)

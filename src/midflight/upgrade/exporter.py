@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from midflight.conductor.interface import Fleet
 from midflight.db.forms import Form
@@ -46,6 +46,9 @@ GAUGES = {
         "Rows of the last pass, by what became of them.", ("migration", "outcome")
     ),
     "migration.progress": Described("How much of the pass under way is done, from 0 to 1.", ("migration",)),
+    "migration.rate": Described(
+        "Rows a second that the pass under way has looked at between the last two looks.", ("migration",)
+    ),
     "migration.proven": Described("Whether both forms agree in all rows.", ("migration",)),
 }  # fmt: skip
 
@@ -60,6 +63,8 @@ class Seen:
     aim: Aim | None
     gates: dict[str, Status]
     """By the names of the steps; empty where there is no upgrade to make."""
+    rates: Mapping[str, float] = field(default_factory=dict)
+    """By the names of data migrations; those that this look is the first of have none."""
 
     def collect(self) -> Iterable[object]:
         """All gauges, each with what is known of it."""
@@ -77,6 +82,7 @@ class Seen:
         }
         if self.fleet is not None:
             found |= _of_members(self.fleet) | _of_migrations(self.fleet)
+            found["migration.rate"] = [({"migration": name}, rate) for name, rate in self.rates.items()]
             found["fleet.pin"] = [({"topic": topic, "release": pin}, 1) for topic, pin in self.fleet.pins.items()]
             found["fleet.rejections"] = [({}, len(self.fleet.rejections))]
             found["fleet.risks"] = [({}, len(self.fleet.acknowledged))]
@@ -136,6 +142,7 @@ class Exporter:
         self._judges = _judges(aim, window) if aim and aim.previous else {}
         self._seen: Seen | None = None
         self._at = 0.0
+        self._rows: dict[str, tuple[float, int]] = {}
         self._looking = asyncio.Lock()
 
     async def seen(self) -> Seen:
@@ -155,7 +162,17 @@ class Exporter:
                 judge.missed(now)
             return Seen(None, self._aim, dict.fromkeys(self._judges, Status.UNKNOWN))
         verdicts = {step: judge.judge(fleet, now).status for step, judge in self._judges.items()}
-        return Seen(fleet, self._aim, verdicts)
+        return Seen(fleet, self._aim, verdicts, self._rates(fleet, now))
+
+    def _rates(self, fleet: Fleet, now: float) -> dict[str, float]:
+        """A pass that has begun anew since the last look has looked at all of its rows since then."""
+        before, self._rows = self._rows, {each.name: (now, each.looked) for each in fleet.migrations}
+        rates = {}
+        for name, (at, rows) in before.items():
+            if name in self._rows:
+                _, looked = self._rows[name]
+                rates[name] = (looked - rows if looked >= rows else looked) / max(now - at, 1e-6)
+        return rates
 
     async def exposition(self, accepted: str = "") -> Answer:
         """What there is to say, in a form that the asker accepts."""

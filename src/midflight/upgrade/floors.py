@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from midflight.conductor.interface import Fleet, Member, State
+from midflight.conductor.pins import EVERY_TOPIC
 from midflight.conductor.views import covers
 from midflight.upgrade import roster
 from midflight.upgrade.roster import ago, named
@@ -34,6 +35,32 @@ class Floor:
         ways = ["retire it, or wait"] if lost else []
         ways += ["deploy a later release there"] if len(lost) < len(self.holders) else []
         return f"because {told}{others}: {'; '.join(ways)}"
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """One line of what is spoken: a topic, its pin or its version, and whose doing that is."""
+
+    topic: str
+    pin: str
+    by: str
+
+
+def spoken(fleet: Fleet, found: Iterable[Floor]) -> list[Spoken]:
+    """The fleet's pins, then those of members' own configurations, then the floors of what nobody has pinned."""
+    lines = [Spoken(named_topic(topic), release, "fleet") for topic, release in sorted(fleet.pins.items())]
+    lines += [
+        Spoken(topic, release, f"{named(member)}'s configuration")
+        for member in fleet.members
+        for topic, release in sorted(member.overrides.items())
+    ]
+    automatic = [] if EVERY_TOPIC in fleet.pins else [each for each in found if each.topic not in fleet.pins]
+    return [*lines, *(Spoken(each.topic, each.version, f"auto {each.because}".rstrip()) for each in automatic)]
+
+
+def named_topic(topic: str) -> str:
+    """``all`` for the pin of every topic."""
+    return "all" if topic == EVERY_TOPIC else topic
 
 
 def _told(member: Member) -> str:

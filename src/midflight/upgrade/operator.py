@@ -6,7 +6,7 @@ import asyncio
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, TypeVar
@@ -115,10 +115,12 @@ class Operator:
         """Have a member empty its host; what is still there. Raises VersionRejected."""
         return await self._asked(self._conductor.call(ConductorAPI.drain_member, self._newest, member, undo))
 
-    async def manifests(self, fleet: Fleet) -> dict[str, Manifest]:
-        """What the members of a fleet understand, by digest."""
-        found: dict[str, Manifest] = {}
-        for digest in sorted({member.manifest for member in fleet.members}):
+    async def manifests(self, fleet: Fleet, known: Mapping[str, Manifest] | None = None) -> dict[str, Manifest]:
+        """What the members of a fleet understand, by digest. A digest stands for its content: what is ``known`` is not
+        asked for again."""
+        wanted = {member.manifest for member in fleet.members}
+        found = {digest: manifest for digest, manifest in (known or {}).items() if digest in wanted}
+        for digest in sorted(wanted - set(found)):
             if said := await self._asked(self._conductor.call(ConductorAPI.manifest, self._context, digest)):
                 found[digest] = Manifest.from_wire(said)
         return found

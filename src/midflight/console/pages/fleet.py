@@ -9,13 +9,17 @@ from typing import Any
 
 from midflight.conductor.interface import Fleet, Member, State
 from midflight.console.releases import Part, bar, kind
-from midflight.console.sources import FLEET
+from midflight.console.sources import FLEET, MANIFESTS
 from midflight.console.view import FleetView
 from midflight.upgrade import roster
+from midflight.upgrade.floors import floors, spoken
 from midflight.web import Page
 
 ROWS = 50
 """Members on one page of the table: what a browser can be sent once a second without its noticing."""
+
+PINS = 12
+"""So many pins are listed; those of members' own configurations are in the table of members, too."""
 
 _URGENT = "lost", "outdated", "draining", "asleep"
 """The states, whoever needs a person most first; all others come behind."""
@@ -48,6 +52,8 @@ def _model(view: FleetView) -> Mapping[str, Any]:
     fleet = view.picture.of(FLEET)
     assert fleet is not None  # a page is made of a fleet that was seen
     order = view.query.get("sort", "service")
+    topics = {topic for member in fleet.members for topic in member.topics}
+    pins = spoken(fleet, floors(fleet, view.picture.of(MANIFESTS) or {}, topics))
     found = sorted(matching(fleet, view.query), key=ORDERS.get(order, ORDERS["service"]))
     sheets = max(1, -(-len(found) // ROWS))
     number = min(max(_number(view.query.get("page", "1")), 1), sheets)
@@ -55,6 +61,8 @@ def _model(view: FleetView) -> Mapping[str, Any]:
         "bar": bar(fleet.members, view.aim),
         "services": _services(fleet, view),
         "states": Counter(member.state for member in fleet.members),
+        "pins": pins[:PINS],
+        "more_pins": len(pins[PINS:]),
         "late": roster.behind(fleet, fleet.epoch),
         "found": len(found),
         "rows": found[(number - 1) * ROWS : number * ROWS],
@@ -104,4 +112,4 @@ def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 9 else 1
 
 
-FLEET_PAGE = Page("fleet", "Fleet", "f", _model, (FLEET,))
+FLEET_PAGE = Page("fleet", "Fleet", "f", _model, (FLEET, MANIFESTS))

@@ -6,17 +6,19 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from midflight.conductor.interface import Fleet, JournalEntry
-from midflight.conductor.traffic import MINUTE, Traffic
+from midflight.conductor.traffic import Traffic
 from midflight.console.sources import FLEET, PARKED, TRAFFIC
 from midflight.console.view import FleetView
 from midflight.web import Page
 
 LATELY = 5
-"""Minutes that the figures are of; the curves go back as far as conductors remember."""
+"""Minutes that the figures are of."""
+SHORT = 10
+"""Minutes that the curves are of, unless all that conductors remember is asked for."""
 ROWS = 50
 """Parked messages that are listed; the rest is on the command line."""
 SENDERS = 20
@@ -53,15 +55,16 @@ class Rejected:
 def _model(view: FleetView) -> Mapping[str, Any]:
     fleet = view.picture.of(FLEET)
     assert fleet is not None  # a page is made of a fleet that was seen
-    minutes = view.picture.of(TRAFFIC) or ()
+    counted = view.picture.of(TRAFFIC) or ()
     parked = view.picture.of(PARKED) or ()
-    last = _last(minutes, LATELY)
+    shown = counted if view.query.get("span") == "hour" else _last(counted, SHORT)
+    lately, before = fleet.traffic or (None, None)
     return {
-        "minutes": minutes,
-        "lately": _sum(last),
-        "before": _sum(minutes[: len(minutes) - len(last)]),
-        "series": json.dumps(series(minutes)),
-        "pairs": _pairs(minutes),
+        "points": len(shown),
+        "lately": _figures(_last(counted, LATELY), lately),
+        "before": _figures([before], before) if before is not None and before.seconds else None,
+        "series": json.dumps(series(shown)),
+        "pairs": _pairs(counted),
         "senders": _senders(fleet),
         "rejected": rejected(fleet.rejections),
         "parked": parked[:ROWS],
@@ -70,14 +73,14 @@ def _model(view: FleetView) -> Mapping[str, Any]:
     }
 
 
-def _last(minutes: Sequence[Traffic], number: int) -> Sequence[Traffic]:
+def _last(counted: Sequence[Traffic], minutes: int) -> Sequence[Traffic]:
     """Those within so many minutes of the last one."""
-    return [each for each in minutes if each.until > minutes[-1].until - timedelta(minutes=number)]
+    return [each for each in counted if each.until > counted[-1].until - timedelta(minutes=minutes)]
 
 
 @dataclass(frozen=True)
-class Sum:
-    """Some minutes together. The times are those of the slowest minute."""
+class Figures:
+    """Some time in figures."""
 
     per_second: float
     failed: float
@@ -88,31 +91,36 @@ class Sum:
     """Objects a second that became older."""
 
 
-def _sum(minutes: Sequence[Traffic]) -> Sum | None:
-    if not minutes:
+def _figures(counted: Sequence[Traffic], whole: Traffic | None) -> Figures | None:
+    """Rates are of what was counted piece by piece, up to now; times of whole minutes, of which conductors tell them
+    exactly."""
+    if not counted:
         return None
-    seconds, calls = MINUTE * len(minutes), sum(each.calls for each in minutes)
-    return Sum(
+    seconds, calls = _seconds(counted), sum(each.calls for each in counted)
+    return Figures(
         per_second=calls / seconds,
-        failed=sum(each.failed for each in minutes) / calls if calls else 0.0,
-        p50=max((each.p50 for each in minutes if each.p50 is not None), default=None),
-        p99=max((each.p99 for each in minutes if each.p99 is not None), default=None),
-        older=sum(each.backports for each in minutes) / seconds,
+        failed=sum(each.failed for each in counted) / calls if calls else 0.0,
+        p50=whole.p50 if whole else None,
+        p99=whole.p99 if whole else None,
+        older=sum(each.backports for each in counted) / seconds,
     )
 
 
-def series(minutes: Iterable[Traffic]) -> dict[str, list[float | None]]:
-    """The curves, one point a minute; None in each minute that nobody counted. Times in seconds of Unix time, durations
-    in milliseconds, the others a second."""
+def _seconds(counted: Iterable[Traffic]) -> float:
+    return sum(each.seconds for each in counted)
+
+
+def series(counted: Iterable[Traffic]) -> dict[str, list[float | None]]:
+    """The curves, one point for each piece or minute; None where a time begins in which nobody counted. Times in
+    seconds of Unix time, durations in milliseconds, the others a second."""
     found: dict[str, list[float | None]] = {name: [] for name in ("at", "calls", "failed", "older", "p50", "p99")}
-    last: float | None = None
-    for each in minutes:
-        at = each.since.timestamp()
-        while last is not None and (last := last + MINUTE) < at:
-            _point(found, last, (None,) * 5)
-        last = at
-        rates = tuple(round(number / MINUTE, 2) for number in (each.calls, each.failed, each.backports))
-        _point(found, at, (*rates, _ms(each.p50), _ms(each.p99)))
+    last: datetime | None = None
+    for each in counted:
+        if last is not None and each.since > last:
+            _point(found, last.timestamp(), (None,) * 5)
+        last = each.until
+        rates = tuple(round(number / each.seconds, 2) for number in (each.calls, each.failed, each.backports))
+        _point(found, each.since.timestamp(), (*rates, _ms(each.p50), _ms(each.p99)))
     return found
 
 
@@ -125,22 +133,22 @@ def _ms(seconds: float | None) -> float | None:
     return None if seconds is None else round(1000 * seconds, 2)
 
 
-def _pairs(minutes: Sequence[Traffic]) -> list[Pair]:
+def _pairs(counted: Sequence[Traffic]) -> list[Pair]:
     """The most frequent first."""
-    last = _last(minutes, LATELY)
-    every, lately = _counted(minutes), _counted(last)
+    last = _last(counted, LATELY)
+    every, lately = _counted(counted), _counted(last)
     most = max(every.values(), default=1)
     found = []
     for pair, number in sorted(every.items(), key=lambda item: (-item[1], item[0])):
         name, here, there = (*pair.split(" ", 2), "", "")[:3]
-        rate = lately[pair] / (MINUTE * len(last))
+        rate = lately[pair] / _seconds(last)
         found.append(Pair(name, here, there, rate, number, round(100 * number / most, 1)))
     return found
 
 
-def _counted(minutes: Iterable[Traffic]) -> Counter[str]:
+def _counted(those: Iterable[Traffic]) -> Counter[str]:
     found = Counter[str]()
-    for each in minutes:
+    for each in those:
         found.update(each.pairs)
     return found
 

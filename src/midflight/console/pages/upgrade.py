@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from midflight.conductor.interface import Fleet
@@ -36,13 +38,40 @@ def _model(view: FleetView) -> Mapping[str, Any]:
         "step": chosen,
         "verdict": verdict,
         "because": [] if verdict is None else [fact for fact in verdict.because if not _on_the_clock(fact, view)],
-        "remedies": why(verdict, ()).remedies if verdict else (),
+        "ways": _ways(verdict) if verdict else (),
+        "does": commanded(chosen.say(aim)) if chosen else None,
         "irreversible": gates.irreversible(fleet, aim) if chosen is not None and chosen.name == "finalize" else [],
         "soaks": chosen is not None and chosen.gate is gates.soak,
         "bar": bar(fleet.members, aim),
         "late": len(roster.behind(fleet, fleet.epoch)),
         "lost": len(roster.lost(fleet)),
     }
+
+
+@dataclass(frozen=True)
+class Said:
+    """What to do, in words that have a command in them, or none."""
+
+    before: str
+    command: str
+    behind: str
+
+
+_COMMAND = re.compile(r"midflight (?!from\b)[^,;]+")
+
+
+def commanded(text: str) -> Said:
+    """Tell a command from the words around it."""
+    found = _COMMAND.search(text)
+    if found is None:
+        return Said(text, "", "")
+    return Said(text[: found.start()].strip(), found[0].strip(), text[found.end() :].strip(" ,;"))
+
+
+def _ways(verdict: Verdict) -> list[tuple[Said | None, Sequence[Fact]]]:
+    """What to do, and which facts that mends; for some there is nothing but to wait."""
+    remedies = why(verdict, ()).remedies
+    return [(commanded(each.do) if each.do else None, each.mends) for each in remedies]
 
 
 def _verdict(step: Step, fleet: Fleet, aim: Aim, view: FleetView) -> Verdict:

@@ -5,10 +5,12 @@
     took: { unit: " ms", curves: [["p99", "p99", "--release-before"], ["p50", "p50", "--sky"]] },
   };
   const drawn = new Map();
-  let shown = "";
+  let shown = "", drawnIn = 0;
+  const letters = () => parseFloat(getComputedStyle(document.documentElement).fontSize);
 
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const clock = (seconds) => new Date(seconds * 1000).toISOString().slice(11, 16);
+  const exact = (seconds) => new Date(seconds * 1000).toISOString().slice(11, 19);
   const number = (value) => (value == null ? "–" : value >= 100 ? value.toFixed(0) : value.toFixed(1));
 
   function numbers() {
@@ -20,7 +22,8 @@
   }
   function options(name, box) {
     const { curves } = GRAPHS[name];
-    const size = parseFloat(getComputedStyle(document.documentElement).fontSize) * 0.78;
+    drawnIn = letters();
+    const size = drawnIn * 0.78;
     const axis = {
       stroke: colour("--ink-soft"), font: `${size}px Inter, system-ui, sans-serif`,
       grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false },
@@ -45,7 +48,7 @@
     if (!series) return;
     const last = series.at.length - 1, at = index == null ? last : index;
     const words = curves.map(([curve, word]) => `${word} ${number(series[curve][at])}${unit}`);
-    const text = `${clock(series.at[at])} ${words.join(", ")}`;
+    const text = `${exact(series.at[at])} ${words.join(", ")}`;
     document.getElementById(`readout-${name}`).textContent = text;
     for (const [key, value] of [["valuemax", last], ["valuenow", at], ["valuetext", text]]) box.setAttribute(`aria-${key}`, value);
   }
@@ -66,14 +69,15 @@
     shown = text;
   }
   const sized = new ResizeObserver((boxes) => {
-    for (const { target: box } of boxes) drawn.get(box.dataset.chart)?.setSize({ width: box.clientWidth, height: box.clientHeight });
+    if (letters() !== drawnIn) anew();  // another screen, for which all is of another size
+    else for (const { target: box } of boxes) drawn.get(box.dataset.chart)?.setSize({ width: box.clientWidth, height: box.clientHeight });
   });
   function anew() {
     for (const [name, graph] of drawn) { graph.destroy(); drawn.delete(name); }
     draw();
   }
 
-  // By keyboard: minute by minute.
+  // By keyboard: point by point.
   const BY = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10, Home: -1e6, End: 1e6 };
   document.addEventListener("keydown", (event) => {
     const box = event.target.closest(".chart"), graph = box && drawn.get(box.dataset.chart);
