@@ -102,9 +102,12 @@ resize_seconds = {self.size.resize_seconds}
         log = self.run / "load.jsonl"
         return log.read_bytes().count(b"\n") if log.exists() else 0
 
-    async def show(self, release: str) -> None:
-        """The fleet in a browser, as who upgrades it to this release sees it; at one address in all of the run."""
+    async def show(self, release: str, more: str = "") -> None:
+        """The fleet in a browser, as who upgrades it to this release sees it; at one address in all of the run.
+        ``more`` is for its configuration, by which nobody signs in."""
         self.configure("console", "operator")
+        with self.fleet.config("console").open("a") as file:
+            file.write(more)
         listen = "127.0.0.1:0" if self.console is None else self.console.url.removeprefix("http://")
         if self.console is not None:
             await self.console.end()
