@@ -1,6 +1,6 @@
 """The fault suite: what is promised must hold while something breaks, and each case counts.
 
-``make test-faults`` runs it, two brokers at a time; one case alone is ``python -m pytest tests/faults -k "killed and
+``make test-faults`` runs it, three brokers at a time; one case alone is ``python -m pytest tests/faults -k "killed and
 nats"``. It needs root, for namespaces and a small file system, and Debian's iproute2, faketime and rabbitmq-server.
 
 A *stage* is a broker and a fleet of real processes round it: two conductors, two agents, two tellers, which open the

@@ -42,7 +42,7 @@ class Member:
 
     async def start(self) -> None:
         """Start, and wait until it is ready."""
-        command = [sys.executable, "-m", "midflight.cli", "run", self.service, "--host", self.host]
+        command = [sys.executable, "-m", "tests.faults.member", "run", self.service, "--host", self.host]
         begin = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as out:
             self._process = await asyncio.create_subprocess_exec(
