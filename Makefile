@@ -34,12 +34,12 @@ demo: $(READY) ## upgrade a miniature cloud twice under load (DB=postgresql; BRE
 	cd apps/compute && python -m demo
 
 test: packages $(READY) ## pass all tests: the framework's, then those of each app on its own; as root, for the house's networks
-	python -m pytest -n 2 --dist loadfile
+	python -m pytest -n 3 --dist loadfile
 	@set -e; for tree in $(COMPUTE); do (set -x; cd $$tree && python -m pytest); done
 	cd $(HOUSE) && python -m pytest -n 2 --dist loadgroup
 
 test-faults: packages $(READY) ## kill, freeze and cut off what a loaded fleet stands on, and count; as root; into build/faults
-	python -m pytest tests/faults -n 2 --dist loadgroup
+	python -m pytest tests/faults -n 3 --dist loadgroup
 
 coverage: packages $(READY) ## pass the framework's tests and report branch coverage
 	python -m pytest --cov --cov-report=term-missing:skip-covered

@@ -10,6 +10,7 @@ from benchmarks.data import __main__ as data
 from benchmarks.data import faults
 from benchmarks.fleet import __main__ as fleet
 from benchmarks.growth import __main__ as growth
+from benchmarks.growth import simulated
 from benchmarks.rpc import __main__ as bench
 from benchmarks.rpc.contenders import Contender, Process
 from midflight.db.cluster import Cluster
@@ -29,9 +30,11 @@ async def test_a_turn(tmp_path: Path) -> None:
     assert trips == 1
 
 
-async def test_a_fleet_that_grows() -> None:
+async def test_a_fleet_that_grows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Agents of each size join, beat, ask and are told; each figure is there, and its ratio from the smallest fleet to
     the largest."""
+    monkeypatch.setattr(growth, "BEAT_SECONDS", 0.2)
+    monkeypatch.setattr(simulated, "CALLS", 100)
     by_size = {number: await growth.fleet_of(number, 0.2) for number in (2, 4)}
     assert all(figures[name] > 0 for figures in by_size.values() for name in ("join_ms", "cast_ms", "fanout_ms"))
     assert growth.ratios(by_size).keys() == set(growth.WANTED)
@@ -88,7 +91,8 @@ def test_a_table_in_a_pipe_cuts_no_name(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_a_sweeper_that_is_killed(tmp_path: Path) -> None:
-    """Every row is migrated exactly once, by the count of the database itself, and that is proven."""
-    assert faults.kills(f"sqlite:///{tmp_path}/killed.db", 5_000, times=3) == {
-        "kills": 3, "kills_lost": 0, "kills_twice": 0, "kills_proven": 1,
-    }  # fmt: skip
+    """Every row is migrated exactly once, by the count of the database itself, and that is proven. (On a busy machine
+    one of the sweepers may have ended before it is killed.)"""
+    found = faults.kills(f"sqlite:///{tmp_path}/killed.db", 5_000, times=3)
+    assert found.pop("kills") in (1, 2, 3)
+    assert found == {"kills_lost": 0, "kills_twice": 0, "kills_proven": 1}

@@ -24,6 +24,7 @@ from midflight.transports.embedded import EmbeddedBroker
 
 PROJECT = "benchmarks.growth.fleet:project"
 SIZES = (100, 1_000, 5_000)
+BEAT_SECONDS = 10.0
 FLAT = 1.5
 """What one agent, or one message, costs in the largest fleet may be so many times what it costs in the smallest."""
 WANTED = ("join_cpu_ms", "memory_kb", "second_cpu_ms", "remotable_cpu_ms", "cast_cpu_ms", "fanout_cpu_ms", "fanout_ms")
@@ -43,7 +44,7 @@ async def fleet_of(number: int, seconds: float) -> Figures:
             watched = Watched({"conductor": process.pid, "broker": broker.pid or 0})
             agents = Config(
                 project=PROJECT, broker=broker.url, state=str(folder / "state"), path=str(folder / "x"),
-                beat_seconds=10.0, call_seconds=30.0,
+                beat_seconds=BEAT_SECONDS, call_seconds=30.0,
             )  # fmt: skip
             with as_one_process():
                 return await measure(agents, number, watched, seconds)

@@ -20,7 +20,7 @@ from tests.kills import ledger
 from tests.kills.ledger import HOST, LedgerAPI, NotesAPI
 
 LEDGER, NOTES = Client(LedgerAPI).on(HOST), Client(NotesAPI).on(HOST)
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 class Bank:

@@ -6,9 +6,6 @@ from pathlib import Path
 import pytest
 
 from tests.kills.bank import Bank
-from tests.transports.conftest import rabbit
-
-__all__ = ["rabbit"]
 
 
 @pytest.fixture(params=["broker", "rabbit"])

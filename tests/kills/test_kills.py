@@ -13,15 +13,15 @@ from tests.kills.ledger import LedgerAPI, NotesAPI
 async def test_an_effect_on_the_database_is_there_once(bank: Bank) -> None:
     """Whether its process was killed before the effect, between effect and note, or between note and acknowledgement.
     Only of the second nobody can tell whether more was to come: it is parked as Unknown."""
+    await bank.start("ledger")
     for place, parked in (("before", 0), ("between", 1), ("after", 1)):
         bank.kill_at(place, place)
-        await bank.start("ledger")
         await bank.cast(LEDGER, LedgerAPI.add, place)
         await bank.killed("ledger")
         await bank.start("ledger")
         await eventually(lambda place=place: bank.accounts[place] == 1)
         await bank.parked(parked)
-        await bank.stop("ledger")
+    await bank.stop("ledger")
     await bank.start("ledger")
     await bank.cast(LEDGER, LedgerAPI.add, "other")
     await eventually(lambda: bank.accounts["other"] == 1)
@@ -46,17 +46,17 @@ async def test_a_handler_of_two_transactions_is_not_run_again_in_part(bank: Bank
 
 async def test_an_agents_effect_is_unknown_after_a_kill(bank: Bank) -> None:
     """It was noted on the agent's disk that it began: it is not run again by itself. What may run twice is."""
+    await bank.start("notes")
     for place, name, endpoint, times in (
         ("between", "add", NotesAPI.add, 1), ("between", "put", NotesAPI.put, 2), ("after", "done", NotesAPI.add, 1),
     ):  # fmt: skip
         bank.kill_at(place, name)
-        await bank.start("notes")
         await bank.cast(NOTES, endpoint, name)
         await bank.killed("notes")
         await bank.start("notes")
         await eventually(lambda name=name, times=times: bank.notes[name] == times)
         await bank.parked(1)
-        await bank.stop("notes")
+    await bank.stop("notes")
     await bank.start("notes")
     await asyncio.sleep(2)
     [parked] = await bank.parked(1)

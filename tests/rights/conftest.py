@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import pytest
+import structlog
 from msgspec import structs
 
+from midflight.cli.app import main
 from midflight.conductor.visit import identity_here
 from midflight.config import ANONYMOUS, Config, Credentials
 from midflight.db.schema.runner import SchemaRunner
@@ -51,7 +55,17 @@ class Site:
         return Config(**given)  # type: ignore[arg-type]  # as the file would say it
 
 
-def printed(capsys_factory: Callable[[list[str]], str], folder: Path, broker: str) -> tuple[str, dict[str, Path]]:
+def command(folder: Path, *arguments: str) -> str:
+    """Run one command for a folder's configuration, and return what it printed. In this process, of which it leaves the
+    log as it was: a process for each of them would take as long as all that they are for."""
+    with redirect_stdout(StringIO()) as printed:
+        assert main([*arguments, "--config", str(folder / "midflight.toml")]) == 0
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+    return printed.getvalue()
+
+
+def printed(folder: Path, broker: str) -> tuple[str, dict[str, Path]]:
     """What the commands print for all members, and the file of each one's secret."""
     (folder / "midflight.toml").write_text(
         f'[midflight]\nproject = "tests.rights.cloud:project"\nbroker = "{broker}"\n'
@@ -59,31 +73,18 @@ def printed(capsys_factory: Callable[[list[str]], str], folder: Path, broker: st
     lines, files = ["[members]"], {}
     for member in map(str, MEMBERS):
         files[member] = folder / f"{member}.secret"
-        known_by = capsys_factory(["broker", "secret", str(files[member])]).strip()
+        known_by = command(folder, "broker", "secret", str(files[member])).strip()
         lines.append(f'"{member}" = "{known_by}"')
     (folder / "members.toml").write_text("\n".join(lines))
-    return capsys_factory(["broker", "config", str(folder / "members.toml")]), files
+    return command(folder, "broker", "config", str(folder / "members.toml")), files
 
 
 @pytest.fixture(scope="session")
-def command(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path, list[str]], str]:
-    """Run one command for a folder's configuration, and return what it printed."""
-    import subprocess
-    import sys
-
-    def run(folder: Path, arguments: list[str]) -> str:
-        line = [sys.executable, "-m", "midflight.cli", *arguments, "--config", str(folder / "midflight.toml")]
-        return subprocess.run(line, check=True, capture_output=True, text=True).stdout
-
-    return run
-
-
-@pytest.fixture(scope="session")
-def nats_site(tmp_path_factory: pytest.TempPathFactory, command: Callable[[Path, list[str]], str]) -> Iterator[Site]:
+def nats_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A NATS server with TLS, to which a certificate has to be shown."""
     folder = tmp_path_factory.mktemp("nats-site")
     authority = Authority(folder / "tls")
-    text, files = printed(lambda given: command(folder, given), folder, "tls://127.0.0.1:4222")
+    text, files = printed(folder, "tls://127.0.0.1:4222")
     server = NatsServer(folder / "server", secured(authority.issue("server")) + text, "tls")
     asyncio.run(server.start())
     SchemaRunner(f"sqlite:///{folder / 'cloud.db'}", None, None, "unreleased").expand()
@@ -97,13 +98,13 @@ def nats_site(tmp_path_factory: pytest.TempPathFactory, command: Callable[[Path,
 
 
 @pytest.fixture(scope="session")
-def rabbit_site(tmp_path_factory: pytest.TempPathFactory, command: Callable[[Path, list[str]], str]) -> Iterator[Site]:
+def rabbit_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A RabbitMQ server that has imported the definitions."""
     folder = tmp_path_factory.mktemp("rabbit-site")
     server = Rabbit(folder / "server")
     asyncio.run(server.start())
     port = server.url.rpartition(":")[2].rstrip("/")
-    text, files = printed(lambda given: command(folder, given), folder, f"amqp://127.0.0.1:{port}/cloud")
+    text, files = printed(folder, f"amqp://127.0.0.1:{port}/cloud")
     (folder / "definitions.json").write_text(text)
     server.control("import_definitions", str(folder / "definitions.json"))
     SchemaRunner(f"sqlite:///{folder / 'cloud.db'}", None, None, "unreleased").expand()

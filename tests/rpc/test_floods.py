@@ -22,11 +22,8 @@ from midflight.transports.embedded import EmbeddedBroker
 from tests.rpc import juno
 from tests.rpc.test_dispatch import said
 from tests.rpc.world import Fleet, Member, counted
-from tests.transports.conftest import rabbit
 from tests.transports.rabbit import Rabbit
 from tests.transports.recorder import eventually
-
-__all__ = ["rabbit"]
 
 COMPUTE = Client(juno.ComputeAPI)
 HOST1 = Address("compute", "h1")
@@ -107,7 +104,7 @@ async def test_a_thousand_calls_of_garbage(fleet: Fleet, agent: Member, rogue: T
     before = counted("rpc.refused", kind="MalformedMessage")
     with capture_logs() as logs:
         answers = await served_meanwhile(
-            fleet, flooded(lambda n: rogue.call(HOST1, b"\xc1 garbage %d" % n, timeout=20))
+            fleet, flooded(lambda n: rogue.call(HOST1, b"\xc1 garbage %d" % n, timeout=60))
         )
     assert {decode_reply(answer).status for answer in answers} == {"refused"}
     assert counted("rpc.refused", kind="MalformedMessage") == before + TOTAL
@@ -124,7 +121,7 @@ async def test_a_thousand_unknown_methods(fleet: Fleet, agent: Member, rogue: Tr
         return message(**changes[number % 3])
 
     with capture_logs() as logs:
-        await served_meanwhile(fleet, flooded(lambda n: rogue.call(HOST1, unknown(n), timeout=20)))
+        await served_meanwhile(fleet, flooded(lambda n: rogue.call(HOST1, unknown(n), timeout=60)))
     assert counted("rpc.refused") == before + TOTAL
     assert len(lines(logs, "rpc.refused")) == 1
     assert len(telemetry.counted()) < names + 10
@@ -143,10 +140,10 @@ async def test_a_thousand_versions_that_nobody_serves(
 
     with capture_logs() as logs:
         answers = await served_meanwhile(
-            fleet, flooded(lambda n: rogue.call(HOST1, newer(n), timeout=20), total=2 * TOTAL)
+            fleet, flooded(lambda n: rogue.call(HOST1, newer(n), timeout=60), total=2 * TOTAL)
         )
         monkeypatch.setattr(telemetry.bad_input, "SECONDS", 0.0)
-        await rogue.call(HOST1, newer(0), timeout=20)
+        await rogue.call(HOST1, newer(0), timeout=60)
     faults = [decode_reply(answer).fault for answer in answers]
     assert {fault and fault.kind for fault in faults} == {"VersionRejected"}
     assert counted("rpc.rejected") == before + 2 * TOTAL + 1
@@ -166,7 +163,7 @@ async def test_made_up_senders_fill_no_log(fleet: Fleet, agent: Member, rogue: T
         return message(sender=Sender("conductor", f"host{number}", "juno"))
 
     with capture_logs() as logs:
-        await served_meanwhile(fleet, flooded(lambda n: rogue.call(HOST1, forged(n), timeout=20)))
+        await served_meanwhile(fleet, flooded(lambda n: rogue.call(HOST1, forged(n), timeout=60)))
     assert counted("rpc.refused") == before + TOTAL
     assert len(lines(logs, "rpc.refused")) <= telemetry.BadInput.MOST_SENDERS + 1
     assert len(telemetry.bad_input._said) <= telemetry.BadInput.MOST_SENDERS + 1
@@ -188,8 +185,8 @@ async def test_casts_of_garbage(fleet: Fleet, agent: Member, rogue: Transport) -
     with capture_logs() as logs:
         casts = flooded(lambda n: rogue.cast(HOST1, b"garbage %d" % n, f"cast-{n}"), total=total)
         await served_meanwhile(fleet, casts)
-        await eventually(lambda: counted("rpc.refused", kind="MalformedMessage") == before + total, patience=30)
-        async with asyncio.timeout(30):
+        await eventually(lambda: counted("rpc.refused", kind="MalformedMessage") == before + total)
+        async with asyncio.timeout(60):
             while len(kept := await rogue.parked()) < total:
                 await asyncio.sleep(0.1)
     assert Counter(message.message_id for message in kept) == Counter(f"cast-{n}" for n in range(total))
@@ -209,7 +206,7 @@ async def test_a_flood_leaves_nothing_behind(fleet: Fleet, agent: Member, rogue:
     async def bad(number: int) -> None:
         kinds = (b"\xc1%d" % number, message(method=f"m{number}"), message(interface=f"i{number}"))
         if number % 10:
-            await rogue.call(HOST1, kinds[number % 3], timeout=20)
+            await rogue.call(HOST1, kinds[number % 3], timeout=60)
         else:
             with pytest.raises((NoAnswer, NobodyListens)):
                 await rogue.call(HOST1, message(LONG, method="work"), timeout=0.05)

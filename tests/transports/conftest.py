@@ -85,15 +85,6 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
     server.close()
 
 
-@pytest.fixture(scope="session")
-def rabbit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rabbit]:
-    """A running RabbitMQ broker that all tests share; each takes a project name of its own, so they do not meet."""
-    rabbit = Rabbit(tmp_path_factory.mktemp("rabbit"))
-    asyncio.run(rabbit.start())
-    yield rabbit
-    rabbit.stop()
-
-
 @pytest.fixture(autouse=True)
 def ripe(monkeypatch: pytest.MonkeyPatch) -> None:
     """A new queue is good for use at once: where a test kills its broker, it waits by itself."""

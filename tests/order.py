@@ -1,0 +1,46 @@
+"""Which tests come first, and which not at the same time."""
+
+from __future__ import annotations
+
+import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
+
+FLEETS = ("acceptance/test_story", "acceptance/test_breaks", "acceptance/test_kill", "compat/test_rolled")
+"""Tests whose fleets of a dozen processes work for minutes: one after the other, so that they do not have to share the
+processors with each other, and first, so that nobody waits for them at the end."""
+
+LONG = (
+    "transports/test_contract", "contrib/test_ansible", "kills/test_kills", "transports/test_amqp",
+    "db/lint/test_cases", "test_service", "test_docs", "console/test_frame", "transports/test_nats_cluster",
+    "rpc/test_floods",
+)  # fmt: skip
+"""These take half a minute each, and follow them."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long comes first; the others in the order of their names."""
+    first = {name: number for number, name in enumerate((*FLEETS, *LONG))}
+    items.sort(key=lambda item: first.get(name_of(item.nodeid), len(first)))
+
+
+def name_of(nodeid: str) -> str:
+    """``acceptance/test_story``; what begins with the name of a fleet's test is one of its tests too."""
+    name = nodeid.partition(".py::")[0].removeprefix("tests/")
+    return next((fleet for fleet in FLEETS if name.startswith(fleet)), name)
+
+
+class Files(LoadScopeScheduling):
+    """Whoever has nothing to do takes the next file; the tests of all fleets are one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "fleets" if name_of(nodeid) in FLEETS else nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Files | None:
+    """Ours, where files are asked for, in the order in which they were collected."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    config.option.loadscopereorder = False
+    return Files(config, log)
