@@ -100,7 +100,7 @@ def test_told_to_stop(folder: Path, number: int) -> None:
         home.tell(number)
         home.wait_for("service.draining")
         home.wait_for("service.stopped")
-        assert home.process.wait(10) == 0
+        assert home.process.wait(60) == 0
 
 
 def test_told_to_read_its_configuration_again(folder: Path) -> None:
@@ -119,7 +119,7 @@ def test_told_to_read_its_configuration_again(folder: Path) -> None:
         home.tell(signal.SIGHUP)
         assert "[midflight] log" in home.wait_for("config.reloaded")
         home.tell(signal.SIGTERM)
-        assert home.process.wait(10) == 0
+        assert home.process.wait(60) == 0
         assert home.process.stderr is not None
         assert home.process.stderr.read() == ""
 
@@ -135,7 +135,7 @@ def test_a_blocked_loop_is_told_by_the_service(folder: Path) -> None:
         line = home.wait_for("service.loop_blocked")
         assert "app.py:11 in run: import time; time.sleep(1.8)" in line
         assert '"service": "home"' in line
-        assert home.process.wait(10) == 0
+        assert home.process.wait(60) == 0
 
 
 def test_told_twice(folder: Path) -> None:
@@ -147,7 +147,7 @@ def test_told_twice(folder: Path) -> None:
         assert home.process.stdout is not None
         next(line for line in home.process.stdout if "stuck" in line)
         home.tell(signal.SIGTERM)
-        assert home.process.wait(10) == -signal.SIGTERM
+        assert home.process.wait(60) == -signal.SIGTERM
 
 
 def test_told_to_stop_while_it_starts(folder: Path) -> None:
@@ -155,7 +155,7 @@ def test_told_to_stop_while_it_starts(folder: Path) -> None:
     with Process(folder, "web") as web:
         web.wait_for("member.waits")
         web.tell(signal.SIGTERM)
-        assert web.process.wait(10) == 0
+        assert web.process.wait(60) == 0
 
 
 def test_inherited_sockets_and_readiness(folder: Path) -> None:
@@ -165,7 +165,7 @@ def test_inherited_sockets_and_readiness(folder: Path) -> None:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
         systemd.bind(str(folder / "notify"))
-        systemd.settimeout(20)
+        systemd.settimeout(60)
         environment = {**os.environ, "LISTEN_FDS": "1", "NOTIFY_SOCKET": str(folder / "notify")}
         handle = listening.fileno()
         passing: dict[str, Any] = {"env": environment, "close_fds": False, "preexec_fn": lambda: os.dup2(handle, 3)}
@@ -173,7 +173,7 @@ def test_inherited_sockets_and_readiness(folder: Path) -> None:
             assert systemd.recv(100) == b"READY=1"
             home.tell(signal.SIGTERM)
             assert systemd.recv(100) == b"STOPPING=1"
-            assert home.process.wait(10) == 0
+            assert home.process.wait(60) == 0
             assert home.process.stdout is not None
             assert f"sockets {listening.getsockname()[1]}\n" in home.process.stdout.readlines()
 
@@ -185,7 +185,7 @@ def test_a_supervisor_that_has_gone_is_no_reason_to_stop(folder: Path) -> None:
     with Process(folder, "home", env=environment) as home:
         assert "No such file or directory" in home.wait_for("service.not_notified")
         home.tell(signal.SIGTERM)
-        assert home.process.wait(10) == 0
+        assert home.process.wait(60) == 0
 
 
 @pytest.mark.parametrize(

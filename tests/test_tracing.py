@@ -84,7 +84,7 @@ async def test_one_trace_from_an_api_over_an_agent_and_a_conductor_to_the_row(
         machine = await juno.Machine.get(api.context(), "m1")
         await COMPUTE.on("h1").call(juno.ComputeAPI.look, api.context(), machine)
         await COMPUTE.on("h1").cast(juno.ComputeAPI.look, api.context(), machine)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while (await juno.Machine.get(api.context(), "m1")).boots < 2:
                 await asyncio.sleep(0.05)
         await api.membership.beat()

@@ -67,5 +67,5 @@ async def test_a_loop_that_works_is_left_alone() -> None:
     assert await watched(*[lambda: time.sleep(SECONDS / 20)] * 5) == []
     with Watchdog(SECONDS, SECONDS / 10) as dog:
         pass
-    await asyncio.to_thread(dog._thread.join, 5)
+    await asyncio.to_thread(dog._thread.join, 60)
     assert not dog._thread.is_alive()

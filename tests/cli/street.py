@@ -109,7 +109,7 @@ class Street:
         """Let one drain and leave; its exit code."""
         process = self._running.pop((service, host))
         process.send_signal(signal.SIGTERM)
-        return process.wait(30)
+        return process.wait(60)
 
     def stop_all(self) -> None:
         """End all that still runs, at once."""

@@ -147,7 +147,7 @@ async def test_an_agent_waits_for_its_first_conductor(world: World) -> None:
         await eventually(lambda: [log for log in logs if log["event"] == "member.waits"])
         assert not ready.is_set()
         async with world.running("conductor") as conductor:
-            await asyncio.wait_for(ready.wait(), 5)
+            await asyncio.wait_for(ready.wait(), 60)
             assert (await member(conductor, "agent@h1")).topics == ["compute"]
             stop.set()
             await running

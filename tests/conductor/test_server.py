@@ -171,7 +171,7 @@ async def test_store_floor(world: World) -> None:
 async def test_a_sleeper_below_the_store_floor_is_sent_away(world: World) -> None:
     """An opener that was retired while silent is not let in again when it wakes below the floor: it has to stop."""
     async with world.running("conductor", release=kilo) as conductor, world.running("api", release=juno) as api:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not await raised_over_the_forgotten(world, conductor):
                 continue  # it has said hello again in between
             await api.membership.refused.wait()

@@ -48,6 +48,14 @@ def somebody(url: str, *statements: str) -> Iterator[Connection]:
     engine.dispose()
 
 
+async def until_somebody_waits(connection: Connection) -> None:
+    """For a lock, on this server, which nobody else uses now."""
+    waiting = text("SELECT 1 FROM pg_locks WHERE NOT granted")  # the view of activity is kept for a transaction
+    async with asyncio.timeout(60):
+        while not connection.scalar(waiting):
+            await asyncio.sleep(0.02)
+
+
 async def until_it_ends(sweeper: Sweeper) -> list[str]:
     """Why it was held on the way."""
     reasons: list[str] = []
@@ -133,9 +141,9 @@ def _literal(value: str | None) -> str:
 async def test_those_who_wait_for_locks_hold(database: Database, database_url: str) -> None:
     """More than there may be."""
     await database.write(lease.set_pace, {"lock_waiters": 0})
-    with somebody(database_url, "LOCK TABLE system_metadata"):
+    with somebody(database_url, "LOCK TABLE system_metadata") as other:
         waiting = asyncio.create_task(database.read(lambda read: read.scalar(text("SELECT 1 FROM system_metadata"))))
-        await asyncio.sleep(0.3)
+        await until_somebody_waits(other)
         held = (await Sweeper(database, Latency()).chunk(migrate_flavor_data)).held
     assert held == "statements that wait for locks 1, at most 0"
     await waiting
@@ -147,7 +155,7 @@ async def test_a_server_that_drops_everybody(database: Database, database_url: s
     for _ in range(3):
         with somebody(database_url, "SELECT 1 FROM instances WHERE id = 30 FOR UPDATE") as other:
             chunk = asyncio.create_task(sweeper.chunk(migrate_flavor_data))
-            await asyncio.sleep(0.2)
+            await until_somebody_waits(other)
             other.execute(text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
                                "AND datname = current_database()"))  # fmt: skip
             cut += bool((await chunk).held)

@@ -103,7 +103,7 @@ async def member(asked: RunningService, of: RunningService | str) -> Member:
     return found
 
 
-async def eventually(what: Callable[[], Awaitable[Any]] | Callable[[], Any], seconds: float = 5.0) -> Any:
+async def eventually(what: Callable[[], Awaitable[Any]] | Callable[[], Any], seconds: float = 60.0) -> Any:
     """Wait until something is true, and return it."""
     async with asyncio.timeout(seconds):
         while True:

@@ -140,7 +140,7 @@ async def test_settings(sqlite_database: Database) -> None:
 async def test_stop_iteration(database: Database) -> None:
     """A stray StopIteration becomes an error; nobody waits for ever."""
     with pytest.raises(RuntimeError, match="StopIteration"):
-        await asyncio.wait_for(database.read(lambda connection: next(iter(()))), 10)
+        await asyncio.wait_for(database.read(lambda connection: next(iter(()))), 60)
 
 
 async def test_cancelled_while_running(database: Database) -> None:
@@ -150,16 +150,16 @@ async def test_cancelled_while_running(database: Database) -> None:
     def slow(connection: Connection) -> None:
         add(connection, "first half")
         begun.set()
-        go_on.wait(10)
+        go_on.wait(60)
         add(connection, "second half")
 
     task = asyncio.create_task(database.write(slow))
-    await asyncio.to_thread(begun.wait, 10)
+    await asyncio.to_thread(begun.wait, 60)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     go_on.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not (found := await database.read(words)):
             await asyncio.sleep(0.01)
     assert found == ["first half", "second half"]
@@ -171,10 +171,10 @@ async def test_cancelled_before_it_began(sqlite_database: Database) -> None:
 
     def slow(connection: Connection) -> bool:
         begun.set()
-        return go_on.wait(10)
+        return go_on.wait(60)
 
     first = asyncio.create_task(sqlite_database.write(slow))
-    await asyncio.to_thread(begun.wait, 10)
+    await asyncio.to_thread(begun.wait, 60)
     second = asyncio.create_task(sqlite_database.write(add, "never"))
     await asyncio.sleep(0)
     second.cancel()

@@ -62,7 +62,7 @@ async def test_several_at_once(database: Database) -> None:
     together = threading.Barrier(postgresql.WORKERS)
 
     def meet(connection: Connection) -> int:
-        together.wait(10)
+        together.wait(60)
         found: int = connection.scalar(text("SELECT pg_backend_pid()"))
         return found
 
@@ -85,7 +85,7 @@ async def test_what_was_read_is_true_at_the_commit(database: Database) -> None:
         runs.append(target)
         seen = read(connection, source)
         if len(runs) <= 2:
-            together.wait(10)
+            together.wait(60)
         put(connection, seen + 1, target)
 
     await asyncio.gather(database.write(copy, "a", "b"), database.write(copy, "b", "a"))
@@ -101,7 +101,7 @@ async def test_a_deadlock_is_run_again(database: Database) -> None:
         runs.append(first)
         put(connection, 1, first)
         if len(runs) <= 2:
-            together.wait(10)
+            together.wait(60)
         put(connection, 1, second)
 
     await asyncio.gather(database.write(both, "a", "b"), database.write(both, "b", "a"))
@@ -233,11 +233,11 @@ async def test_journal_entries_are_in_the_order_of_their_commits(postgresql_url:
     def slow(connection: Connection) -> int:
         entry = journal.write(connection, "slow", {})
         written.set()
-        go_on.wait(10)
+        go_on.wait(60)
         return entry
 
     first = asyncio.create_task(database.write(slow))
-    await asyncio.to_thread(written.wait, 10)
+    await asyncio.to_thread(written.wait, 60)
     second = asyncio.create_task(database.write(journal.write, "quick", {}))
     await asyncio.sleep(0.1)
     assert await database.read(journal.read) == []

@@ -52,11 +52,11 @@ async def test_cancelled(worker: Worker) -> None:
 
     def slow() -> None:
         began.set()
-        go_on.wait(5)
+        go_on.wait(60)
         done.append("slow")
 
     first, second = (asyncio.create_task(worker.run(work)) for work in (slow, lambda: done.append("dropped")))
-    await asyncio.to_thread(began.wait, 5)
+    await asyncio.to_thread(began.wait, 60)
     first.cancel()
     second.cancel()
     await asyncio.wait([first, second])
@@ -84,7 +84,7 @@ async def test_forgotten() -> None:
     (thread,) = (each for each in threading.enumerate() if each.name == "that is forgotten")
     del worker
     gc.collect()
-    thread.join(5)
+    thread.join(60)
     assert not thread.is_alive()
 
 
@@ -93,7 +93,7 @@ def test_a_loop_that_is_gone() -> None:
     worker, go_on = Worker("work"), threading.Event()
 
     async def leave() -> None:
-        task = asyncio.create_task(worker.run(lambda: go_on.wait(5)))
+        task = asyncio.create_task(worker.run(lambda: go_on.wait(60)))
         await asyncio.sleep(0.05)
         task.cancel()
 

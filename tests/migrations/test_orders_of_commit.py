@@ -70,7 +70,7 @@ def meet(fleet: Engine, others: ThreadPoolExecutor, first: Work, second: Work, *
         with transaction(fleet, writes=True) as connection:
             first(connection)
             coming = others.submit(come)
-            began.wait(10)
+            began.wait(60)
             with pytest.raises(TimeoutError):
                 coming.result(0.3)
             if not keeps:

@@ -39,7 +39,7 @@ async def test_a_fleet_works_under_its_rights(site: Site) -> None:
         context = api.context()
         assert await COMPUTE.on("host1").call(ComputeAPI.reboot, context, "a") == "a on host1"
         assert (await COMPUTE.call(ComputeAPI.reboot, context, "a")).startswith("a on host")
-        assert await COMPUTE.on("host2").within(8).call(ComputeAPI.reboot, context, "b", 3.0) == "b on host2"
+        assert await COMPUTE.on("host2").within(60).call(ComputeAPI.reboot, context, "b", 3.0) == "b on host2"
         assert await COMPUTE.on("host1").call(ComputeAPI.look, context, "c") == "c"
         assert (await Machine.get(one.context(), "d")).name == "d"
         given_up = asyncio.create_task(COMPUTE.on("host1").call(ComputeAPI.reboot, context, "e", 30.0))
@@ -57,16 +57,16 @@ async def test_a_fleet_works_under_its_rights(site: Site) -> None:
                 "conductor@c1", "conductor@c2", "compute@host1", "compute@host2", "api@a1",
             }  # fmt: skip
             epoch = await operator.clear_pin("*")
-            assert await operator.wait_for(epoch, 5) == []
+            assert await operator.wait_for(epoch, 60) == []
             await api.transport.cast(Address("compute", "host2"), b"no message", "garbage")
             assert await operator.discard(await until_parked(operator, Address("compute")))
             await two.transport.park(await unsent(api, "later"))
             await operator.replay(await until_parked(operator, Address("compute", "host2")))
             await eventually(lambda: ("host2", "later") in DONE)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while await operator.parked():
                     await asyncio.sleep(0.05)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             with await asyncio.to_thread(connect, project, site.config(identity_of_guest())) as guest:
                 found = await asyncio.to_thread(guest.fleet) if hasattr(guest, "fleet") else None
             assert found is None or found.members
@@ -93,7 +93,7 @@ async def unsent(api: RunningService, name: str) -> ParkedMessage:
 
 async def until_parked(operator: Operator, address: Address) -> ParkedMessage:
     """The one message that is parked."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not (found := await operator.parked()):
             await asyncio.sleep(0.05)
     assert [message.address for message in found] == [address]

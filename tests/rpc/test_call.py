@@ -36,7 +36,7 @@ class Slow:
 async def until(condition: object) -> None:
     """Wait until it holds."""
     assert callable(condition)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.002)
 

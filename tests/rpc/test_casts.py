@@ -15,7 +15,7 @@ from midflight.rpc import messages
 from midflight.rpc.client import Client
 from midflight.transports.base import Address, CastDelivery, Identity, ParkedMessage
 from tests.rpc.machines import AFTER, BEFORE, UNORDERED, After, AfterService, BeforeService, Release, Unordered
-from tests.rpc.world import Fleet, Member, counted
+from tests.rpc.world import Fleet, Member, counted, settled
 
 MACHINES: Client[After] = Client(After)
 
@@ -52,7 +52,7 @@ class Yard:
             found[:] = await self.api.transport.parked()
             return len(found) == count
 
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not await look():
                 await asyncio.sleep(0.005)
         return found
@@ -75,14 +75,9 @@ async def yard(fleet: Fleet) -> Yard:
 
 
 async def eventually(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.005)
-
-
-async def settled() -> None:
-    """Long enough for whatever was on its way in memory."""
-    await asyncio.sleep(0.05)
 
 
 async def test_a_parked_cast_is_taken_up_by_the_next_member_that_understands_it(yard: Yard) -> None:

@@ -381,7 +381,7 @@ async def test_the_messenger_names_the_acknowledged_epoch(fleet: Fleet) -> None:
     assert list(dict.fromkeys(epochs)) == [7, 8]
 
 
-async def _until(done: object, seconds: float = 5) -> None:
+async def _until(done: object, seconds: float = 60) -> None:
     async with asyncio.timeout(seconds):
         while not done():  # type: ignore[operator]
             await asyncio.sleep(0.001)

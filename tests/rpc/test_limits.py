@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from midflight.context import Context
-from midflight.errors import NotDelivered, ProjectError
+from midflight.errors import NotDelivered, ProjectError, Unknown
 from midflight.objects.registry import Registry
 from midflight.project import Project, Service
 from midflight.rpc.client import Client
@@ -19,7 +19,7 @@ from midflight.rpc.interface import Contract, Interface, endpoint, spec_of
 from midflight.rpc.limits import LONGEST_LINE, Line
 from midflight.transports.base import Address
 from tests.rpc import juno
-from tests.rpc.world import Fleet, JunoCompute, Member, counted
+from tests.rpc.world import Fleet, JunoCompute, Member, counted, settled
 
 JUNO: Client[juno.ComputeAPI] = Client(juno.ComputeAPI)
 WORK, ECHO = juno.ComputeAPI.work, juno.ComputeAPI.echo
@@ -56,9 +56,9 @@ async def served(fleet: Fleet, line: Line | None = None) -> tuple[Gated, Member]
 
 
 async def several(number: int, work: Callable[[str], Awaitable[Any]]) -> list[asyncio.Future[Any]]:
-    """Begin so many, in their order."""
+    """Begin so many, in their order: each has arrived where it waits or runs."""
     begun = [asyncio.ensure_future(work(str(each))) for each in range(number)]
-    await asyncio.sleep(0.05)
+    await settled()
     return begun
 
 
@@ -83,7 +83,7 @@ async def test_a_call_without_a_turn_is_not_delivered(fleet: Fleet) -> None:
     with capture_logs() as logs:
         for _ in range(3):
             with pytest.raises(NotDelivered, match="compute@h1 .* is busy: compute.work runs 2 at once"):
-                await JUNO.within(0.2).call(WORK, api.context, "late")
+                await JUNO.within(0.6).call(WORK, api.context, "late")
     gated.go.set()
     await asyncio.gather(*running)
     assert gated.done == ["0", "1"]
@@ -121,7 +121,7 @@ async def test_fanouts_beyond_the_limit_wait(fleet: Fleet) -> None:
     gated, api = await served(fleet)
     await several(2, lambda what: JUNO.fanout(WORK, api.context, what))
     call = asyncio.ensure_future(JUNO.call(WORK, api.context, "call"))
-    await asyncio.sleep(0.05)
+    await settled()
     gated.go.set()
     assert await call == "call"
     assert (gated.peak, gated.done) == (2, ["0", "1", "call"])
@@ -132,7 +132,7 @@ async def test_a_service_s_limit_holds_for_all_its_endpoints(fleet: Fleet) -> No
     gated, api = await served(fleet, Line(3, "service compute"))
     calls = await several(3, lambda what: JUNO.call(WORK, api.context, what))
     with pytest.raises(NotDelivered, match="busy: service compute runs 3 at once"):
-        await JUNO.within(0.1).call(ECHO, api.context, "x")
+        await JUNO.within(0.6).call(ECHO, api.context, "x")
     gated.go.set()
     await asyncio.gather(*calls)
     assert await JUNO.call(ECHO, api.context, "x") == "x"
@@ -144,10 +144,10 @@ async def test_who_gives_up_leaves_the_line(fleet: Fleet) -> None:
     gated, api = await served(fleet, Line(2, "service compute"))
     await several(2, lambda what: JUNO.call(WORK, api.context, what))
     for _ in range(5):
-        with pytest.raises(NotDelivered):
+        with pytest.raises((NotDelivered, Unknown)):
             await JUNO.within(0.05).call(WORK, api.context, "late")
     gated.go.set()
-    answers = [await JUNO.within(0.5).call(WORK, api.context, str(each)) for each in range(5)]
+    answers = [await JUNO.call(WORK, api.context, str(each)) for each in range(5)]
     assert answers == ["0", "1", "2", "3", "4"]
 
 

@@ -17,7 +17,7 @@ from midflight.rpc.noted import Kept, Noted
 from midflight.rpc.repeats import Note, Notes, Receipt, State
 from midflight.transports.base import Address, CastDelivery, Identity, Redeliver
 from tests.rpc import kilo
-from tests.rpc.world import FAILURES, Fleet, KiloCompute, Member, counted
+from tests.rpc.world import FAILURES, Fleet, KiloCompute, Member, counted, settled
 
 HERE, SENDER, OPERATOR = Address("compute", "h1"), Identity("api", "a1"), Identity("operator", "desk")
 
@@ -73,10 +73,10 @@ def changed(request: Request, other: Request) -> Request:
 
 async def test_a_call_that_comes_again_is_answered_and_not_run_again(asked: Asked) -> None:
     """Whether the first is still in hand or was answered, and with whatever is left of its time."""
-    request = asked.said("call", kilo.ComputeAPI.work, what="once", seconds=0.05)
+    request = asked.said("call", kilo.ComputeAPI.work, what="once", seconds=0.5)
     before = counted("rpc.repeats_dropped", method="compute.work")
     first = asyncio.create_task(asked.call(request))
-    await asyncio.sleep(0.01)
+    await settled()
     request.ttl = 3.0
     found = {*await asyncio.gather(first, asked.call(request), asked.call(request)), await asked.call(request)}
     assert (asked.agent.done, found) == (["once"], {await first})
@@ -116,9 +116,9 @@ async def test_a_repeat_of_a_call_that_was_cancelled_is_unknown(asked: Asked) ->
     """Nobody knows how far it came."""
     request = asked.said("call", kilo.ComputeAPI.work, what="long", seconds=9)
     first = asyncio.create_task(asked.call(request))
-    await asyncio.sleep(0.01)
+    await settled()
     again = asyncio.create_task(asked.call(request))
-    await asyncio.sleep(0.01)
+    await settled()
     first.cancel()
     with pytest.raises(Unknown, match="it was sent twice, and cancelled where it ran"):
         await again
@@ -153,9 +153,9 @@ async def test_a_cast_that_has_run_is_dropped(asked: Asked) -> None:
 
 async def test_a_cast_in_hand_comes_again_later(asked: Asked) -> None:
     """It is neither run beside itself nor dropped: its first run may still fail."""
-    request = asked.said("cast", kilo.ComputeAPI.work, what="slow", seconds=0.05)
+    request = asked.said("cast", kilo.ComputeAPI.work, what="slow", seconds=0.5)
     first = asyncio.create_task(asked.cast(request))
-    await asyncio.sleep(0.01)
+    await settled()
     with pytest.raises(Redeliver):
         await asked.cast(request)
     await first

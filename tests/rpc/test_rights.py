@@ -71,7 +71,7 @@ class Bank:
         return await self.fleet.member(RELEASE, host, service)
 
     async def parked(self, count: int) -> list[ParkedMessage]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while len(found := await self.vault.transport.parked()) != count:
                 await asyncio.sleep(0.005)
         return found
@@ -130,7 +130,7 @@ async def test_nobody_replays_what_is_not_his(bank: Bank) -> None:
     before = counted("rpc.refused", kind="NotAllowed")
     for number, who in enumerate((clerk, twin)):
         await who.transport.replay(message, f"act {number}")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while counted("rpc.refused", kind="NotAllowed") < before + 2:
             await asyncio.sleep(0.005)
     assert (bank.safe.done, await bank.parked(1)) == ([], [message])
@@ -151,7 +151,7 @@ async def test_of_an_unknown_sender_only_what_is_for_everyone_runs(bank: Bank) -
     await bank.vault.transport.park(older)
     before = counted("rpc.refused", kind="NotAllowed")
     await operator.transport.replay(older, "act")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while counted("rpc.refused", kind="NotAllowed") == before:
             await asyncio.sleep(0.005)
     assert (bank.safe.done, len(await bank.parked(1))) == ([], 1)

@@ -42,7 +42,7 @@ class Plain(JunoCompute):
         return result
 
     def wait(self, context: Context) -> str:
-        assert self.go.wait(20)
+        assert self.go.wait(60)
         return "waited"
 
 
@@ -163,7 +163,7 @@ async def test_it_learns_that_its_caller_left(fleet: Fleet) -> None:
     call = asyncio.create_task(JUNO.call(WORK, api.context, "long"))
     await begun(plain)
     call.cancel()
-    assert await asyncio.to_thread(ended.wait, 5)
+    assert await asyncio.to_thread(ended.wait, 60)
     assert await JUNO.call(WORK, api.context, "next") == "next"
     assert (plain.done, set(plain.threads)) == (["next"], {"endpoint 1"})
 
@@ -241,5 +241,5 @@ async def test_the_threads_of_a_pool_end() -> None:
     found = await asyncio.gather(*(threads.run(lambda: time.sleep(0.05) or threading.current_thread()) for _ in "abc"))  # type: ignore[func-returns-value]
     threads.close()
     for thread in set(found):
-        await asyncio.to_thread(thread.join, 5)
+        await asyncio.to_thread(thread.join, 60)
     assert [thread.is_alive() for thread in set(found)] == [False] * 3

@@ -14,7 +14,7 @@ from midflight.transports.base import Address, CastDelivery, NoAnswer, NobodyLis
 from tests.transports.recorder import Recorder
 
 AGENT = Address("compute", "host1")
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds: an election in a cluster takes up to ten."""
 
 

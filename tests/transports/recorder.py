@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from midflight.transports.base import Address, CastDelivery, Identity, Listener, Transport
 
-PATIENCE = 10.0
+PATIENCE = 60.0
+"""Seconds until a test has waited in vain: far more than anything takes on a machine that has much else to do."""
 
 MEMBER = Identity("compute", "host1")
 """Who sends, where it is of no importance."""

@@ -137,8 +137,8 @@ async def test_no_answer(fleet: Fleet[Transport]) -> None:
 
     agent, caller = Stubborn(), await fleet.join()
     await agent.listen(await fleet.join(), "compute", "host1")
-    with pytest.raises(NoAnswer, match=r"^No answer from compute@host1 within 0\.2 s\.$"):
-        await caller.call(HOST1, b"slow", timeout=0.2)
+    with pytest.raises(NoAnswer, match=r"^No answer from compute@host1 within 0\.5 s\.$"):
+        await caller.call(HOST1, b"slow", timeout=0.5)
     await eventually(lambda: agent.cancelled == 1)
     agent.gate.set()
     assert await caller.call(HOST1, b"quick", timeout=5) == b"gated:quick"
@@ -285,7 +285,7 @@ async def test_failing_handlers(fleet: Fleet[Transport]) -> None:
     await caller.fanout("compute", b"all")
     await caller.cast(HOST1, b"cast", "cast-1")
     with pytest.raises(NoAnswer):
-        await caller.call(HOST1, b"break", timeout=0.2)
+        await caller.call(HOST1, b"break", timeout=0.5)
     await eventually(lambda: len(agent.fanouts) == 1 and len(agent.casts) == 2)
     assert [delivery.attempt for delivery in agent.casts] == [1, 2]
     assert await caller.call(HOST1, b"hello", timeout=5) == b"one:hello"
@@ -295,7 +295,7 @@ async def test_drain_finishes_what_is_in_hand(fleet: Fleet[Transport]) -> None:
     """A drained listener answers the calls it has, acknowledges the casts it has, and takes no new ones."""
     agent, caller = Gated(), await fleet.join()
     listener = await agent.listen(await fleet.join(), "compute", "host1", limit=1)
-    call = asyncio.create_task(caller.call(HOST1, b"call", timeout=10))
+    call = asyncio.create_task(caller.call(HOST1, b"call", timeout=60))
     await caller.cast(HOST1, b"in hand", "cast-1")
     await eventually(lambda: agent.running == 2)
     await caller.cast(HOST1, b"not begun", "cast-2")
@@ -358,12 +358,12 @@ async def test_drain_under_load_loses_nothing(fleet: Fleet[Transport]) -> None:
         while not stop.is_set():
             number += 1
             call, cast = b"call %d.%d" % (name, number), b"cast %d.%d" % (name, number)
-            assert await member.call(COMPUTE, call, timeout=10) == b"answer to " + call
+            assert await member.call(COMPUTE, call, timeout=60) == b"answer to " + call
             answered[call] += 1
             await member.cast(COMPUTE, cast, cast.decode().replace(" ", "-"))
             handed_over[cast] += 1
 
-    ack_wait = 60  # so that a busy machine makes nobody look dead
+    ack_wait = 20  # so that a busy machine makes nobody look dead
     patient = partial(fleet.join, ack_wait=ack_wait)
     members, stays, leaves = [await patient(), await patient()], await patient(), await patient()
     await Worker().listen(stays, "compute", "host1")
@@ -391,12 +391,12 @@ async def test_too_large(fleet: Fleet[Transport]) -> None:
     largest, all_take = b"x" * caller.max_whole, b"x" * caller.max_body
     assert caller.max_body > 1_000_000
     assert caller.max_whole > 15 * caller.max_body - 100_000
-    assert await caller.call(HOST1, largest[:-4], timeout=10) == b"one:" + largest[:-4]
+    assert await caller.call(HOST1, largest[:-4], timeout=60) == b"one:" + largest[:-4]
     await caller.cast(HOST1, largest, "cast-1")
     await caller.fanout("compute", all_take)
     await eventually(lambda: agent.bodies == [largest] and agent.fanouts == [all_take])
     with pytest.raises(MessageTooLarge, match=f"^call to compute@host1 is {len(largest) + 1} bytes"):
-        await caller.call(HOST1, largest + b"x", timeout=10)
+        await caller.call(HOST1, largest + b"x", timeout=60)
     with pytest.raises(MessageTooLarge, match="^cast to compute@host1 is"):
         await caller.cast(HOST1, largest + b"x", "cast-2")
     with pytest.raises(MessageTooLarge, match="^fanout to compute is"):
@@ -433,7 +433,7 @@ async def test_large_bodies_side_by_side(fleet: Fleet[Transport]) -> None:
     calls = [call(COMPUTE if number % 2 else HOST1, body) for number, body in enumerate([*large, *small])]
     casts = [caller.cast(COMPUTE if n % 2 else HOST2, body, f"cast-{n}") for n, body in enumerate([*large, *small])]
     await asyncio.gather(*calls, *casts)
-    await eventually(lambda: sum(len(worker.casts) for worker in workers) == 24, patience=30)
+    await eventually(lambda: sum(len(worker.casts) for worker in workers) == 24)
     assert Counter(workers[0].bodies + workers[1].bodies) == Counter([*large, *small])
     assert Counter(workers[0].calls + workers[1].calls) == Counter([*large, *small])
 
@@ -487,7 +487,7 @@ async def test_drain_finishes_large_calls(fleet: Fleet[Transport]) -> None:
     agent, caller = Gated(), await fleet.join()
     listener = await agent.listen(await fleet.join(), "compute", "host1")
     bodies = [different(number, 5_000_000) for number in range(2)]
-    calls = [asyncio.create_task(caller.call(HOST1, body, timeout=20)) for body in bodies]
+    calls = [asyncio.create_task(caller.call(HOST1, body, timeout=60)) for body in bodies]
     await eventually(lambda: agent.running == 2)
     draining = asyncio.create_task(listener.drain(timeout=20))
     await asyncio.sleep(0.1)

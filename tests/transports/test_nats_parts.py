@@ -66,7 +66,7 @@ class Raw:
             self.heard.append(message)
             if waiting:
                 body, headers = waiting.pop(0)
-                deadline = asyncio.get_running_loop().time() + 5
+                deadline = asyncio.get_running_loop().time() + 60
                 saying = self._connection.publish(message.reply, body, deadline=deadline, headers=headers)
                 tasks.append(asyncio.create_task(saying))
 
@@ -100,7 +100,7 @@ async def test_a_large_cast_leaves_nothing_behind(fleet: Fleet[NatsTransport]) -
     assert await stored_bytes(caller) > len(LARGE)
     await agent.listen(member, "compute", "host1")
     await eventually(lambda: agent.bodies == [LARGE])
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await stored_bytes(caller) > 1_000:
             await asyncio.sleep(0.02)
 
@@ -111,7 +111,7 @@ async def test_a_large_parked_message_leaves_nothing_behind(fleet: Fleet[NatsTra
     await member.park(ParkedMessage(HOST1, LARGE, "cast-1", {}))
     assert await stored_bytes(member) > len(LARGE)
     assert await operator.discard(HOST1, "cast-1")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await stored_bytes(member) > 1_000:
             await asyncio.sleep(0.02)
 
@@ -228,8 +228,8 @@ async def test_bytes_that_look_like_a_ticket_arrive_as_they_are(fleet: Fleet[Nat
     await caller.cast(HOST1, body, "cast-1")
     await eventually(lambda: agent.bodies == [body])
     before = counted("transport.bodies_gone")
-    await caller._store.put(caller._subjects.cast(HOST1, MEMBER), body, identity("cast-2", ""), 5)
-    await caller._store.put(caller._subjects.cast(HOST1, MEMBER), TICKET + b"\xff", identity("cast-3", ""), 5)
+    await caller._store.put(caller._subjects.cast(HOST1, MEMBER), body, identity("cast-2", ""), 60)
+    await caller._store.put(caller._subjects.cast(HOST1, MEMBER), TICKET + b"\xff", identity("cast-3", ""), 60)
     await eventually(lambda: len(agent.casts) == 3)
     assert agent.bodies[1:] == [body, TICKET + b"\xff"]
     assert counted("transport.bodies_gone") == before + 2

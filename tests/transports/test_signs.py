@@ -102,7 +102,7 @@ async def test_a_call_whose_time_is_over_is_cancelled(fleet: Fleet[Transport]) -
     agent, caller = Gated(), await fleet.join()
     await agent.listen(await fleet.join(), "compute", "host1")
     with pytest.raises(NoAnswer) as caught:
-        await caller.call(HOST1, b"slow", timeout=0.05)
+        await caller.call(HOST1, b"slow", timeout=0.5)
     assert type(caught.value) is NoAnswer
     await eventually(lambda: agent.cancelled == 1)
     assert (agent.running, agent.finished) == (0, 0)
@@ -126,7 +126,7 @@ async def test_a_listener_without_a_host_cannot_be_told(fleet: Fleet[Transport])
     agent, caller = Gated(), await fleet.join()
     await agent.listen(await fleet.join(), "compute")
     with pytest.raises(NoAnswer):
-        await caller.call(COMPUTE, b"slow", timeout=0.3)
+        await caller.call(COMPUTE, b"slow", timeout=0.5)
     agent.gate.set()
     assert await caller.call(COMPUTE, b"quick", timeout=5) == b"gated:quick"
 

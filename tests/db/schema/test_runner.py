@@ -182,7 +182,7 @@ def test_killed_half_way(url: str, folder: Path) -> None:
     suicide = 'op.create_table("half", sa.Column("id", sa.Integer))\n    os.kill(os.getpid(), 9)'
     path = add(folder / "expand", "0002", "0001", suicide)
     with expand_elsewhere(url, folder) as killed:
-        assert killed.wait(30) == -signal.SIGKILL
+        assert killed.wait(60) == -signal.SIGKILL
     assert "table half" not in look(url)
     path.unlink()
     runner = SchemaRunner(url, kilo_schema(folder), kilo_tables(), "kilo")
@@ -203,7 +203,7 @@ def test_second_runner(url: str, folder: Path, tmp_path: Path) -> None:
         assert (busy.value.owner, busy.value.host) == (f"process {first.pid}", os.uname().nodename)
         assert "Another schema change is running: process" in str(busy.value)
         go_on.touch()
-        assert first.communicate(timeout=30)[0] == f"{[*OWN, '0001']}\n"
+        assert first.communicate(timeout=60)[0] == f"{[*OWN, '0001']}\n"
     assert second.expand() == []
 
 

@@ -67,7 +67,7 @@ def test_others_come_between_the_tries(url: str, engine: Engine, folder: Path) -
             with transaction(engine, writes=False) as other:
                 seen.append(len(other.execute(text("SELECT id FROM instances")).all()))
         assert change.is_alive()
-    change.join(30)
+    change.join(60)
     assert has(engine, "column instances.flavor")
 
 
