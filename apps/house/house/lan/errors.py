@@ -10,8 +10,10 @@ LanError
 
 from __future__ import annotations
 
+from house.errors import HouseError
 
-class LanError(Exception):
+
+class LanError(HouseError):
     """Something about the network is not as it was said to be."""
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from house.lan import arp, ethernet, icmp, ip, ndp, tcp
 from house.lan.arp import Arp
 from house.lan.ethernet import Frame
+from house.lan.mac import Mac
 from house.lan.ndp import Neighbour
 
 
@@ -33,6 +34,15 @@ def said(frame: Frame) -> Said:
         neighbour = ndp.decode(packet) if packet.protocol == ip.ICMPV6 else None
         return neighbour or _asked(packet)
     return None
+
+
+def handed_on(frame: Frame, to: Mac, says: Mac) -> Frame:
+    """The same request, as one hands it on to the machine that it is for. Raises Malformed."""
+    four = frame.kind == ethernet.IPV4
+    packet = ip.decode_v4(frame.payload) if four else ip.decode_v6(frame.payload)
+    head = frame.payload[: (frame.payload[0] & 15) * 4 if four else 40]
+    body = tcp.with_checksum(packet) if packet.protocol == ip.TCP else packet.payload
+    return Frame(to, says, frame.kind, head + body, frame.vlan)
 
 
 def _asked(packet: ip.Packet) -> Knock | None:

@@ -6,12 +6,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from datetime import datetime
-from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from uuid import UUID
 
 import msgspec
 
+from house.lan import ip
 from house.lan.mac import Mac
 from house.states import Cause, Mode, State
 from house.watcher.guarded import Guarded
@@ -22,7 +22,7 @@ class KeptMachine(msgspec.Struct, frozen=True):
 
     name: str
     mac: str
-    addresses: tuple[IPv4Address | IPv6Address, ...]
+    addresses: tuple[str, ...]
     interface: str | None
     vlan: int | None
     mode: Mode
@@ -35,15 +35,16 @@ class KeptMachine(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, machine: Guarded, state: State, since: datetime) -> KeptMachine:
         """As it is written."""
+        addresses = tuple(map(str, machine.addresses))
         return cls(
-            machine.name, str(machine.mac), machine.addresses, machine.interface, machine.vlan, machine.mode,
+            machine.name, str(machine.mac), addresses, machine.interface, machine.vlan, machine.mode,
             tuple(sorted(machine.wake_ports)), machine.ping_wakes, machine.wakes_per_hour, state, since,
         )  # fmt: skip
 
     def machine(self) -> Guarded:
         """As it is guarded."""
         return Guarded(
-            self.name, Mac.parse(self.mac), self.addresses, self.interface, self.vlan, self.mode,
+            self.name, Mac.parse(self.mac), tuple(map(ip.parse, self.addresses)), self.interface, self.vlan, self.mode,
             frozenset(self.wake_ports), self.ping_wakes, self.wakes_per_hour,
         )  # fmt: skip
 
@@ -55,7 +56,7 @@ class KeptWake(msgspec.Struct, frozen=True):
     machine: str
     cause: Cause
     mac: str | None
-    address: IPv4Address | IPv6Address | None
+    address: str | None
     name: str | None
     port: int | None
     asked_at: datetime

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from house.lan import magic
+from house.lan import hearing, magic
 from house.lan.arp import REQUEST, Arp
 from house.lan.ethernet import Frame
 from house.lan.hearing import Knock, Said
@@ -27,9 +27,9 @@ TRIES = 0.0, 1.0, 2.0, 4.0, 8.0
 """When magic packets are sent, in seconds after the request."""
 GIVE_UP = 20.0
 """When a machine has not woken."""
-SETTLE, SILENCE = 5.0, 0.25
-"""For so long after its word that it sleeps, what a machine still sends is no sign that it woke: unless it announces
-itself as one that comes does, or answers again when it had answered nothing for so long."""
+SILENCE, SETTLE = 0.25, 15.0
+"""A machine that has said that it sleeps does when it has not answered for so long. Until then what it sends is no sign
+that it woke, unless it announces itself as one that comes does; after so long it has changed its mind."""
 QUIET, PROBES, PROBE_SECONDS = 30.0, 3, 1.0
 """An awake machine that was not heard for so long is asked so often, so far apart, whether it still is."""
 PROOF_SECONDS, SLOW_PROOF_SECONDS, QUICKLY = 0.1, 0.5, 5.0
@@ -70,7 +70,8 @@ class Guard:
         self._held: list[Frame] = []
         self._refused: dict[str, float] = {}
         self._probes, self._next_probe = 0, now + QUIET if state is State.AWAKE else now
-        self._settled = self._say_again = self._next_try = _NEVER
+        self._fell, self._settled = now, 0.0
+        self._say_again = self._next_try = _NEVER
         self._claim_again = now + REMIND
 
     @property
@@ -87,8 +88,6 @@ class Guard:
     def due(self) -> float:
         """When ``tick`` is to be called."""
         times = [self._next_probe, self._say_again]
-        if self.state is State.FALLING:
-            times.append(self._settled)
         if self.claimed:
             times.append(self._claim_again)
         if self.wake is not None:
@@ -101,8 +100,10 @@ class Guard:
         """It says that it is about to sleep. What comes back is to be done before that is acknowledged."""
         if self.state is State.WAKING:
             return []  # somebody wants it meanwhile: the tries go on until it has slept and woken
-        self._settled = now + SETTLE
-        return self._begin_to_guard(State.FALLING, now)
+        self._settled, self._fell = now + SETTLE, now
+        acts = self._begin_to_guard(State.FALLING, now)
+        self._next_probe = now + PROOF_SECONDS
+        return acts
 
     def stays(self, now: float) -> list[Act]:
         """It says that it is awake, and has its addresses."""
@@ -130,22 +131,19 @@ class Guard:
         return []
 
     def _heard_owner(self, said: Said, now: float) -> list[Act]:
-        silent_since, self.heard_at, self._probes = self.heard_at or 0.0, now, 0
+        self.heard_at, self._probes = now, 0
         if self.state is State.AWAKE:
             self._next_probe = now + QUIET
             return []
-        if self.guarded and now < self._settled and not self._came(said, silent_since, now):
+        if self.guarded and now < self._settled and not self._comes(said):
             return []
         return self._rose(now)
 
-    def _came(self, said: Said, silent_since: float, now: float) -> bool:
-        """Whether it says what a machine says that has just come (who has an address, or may it have it), or speaks
-        again."""
-        if isinstance(said, Arp) and said.operation == REQUEST and not said.asks:
-            return True
-        if isinstance(said, Neighbour) and said.kind == SOLICITATION and not said.asks:
-            return True
-        return self.wake is not None and now - max(silent_since, self.wake.asked) >= SILENCE
+    def _comes(self, said: Said) -> bool:
+        """Whether it says what a machine says that has just come: that it has an address, or may it have it."""
+        if isinstance(said, Arp):
+            return said.operation == REQUEST and not said.asks
+        return isinstance(said, Neighbour) and said.kind == SOLICITATION and not said.asks
 
     def _contests(self, said: Arp | Neighbour) -> list[Act]:
         """Another host says that it has the address."""
@@ -196,7 +194,7 @@ class Guard:
 
     def _hold(self, frame: Frame) -> None:
         """The machine gets the request itself, so that nobody waits until it is sent again."""
-        held = Frame(self.machine.mac, self.card.mac, frame.kind, frame.payload, frame.vlan)
+        held = hearing.handed_on(frame, self.machine.mac, self.card.mac)
         if held not in self._held:
             self._held = [*self._held, held][-HELD:]
 
@@ -272,7 +270,7 @@ class Guard:
         held = [Send(frame) for frame in self._held] if self.claimed else []
         acts: list[Act] = [*(self._say(self.machine.mac) if self.guarded else []), *held]
         self.state, self.since, self.contested, self._held = State.AWAKE, now, None, []
-        self._settled, self._say_again = _NEVER, now + AGAIN if acts else _NEVER
+        self._settled, self._say_again = 0.0, now + AGAIN if acts else _NEVER
         self._probes, self._next_probe = 0, now + QUIET
         facts: dict[str, object] = {"machine": self.machine.name}
         if was is not State.UNKNOWN:
@@ -306,8 +304,6 @@ class Guard:
         if self.claimed and now >= self._claim_again:
             self._claim_again = now + REMIND
             acts += self._say(self.card.mac)
-        if self.state is State.FALLING and now >= self._settled:
-            self.state = State.ASLEEP
         if self.wake is not None:
             if now >= self.wake.asked + GIVE_UP:
                 return acts + self._give_up(now)
@@ -320,6 +316,14 @@ class Guard:
         acts: list[Act] = [
             Send(frame) for frame in speech.probes(machine.addresses, self.card.mac, machine.mac, machine.vlan)
         ]
+        if now < self._settled and now - max(self._fell, self.heard_at or 0.0) >= SILENCE:
+            self._settled = now
+        if self.state is State.FALLING and now >= self._settled:
+            self.state, self._next_probe = State.ASLEEP, _NEVER
+            return acts
+        if self.state is State.FALLING:
+            self._next_probe = now + PROOF_SECONDS
+            return acts
         if self.wake is not None:
             quick = now - self.wake.asked < QUICKLY
             self._next_probe = now + (PROOF_SECONDS if quick else SLOW_PROOF_SECONDS)

@@ -159,7 +159,7 @@ class Watch:
         who = wake.requester
         return KeptWake(
             uuid=wake.uuid, machine=wake.machine, cause=wake.cause, mac=None if who.mac is None else str(who.mac),
-            address=who.address, name=wake.name, port=who.port, tries=wake.tries,
+            address=None if who.address is None else str(who.address), name=wake.name, port=who.port, tries=wake.tries,
             asked_at=moment - timedelta(seconds=now - wake.asked),
             awake_at=None if wake.awake is None else moment - timedelta(seconds=now - wake.awake),
         )  # fmt: skip

@@ -110,9 +110,8 @@ def test_the_claim_leaves_before_the_sleep_is_acknowledged() -> None:
     """What its word that it sleeps brings forth has both addresses at the watcher's card; and it is said once more."""
     stage = Stage(machine())
     assert owners(stage.guard.sleeps(stage.now)) == {FOUR: WATCHER, SIX: WATCHER}
-    assert owners(stage.wait(rules.AGAIN)) == {FOUR: WATCHER, SIX: WATCHER}
     assert stage.guard.state is State.FALLING
-    stage.wait(rules.SETTLE)
+    assert owners(stage.wait(rules.AGAIN)) == {FOUR: WATCHER, SIX: WATCHER}
     assert stage.guard.state is State.ASLEEP
 
 
@@ -147,7 +146,7 @@ def test_the_first_frame_of_the_owner_gives_the_addresses_back() -> None:
     acts = stage.hear(awake_answers())
     assert owners(acts) == {FOUR: OWNER, SIX: OWNER}
     (handed,) = [frame for frame in sent(acts) if frame.destination == OWNER]
-    assert (handed.source, handed.payload) == (WATCHER, frames.syn(FOUR, 22).payload)
+    assert (handed.source, handed.payload) == (WATCHER, hearing.handed_on(frames.syn(FOUR, 22), OWNER, WATCHER).payload)
     assert owners(stage.wait(rules.AGAIN)) == {FOUR: OWNER, SIX: OWNER}
 
 
@@ -163,7 +162,7 @@ def test_what_a_falling_machine_still_sends_is_no_proof() -> None:
 
 
 def test_a_machine_that_is_wanted_while_it_falls_is_woken_when_it_sleeps() -> None:
-    """It answers until it does, and that proves nothing; it is silent, and then its answer does."""
+    """It answers until it does, and that proves nothing; then it is silent, and what it says next is the proof."""
     stage = Stage(machine())
     stage.guard.sleeps(stage.now)
     assert tries(stage.hear(frames.syn(FOUR, 22))) == 1
@@ -184,6 +183,17 @@ def test_a_machine_that_answers_no_more_is_asleep() -> None:
     assert stage.guard.state is State.ASLEEP
     assert owners(acts) == {FOUR: WATCHER, SIX: WATCHER}
     assert told(acts) == ["watcher.asleep"]
+    assert owners(stage.hear(awake_answers())) == {FOUR: OWNER, SIX: OWNER}
+
+
+def test_a_machine_that_stays_awake_after_all_has_its_addresses_back() -> None:
+    """It said that it sleeps, and goes on answering: it has changed its mind without another word."""
+    stage = Stage(machine())
+    stage.guard.sleeps(stage.now)
+    while stage.now < 1000 + rules.SETTLE + 1:
+        stage.wait(0.1)
+        stage.hear(awake_answers())
+    assert stage.guard.state is State.AWAKE
 
 
 def test_a_machine_that_answers_stays_awake() -> None:
