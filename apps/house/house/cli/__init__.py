@@ -1,4 +1,4 @@
-"""The house in a terminal: ``house status|wake|sleep|hold|away|ignore|rule|test-wake|history|page``."""
+"""The house in a terminal: ``house status|wake|sleep|hold|away|ignore|rule|test-wake|history|page|watch``."""
 
 from house.cli.app import main
 

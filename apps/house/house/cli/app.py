@@ -37,6 +37,7 @@ COMMANDS = {
     "rule": ("house.cli.rules:rule", "Hours in which machines do not sleep."),
     "history": ("house.cli.past:history", "Hours asleep, wakes by cause, and the energy that was saved."),
     "page": ("house.cli.page:page", "The house in a browser."),
+    "watch": ("house.cli.watch:watch", "Wake machines for whoever asks for them, alone on one box."),
 }
 """Where each is; a command's module is imported only when it is used."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter, validators
 
@@ -14,14 +14,13 @@ from house.watcher import alone
 
 _Port = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=65_535))]
 _Vlan = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=4094))]
-_MODES = {mode.value: mode for mode in (Mode.SNIFF, Mode.ANSWER, Mode.PROXY)}
 
 
 def watch(
     machine: Annotated[list[str], Parameter(negative=(), consume_multiple=True)],
     /,
     *,
-    mode: Mode = Mode.PROXY,
+    mode: Literal["proxy", "answer", "sniff"] = "proxy",
     port: Annotated[list[_Port] | None, Parameter(negative=())] = None,
     ping: Annotated[bool, Parameter(negative=())] = False,
     interface: str | None = None,
@@ -53,7 +52,7 @@ def watch(
     known = ethers.read()
     machines = [
         alone.machine(
-            each, known, interface=interface, vlan=vlan, mode=mode, ports=tuple(port or (22,)), ping_wakes=ping
+            each, known, interface=interface, vlan=vlan, mode=Mode(mode), ports=tuple(port or (22,)), ping_wakes=ping
         )
         for each in machine
     ]  # fmt: skip

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
 
 from house.lan import magic
 from house.lan.mac import Mac
@@ -102,11 +103,11 @@ class Network:
             self.asker,
         )
 
-    async def run(self, *command: str, namespace: str | None = None) -> tuple[int, str]:
+    async def run(self, *command: str, namespace: str | None = None, folder: Path | None = None) -> tuple[int, str]:
         """Run a program at the asker's, or elsewhere: its exit code and output."""
         running = await asyncio.create_subprocess_exec(
             "ip", "netns", "exec", namespace or self.asker, *command,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         output, _ = await running.communicate()
         assert running.returncode is not None
