@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class HouseError(Exception):
     """Its arguments are plain values, so that it can travel."""
@@ -41,11 +43,13 @@ class AddressTaken(HouseError):
 
 
 class StaysAwake(HouseError):
-    """A machine may not sleep now. ``until`` is when it may be asked again, in ISO 8601, if that is known."""
+    """A machine may not sleep now, for these reasons, which travel as lines of one text. ``until`` is when it may be
+    asked again, in ISO 8601, if that is known."""
 
-    def __init__(self, machine: str, reasons: tuple[str, ...], until: str | None = None) -> None:
-        super().__init__(machine, tuple(reasons), until)
-        self.machine, self.reasons, self.until = machine, tuple(reasons), until
+    def __init__(self, machine: str, reasons: Iterable[str] | str, until: str | None = None) -> None:
+        self.reasons = tuple(reasons.splitlines() if isinstance(reasons, str) else reasons)
+        super().__init__(machine, "\n".join(self.reasons), until)
+        self.machine, self.until = machine, until
 
     def __str__(self) -> str:
         return f"{self.machine} stays awake: {'; '.join(self.reasons)}"

@@ -19,7 +19,7 @@ from cyclopts import App, CycloptsError
 
 from house.cli.output import Output, complain
 from house.errors import HouseError, NotClaimed, NotNow, StaysAwake
-from midflight import MidflightError
+from midflight import InvalidValue, MidflightError
 
 BLOCKED, PERSON, USAGE, INTERNAL, AGAIN, INTERRUPTED, UNREAD = 2, 3, 64, 70, 75, 130, 141
 
@@ -89,6 +89,8 @@ def _run(given: list[str], out: Output) -> int:
         return _fail(out, wrong, f"{str(wrong).rstrip('.')}. See --help.", USAGE)
     except HouseError as wrong:
         return _fail(out, wrong, str(wrong), _code_of(wrong))
+    except InvalidValue as wrong:
+        return _fail(out, wrong, str(wrong), USAGE)
     except MidflightError as wrong:
         return _fail(out, wrong, str(wrong), wrong.exit_code)
     except KeyboardInterrupt:

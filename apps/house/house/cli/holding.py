@@ -70,7 +70,7 @@ def hold(
         return _while(machine, command, reason or " ".join(command)[:200], config)
     if command or not until_:
         raise InvalidValue(
-            path="house hold", received="both" if command else "neither", expected="--until, or -- COMMAND"
+            path="house hold", received="both" if command else "neither", expected="--until TIME, or -- COMMAND"
         )
     when = until.read(until_, clock.now())
     held = once(config, lambda operator: operator.hold(machine, when, reason or "somebody said so"))

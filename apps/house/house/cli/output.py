@@ -11,6 +11,9 @@ import msgspec
 
 from midflight import VersionedObject, to_json
 
+MARKS = "$", "$changed"
+"""By these, objects know each other on the wire."""
+
 
 class Output:
     """Where a command writes. With ``json``, only documents are written."""
@@ -42,9 +45,9 @@ class Output:
 
 def _plain(content: Any) -> Any:
     if isinstance(content, VersionedObject):
-        return {name: _plain(getattr(content, name)) for name in to_json(content)["data"]}
+        content = to_json(content)
     if isinstance(content, dict):
-        return {str(key): _plain(value) for key, value in content.items()}
+        return {str(key): _plain(value) for key, value in content.items() if key not in MARKS}
     return [_plain(each) for each in content] if isinstance(content, list | tuple) else content
 
 

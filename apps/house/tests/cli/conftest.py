@@ -1,0 +1,160 @@
+"""A fleet of the house: a broker, a conductor with a database, and a watcher and an agent that note what they are
+asked."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import shutil
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from house import clock
+from house.cli import main
+from house.errors import NotClaimed, NotFound, StaysAwake
+from house.interfaces import SleeperAPI, WatcherAPI
+from house.objects.look import Look
+from house.objects.machine import Machine
+from house.objects.wake import Wake
+from house.project import project
+from house.states import Cause
+from midflight import Context, Runtime, Service
+from midflight.config import Config
+from midflight.rpc.rights import Roles
+from midflight.service import RunningService
+from midflight.transports.embedded import EmbeddedBroker
+
+TOML = """
+[midflight]
+project = "house.project:project"
+broker = "{broker}"
+state = "{state}"
+"""
+
+
+@dataclass
+class Watcher(WatcherAPI):
+    """One of whose machines the one called ``dead`` never wakes."""
+
+    asked: list[str]
+
+    async def claim(self, context: Context, machine: Machine) -> None:
+        raise NotClaimed(machine.name, "this one only notes")
+
+    async def release(self, context: Context, machine: str) -> None:
+        raise NotFound("machine", machine)
+
+    async def wake(self, context: Context, machine: str) -> Wake:
+        return await self._wake(context, machine, Cause.ASKED)
+
+    async def test_wake(self, context: Context, machine: str) -> Wake:
+        return await self._wake(context, machine, Cause.TEST)
+
+    async def _wake(self, context: Context, machine: str, cause: Cause) -> Wake:
+        self.asked.append(f"{cause.value} {machine}")
+        now, dead = clock.now(), machine == "dead"
+        wake = Wake(context=context, machine=machine, cause=cause, asked_at=now, tries=4 if dead else 1)
+        wake.awake_at = None if dead else now + timedelta(seconds=1.5)
+        await wake.report()
+        return wake
+
+    async def changed(self, context: Context) -> None:
+        self.asked.append("watchers told")
+
+
+@dataclass
+class Sleeper(SleeperAPI):
+    """The agent of desk. It sleeps for any reason but a bad one."""
+
+    asked: list[str]
+
+    async def sleep_now(self, context: Context, reason: str) -> None:
+        self.asked.append(f"sleep: {reason}")
+        if reason == "bad":
+            raise StaysAwake("desk", ("ada holds it awake",))
+
+    async def look(self, context: Context) -> Look:
+        return Look(machine="desk", at=clock.now(), because=("a build runs",))
+
+    async def changed(self, context: Context) -> None:
+        self.asked.append("sleepers told")
+
+
+@dataclass
+class Fleet:
+    """What was asked for, and a command line for it."""
+
+    config: Path
+    database: str
+    asked: list[str] = field(default_factory=list)
+
+    def run(self, *words: str) -> int:
+        """One command; its exit code."""
+        at = words.index("--") if "--" in words else len(words)
+        return main([*words[:at], "--config", str(self.config), *words[at:]])
+
+    @asynccontextmanager
+    async def serve(self) -> AsyncIterator[None]:
+        """Its members, with the machines desk and dead."""
+
+        @asynccontextmanager
+        async def watcher(_runtime: Runtime) -> AsyncIterator[Sequence[object]]:
+            yield [Watcher(self.asked)]
+
+        @asynccontextmanager
+        async def sleeper(_runtime: Runtime) -> AsyncIterator[Sequence[object]]:
+            yield [Sleeper(self.asked)]
+
+        noting = copy.copy(project)
+        noting.services = {"watcher": Service("watcher", watcher), "sleeper": Service("sleeper", sleeper, agent=True)}
+        noting.roles = Roles(noting.services, [])
+        config = Config.load(self.config)
+        async with AsyncExitStack() as stack:
+            for service, host in (("conductor", "box"), ("watcher", "box"), ("sleeper", "desk")):
+                told = replace(config, database=self.database if service == "conductor" else None)
+                running = await stack.enter_async_context(RunningService.running(noting, told, service, host))
+                for number, name in enumerate(("desk", "dead") if service == "conductor" else ()):
+                    await Machine(context=running.context(), name=name, mac=f"52:54:00:00:00:0{number}").create()
+            yield
+
+
+@pytest.fixture(scope="session")
+def running_fleet(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Iterator[Fleet]:
+    """It runs in a thread of its own, for all tests of the command line."""
+    folder = tmp_path_factory.mktemp("fleet")
+    broker = EmbeddedBroker(folder / "broker")
+    asyncio.run(broker.start())
+    (folder / "midflight.toml").write_text(TOML.format(broker=broker.url, state=folder / "state"))
+    fleet = Fleet(folder / "midflight.toml", f"sqlite:///{shutil.copy(empty_database, folder)}")
+    ready, over = threading.Event(), threading.Event()
+
+    async def serve() -> None:
+        async with fleet.serve():
+            ready.set()
+            while not over.is_set():
+                await asyncio.sleep(0.05)  # the event is a thread's
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()), name="the fleet")
+    thread.start()
+    try:
+        while not ready.wait(0.1):
+            assert thread.is_alive(), "the fleet has not come up"
+        yield fleet
+    finally:
+        over.set()
+        thread.join()
+        asyncio.run(broker.stop())
+
+
+@pytest.fixture
+def fleet(running_fleet: Fleet) -> Fleet:
+    """The fleet, of which nothing was asked yet."""
+    running_fleet.asked.clear()
+    return running_fleet
