@@ -1,0 +1,58 @@
+"""Two releases of the house: the tree as it is, and what a next release of it might look like."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+HOUSE = Path(__file__).parents[2]
+REVISION = '''"""A machine stands in a room."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    """One column more."""
+    op.add_column("machines", sa.Column("room", sa.String(63)))
+'''
+
+
+def tree(folder: Path) -> Path:
+    """A copy of this one."""
+    shutil.copytree(HOUSE, folder, ignore=shutil.ignore_patterns("tests", "contrib", "state", ".*", "__pycache__"))
+    return folder
+
+
+def change(tree: Path) -> Path:
+    """A field and a parameter more, in the versions that are due, and the column to keep it."""
+    edit(tree / "house/objects/machine.py", 'class Machine(VersionedObject, version="1.0")', '"1.0"', '"1.1"')
+    edit(
+        tree / "house/objects/machine.py", "    planned_wake: datetime | None = None\n",
+        "None\n", 'None\n    room: str | None = field(default=None, since="1.1")\n',
+    )  # fmt: skip
+    edit(
+        tree / "house/tables.py",
+        '    Column("planned_wake", DateTime),\n',
+        ",\n",
+        ',\n    Column("room", String(63)),\n',
+    )
+    edit(tree / "house/interfaces.py", "import Context, Interface, endpoint", "endpoint", "endpoint, param")
+    edit(tree / "house/interfaces.py", 'topic="sleeper", version="1.0"', '"1.0"', '"1.1"')
+    asked = "async def sleep_now(self, context: Context, reason: str) -> None:"
+    gently = "reason: str, gently: bool = param(False, since='1.1'))"
+    edit(tree / "house/interfaces.py", asked, "reason: str)", gently)
+    edit(tree / "house/sleeper/agent.py", asked, "reason: str)", "reason: str, gently: bool = False)")
+    (tree / "schema/expand/0002_rooms.py").write_text(REVISION)
+    (tree / "schema/expand/HEAD").write_text("0002\n")
+    return tree
+
+
+def edit(file: Path, place: str, old: str, new: str) -> None:
+    """In the one place that is there."""
+    text = file.read_text()
+    assert text.count(place) == 1, f"{file.name}: {place}"
+    file.write_text(text.replace(place, place.replace(old, new)))
