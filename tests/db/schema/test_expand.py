@@ -277,6 +277,50 @@ def test_another_type(expand: Expand, engine: Engine) -> None:
     assert ask(engine, "SELECT host, number FROM instances ORDER BY id") == [("17", 17), ("18", 18)]
 
 
+LESS = 'expand.mirror_column("instances", "host", "node", forward="upper({})", back="lower({})"'
+
+
+def test_a_form_that_cannot_say_all_of_the_other(expand: Expand, engine: Engine) -> None:
+    """What was written stays as it is; only the other column follows."""
+    expand('expand.add_column("instances", sa.Column("node", sa.String))', f"{LESS})")
+    run(
+        engine,
+        "INSERT INTO instances (id, node) VALUES (1, 'Ab'), (2, 'Ab'), (3, 'Ab')",
+        "UPDATE instances SET host = 'Cd' WHERE id = 2",
+        "UPDATE instances SET node = 'Ef' WHERE id = 3",
+    )
+    found = ask(engine, "SELECT host, node FROM instances ORDER BY id")
+    assert found == [("ab", "Ab"), ("Cd", "CD"), ("ef", "Ef")]
+
+
+def test_an_old_column_with_a_default(expand: Expand, engine: Engine) -> None:
+    """Who inserts the new column alone has not meant the default; who inserts neither has."""
+    expand(
+        """expand.add_column("instances", sa.Column("at", sa.String, server_default="nowhere"))""",
+        'expand.add_column("instances", sa.Column("node", sa.String))',
+        """expand.mirror_column("instances", "at", "node", default="'nowhere'")""",
+    )
+    run(
+        engine,
+        "INSERT INTO instances (id, node) VALUES (1, 'a')",
+        "INSERT INTO instances (id, at) VALUES (2, 'b')",
+        "INSERT INTO instances (id) VALUES (3)",
+        "INSERT INTO instances (id, at) VALUES (4, 'nowhere')",
+    )
+    found = ask(engine, "SELECT at, node FROM instances ORDER BY id")
+    assert found == [("a", "a"), ("b", "b"), ("nowhere", "nowhere"), ("nowhere", "nowhere")]
+
+
+@pytest.mark.parametrize(("old", "new"), [("at", "host"), ("host", "at")])
+def test_a_default_that_a_mirror_is_not_told(expand: Expand, old: str, new: str) -> None:
+    """It would stand beside what was really written: it is refused, with the way out."""
+    with pytest.raises(ProjectError, match=r"instances\.at has the default .*nowhere.*, which an insert of .* alone"):
+        expand(
+            'expand.add_column("instances", sa.Column("at", sa.String, server_default="nowhere"))',
+            f'expand.mirror_column("instances", "{old}", "{new}")',
+        )
+
+
 def test_the_sql_is_shown_and_nothing_is_done(expand: Expand, database_url: str, folder: Path, engine: Engine) -> None:
     """A dry run prints each revision that is due with its statements, the later steps among them."""
     expand(FLAVOR)

@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import Column, ForeignKey, Index, Integer, MetaData, String, Table
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Numeric,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    insert,
+    text,
+)
+from sqlalchemy.types import TypeEngine
 
+from midflight.db.engine import create, parse, transaction
 from midflight.db.schema.files import RevisionFiles
 from midflight.db.schema.generate import generate, missing
+from midflight.db.schema.retype import Retyped
 from midflight.db.schema.runner import SchemaRunner
 from midflight.errors import ProjectError, UsageError
-from tests.db.schema.folders import juno_schema, juno_tables
+from tests.db.schema.folders import add, juno_schema, juno_tables
 
 
 @pytest.fixture
@@ -75,6 +95,80 @@ def test_nothing_to_contract(database_url: str, folder: Path) -> None:
     tables.tables["instances"].append_column(Column("more", Integer))
     (expand,) = generate(folder, "more", missing(database_url, folder, tables, "kilo"))
     assert body(expand) == ["expand.add_column('instances', sa.Column('more', sa.Integer(), nullable=True))"]
+
+
+def retyped_tables(size: Column[Any]) -> MetaData:
+    """Juno's, with another column, and a wider host."""
+    metadata = juno_tables()
+    metadata.remove(metadata.tables["instances"])
+    Table("instances", metadata, Column("id", Integer, primary_key=True), Column("host", Text), size)
+    return metadata
+
+
+def test_another_type(database_url: str, folder: Path) -> None:
+    """A column of its own that is kept in step, and then takes its place: what was written by old and new releases
+    meanwhile is in it. A wider text stays where it is, which SQLite need not be told."""
+    size = 'op.add_column("instances", sa.Column("size", sa.Integer, nullable=False, server_default="1"))'
+    add(folder / "expand", "0002", "0001", size)
+    wanted = retyped_tables(Column("size", BigInteger, nullable=False, server_default="1"))
+    expand, contract = generate(folder, "sizes", missing(database_url, folder, wanted, "kilo"))
+    said = [line for line in body(expand) if not line.startswith("#")]
+    if said[0].startswith("op."):
+        assert said.pop(0).startswith("op.alter_column('instances', 'host'")
+        assert not database_url.startswith("sqlite")
+    default = "\"'1'\"" if "'1'\"" in said[-1] else "'1'"
+    assert said == [
+        "expand.add_column('instances', sa.Column('size_bigint', sa.BigInteger(), nullable=True))",
+        "expand.mirror_column('instances', 'size', 'size_bigint', "
+        f"forward='CAST({{}} AS BIGINT)', back='CAST({{}} AS INTEGER)', default={default})",
+    ]
+    assert body(contract) == [
+        "contract.drop_column('instances', 'size', mirrored_by='size_bigint')",
+        "contract.set_not_null('instances', 'size_bigint')",
+    ]
+    tables = retyped_tables(Column("size_bigint", BigInteger, key="size", nullable=False))
+    SchemaRunner(database_url, folder, tables, "kilo").expand()
+    engine = create(parse(database_url))
+    with transaction(engine, writes=True) as connection:
+        connection.execute(text("INSERT INTO instances (id, size) VALUES (1, 7)"))
+        connection.execute(insert(tables.tables["instances"]).values(id=2, size=8))
+        connection.execute(text("INSERT INTO instances (id) VALUES (3)"))
+        found = connection.execute(text("SELECT size, size_bigint FROM instances ORDER BY id")).all()
+    engine.dispose()
+    assert [tuple(row) for row in found] == [(7, 7), (8, 8), (1, 1)]
+    with pytest.raises(UsageError, match="lead to these tables already"):
+        generate(folder, "again", missing(database_url, folder, tables, "kilo"))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "way"),
+    [
+        (String(20), String(40), "in place"), (String(20), Text(), "in place"), (String(), Text(), "in place"),
+        (SmallInteger(), Integer(), "a column"), (Integer(), Numeric(), "a column"),
+        (Integer(), String(20), "a column"),
+        (Float(), Text(), "a column"), (Integer(), Numeric(30, 2), "a column"),
+        (String(40), String(20), "by hand"), (Text(), String(20), "by hand"), (String(), Integer(), "by hand"),
+        (BigInteger(), Integer(), "by hand"), (Integer(), Numeric(10, 2), "by hand"), (Integer(), String(5), "by hand"),
+        (Float(), Integer(), "by hand"), (Integer(), DateTime(), "by hand"), (Integer(), Float(), "by hand"),
+    ],
+)  # fmt: skip
+def test_which_way_a_type_changes(before: TypeEngine[Any], after: TypeEngine[Any], way: str) -> None:
+    """In place where no row is looked at; by a mirror where each old value has a new one; else an old release would be
+    refused a write, or lose a part of a value."""
+    retyped = Retyped("t", "c", before, after)
+    found = "in place" if retyped.is_wider_text else "a column" if retyped.is_safe else "by hand"
+    assert found == way
+
+
+def test_a_type_that_does_not_take_what_there_is(database_url: str, folder: Path) -> None:
+    """What becomes of a value nobody but its author knows: the revision says so, and changes nothing."""
+    add(folder / "expand", "0002", "0001", 'op.add_column("instances", sa.Column("size", sa.String(9)))')
+    (expand,) = generate(
+        folder, "sizes", missing(database_url, folder, retyped_tables(Column("size", Integer)), "kilo")
+    )
+    lines = body(expand)
+    assert [line for line in lines if not line.startswith(("#", "op.alter_column('instances', 'host'"))] == []
+    assert any("instances.size is to be Integer(), which may not take what is in it" in line for line in lines)
 
 
 def test_two_who_add_a_revision_at_once(folder: Path) -> None:

@@ -10,7 +10,9 @@ from typing import Any
 from alembic.autogenerate import produce_migrations, render_python_code
 from alembic.operations import ops
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, MetaData
+from sqlalchemy import Column, Connection, MetaData
+
+from midflight.db.schema.retype import Retyped
 
 _OWN = ("mf_", "alembic_version")
 
@@ -43,8 +45,18 @@ def _is_a_project_s(name: str | None, kind: str, parents: Any) -> bool:
 
 
 def _forbids(change: ops.MigrateOperation) -> bool:
-    tightened = isinstance(change, ops.AlterColumnOp) and change.modify_nullable is False
-    return tightened or isinstance(change, ops.CreateForeignKeyOp)
+    if isinstance(change, ops.AlterColumnOp):
+        kept = change.modify_type is None or _retyped(change).is_wider_text
+        return kept and change.modify_nullable is not True
+    return isinstance(change, ops.CreateForeignKeyOp)
+
+
+def _retyped(change: ops.AlterColumnOp) -> Retyped:
+    assert change.existing_type is not None
+    assert change.modify_type is not None
+    default = getattr(change.existing_server_default, "arg", None)
+    said = None if default is None else str(default)
+    return Retyped(change.table_name, change.column_name, change.existing_type, change.modify_type, said)
 
 
 def _flat(container: ops.OpContainer) -> Iterator[ops.MigrateOperation]:
@@ -72,7 +84,7 @@ class _Writer:
     def _AddColumnOp(self, change: ops.AddColumnOp, pair: Pair) -> None:
         column = change.column
         strict = not column.nullable and column.server_default is None
-        line = " ".join(part.strip() for part in _rendered(change)).replace("op.add_column(", "expand.add_column(", 1)
+        line = _in_a_line(change).replace("op.add_column(", "expand.add_column(", 1)
         pair.expand.append(line.replace("nullable=False", "nullable=True") if strict else line)
         if strict:
             pair.contract.append(f"contract.set_not_null({change.table_name!r}, {column.name!r})")
@@ -99,18 +111,39 @@ class _Writer:
         pair.expand.append(f"expand.add_foreign_key({name!r}, {change.source_table!r}, {change.local_cols!r}, {there})")
 
     def _AlterColumnOp(self, change: ops.AlterColumnOp, pair: Pair) -> None:
-        place = f"{change.table_name!r}, {change.column_name!r}"
+        column = change.column_name
         if change.modify_type is not None:
-            pair.expand.append(
-                f"# {change.table_name}.{change.column_name} is to be {change.modify_type!r}: give the new"
-            )
-            pair.expand.append(
-                "# form a column of its own, and keep both in step with expand.mirror_column(…, forward=…)"
-            )
-        if change.modify_nullable is True:
+            column = self._retype(_retyped(change), change, pair)
+        place = f"{change.table_name!r}, {column!r}"
+        is_new = column != change.column_name
+        if change.modify_nullable is True and not is_new:
             pair.expand.append(f"expand.relax_column({place})")
-        elif change.modify_nullable is False:
+        elif change.modify_nullable is False or (
+            is_new and change.modify_nullable is None and not change.existing_nullable
+        ):
             pair.contract.append(f"contract.set_not_null({place})")
+
+    def _retype(self, retyped: Retyped, change: ops.AlterColumnOp, pair: Pair) -> str:
+        """The name of the column that has the new type."""
+        table, column = retyped.table, retyped.column
+        if retyped.is_wider_text:
+            pair.expand.append(_in_a_line(ops.AlterColumnOp(table, column, modify_type=retyped.after)))
+            return column
+        if not retyped.is_safe:
+            pair.expand += [
+                f"# {table}.{column} is to be {retyped.after!r}, which may not take what is in it: give the new form a",
+                "# column of its own, and keep both in step with expand.mirror_column(…, forward=…, back=…)",
+            ]
+            return column
+        new = Column(retyped.new_column, retyped.after, nullable=True)
+        pair.expand += [
+            f"# {table}.{column} gets its type in a column of its own, which is to be in the tables instead of it:",
+            f"# Column({new.name!r}, …, key={column!r}). Rows that nobody writes are for a data migration.",
+            _in_a_line(ops.AddColumnOp(table, new)).replace("op.add_column(", "expand.add_column(", 1),
+            retyped.mirror,
+        ]
+        pair.contract.append(f"contract.drop_column({table!r}, {column!r}, mirrored_by={new.name!r})")
+        return new.name
 
     def _DropColumnOp(self, change: ops.DropColumnOp, pair: Pair) -> None:
         before = change.to_column()
@@ -131,3 +164,7 @@ class _Writer:
 def _rendered(change: ops.MigrateOperation) -> list[str]:
     code = render_python_code(ops.UpgradeOps([change]), render_as_batch=False)
     return [line.removeprefix("    ") for line in code.splitlines() if not line.lstrip().startswith("#")]
+
+
+def _in_a_line(change: ops.MigrateOperation) -> str:
+    return " ".join(part.strip() for part in _rendered(change))

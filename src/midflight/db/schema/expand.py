@@ -91,15 +91,22 @@ def relax_column(table: str, column: str) -> None:
         op.execute(f"ALTER TABLE {quoted(table)} ALTER COLUMN {quoted(column)} DROP NOT NULL")
 
 
-def mirror_column(table: str, old: str, new: str, *, forward: str = "{}", back: str = "{}") -> None:
+def mirror_column(
+    table: str, old: str, new: str, *, forward: str = "{}", back: str = "{}", default: str | None = None
+) -> None:
     """Keep two columns in step, whoever writes either: for a rename, or another type.
 
     ``forward`` is the SQL expression for the new value, with ``{}`` where the old column stands, like ``"CAST({} AS
-    BIGINT)"``; ``back`` is the opposite. It goes by trigger, for rows that are written from now on; a data migration
-    moves those that nobody writes. contract.drop_column(…, mirrored_by=new) takes the trigger away as well.
+    BIGINT)"``; ``back`` is the opposite. ``default`` is the old column's server default, if it has one, as SQL: who
+    inserts the new column alone has not meant it. The new one has none, for the same reason. It goes by trigger, for
+    rows that are written from now on; a data migration moves those that nobody writes. contract.drop_column(…,
+    mirrored_by=new) takes the trigger away as well.
     """
-    current(f"expand.mirror_column({table!r}, {old!r}, {new!r})", _BRANCH)
-    for statement in mirror(table, old, new, forward, back, on_sqlite=on_sqlite()):
+    where = f"expand.mirror_column({table!r}, {old!r}, {new!r})"
+    current(where, _BRANCH)
+    if not op.get_context().as_sql:
+        _refuse_defaults(where, table, old, new, default)
+    for statement in mirror(table, old, new, forward, back, default, on_sqlite=on_sqlite()):
         op.execute(verbatim(statement))
 
 
@@ -109,6 +116,16 @@ def add_enum_value(enum: str, value: str) -> None:
     if not on_sqlite():
         literal = value.replace("'", "''")
         op.execute(f"ALTER TYPE {quoted(enum)} ADD VALUE IF NOT EXISTS '{literal}'")
+
+
+def _refuse_defaults(where: str, table: str, old: str, new: str, default: str | None) -> None:
+    found = {column["name"]: column["default"] for column in sa.inspect(op.get_bind()).get_columns(table)}
+    if found.get(old) is not None and default is None:
+        left = f"{table}.{old} has the default {found[old]}, which an insert of {new} alone would leave there"
+        raise ProjectError(where=where, reason=f"{left}: say default=…")
+    if found.get(new) is not None:
+        left = f"{table}.{new} has the default {found[new]}, which an insert of {old} alone would leave there"
+        raise ProjectError(where=where, reason=f"{left}: give it none")
 
 
 def _refuse_burdens(table: str, column: sa.Column[Any]) -> None:

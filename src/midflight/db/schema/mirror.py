@@ -24,10 +24,13 @@ def mirror_name(table: str, new: str) -> str:
     return f"{_PREFIX}{table}_{new}"[:60]
 
 
-def mirror(table: str, old: str, new: str, forward: str, back: str, *, on_sqlite: bool) -> Sequence[str]:
-    """The statements that begin it. A write of both columns is left as it is."""
+def mirror(
+    table: str, old: str, new: str, forward: str, back: str, default: str | None, *, on_sqlite: bool
+) -> Sequence[str]:
+    """The statements that begin it. A write of both columns is left as it is; whoever inserts the new one alone has
+    not written the old column's ``default``."""
     made = _on_sqlite if on_sqlite else _on_postgresql
-    return made(mirror_name(table, new), table, (quoted(old), quoted(new)), (forward, back))
+    return made(mirror_name(table, new), table, (quoted(old), quoted(new)), (forward, back), default)
 
 
 def of_column(connection: Connection, table: str, column: str) -> list[str]:
@@ -61,14 +64,17 @@ def unmirror(table: str, new: str, *, on_sqlite: bool) -> Sequence[str]:
     return [f"DROP TRIGGER IF EXISTS {quoted(name)} ON {quoted(table)}", f"DROP FUNCTION IF EXISTS {quoted(name)}()"]
 
 
-def _on_postgresql(name: str, table: str, columns: tuple[str, str], ways: tuple[str, str]) -> Sequence[str]:
+def _on_postgresql(
+    name: str, table: str, columns: tuple[str, str], ways: tuple[str, str], default: str | None
+) -> Sequence[str]:
     old, new = columns
     forward, back = ways[0].format(f"NEW.{old}"), ways[1].format(f"NEW.{new}")
+    unsaid = "" if default is None else f" OR NEW.{old} IS NOT DISTINCT FROM ({default})"
     body = f"""
     BEGIN
       IF TG_OP = 'INSERT' THEN
         IF NEW.{new} IS NULL THEN NEW.{new} := {forward};
-        ELSIF NEW.{old} IS NULL THEN NEW.{old} := {back}; END IF;
+        ELSIF NEW.{old} IS NULL{unsaid} THEN NEW.{old} := {back}; END IF;
       ELSIF NEW.{new} IS DISTINCT FROM OLD.{new} AND NEW.{old} IS NOT DISTINCT FROM OLD.{old} THEN
         NEW.{old} := {back};
       ELSIF NEW.{old} IS DISTINCT FROM OLD.{old} AND NEW.{new} IS NOT DISTINCT FROM OLD.{new} THEN
@@ -84,7 +90,9 @@ def _on_postgresql(name: str, table: str, columns: tuple[str, str], ways: tuple[
     ]
 
 
-def _on_sqlite(name: str, table: str, columns: tuple[str, str], ways: tuple[str, str]) -> Sequence[str]:
+def _on_sqlite(
+    name: str, table: str, columns: tuple[str, str], ways: tuple[str, str], default: str | None
+) -> Sequence[str]:
     old, new = columns
     forward, back = ways[0].format(f"NEW.{old}"), ways[1].format(f"NEW.{new}")
     on, row = quoted(table), "WHERE rowid = NEW.rowid"
@@ -93,12 +101,20 @@ def _on_sqlite(name: str, table: str, columns: tuple[str, str], ways: tuple[str,
         return f"UPDATE {on} SET {assignments} {row}"  # noqa: S608  # a revision's own words
 
     to_new, to_old = set_(f"{new} = {forward}"), set_(f"{old} = {back}")
-    one_is_empty = f"(NEW.{new} IS NULL) <> (NEW.{old} IS NULL)"
-    inserted = set_(f"{new} = coalesce(NEW.{new}, {forward}), {old} = coalesce(NEW.{old}, {back})")
-    only_old = f"NEW.{old} IS NOT OLD.{old} AND NEW.{new} IS OLD.{new}"
-    only_new = f"NEW.{new} IS NOT OLD.{new} AND NEW.{old} IS OLD.{old}"
+    # A trigger's own write lets the others fire: what says the same already is left alone, or a form that cannot say
+    # all of the other one would come back as less.
+    only_old = f"NEW.{old} IS NOT OLD.{old} AND NEW.{new} IS OLD.{new} AND NEW.{old} IS NOT {back}"
+    only_new = f"NEW.{new} IS NOT OLD.{new} AND NEW.{old} IS OLD.{old} AND NEW.{new} IS NOT {forward}"
+    unsaid = f"NEW.{old} IS NULL"
+    if default is not None:  # NEW has lost the type of its column, by which a default is compared
+        unsaid += f" OR (SELECT {old} FROM {on} {row}) IS ({default})"  # noqa: S608  # a revision's own words
+    old_is_due = f"NEW.{new} IS NOT NULL AND ({unsaid})"
+    is_due = f"(NEW.{new} IS NULL AND NEW.{old} IS NOT NULL) OR ({old_is_due})"
+    inserted = set_(
+        f"{new} = coalesce(NEW.{new}, {forward}), {old} = CASE WHEN {old_is_due} THEN {back} ELSE NEW.{old} END"
+    )
     return [
-        f"CREATE TRIGGER {quoted(name + _INSERTED)} AFTER INSERT ON {on} WHEN {one_is_empty} BEGIN {inserted}; END",
+        f"CREATE TRIGGER {quoted(name + _INSERTED)} AFTER INSERT ON {on} WHEN {is_due} BEGIN {inserted}; END",
         f"CREATE TRIGGER {quoted(name + _FORWARD)} AFTER UPDATE OF {old} ON {on} WHEN {only_old} BEGIN {to_new}; END",
         f"CREATE TRIGGER {quoted(name + _BACK)} AFTER UPDATE OF {new} ON {on} WHEN {only_new} BEGIN {to_old}; END",
     ]

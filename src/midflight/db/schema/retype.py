@@ -1,0 +1,80 @@
+"""How a column comes to another type: in place, where no row is read for it; by a column of its own that is kept in
+step, where each old value has a new one; else by whoever writes the revision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import BigInteger, Float, Integer, Numeric, SmallInteger, String, Text
+from sqlalchemy.types import TypeEngine
+
+_DIGITS = 20
+"""Characters of the longest whole number, with its sign."""
+_RANKS = {SmallInteger: 1, BigInteger: 3, Integer: 2}
+
+
+@dataclass(frozen=True)
+class Retyped:
+    """A column ``before`` and after: types of SQLAlchemy's."""
+
+    table: str
+    column: str
+    before: TypeEngine[Any]
+    after: TypeEngine[Any]
+    default: str | None = None
+    """The server's, as SQL."""
+
+    @property
+    def is_wider_text(self) -> bool:
+        """Each text fits as it is: no engine looks at a row, and SQLite keeps no bound at all."""
+        if not (isinstance(self.before, String) and isinstance(self.after, String)):
+            return False
+        return self.after.length is None or (self.before.length or _ENDLESS) <= self.after.length
+
+    @property
+    def is_safe(self) -> bool:
+        """Each value of the old type has one of the new type, so that no old release is refused a write."""
+        if isinstance(self.before, Integer):
+            return _takes_numbers(self.after, _rank(self.before))
+        return isinstance(self.before, Numeric | Float) and _takes_texts(self.after, _ENDLESS)
+
+    @property
+    def new_column(self) -> str:
+        """What the column for the new type is called."""
+        return (
+            f"{self.column}_{'text' if isinstance(self.after, String) else str(self.after).partition('(')[0].lower()}"
+        )
+
+    @property
+    def mirror(self) -> str:
+        """What keeps both in step."""
+        forward, back = (f"CAST({{}} AS {_cast(type_)})" for type_ in (self.after, self.before))
+        default = "" if self.default is None else f", default={self.default!r}"
+        columns = f"{self.table!r}, {self.column!r}, {self.new_column!r}"
+        return f"expand.mirror_column({columns}, forward={forward!r}, back={back!r}{default})"
+
+
+_ENDLESS = 1_000_000_000
+
+
+def _rank(type_: TypeEngine[Any]) -> int:
+    return next((rank for kind, rank in _RANKS.items() if isinstance(type_, kind)), 0)
+
+
+def _takes_numbers(type_: TypeEngine[Any], rank: int) -> bool:
+    """Whether it takes all whole numbers of a rank."""
+    if isinstance(type_, Integer):
+        return _rank(type_) > rank
+    if type(type_).__name__.lower() == "numeric" and isinstance(type_, Numeric):
+        return type_.precision is None or type_.precision - (type_.scale or 0) >= _DIGITS
+    return _takes_texts(type_, _DIGITS)
+
+
+def _takes_texts(type_: TypeEngine[Any], length: int) -> bool:
+    return isinstance(type_, String) and (type_.length or _ENDLESS) >= length
+
+
+def _cast(type_: TypeEngine[Any]) -> str:
+    """A cast to a bounded text cuts off what is too long."""
+    return str(Text()) if isinstance(type_, String) else str(type_)
