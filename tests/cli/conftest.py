@@ -12,6 +12,7 @@ import structlog
 
 from midflight.cli import main
 from midflight.transports.embedded import EmbeddedBroker
+from tests.cli.documents import check
 from tests.cli.street import Outcome, Shop, Street
 
 SHOP = Path(__file__).parent / "shop"
@@ -40,12 +41,13 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
 
 @pytest.fixture
 def midflight(capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
-    """Run one command in this process."""
+    """Run one command in this process. What it writes with --json is checked by the published schema."""
 
     def run(*arguments: str) -> Outcome:
         sys.modules.pop("shop", None)
         code = main(arguments)
         written = capsys.readouterr()
+        check(arguments, written.out)
         return Outcome(code, written.out, written.err)
 
     return run

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
 from midflight.conductor.interface import JournalEntry
-from midflight.upgrade.documents import DOCUMENTS, schema
 from tests.cli.fake_operator import FakeOperator, employ
-from tests.cli.json_schema import mistakes
 from tests.cli.street import Outcome, Shop
 from tests.cli.test_upgrade import JUNO, shops
 from tests.upgrade.fleets import NOW, acknowledged, fleet, lost, member
 
 Command = Callable[..., Outcome]
-SCHEMA = Path(__file__).parents[2] / "docs" / "reference" / "upgrade.schema.json"
 
 
 @pytest.fixture(autouse=True)
@@ -161,36 +156,3 @@ def test_the_journal_is_followed_entry_by_entry(midflight: Command, monkeypatch:
     outcome = midflight("upgrade", "journal", "--follow", "--json")
     assert (outcome.code, [msgspec.json.decode(line)["id"] for line in outcome.out.splitlines()]) == (130, [1, 2, 3])
     assert operator.acts == ["journal None 50", "journal 3 500"]
-
-
-def test_the_published_schema_is_that_of_the_code() -> None:
-    """``midflight upgrade schema > docs/reference/upgrade.schema.json`` keeps it so."""
-    assert msgspec.json.decode(SCHEMA.read_bytes()) == msgspec.json.decode(msgspec.json.encode(schema()))
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        ("plan", "kilo"), ("status",), ("check", "unpin"), ("finalize",), ("why", "unpin"), ("ack",), ("journal",),
-    ],
-    ids=" ".join,
-)  # fmt: skip
-def test_what_is_written_is_what_the_schema_says(
-    midflight: Command, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
-) -> None:
-    """Each field of its type, and none that the schema does not name, though readers are to expect more later."""
-    operator = employ(monkeypatch, FakeOperator(LOST))
-    operator.entries = STORY
-    document = midflight("upgrade", *words, "--json").document
-    published = json.loads(SCHEMA.read_text())
-    assert mistakes(document, {"$ref": f"#/$defs/{words[0]}"}, published) == []
-    assert msgspec.to_builtins(msgspec.convert(document, DOCUMENTS[words[0]])) == document
-
-
-def test_a_document_that_is_none_is_found_by_the_schema() -> None:
-    """A field that is missing, one of another type, and a word that is none."""
-    published = json.loads(SCHEMA.read_text())
-    good = {"step": "roll", "status": "pass", "because": [], "way_out": []}
-    for bad in ({**good, "way_out": None}, {**good, "status": "fine"}, {"step": "roll"}, {**good, "because": [{}]}):
-        assert mistakes(bad, {"$ref": "#/$defs/check"}, published)
-    assert mistakes({**good, "later": 1}, {"$ref": "#/$defs/check"}, published) == []

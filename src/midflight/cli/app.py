@@ -41,6 +41,10 @@ NOUNS = {
     "upgrade": ("midflight.cli.upgrade:app", "The way from one release to the next, step by step."),
     "console": ("midflight.cli.console:app", "The fleet in a browser."),
     "broker": ("midflight.cli.broker:app", "The broker: what each member may say there, and by what it is known."),
+    "documents": (
+        "midflight.cli.documents:documents",
+        "What each command writes with --json, as JSON Schema.",
+    ),
     "release": ("midflight.cli.release:app", "Frozen releases: what each understands."),
 }
 

@@ -16,7 +16,7 @@ from midflight.errors import UsageError
 from midflight.upgrade import gates
 from midflight.upgrade import plan as planning
 from midflight.upgrade.aim import Aim
-from midflight.upgrade.documents import FinalizeDocument, RoadDocument, VerdictDocument, schema
+from midflight.upgrade.documents import FinalizeDocument, RoadDocument, VerdictDocument
 from midflight.upgrade.finalize import finalize as go_through
 from midflight.upgrade.forecast import forecast
 from midflight.upgrade.operator import operating
@@ -183,10 +183,3 @@ async def _confirmed(out: Output, verdict: Verdict, doomed: list[str]) -> bool:
         out.document(_document(verdict, doomed, finalized=False))
         return False
     return (await asyncio.to_thread(input, "Finalize? Type yes: ")).strip() == "yes"
-
-
-@app.command(name="schema")
-def schema_() -> int:
-    """The JSON Schema of what these commands write with --json."""
-    Output(json=True).document(schema())
-    return 0

@@ -1,4 +1,4 @@
-"""What ``midflight upgrade … --json`` writes, as types: from these follows the JSON Schema that is published."""
+"""What ``midflight upgrade … --json`` writes, as types. With those of all other commands they are published."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ class AckDocument(Document):
     may_be: list[str]
 
 
-DOCUMENTS: dict[str, Any] = {
+OF_UPGRADE: dict[str, Any] = {
     "plan": RoadDocument,
     "status": RoadDocument,
     "check": VerdictDocument,
@@ -179,14 +179,3 @@ DOCUMENTS: dict[str, Any] = {
     "journal": list[EntryDocument],
 }
 """Command → what it writes."""
-
-
-def schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of all of them; each is at ``#/$defs/COMMAND``."""
-    found, parts = msgspec.json.schema_components(DOCUMENTS.values(), ref_template="#/$defs/{name}")
-    commands = dict(zip(DOCUMENTS, found, strict=True))
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "What midflight upgrade … --json writes",
-        "$defs": {**commands, **dict(sorted(parts.items()))},
-    }
