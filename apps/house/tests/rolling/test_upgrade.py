@@ -59,7 +59,7 @@ async def upgraded(folder: Path, broker: EmbeddedBroker) -> None:
     main = configuration(folder, "main", broker, database=f'database = "sqlite:///{folder}/house.db"')
     agent = configuration(folder, "agent", broker)
     nas = configuration(folder, "nas", broker, BUSY)
-    alder_tree = trees.tree(folder / "alder")
+    alder_tree = trees.first(folder / "alder")
 
     def still_asleep(found: dict[str, Any], floor: str) -> None:
         """As the operator sees it after each step."""
@@ -88,7 +88,7 @@ async def upgraded(folder: Path, broker: EmbeddedBroker) -> None:
         desk.freeze()
         still_asleep(found, "1.0")
 
-        birch_tree = trees.change(trees.tree(folder / "birch"))
+        birch_tree = trees.following(alder_tree, folder / "birch")
         second = await host(birch_tree, "birch")
         await second.do("freeze", release="birch")
         await second.do("expand", config=main, release="birch")
@@ -105,8 +105,8 @@ async def upgraded(folder: Path, broker: EmbeddedBroker) -> None:
 
         slept.write_text("36000")
         desk.thaw()
-        found = await second.until(main, lambda found: found["machines"]["desk"] == "awake")
-        assert found["members"][DESK] == ["alder", "active"]
+        awake = ["awake", ["alder", "active"]]
+        found = await second.until(main, lambda found: [found["machines"]["desk"], found["members"][DESK]] == awake)
         assert found["floors"]["sleeper"] == ["1.0", [DESK]]
         assert found["slept"] == {"desk": True, "nas": False}
         await desk.do("stop", service="sleeper", host="desk")

@@ -21,14 +21,22 @@ def upgrade() -> None:
 '''
 
 
-def tree(folder: Path) -> Path:
-    """A copy of this one."""
-    shutil.copytree(HOUSE, folder, ignore=shutil.ignore_patterns("tests", "contrib", "state", ".*", "__pycache__"))
-    return folder
+def first(folder: Path) -> Path:
+    """A copy of this tree, whose first release is not frozen yet."""
+    copy = shutil.copytree(
+        HOUSE, folder, ignore=shutil.ignore_patterns("tests", "contrib", "state", ".*", "__pycache__")
+    )
+    for frozen in (*copy.glob("releases/*.toml"), *copy.glob("schema/tables/*.toml")):
+        frozen.unlink()
+    return copy
 
 
-def change(tree: Path) -> Path:
-    """A field and a parameter more, in the versions that are due, and the column to keep it."""
+def following(first: Path, folder: Path) -> Path:
+    """What came after it: a field and a parameter more, in the versions that are due, and the column to keep it."""
+    return _changed(shutil.copytree(first, folder, ignore=shutil.ignore_patterns("__pycache__")))
+
+
+def _changed(tree: Path) -> Path:
     edit(tree / "house/objects/machine.py", 'class Machine(VersionedObject, version="1.0")', '"1.0"', '"1.1"')
     edit(
         tree / "house/objects/machine.py", "    planned_wake: datetime | None = None\n",
