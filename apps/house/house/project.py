@@ -16,6 +16,7 @@ from house.objects.requester import Requester, RequesterList
 from house.objects.rule import Rule, RuleList
 from house.objects.wake import Wake, WakeList
 from house.sleeper.service import sleeper
+from house.watcher.service import watcher
 from midflight import Project, Service
 
 HERE = Path(__file__).parent.parent
@@ -27,7 +28,7 @@ project = Project(
         Wake, WakeList,
     ],
     interfaces=[SleeperAPI, WatcherAPI],
-    services=[Service("sleeper", sleeper, agent=True)],
+    services=[Service("sleeper", sleeper, agent=True), Service("watcher", watcher, agent=True)],
     errors=[AddressTaken, AlreadyExists, NotClaimed, NotFound, NotNow, StaysAwake],
     releases=HERE / "releases",
     schema=HERE / "schema",

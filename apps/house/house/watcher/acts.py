@@ -33,4 +33,12 @@ class Report:
     wake: Wake
 
 
-Act = Send | Tell | Report
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A machine lives, or lives no more, without anybody's word: the house may not know it."""
+
+    machine: str
+    alive: bool
+
+
+Act = Send | Tell | Report | Seen

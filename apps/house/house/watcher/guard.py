@@ -19,7 +19,7 @@ from house.lan.mac import Mac
 from house.lan.ndp import ADVERTISEMENT, SOLICITATION, Neighbour
 from house.states import Cause, Mode, State
 from house.watcher import speech
-from house.watcher.acts import Act, Report, Send, Tell
+from house.watcher.acts import Act, Report, Seen, Send, Tell
 from house.watcher.guarded import Guarded, Requester, Wake
 from house.watcher.limits import Census, Pace
 
@@ -277,7 +277,7 @@ class Guard:
             facts["asleep_for_seconds"] = slept
         wake, self.wake = self.wake, None
         if wake is None:
-            return [*acts, Tell("watcher.alive", facts)]
+            return [*acts, Tell("watcher.alive", facts), Seen(self.machine.name, True)]
         wake.awake = now
         if wake.cause is Cause.DEMAND:
             self.pace.awake(now)
@@ -329,6 +329,6 @@ class Guard:
             self._next_probe = now + (PROOF_SECONDS if quick else SLOW_PROOF_SECONDS)
             return acts
         if self._probes == PROBES:
-            return self._begin_to_guard(State.ASLEEP, now)
+            return [*self._begin_to_guard(State.ASLEEP, now), Seen(machine.name, False)]
         self._probes, self._next_probe = self._probes + 1, now + PROBE_SECONDS
         return acts

@@ -28,10 +28,11 @@ class Guarded:
 
     @classmethod
     def of(cls, machine: Machine) -> Guarded:
-        """From what the house knows of it."""
+        """From what the house knows of it. A mode of a later release is the one that wakes for every question."""
+        mode = Mode.SNIFF if machine.mode is Mode.UNKNOWN else machine.mode
         return cls(
             machine.name, Mac.parse(machine.mac), tuple(machine.addresses), machine.interface, machine.vlan,
-            machine.mode, frozenset(machine.wake_ports), machine.ping_wakes, machine.wakes_per_hour,
+            mode, frozenset(machine.wake_ports), machine.ping_wakes, machine.wakes_per_hour,
         )  # fmt: skip
 
 

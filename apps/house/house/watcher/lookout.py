@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from ipaddress import IPv6Address
+from typing import Protocol
 
 import structlog
 
@@ -18,7 +19,7 @@ from house.lan.interfaces import Interface
 from house.lan.mac import Mac
 from house.lan.packets import PacketSocket
 from house.states import Mode
-from house.watcher.acts import Act, Report, Send, Tell
+from house.watcher.acts import Act, Report, Seen, Send, Tell
 from house.watcher.guard import Card, Guard
 from house.watcher.guarded import Wake
 from house.watcher.limits import Census
@@ -28,23 +29,34 @@ _CENSUS_SECONDS = 1.0
 log = structlog.get_logger("watcher")
 
 
-class Lookout:
-    """Hears what happens on an interface, has the guards decide, and does what they say.
+class Listener(Protocol):
+    """Who is told of what guards decide, after what was to be sent is sent."""
 
-    ``report`` gets each wake when it has begun and when it has ended; ``changed`` is called when a guard's state is
-    another one, after what was to be sent is sent.
-    """
+    def report(self, wake: Wake) -> None:
+        """A wake has begun, or ended."""
+        ...
+
+    def see(self, seen: Seen) -> None:
+        """A machine lives, or lives no more, without anybody's word."""
+        ...
+
+    def changed(self) -> None:
+        """A guard stands otherwise than before."""
+        ...
+
+
+class Lookout:
+    """Hears what happens on an interface, has the guards decide, and does what they say."""
 
     def __init__(
-        self, interface: Interface, clock: Clock, report: Callable[[Wake], None], changed: Callable[[], None],
-        taken: socket.socket | None = None,
-    ) -> None:  # fmt: skip
+        self, interface: Interface, clock: Clock, listener: Listener, taken: socket.socket | None = None
+    ) -> None:
         self.interface, self.clock = interface, clock
         self.card = Card(interface.mac, interface.address)
         self.guards: dict[str, Guard] = {}
         self.unsent = 0
         """Frames that the interface did not take."""
-        self._report, self._changed = report, changed
+        self._listener = listener
         self._by_mac: dict[Mac, Guard] = {}
         self._by_address: dict[ip.Address, Guard] = {}
         self._packets = PacketSocket(interface, taken)
@@ -103,7 +115,9 @@ class Lookout:
             if isinstance(act, Tell):
                 getattr(log, act.level)(act.event, **act.facts)
             elif isinstance(act, Report):
-                self._report(act.wake)
+                self._listener.report(act.wake)
+            elif isinstance(act, Seen):
+                self._listener.see(act)
         self.settle()
         return sent
 
@@ -117,7 +131,7 @@ class Lookout:
         if stands != self._stands:
             self._stands = stands
             self._listen()
-            self._changed()
+            self._listener.changed()
         if self._timer is not None:
             self._timer.cancel()
         due = min((guard.due for guard in self.guards.values()), default=float("inf"))

@@ -19,6 +19,7 @@ from house.lan.interfaces import Interface
 from house.lan.mac import BROADCAST, Mac
 from house.states import Cause, State
 from house.watcher import speech
+from house.watcher.acts import Seen
 from house.watcher.file import GuardFile, Kept, KeptMachine, KeptWake
 from house.watcher.guard import ASLEEP, Guard
 from house.watcher.guarded import Guarded, Wake
@@ -40,6 +41,8 @@ class Watch:
         self.clock, self.file = clock, file
         self.untold: dict[UUID, KeptWake] = {}
         """Wakes of which the house is to be told; who has told it takes them out, and calls ``keep``."""
+        self.unseen: dict[str, bool] = {}
+        """Whether a machine lives, by its name, where the house may not know; it is to be told, too."""
         self.news = asyncio.Event()
         """Set when there is one more."""
         self.ignored: tuple[tuple[str, str | None], ...] = ()
@@ -197,7 +200,7 @@ class Watch:
         if known is not None:
             return known
         taken = self._taken.pop(interface.name, None)
-        lookout = Lookout(interface, self.clock, self._report, self._changed, taken)
+        lookout = Lookout(interface, self.clock, self, taken)
         lookout.start()
         self._lookouts[interface.name] = lookout
         return lookout
@@ -214,15 +217,22 @@ class Watch:
             guard.ignored = {Mac.parse(mac) for mac, machine in self.ignored if machine in (None, name)}
         for lookout in self._lookouts.values():
             lookout.settle()
-        self._changed()
+        self.changed()
 
     # What guards say.
 
-    def _changed(self) -> None:
+    def changed(self) -> None:
+        """A guard stands otherwise than before: it is written down."""
         if not self._starts:
             self.keep()
 
-    def _report(self, wake: Wake) -> None:
+    def see(self, seen: Seen) -> None:
+        """A machine lives, or lives no more."""
+        self.unseen[seen.machine] = seen.alive
+        self.news.set()
+
+    def report(self, wake: Wake) -> None:
+        """A wake has begun, or ended."""
         self.untold[wake.uuid] = self.kept(wake)
         while len(self.untold) > _REPORTS:
             del self.untold[next(iter(self.untold))]

@@ -1,0 +1,155 @@
+"""The watcher as a service of the house: told by it whom to guard, and guarding while nobody answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import structlog
+
+from house.clock import Clock, SystemClock
+from house.errors import HouseError
+from house.interfaces import WatcherAPI
+from house.lan import ip
+from house.objects.machine import Machine, MachineList
+from house.objects.requester import RequesterList
+from house.objects.wake import Wake
+from house.states import Cause
+from house.watcher import handover
+from house.watcher.file import GuardFile, KeptWake
+from house.watcher.guarded import Guarded
+from house.watcher.watch import Watch
+from midflight import Context, MidflightError, Runtime, types
+
+READ_SECONDS, AGAIN_SECONDS = 300.0, 5.0
+"""How often machines and requesters are read again without a word that they changed; and after it failed."""
+log = structlog.get_logger("watcher")
+
+
+class Watcher(WatcherAPI):
+    """Serves the watch to the house. It reads whom to guard when it is told, and tells of wakes when somebody hears it;
+    the watch itself needs neither."""
+
+    def __init__(self, watch: Watch, host: str, new_context: Callable[[], Context]) -> None:
+        self.watch, self._host, self._context = watch, host, new_context
+        self._read_again = asyncio.Event()
+        self._deaf = False
+
+    # What others ask.
+
+    async def claim(self, context: Context, machine: Machine) -> None:
+        await self.watch.claim(Guarded.of(machine))
+        handover.store(self.watch.sockets)
+
+    async def release(self, context: Context, machine: str) -> None:
+        self.watch.release(machine)
+
+    async def wake(self, context: Context, machine: str) -> Wake:
+        return await self._wake(context, machine, Cause.ASKED)
+
+    async def test_wake(self, context: Context, machine: str) -> Wake:
+        return await self._wake(context, machine, Cause.TEST)
+
+    async def changed(self, context: Context) -> None:
+        self._read_again.set()
+
+    async def _wake(self, context: Context, machine: str, cause: Cause) -> Wake:
+        return _told(self.watch.kept(await self.watch.wake(machine, cause)), context)
+
+    # What it does by itself.
+
+    async def read_for_ever(self) -> None:
+        """Keep to what the house says of machines and requesters."""
+        while True:
+            wait = READ_SECONDS if await self._tried(self.read()) else AGAIN_SECONDS
+            await _set_or_after(self._read_again, wait)
+
+    async def read(self) -> None:
+        """Guard the machines that the house has now."""
+        context = self._context()
+        machines = await MachineList.get_by_watcher(context, self._host)
+        requesters = await RequesterList.get_all(context)
+        ignored = [(each.mac, each.machine) for each in requesters if each.ignored]
+        self.watch.set([Guarded.of(machine) for machine in machines if machine.addresses], ignored)
+        handover.store(self.watch.sockets)
+
+    async def tell_for_ever(self) -> None:
+        """Tell the house what it does not know yet, as soon as it hears."""
+        while True:
+            if await self._tried(self.tell()):
+                await self.watch.news.wait()
+            else:
+                await asyncio.sleep(AGAIN_SECONDS)
+            self.watch.news.clear()
+
+    async def tell(self) -> None:
+        """Tell the house of wakes, and of who lives without having said so. What is told is forgotten."""
+        context = self._context()
+        for uuid, wake in [*self.watch.untold.items()]:
+            await _told(wake, context).report()
+            if self.watch.untold.get(uuid) is wake:
+                del self.watch.untold[uuid]
+                self.watch.keep()
+        for name, alive in [*self.watch.unseen.items()]:
+            await Machine.note_seen(context, name, alive)
+            if self.watch.unseen.get(name) is alive:
+                del self.watch.unseen[name]
+
+    async def _tried(self, doing: Awaitable[None]) -> bool:
+        """Whether it could be done. Nobody is woken later for that: it is done again."""
+        try:
+            await doing
+        except (MidflightError, HouseError) as wrong:
+            if not self._deaf:
+                log.warning("watcher.house_away", reason=str(wrong), guards=len(self.watch.guards))
+            self._deaf = True
+            return False
+        if self._deaf:
+            log.info("watcher.house_back", guards=len(self.watch.guards))
+        self._deaf = False
+        return True
+
+
+def _told(wake: KeptWake, context: Context) -> Wake:
+    """As the house keeps it."""
+    mac = None if wake.mac is None else types.MacAddress(wake.mac)
+    address = None if wake.address is None else ip.parse(wake.address)
+    return Wake(
+        context=context, uuid=wake.uuid, machine=wake.machine, cause=wake.cause, requester_mac=mac,
+        requester_address=address, requester_name=wake.name, port=wake.port, asked_at=wake.asked_at,
+        awake_at=wake.awake_at, tries=wake.tries,
+    )  # fmt: skip
+
+
+async def _set_or_after(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        pass  # the usual case
+    event.clear()
+
+
+@asynccontextmanager
+async def watcher(runtime: Runtime) -> AsyncIterator[Sequence[object]]:
+    """The service, on this host."""
+    async with assembled(runtime, SystemClock()) as serving:
+        yield [serving]
+
+
+@asynccontextmanager
+async def assembled(runtime: Runtime, clock: Clock) -> AsyncIterator[Watcher]:
+    """It guards what its file says from the first moment."""
+    watch = Watch(clock, GuardFile(runtime.state / f"guards-{runtime.host}.json"), runtime.sockets)
+    serving = Watcher(watch, runtime.host, runtime.context)
+    watch.start()
+    handover.store(watch.sockets)
+    tasks = [asyncio.create_task(each) for each in (serving.read_for_ever(), serving.tell_for_ever())]
+    try:
+        yield serving
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        watch.stop()
