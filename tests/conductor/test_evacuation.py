@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from midflight.project import Project, Runtime, Service
 from midflight.rpc.client import Client
 from midflight.service import RunningService
 from tests.conductor import juno, kilo
-from tests.conductor.world import CONDUCTOR, World, eventually, member
+from tests.conductor.world import CONDUCTOR, World, count_calls, eventually, member
 
 COMPUTE = Client(kilo.ComputeAPI)
 
@@ -78,6 +79,30 @@ async def test_a_host_is_emptied(world: World) -> None:
         assert (await member(conductor, agent)).state == "active"
         entries = await CONDUCTOR.call(ConductorAPI.journal, conductor.context(), None)
         assert [each.kind for each in entries if "drained" in each.kind] == ["member.drained", "member.undrained"]
+
+
+async def test_who_chooses_hosts_learns_of_it_at_once(world: World) -> None:
+    """Before its next beat; an agent is told nothing, however many there are."""
+    made, _ = project()
+    slow = {"beat_seconds": 600.0}
+    async with AsyncExitStack() as stack:
+        start = stack.enter_async_context
+        conductor = await start(RunningService.running(made, world.config("conductor", **slow), "conductor", "c1"))
+        first, other = [
+            await start(RunningService.running(made, world.config("agent", app={}, **slow), "agent", host))
+            for host in ("h1", "h2")
+        ]
+
+        async def knows_both() -> bool:
+            await conductor.membership.beat()  # its view of the others may be a second old
+            return conductor.floors.hosts("compute") == ["h1", "h2"]
+
+        await eventually(knows_both, seconds=60.0)
+        heard = count_calls(other)
+        for undo, hosts in ((False, ["h2"]), (True, ["h1", "h2"])):
+            assert await drained(conductor, first, undo=undo) == []
+            await eventually(partial(lambda wanted: conductor.floors.hosts("compute") == wanted, hosts), seconds=60.0)
+        assert heard == []
 
 
 async def test_a_service_without_a_hook_only_takes_no_new_work(world: World) -> None:

@@ -200,7 +200,7 @@ async def test_a_host_is_emptied_and_works_again(monkeypatch: pytest.MonkeyPatch
     """What is left is told whenever it is another number; whoever cannot be asked is not."""
     monkeypatch.setattr("midflight.console.acts.members.LOOK_SECONDS", 0.0)
     conductors = Conductors(FLEET)
-    conductors.left = [None, ["a", "b"], ["b"], ["b"], []]
+    conductors.left = [None, ["a", "b"], ["b"], ["b"], [], []]
     async with asking(conductors, Authorization="Bearer ann's secret") as web:
         told = await outcome(web, await web.post("/act/drain", data={"member": "compute-n2-1"}))
         await outcome(web, await web.post("/act/undo-drain", data={"member": "compute-n2-1"}))
@@ -209,7 +209,7 @@ async def test_a_host_is_emptied_and_works_again(monkeypatch: pytest.MonkeyPatch
     assert told.count("left on n2") == 2
     assert "it is lost, and cannot be asked" in lost_one
     drained = [act for act in conductors.acts if act != "as ann"]
-    assert drained == ["drain compute-n2-1 False"] * 5 + ["drain compute-n2-1 True"]
+    assert drained == ["drain compute-n2-1 False"] * 6 + ["drain compute-n2-1 True"]
 
 
 async def test_epochs_that_are_not_acknowledged_are_told_with_names() -> None:

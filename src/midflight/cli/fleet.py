@@ -137,10 +137,13 @@ async def drain(
 async def _drained(
     operator: Operator, members: Sequence[Member], *, undo: bool, until: float
 ) -> dict[str, list[str] | None]:
-    """Member → what is still there; asked until there is nothing, or the time is over."""
+    """Member → what is still there; asked until there is nothing, and nothing a look later: what was on its way there
+    when the others heard of it has come by then. Or until the time is over."""
+    empty = False
     while True:
         left = {member.id: await operator.drain(member.id, undo=undo) for member in members}
-        if not any(each is None or each for each in left.values()) or time.monotonic() >= until:
+        before, empty = empty, not any(each is None or each for each in left.values())
+        if (empty and (before or undo)) or time.monotonic() >= until:
             return left
         await asyncio.sleep(LOOK_SECONDS)
 

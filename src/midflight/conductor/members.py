@@ -139,6 +139,12 @@ def is_member(connection: Connection, member: str) -> bool:
     return connection.execute(found).first() is not None
 
 
+def of_services(connection: Connection, but: Collection[str]) -> list[str]:
+    """The members of all services ``but`` these, if they are awake."""
+    found = select(members.c.id).where(members.c.service.not_in(but), members.c.state.not_in(ASIDE))
+    return list(connection.execute(found.order_by(members.c.id)).scalars())
+
+
 def _is_gone(row: Row[Any], at: datetime) -> bool:
     return state_now(row.state, at - row.seen_at, row.beat_seconds) in (State.RETIRED, State.LOST)
 

@@ -5,6 +5,7 @@ A service that opens the database itself asks this class in its own process; eve
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import Callable
 from datetime import datetime
@@ -64,6 +65,9 @@ T = TypeVar("T")
 
 MOST_ROWS = 1_000
 """So many rows are read at once at most; others wait for the database meanwhile."""
+
+TELL_SECONDS = 2.0
+"""How long one member is waited for that is told of a change."""
 
 _DRAINS, _LATEST_DRAINS = ("member.drained", "member.undrained"), 500
 
@@ -200,16 +204,29 @@ class ConductorServer(ConductorAPI):
             raise UsageError(reason=f"there is no member {member!r} to drain: see midflight fleet list")
         left = await self._members.on(member).call(MemberAPI.drain, context, undo)
         self._views.forget()
-        await self._write(context, self._note_drain, member, undo)
+        if await self._write(context, self._note_drain, member, undo):
+            await self._tell_who_chooses(context)
         return left
 
-    def _note_drain(self, connection: Connection, member: str, undo: bool) -> None:
-        """Each order once: it is asked again and again whether it is done."""
+    def _note_drain(self, connection: Connection, member: str, undo: bool) -> bool:
+        """Each order once: it is asked again and again whether it is done. Says whether it is a new one."""
         act = "member.undrained" if undo else "member.drained"
         said = [each for kind in _DRAINS for each in journal.read(connection, kind=kind, latest=_LATEST_DRAINS)]
         about = [each for each in sorted(said, key=lambda each: each.id) if each.facts["member"] == member]
-        if not about or about[-1].kind != act:
+        if is_new := not about or about[-1].kind != act:
             journal.write(connection, act, {"member": member})
+        return is_new
+
+    async def _tell_who_chooses(self, context: Context) -> None:
+        """That a host gets no new work, or does again: only services that are no agents choose among hosts. Who is not
+        reached learns of it by its next beat."""
+        agents = {name for name, service in self._project.services.items() if service.agent}
+        others = await self._database.read(members.of_services, agents)
+        view, soon = await self._views.current_short(), self._members.within(TELL_SECONDS)
+        told = (soon.on(each).call(MemberAPI.view_changed, context, view) for each in others)
+        for wrong in await asyncio.gather(*told, return_exceptions=True):
+            if wrong is not None:
+                log.warning("fleet.not_told", epoch=view.epoch, reason=str(wrong))
 
     async def manifest(self, context: Context, digest: str) -> dict[str, list[str]] | None:
         found = await self._database.read(manifests.find, [digest])

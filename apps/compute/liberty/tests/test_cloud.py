@@ -61,6 +61,10 @@ class Fleet:
         self.running[name] = await self.command("run", service, "--host", name, name=name, database=opens)
         assert await until(lambda: log.read_text().count("service.ready") > began, 60), log.read_text()
 
+    async def operate(self, *words: str) -> int:
+        """A command of the operator's, and how it ends."""
+        return await (await self.command(*words, name="operator", database=False)).wait()
+
     async def stop(self, name: str, how: signal.Signals = signal.SIGTERM) -> int:
         process = self.running.pop(name)
         process.send_signal(how)
@@ -105,7 +109,8 @@ async def idle(http: httpx.AsyncClient, path: str) -> dict[str, Any]:
 
 
 async def test_an_instance_lives_on_while_its_agent_is_killed_and_replaced(fleet: Fleet, tmp_path: Path) -> None:
-    """What is ordered meanwhile waits for the next agent, and the same process counts on, here and elsewhere."""
+    """What is ordered meanwhile waits for the next agent, and the same process counts on, here and elsewhere, also when
+    the operator has its host emptied, which gets nothing new until that is undone."""
     await fleet.start_all()
     url = f"http://127.0.0.1:{fleet.listening.getsockname()[1]}"
     async with httpx.AsyncClient(base_url=url, headers={"X-Project": "red"}, timeout=10) as http:
@@ -125,6 +130,18 @@ async def test_an_instance_lives_on_while_its_agent_is_killed_and_replaced(fleet
         assert {built["host"], (await idle(http, path))["host"]} == {"one", "two"}
         assert (await http.post(f"{path}/reboot")).status_code == 202
         assert (await idle(http, path))["reboots"] == 1
+
+        emptied = (await http.get(path)).json()["host"]
+        assert await fleet.operate("fleet", "drain", emptied) == 0
+        assert (await idle(http, path))["host"] != emptied
+        second = await http.post("/instances", json={"display_name": "second", "flavor": "small"})
+        assert second.json()["host"] != emptied
+        assert await fleet.operate("fleet", "drain", emptied, "--undo") == 0
+        third = await http.post("/instances", json={"display_name": "third", "flavor": "small"})
+        assert third.json()["host"] == emptied
+        for each in (second, third):
+            await idle(http, f"/instances/{each.json()['uuid']}")
+
         counted = [line.split() for line in (tmp_path / "machines" / f"{uuid}.count").read_text().splitlines()]
         assert len({line[0] for line in counted}) == 1
         assert [line[3] for line in counted if line[3:]] == ["started", "rebooted"]

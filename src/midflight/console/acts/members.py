@@ -14,6 +14,8 @@ from midflight.web import Act, Field, Question, Tell
 DRAIN_SECONDS = 600.0
 """How long what is left is asked for; it goes on at the member all the same."""
 LOOK_SECONDS = 1.0
+EMPTY_LOOKS = 2
+"""So often nothing must be left: what was on its way when the others heard of it may come after the first."""
 
 
 def _meant(scene: FleetScene) -> Member:
@@ -58,10 +60,12 @@ def _ask_to_drain(scene: FleetScene) -> Question:
 
 
 async def _drain(operator: Operator, scene: FleetScene, tell: Tell) -> None:
-    member, told = _meant(scene), -1
+    member, told, empty = _meant(scene), -1, 0
     until = asyncio.get_running_loop().time() + DRAIN_SECONDS
-    while (left := await operator.drain(member.id)) != []:
-        if left is not None and len(left) != told:
+    while empty < EMPTY_LOOKS:
+        left = await operator.drain(member.id)
+        empty = empty + 1 if left == [] else 0
+        if left and len(left) != told:
             tell(f"{len(left)} left on {member.host}")
             told = len(left)
         if asyncio.get_running_loop().time() >= until:
