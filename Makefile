@@ -63,8 +63,9 @@ types: $(READY) ## check types with mypy --strict and pyright
 	cd $(HOUSE) && mypy --config-file $(PYPROJECT) -p house
 	pyright
 
-pictures: packages $(READY) ## draw the pictures of the console anew, into docs/pictures
+pictures: packages $(READY) ## draw the pictures of the console and of the house anew, into docs/pictures and apps/house
 	python -m tests.console
+	cd $(HOUSE) && python -m tests.web
 
 wheel-test: $(READY) ## build the wheel and test it in a fresh environment, away from the sources
 	.ci/wheel-test

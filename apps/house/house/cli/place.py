@@ -20,13 +20,14 @@ R = TypeVar("R")
 
 ConfigFile = Annotated[
     Path | None,
-    Parameter(name="--config", help="Else MIDFLIGHT_CONFIG, else ./midflight.toml, else /etc/house/midflight.toml."),
+    Parameter(name="--config", help="Else MIDFLIGHT_CONFIG, else ./midflight.toml, else /etc/house/house.toml."),
 ]
 Json = Annotated[bool, Parameter(name="--json", negative="", show_default=False, help="Answer in JSON, for machines.")]
 Undo = Annotated[bool, Parameter(name="--undo", negative="", show_default=False)]
 
 HERE = Path("midflight.toml")
-INSTALLED = Path("/etc/house/midflight.toml")
+INSTALLED = Path("/etc/house/house.toml")
+"""Where the package has it."""
 Work = Callable[[Operator], Coroutine[Any, Any, R]]
 
 

@@ -63,7 +63,7 @@ def test_the_packages_hold_what_the_agents_need(tmp_path: Path) -> None:
     assert "UNIT" not in run("dpkg-deb", "--info", packages["house-sleeper"], "postinst")
     for service in ("sleeper", "watcher"):
         assert (root / f"usr/lib/systemd/system/house-{service}.service").is_file()
-    assert os.access(root / "usr/bin/house-run", os.X_OK)
+    assert all(os.access(root / "usr/bin" / name, os.X_OK) for name in ("house", "house-run"))
     code = root / "usr/lib/house"
     told = run(
         sys.executable, "-P", "-c", "from house.project import project; print(project.releases_dir, project.schema)",

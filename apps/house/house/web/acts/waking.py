@@ -25,7 +25,7 @@ def _ask(scene: HouseScene) -> Question:
     if machine.state is State.AWAKE:
         raise NotNow(machine.name, "it is awake")
     return Question(
-        words=f"Its watcher sends {machine.name} a magic packet, until it is awake or four have gone out.",
+        words=f"Its watcher sends {machine.name} a magic packet, and again until it is awake, for 20 s at most.",
         command=f"house wake {machine.name}",
         confirm="Wake it",
         fields=[the_machine(machine)],

@@ -11,6 +11,7 @@ from typing import Any
 from house.objects.history import Day
 from house.states import Cause
 from house.web.bars import Bar, bars, rounded
+from house.web.pages.machines import SLOW
 from house.web.sources import DAYS, HISTORIES, HOUSE, WAKES
 from house.web.view import HouseView
 from midflight.web import Page
@@ -62,6 +63,7 @@ def _model(view: HouseView) -> Mapping[str, Any]:
         "plots": [_asleep(days, len(chosen)), _woken(days), _saved(days)] if days else [],
         "wakes": [(wake, view.house.heeds(wake.requester_mac, wake.machine)) for wake in wakes[:ROWS]],
         "rows": ROWS,
+        "slow": SLOW,
     }
 
 
