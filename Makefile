@@ -35,7 +35,7 @@ demo: $(READY) ## upgrade a miniature cloud twice under load (DB=postgresql; BRE
 
 test: packages $(READY) ## pass all tests: the framework's, then those of each app on its own; as root, for the house's networks
 	python -m pytest -n 3 --dist loadfile
-	@set -e; for tree in $(COMPUTE); do (set -x; cd $$tree && python -m pytest); done
+	@set -e; for tree in $(COMPUTE); do (set -x; cd $$tree && python -m pytest -n 2 --dist loadfile); done
 	cd $(HOUSE) && python -m pytest -n 2 --dist loadgroup
 
 test-faults: packages $(READY) ## kill, freeze and cut off what a loaded fleet stands on, and count; as root; into build/faults

@@ -6,7 +6,10 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-FLEETS = ("acceptance/test_story", "acceptance/test_breaks", "acceptance/test_kill", "compat/test_rolled")
+FLEETS = (
+    "acceptance/test_story", "acceptance/test_breaks", "acceptance/test_in_a_browser", "acceptance/test_kill",
+    "compat/test_rolled",
+)  # fmt: skip
 """Tests whose fleets of a dozen processes work for minutes: one after the other, so that they do not have to share the
 processors with each other, and first, so that nobody waits for them at the end."""
 

@@ -1,10 +1,17 @@
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
-from demo import raw
+from demo import raw, road
+from demo.changes import History, histories
+from demo.observer import observe
+from demo.report import ZEROS, wrong
+from demo.size import parse
+from demo.stage import Stage, staged
+from demo.step import Step
 
-from tests.acceptance.small import demo
+from tests.acceptance.small import SIZE, demo
 
 
 async def test_wrong_pin(tmp_path: Path) -> None:
@@ -42,11 +49,28 @@ async def test_a_killed_instance(tmp_path: Path) -> None:
 
 
 async def test_a_lost_change(tmp_path: Path) -> None:
-    """An acknowledged resize that somebody undid behind the framework's back is seen to be lost."""
-    run = await demo(tmp_path, **{"break": "lose", "until": "kilo control"})
-    assert run.code == 3
-    assert run.zeros == {**dict.fromkeys(run.zeros, 0), "lost_updates": 1}
-    assert "lost_updates is 1, not 0" in run.output
+    """An acknowledged resize that somebody undid behind the framework's back is seen to be lost, however short the
+    road."""
+    size = parse([f"--{name}={value}" for name, value in {**SIZE, "break": "lose"}.items()], {})
+    resized = Step("work", "until an instance is resized", until_resized)
+    async with staged(size, tmp_path / "run", lambda _: None) as stage:
+        assert await road.walk(stage, lambda *_: None, (*road.until("kilo expand"), resized)) == ""
+    figures = observe(tmp_path / "run") | {"stopped": "", "broken": "lose"}
+    assert {name: figures[name] for name in ZEROS} == {**dict.fromkeys(ZEROS, 0), "lost_updates": 1}
+    assert "lost_updates is 1, not 0" in wrong(figures, size.requests)
+
+
+async def until_resized(stage: Stage) -> None:
+    """Until users of the cloud have been told so, of some that live."""
+    log = stage.run / "load.jsonl"
+    while sum(is_resized(life) for life in histories(raw.requests(log))) < 3:
+        await asyncio.sleep(0.2)
+
+
+def is_resized(life: History) -> bool:
+    """Whether the last flavor that was promised is not the first one."""
+    last, _ = life.promised("resize")
+    return life.ended is None and last is not None and last.op == "resize"
 
 
 async def test_stale_forms(tmp_path: Path) -> None:
