@@ -8,6 +8,7 @@ from midflight.db import journal
 from midflight.db.engine import create, parse, transaction
 from midflight.db.schema.line import own_line
 from tests.cli.street import Outcome, Shop
+from tests.db.schema.folders import add
 
 Command = Callable[..., Outcome]
 
@@ -50,6 +51,30 @@ def test_status_says_what_is_to_be_expanded(midflight: Command, shop: Shop) -> N
     assert (after.code, after.document["pending"], after.document["missing"]) == (0, [], [])
 
 
+def test_what_sqlite_cannot_forbid_is_told(midflight: Command, shop: Shop) -> None:
+    """By the dry run and by who expands, so that nobody believes in a check that is not there."""
+    lines = ['expand.add_check("ck_price", "items", "price <> \'\'")', 'expand.relax_column("items", "price")']
+    add(shop.folder / "schema" / "expand", "0003", "0002", "\n    ".join(lines))
+    said = [
+        "items does not get ck_price, CHECK (price <> ''): SQLite cannot change what a table forbids",
+        "items.price is as strict as before: SQLite cannot change what a table forbids",
+    ]
+    dry = midflight("db", "expand", "--dry-run").out.splitlines()
+    assert [f"-- {each}" for each in said] == [line for line in dry if "SQLite" in line]
+    done = midflight("db", "expand").out.splitlines()
+    assert done[done.index("done: revision 0003") + 1 :][:2] == [f"  warn: {each}" for each in said]
+    add(
+        shop.folder / "schema" / "contract",
+        "c1",
+        None,
+        'contract.set_not_null("items", "cents")',
+        extra="depends_on = '0003'",
+    )
+    purged = midflight("db", "contract", "--purge", "--json")
+    still = "items.cents may still be empty: SQLite cannot change what a table forbids"
+    assert purged.document["remarks"] == {"c1": [still]}
+
+
 def test_a_mistake_in_a_revision_is_named_and_nothing_is_kept(midflight: Command, shop: Shop) -> None:
     """The file, and what is wrong in it."""
     revision = shop.folder / "schema" / "expand" / "0002_cents.py"
@@ -79,7 +104,7 @@ def test_what_goes_is_hidden_brought_back_and_dropped(midflight: Command, shop: 
     assert (shown.code, "mf_held_leftovers" in shown.out) == (1, True)
     assert midflight("db", "contract", "--purge").code == 2
     assert midflight("db", "contract").out == "done: revision c1 is hidden\n"
-    assert midflight("db", "contract", "--undo", "--json").document == {"done": ["c1"], "way": "undo"}
+    assert midflight("db", "contract", "--undo", "--json").document == {"done": ["c1"], "way": "undo", "remarks": {}}
     assert midflight("db", "contract", "--hold").code == 0
     assert midflight("db", "contract").out == "done: revision c1 is dropped\n"
     assert midflight("db", "contract").out == "nothing to do: nothing is to be dropped\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -43,13 +43,15 @@ def expand(*, dry_run: DryRun = False, config: ConfigFile = None, json: Json = F
     out, place = Output(json=json), open_place(config)
     if dry_run:
         return _show(out, _runner(place).plan())
+    runner = _runner(place)
     with journal.signing(place.person):
-        applied = _runner(place).expand(place.project.migrations)
+        applied = runner.expand(place.project.migrations)
     release = release_of(place.project)
     for revision in applied:
         out.mark("done", f"revision {revision}")
+        _say_remarks(out, runner.remarks.get(revision, []))
     out.say(f"the schema is expanded to {release}" if applied else f"nothing to do: the schema is that of {release}")
-    out.document({"release": release, "applied": applied})
+    out.document({"release": release, "applied": applied, "remarks": runner.remarks})
     return 0
 
 
@@ -199,10 +201,16 @@ def contract(
         done = runner.run(way)
     for revision in done:
         out.mark("done", f"revision {revision} is {way.done}")
+        _say_remarks(out, runner.remarks.get(revision, []))
     if not done:
         out.say(f"nothing to do: nothing is to be {way.done}")
-    out.document({"done": done, "way": way})
+    out.document({"done": done, "way": way, "remarks": runner.remarks})
     return 0
+
+
+def _say_remarks(out: Output, remarks: Sequence[str]) -> None:
+    for remark in remarks:
+        out.mark("warn", remark, indent=2)
 
 
 @app.command

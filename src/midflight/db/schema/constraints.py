@@ -37,27 +37,30 @@ def add_foreign_key(
     other_columns: Sequence[str],
     ondelete: str | None,
 ) -> None:
-    """Nothing on SQLite."""
+    """On SQLite, only said."""
     here, there = (", ".join(map(quoted, names)) for names in (columns, other_columns))
     action = f" ON DELETE {ondelete}" if ondelete else ""
     _add(run, name, table, f"FOREIGN KEY ({here}) REFERENCES {quoted(other)} ({there}){action}")
 
 
 def add_check(run: Run, name: str, table: str, condition: str) -> None:
-    """Nothing on SQLite."""
+    """On SQLite, only said."""
     _add(run, name, table, f"CHECK ({condition})")
 
 
 def set_not_null(run: Run, table: str, column: str) -> None:
-    """Nothing on SQLite."""
+    """On SQLite, only said."""
+    if on_sqlite():
+        run.unheld.append(f"{table}.{column} may still be empty")
+        return
     check = f"mf_{table}_{column}_not_null"[:63]
     _add(run, check, table, f"CHECK ({quoted(column)} IS NOT NULL)")
-    if not on_sqlite():
-        run.steps.append(SetNotNull(table, column, check))
+    run.steps.append(SetNotNull(table, column, check))
 
 
 def _add(run: Run, name: str, table: str, constraint: str) -> None:
     if on_sqlite():
+        run.unheld.append(f"{table} does not get {name}, {constraint}")
         return
     statement = f"ALTER TABLE {quoted(table)} ADD CONSTRAINT {quoted(name)} {constraint} NOT VALID"
     op.execute(verbatim(statement))

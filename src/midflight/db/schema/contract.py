@@ -70,7 +70,8 @@ def delete_rows(table: str, where: str) -> None:
 
 
 def set_not_null(table: str, column: str) -> None:
-    """Forbid a column to be empty. SQLite forbids nothing afterwards: there a table would be copied."""
+    """Forbid a column to be empty. SQLite forbids nothing afterwards: there a table would be copied, and who contracts
+    is told."""
     constraints.set_not_null(current(f"contract.set_not_null({table!r}, {column!r})", _BRANCH), table, column)
 
 

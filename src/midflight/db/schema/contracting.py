@@ -113,6 +113,8 @@ class ContractRunner:
         self._dialect = "postgresql" if is_postgresql(self._url) else "sqlite"
         self._expand, files = project_line(schema, MetaData()), contract_files(schema)
         self._scripts = files.line if files else []
+        self.remarks: dict[str, list[str]] = {}
+        """What is to be said of the revisions that were purged."""
 
     def status(self) -> list[tuple[Contract, list[str]]]:
         """All contract revisions in their order, each with what stands against its next step."""
@@ -174,6 +176,7 @@ class ContractRunner:
         )
         own_sql, sql = (_sql(script, self._dialect, run) for run in (look, purge))
         later = [f"-- afterwards, by itself:\n{statement};" for step in purge.steps for statement in step.statements()]
+        later += [f"-- {remark}" for remark in purge.remarks]
         return Contract(
             script.revision,
             script,
@@ -226,6 +229,8 @@ class ContractRunner:
                 raise SchemaBroken(revision=each.name, reason=f"afterwards the catalogue still has {', '.join(left)}")
             keep(connection, each.revision, run.steps)
             self._note_purged(connection, each)
+            if run.remarks:
+                self.remarks[each.revision] = run.remarks
             journal.write(connection, "schema.purged", self._facts(each))
 
     def _note_purged(self, connection: Connection, each: Contract) -> None:

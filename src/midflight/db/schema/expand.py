@@ -71,13 +71,15 @@ def add_foreign_key(
     *,
     ondelete: str | None = None,
 ) -> None:
-    """Add a foreign key on columns that old releases leave empty. SQLite has none: there a table would be copied."""
+    """Add a foreign key on columns that old releases leave empty. SQLite cannot: there a table would be copied, and who
+    expands is told."""
     run = current(f"expand.add_foreign_key({name!r})", _BRANCH)
     constraints.add_foreign_key(run, name, table, columns, other, other_columns, ondelete)
 
 
 def add_check(name: str, table: str, condition: str) -> None:
-    """Add a check that rows of old releases pass. SQLite has none: there a table would be copied."""
+    """Add a check that rows of old releases pass. SQLite cannot: there a table would be copied, and who expands is
+    told."""
     constraints.add_check(current(f"expand.add_check({name!r})", _BRANCH), name, table, condition)
 
 
@@ -86,8 +88,10 @@ def relax_column(table: str, column: str) -> None:
 
     On SQLite a column stays as strict as it is, so that it must be written for as long as it is there.
     """
-    current(f"expand.relax_column({table!r}, {column!r})", _BRANCH)
-    if not on_sqlite():
+    run = current(f"expand.relax_column({table!r}, {column!r})", _BRANCH)
+    if on_sqlite():
+        run.unheld.append(f"{table}.{column} is as strict as before")
+    else:
         op.execute(f"ALTER TABLE {quoted(table)} ALTER COLUMN {quoted(column)} DROP NOT NULL")
 
 

@@ -28,6 +28,13 @@ class Run:
     """It is hidden by now."""
     removals: list[Removal] = field(default_factory=list)
     """What it takes away."""
+    unheld: list[str] = field(default_factory=list)
+    """What it forbids or allows, and SQLite does not: a table that is there cannot be told."""
+
+    @property
+    def remarks(self) -> list[str]:
+        """The same in words, for whoever reads the SQL or applies it."""
+        return [f"{what}: SQLite cannot change what a table forbids" for what in self.unheld]
 
 
 def current(helper: str, branch: str) -> Run:

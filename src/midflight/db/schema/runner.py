@@ -74,6 +74,8 @@ class SchemaRunner:
         self._lines = [own_line()] + ([project_line(schema, self._tables)] if schema else [])
         self.digest = self._lines[1].files.digest if schema else ""
         """Stands for the content of the project's revision files."""
+        self.remarks: dict[str, list[str]] = {}
+        """What is to be said of the revisions that were applied."""
 
     def expand(self, data_migrations: Iterable[str] = ()) -> list[str]:
         """Apply the revisions that the schema lacks and return their identifiers, in order; ``[]`` if it lacks none.
@@ -151,7 +153,8 @@ class SchemaRunner:
         except Exception as wrong:  # noqa: BLE001  # a revision may read, and then do anything
             return f"-- its SQL is known only when it runs: {type(wrong).__name__}: {wrong}"
         later = [f"-- afterwards, by itself:\n{statement};" for step in run.steps for statement in step.statements()]
-        return "\n\n".join(part for part in (statements, *later) if part)
+        remarks = [f"-- {remark}" for remark in run.remarks]
+        return "\n\n".join(part for part in (statements, *later, *remarks) if part)
 
     def _follow(self, session: Session, line: Line) -> list[str]:
         with session.transaction(writes=False) as connection:
@@ -180,6 +183,8 @@ class SchemaRunner:
                 _refuse_missing(connection, line, name, coming={step.thing for step in run.steps})
             needs.settle(connection, script)
             journal.write(connection, needs.APPLIED, {"revision": script.revision, "release": self._release})
+            if run.remarks:
+                self.remarks[script.revision] = run.remarks
 
     def _record(self, connection: Connection, applied: list[str], new_forms: list[str]) -> None:
         last = _last_expanded(connection)
