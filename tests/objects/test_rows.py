@@ -1,6 +1,8 @@
 """Rows become objects, and objects rows."""
 
 import json
+import operator
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -164,3 +166,23 @@ def test_rows_whose_names_are_more_than_text_are_read_natively(monkeypatch: pyte
     assert from_row(Plain, row).host == "one"
     assert [each.cores for each in from_rows(PlainList, [row] * 3)] == [2, 2, 2]
     assert field_by_field == []
+
+
+def test_the_names_of_a_query_are_made_plain_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its rows share them; where there are too many queries to remember, each row is read as well."""
+
+    class Name(str):
+        __slots__ = ()
+
+    def plain(host: str) -> Mapping[str, Any]:
+        return rows._by_plain_names({Name("host"): host, Name("cores"): 2})  # nothing public shows whose text it is
+
+    monkeypatch.setattr(rows, "_NAMES", {})
+    first, second = plain("a"), plain("b")
+    assert (first, second) == ({"host": "a", "cores": 2}, {"host": "b", "cores": 2})
+    assert {*map(type, first)} == {str}
+    assert all(map(operator.is_, first, second))
+    monkeypatch.setattr(rows, "_NAMES", kept := {})
+    monkeypatch.setattr(rows, "_MOST_QUERIES", 0)
+    assert plain("c") == {"host": "c", "cores": 2}
+    assert kept == {}

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 _KEPT = 1_000
 _SECONDS = 60.0
@@ -21,15 +20,9 @@ class Latency:
         self._clock = clock
         self._took: deque[tuple[float, float]] = deque(maxlen=_KEPT)
 
-    @contextmanager
-    def measured(self) -> Iterator[None]:
-        """Measure a block, whatever it ends in."""
-        begun = self._clock()
-        try:
-            yield
-        finally:
-            ended = self._clock()
-            self._took.append((ended, ended - begun))
+    def took(self, seconds: float) -> None:
+        """One that has just ended."""
+        self._took.append((self._clock(), seconds))
 
     @property
     def p99(self) -> float | None:

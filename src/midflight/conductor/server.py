@@ -51,6 +51,7 @@ from midflight.migrations.control import Act
 from midflight.migrations.online import DataMigration
 from midflight.migrations.progress import Progress
 from midflight.objects import wire
+from midflight.objects.nested import restore
 from midflight.objects.remote import remotable_of
 from midflight.project import Project
 from midflight.rpc.client import Client
@@ -90,7 +91,7 @@ class ConductorServer(ConductorAPI):
         self._views = Views(database, clock, self.beats.flush)
         self._latency = Latency()
         self._sweeper = Sweeper(database, self._latency)
-        self._tally = Tally(self._release)
+        self._tally = Tally(self._release, self._latency.took)
         self.rounds = Rounds(database, self._tally, member, retire_after=project.retire_after)
         """What a conductor does once a minute, where it is run."""
         self.background = Background(project, database, self._sweeper, member)
@@ -118,11 +119,13 @@ class ConductorServer(ConductorAPI):
         subject: Any = cls
         if not remotable.is_class_method:
             subject = wire.decode(target, self._project.registry.kind(cls), context=context, sender=sender, path=object)
-        with self._latency.measured(), self._tally.measured(caller, self._project.errors):
+        with self._tally.measured(caller, self._project.errors):
             result = await remotable.run_here(cls, subject, context, given)
         shown = None if remotable.is_class_method else subject
         self._tally.reply([result if remotable.result_kind(cls).objects else None, shown], caller)
-        return RunResult(result=_reply(result, context), target=NOTHING if shown is None else _reply(shown, context))
+        said = {"result": _reply(result, context), "target": NOTHING if shown is None else _reply(shown, context)}
+        answer: RunResult = restore(RunResult.__shape__.resolve(), said)
+        return answer
 
     # Members
 

@@ -106,10 +106,10 @@ class Remotable:
 
     def require(self, owner: type, arguments: Mapping[str, Any]) -> None:
         """Raises InvalidValue for what a caller elsewhere has left out."""
-        given = self.signature.parameters
-        if missing := [
-            n for n in self.kinds(owner) if n not in arguments and given[n].default is inspect.Parameter.empty
-        ]:
+        kinds, given = self.kinds(owner), self.signature.parameters
+        if len(arguments) < len(kinds) and (
+            missing := [n for n in kinds if n not in arguments and given[n].default is inspect.Parameter.empty]
+        ):
             where = f"{owner.__name__}.{self.name}"
             raise InvalidValue(path=where, received=f"no {', '.join(missing)}", expected=f"{', '.join(missing)}")
 

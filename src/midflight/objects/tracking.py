@@ -25,7 +25,7 @@ _shallow: Any = msgspec.Struct.__copy__  # type: ignore[attr-defined]  # it has 
 
 def adopt(value: Any, kind: Kind, context: Any) -> None:
     """Give every object inside ``value`` its context."""
-    if context is not None:
+    if context is not None and kind.objects:
         for obj in kind.inside(value):
             adopt_object(obj, context)
 
@@ -35,10 +35,17 @@ def adopt_object(obj: Any, context: Any) -> None:
     if context is not None:
         if not isinstance(context, Context):
             raise TypeError(f"{obj.__shape__.name}(context=…) takes a Context; received {context!r}")
-        assign(obj, "_context", context)
-        for slot in obj.__shape__.holders:
-            for inner in _inside(obj, slot):
-                adopt_object(inner, context)
+        _adopted(obj, context)
+
+
+def _adopted(obj: Any, context: Context) -> None:
+    assign(obj, "_context", context)
+    for slot in obj.__shape__.holders:
+        for inner in _inside(obj, slot):
+            if inner.__shape__.holders:
+                _adopted(inner, context)
+            else:  # without a call for each of them
+                assign(inner, "_context", context)
 
 
 def note(obj: Any, mark: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, TypeVar
+from uuid import UUID
 
 import msgspec
 
@@ -38,6 +39,10 @@ _encode = msgspec.msgpack.Encoder(enc_hook=to_text).encode
 _fields = msgspec.msgpack.Decoder(dict[str, msgspec.Raw])
 
 
+_PLAIN = frozenset((str, int, bool, float, bytes, type(None), UUID, msgspec.Raw))
+"""What is said natively unless a project has types of its own, and nothing is inside."""
+
+
 def encode(value: Any, manifest: Manifest | None = None, *, where: str = "sender", peer: str = "") -> bytes:
     """Bytes for a peer with this manifest; without one, in our own versions.
 
@@ -64,6 +69,8 @@ def _encoded(value: Any, manifest: Manifest | None, where: str, peer: str) -> by
 
 def _native(value: Any, manifest: Manifest | None) -> bool:
     """Whether every object inside is understood as it is; notes changes made in place on the way."""
+    if type(value) in _PLAIN and not CODECS:
+        return True
     if isinstance(value, VersionedObject):
         tracking.fold(value)
         return value.__shape__.is_plain if manifest is None else goes_as_it_is(value, manifest)

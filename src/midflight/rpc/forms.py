@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from midflight.errors import InvalidValue, PinnedOut, ProjectError
+from midflight.objects.coercion import Refused
 from midflight.objects.kinds import Kind
 from midflight.objects.registry import Registry
 from midflight.rpc.endpoints import REQUIRED, EndpointSpec, Parameter, parameters_of
@@ -108,10 +109,10 @@ class Saying:
         for parameter in self.too_new:
             if parameter.name in arguments:
                 arguments = self._without(parameter, dict(arguments))
-        return {name: self._coerced(name, value) for name, value in arguments.items()}
-
-    def _coerced(self, name: str, value: Any) -> Any:
-        return self.form.kinds[name].coerce(value, f"{self.form.what}({name})")
+        try:
+            return {name: form.kinds[name].convert(value) for name, value in arguments.items()}
+        except Refused:  # once more, to say which one
+            return {name: form.kinds[name].coerce(value, f"{form.what}({name})") for name, value in arguments.items()}
 
     def _without(self, parameter: Parameter, arguments: dict[str, Any]) -> dict[str, Any]:
         value = arguments.pop(parameter.name)
