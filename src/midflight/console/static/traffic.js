@@ -38,7 +38,7 @@
         { ...axis, size: size * 3.6, space: size * 2.6, gap: size * 0.4 },
       ],
       series: [{}, ...curves.map(([, , hue, filled]) => ({
-        stroke: colour(hue), width: 2, fill: filled ? `${colour(hue)}22` : undefined, points: { size: 5, fill: colour(hue) },
+        stroke: colour(hue), width: Math.max(2, drawnIn / 8), fill: filled ? `${colour(hue)}22` : undefined, points: { size: 5, fill: colour(hue) },
       }))],
       hooks: { setCursor: [(u) => tell(name, box, u.cursor.idx)] },
     };
