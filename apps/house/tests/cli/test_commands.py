@@ -31,11 +31,11 @@ def test_the_status_says_how_each_machine_stands_and_why(fleet: Fleet, capsys: p
     assert fleet.run("status") == 0
     said = capsys.readouterr().out
     assert said.splitlines()[0].split() == ["MACHINE", "STATE", "FOR", "WHY"]
-    assert "desk     unknown  -" in said
-    assert fleet.run("status", "desk", "--json") == 0
+    assert "dead     unknown  -    neither its agent nor its watcher has spoken of it" in said
+    assert fleet.run("status", "dead", "--json") == 0
     (told,) = document(capsys)["machines"]
     assert (told["machine"]["name"], told["machine"]["mac"], told["machine"]["state"]) == (
-        "desk", "52:54:00:00:00:00", "unknown",
+        "dead", "52:54:00:00:00:01", "unknown",
     )  # fmt: skip
 
 

@@ -54,11 +54,11 @@ async def done(web: httpx.AsyncClient, act: str, **fields: str) -> None:
 
 
 async def test_what_is_done_on_the_page_is_done_in_the_house(fleet: Fleet, page: str) -> None:
-    """A wake by its watcher, and a hold in the name of who signed in, which the next look shows."""
+    """A test by its watcher, and a hold in the name of who signed in, which the next look shows."""
     async with httpx.AsyncClient(
         base_url=page, headers={"Authorization": "Bearer secret"}, follow_redirects=True, timeout=60
     ) as web:
-        await done(web, "wake", machine="desk")
+        await done(web, "test-wake", machine="desk")
         await done(web, "hold", machine="desk", until="2h", reason="a film")
         seen = (await web.get("/machines")).text
         while "a film" not in seen:
@@ -66,8 +66,8 @@ async def test_what_is_done_on_the_page_is_done_in_the_house(fleet: Fleet, page:
             seen = (await web.get("/machines")).text
         (number,) = re.findall(r"/act/let-go\?hold=(\d+)", seen)
         assert "by ada: a film" in seen
-        assert "somebody asked for it by name" in (await web.get("/history")).text
+        assert "a test" in (await web.get("/history")).text
         await done(web, "let-go", hold=number)
     async with httpx.AsyncClient(base_url=page) as stranger:
         assert (await stranger.get("/machines")).status_code == 401
-    assert fleet.asked[:2] == ["asked desk", "sleepers told"]
+    assert fleet.asked[:2] == ["test desk", "sleepers told"]
