@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from midflight.conductor.interface import JournalEntry
-from midflight.config import ConsoleSettings
+from midflight.config import ConsoleSettings, Proxy
 from midflight.console.acts import ACTS
 from midflight.console.site import console
 from midflight.console.sources import FLEET as THE_FLEET
@@ -142,6 +142,22 @@ async def test_a_form_that_was_not_given_out_does_nothing() -> None:
             answer = await web.post("/act/retire", data={"member": "compute.n1.1", "form_key": key})
             assert (answer.status_code, "Nothing was done" in answer.text) == (403, True)
     assert conductors.acts == []
+
+
+async def test_who_comes_through_a_proxy_acts_by_a_form_of_ours() -> None:
+    """The proxy says who they are with each request, whoever made their browser send it; the form says that it was
+    they."""
+    conductors = Conductors(FLEET)
+    behind = ConsoleSettings(proxy=Proxy(addresses=["127.0.0.1"], operators=["ops"]))
+    known = {"X-Forwarded-User": "ann", "X-Forwarded-Groups": "ops", "Origin": "http://localhost"}
+    member = {"member": "compute.n1.1"}
+    async with asking(conductors, behind, **known) as web:
+        refused = await web.post("/act/retire", data=member)
+        asked = await web.get("/act/retire", params=member)
+        key = re.findall(r'name="form_key" value="(\w+)"', asked.text)[0]
+        told = await outcome(web, await web.post("/act/retire", data={**member, "form_key": key}))
+    assert (refused.status_code, "compute@n1 (juno) is retired" in told) == (403, True)
+    assert conductors.acts == ["as ann", "retire compute.n1.1"]
 
 
 async def test_a_script_acts_with_its_token() -> None:

@@ -88,6 +88,21 @@ async def test_who_waits_for_a_push_ends_with_the_console() -> None:
         assert await waiting is None
 
 
+async def test_there_is_one_picture_a_second_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And so no browser is pushed more often. What took long has a quarter of the time, however large the fleet."""
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr(gathering.asyncio, "sleep", sleep)
+    gatherer = Gatherer(lambda: None, FLEET)  # type: ignore[arg-type,return-value]
+    gatherer.want([FLEET])
+    for took in (0.0, 0.2, 2.0):
+        await gatherer._pause(took)
+    assert slept == [1.0, 0.8, 6.0]
+
+
 async def test_what_nobody_looks_at_is_not_asked() -> None:
     """A source is asked while it is wanted; the fleet always."""
     asked: list[str] = []
