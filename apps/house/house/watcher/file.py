@@ -4,6 +4,7 @@ answer for that."""
 from __future__ import annotations
 
 import os
+import threading
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -78,6 +79,7 @@ class GuardFile:
     """The file. It is replaced as a whole, so a crash leaves the old or the new one."""
 
     path: Path
+    _one: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
     lost: str | None = field(default=None, init=False)
     """Why what was kept could not be read."""
 
@@ -95,11 +97,11 @@ class GuardFile:
             return Kept()
 
     def write(self, kept: Kept) -> None:
-        """Keep this from now on."""
+        """Keep this from now on. Threads write one after the other."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         new = self.path.with_suffix(".new")
-        with new.open("wb") as file:
+        with self._one, new.open("wb") as file:
             file.write(msgspec.json.encode(kept))
             file.flush()
             os.fsync(file.fileno())
-        new.replace(self.path)
+            new.replace(self.path)

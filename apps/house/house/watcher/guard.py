@@ -27,9 +27,10 @@ TRIES = 0.0, 1.0, 2.0, 4.0, 8.0
 """When magic packets are sent, in seconds after the request."""
 GIVE_UP = 20.0
 """When a machine has not woken."""
-SILENCE, SETTLE = 0.25, 15.0
-"""A machine that has said that it sleeps does when it has not answered for so long. Until then what it sends is no sign
-that it woke, unless it announces itself as one that comes does; after so long it has changed its mind."""
+SILENCE, SETTLE = 3, 15.0
+"""A machine that has said that it sleeps does when it has not answered so many questions. Until then what it sends is
+no sign that it woke, unless it announces itself as one that comes does; after so many seconds it has changed its
+mind."""
 QUIET, PROBES, PROBE_SECONDS = 30.0, 3, 1.0
 """An awake machine that was not heard for so long is asked so often, so far apart, whether it still is."""
 PROOF_SECONDS, SLOW_PROOF_SECONDS, QUICKLY = 0.1, 0.5, 5.0
@@ -70,7 +71,7 @@ class Guard:
         self._held: list[Frame] = []
         self._refused: dict[str, float] = {}
         self._probes, self._next_probe = 0, now + QUIET if state is State.AWAKE else now
-        self._fell, self._settled = now, 0.0
+        self._unanswered, self._settled = 0, 0.0
         self._say_again = self._next_try = _NEVER
         self._claim_again = now + REMIND
 
@@ -100,7 +101,7 @@ class Guard:
         """It says that it is about to sleep. What comes back is to be done before that is acknowledged."""
         if self.state is State.WAKING:
             return []  # somebody wants it meanwhile: the tries go on until it has slept and woken
-        self._settled, self._fell = now + SETTLE, now
+        self._settled, self._unanswered = now + SETTLE, 0
         acts = self._begin_to_guard(State.FALLING, now)
         self._next_probe = now + PROOF_SECONDS
         return acts
@@ -131,7 +132,7 @@ class Guard:
         return []
 
     def _heard_owner(self, said: Said, now: float) -> list[Act]:
-        self.heard_at, self._probes = now, 0
+        self.heard_at, self._probes, self._unanswered = now, 0, 0
         if self.state is State.AWAKE:
             self._next_probe = now + QUIET
             return []
@@ -316,8 +317,9 @@ class Guard:
         acts: list[Act] = [
             Send(frame) for frame in speech.probes(machine.addresses, self.card.mac, machine.mac, machine.vlan)
         ]
-        if now < self._settled and now - max(self._fell, self.heard_at or 0.0) >= SILENCE:
+        if now < self._settled and self._unanswered == SILENCE:
             self._settled = now
+        self._unanswered += 1
         if self.state is State.FALLING and now >= self._settled:
             self.state, self._next_probe = State.ASLEEP, _NEVER
             return acts

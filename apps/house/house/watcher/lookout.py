@@ -155,6 +155,7 @@ class Lookout:
             self._questions = None
 
     def _tick(self) -> None:
+        self._readable()  # an answer that waits, as it does when this process was held up, is no silence
         now = self.clock.boottime()
         self.do([act for guard in self.guards.values() if guard.due <= now for act in guard.tick(now)])
 

@@ -51,7 +51,8 @@ class Watch:
         self._where: dict[str, Lookout] = {}
         self._awaited: dict[UUID, asyncio.Future[None]] = {}
         self._naming: set[asyncio.Task[None]] = set()
-        self._starts = False
+        self._starts = self._again = False
+        self._writing: asyncio.Task[None] | None = None
 
     @property
     def guards(self) -> dict[str, Guard]:
@@ -85,7 +86,10 @@ class Watch:
         self._settle()
 
     def stop(self) -> None:
-        """Stand guard no more. Claims stay, for who comes next."""
+        """Stand guard no more. Claims stay, for who comes next, and how all stands is written down."""
+        if self._writing is not None:
+            self._writing.cancel()  # what a thread has begun to write comes to its end first
+        self._write(self._as_kept())
         for task in self._naming:
             task.cancel()
         for lookout in self._lookouts.values():
@@ -126,6 +130,7 @@ class Watch:
             raise NotClaimed(machine.name, f"another host has its address too: {guard.contested}")
         if not lookout.do(guard.sleeps(self.clock.boottime())):
             raise NotClaimed(machine.name, f"the watcher's interface {lookout.interface.name} is down")
+        await self.written()
 
     def release(self, name: str) -> None:
         """It is awake, by its own word. One that is not guarded is left as it is."""
@@ -145,14 +150,34 @@ class Watch:
         return wake
 
     def keep(self) -> None:
-        """Write down how all stands."""
+        """Write down how all stands, without holding up what is to be done meanwhile."""
+        self._again = self._writing is not None
+        if self._writing is None:
+            self._writing = asyncio.get_running_loop().create_task(self._write_all())
+
+    async def _write_all(self) -> None:
+        self._again = True
+        while self._again:
+            self._again = False
+            await asyncio.to_thread(self._write, self._as_kept())
+        self._writing = None
+
+    async def written(self) -> None:
+        """Wait until how all stands is written down."""
+        while self._writing is not None:
+            await asyncio.shield(self._writing)
+
+    def _as_kept(self) -> Kept:
         now, moment = self.clock.boottime(), self.clock.now()
         machines = [
             KeptMachine.of(guard.machine, guard.state, moment - timedelta(seconds=now - guard.since))
             for guard in self.guards.values()
         ]
+        return Kept(tuple(machines), self.ignored, tuple(self.untold.values()))
+
+    def _write(self, kept: Kept) -> None:
         try:
-            self.file.write(Kept(tuple(machines), self.ignored, tuple(self.untold.values())))
+            self.file.write(kept)
         except OSError as wrong:  # it is guarded all the same, for as long as this process runs
             log.warning("watcher.not_kept", path=str(self.file.path), reason=str(wrong))
 

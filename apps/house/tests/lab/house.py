@@ -56,6 +56,12 @@ class House:
         """How the house says that it stands."""
         return (await Machine.get(self._context, sleeper.name)).state
 
+    async def stands(self, state: State, *sleepers: Sleeper) -> None:
+        """Wait until the house knows that the machines are in this state."""
+        async with asyncio.timeout(PATIENCE):
+            while [await self.state(each) for each in sleepers] != [state] * len(sleepers):
+                await asyncio.sleep(0.1)
+
     async def wakes(self) -> list[Wake]:
         """Of which it knows."""
         return list(await WakeList.latest(self._context, None, 1000))

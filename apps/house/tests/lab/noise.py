@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from house.lan.ethernet import Frame
 from house.lan.mac import Mac
-from house.states import Mode
+from house.states import Mode, State
 from tests.lab.netns import inside, ip
-from tests.lab.network import Network, Sleeper
+from tests.lab.network import PORT, Network, Sleeper
+from tests.lab.watching import Watching
 from tests.lan import frames
 
 UNLISTED = 8080
@@ -61,12 +62,17 @@ async def _other_vlans(net: Network, sleeper: Sleeper) -> int:
     return len(tagged)
 
 
-def send(net: Network, made: Sequence[Frame]) -> None:
-    """Send frames as the asker."""
+def open_wire(net: Network) -> socket.socket:
+    """What the asker's card sends."""
     with inside(net.asker):
         wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-    with wire:
-        wire.bind(("eth0", 0))
+    wire.bind(("eth0", 0))
+    return wire
+
+
+def send(net: Network, made: Sequence[Frame]) -> None:
+    """Send frames as the asker."""
+    with open_wire(net) as wire:
         for frame in made:
             wire.send(frame.encode())
 
@@ -96,9 +102,37 @@ async def _duplicate_detection(net: Network, sleepers: Sequence[Sleeper]) -> int
 
 async def _scan(net: Network) -> int:
     """arp-scan asks for one address after the other, from below the machines' to above them."""
-    code, output = await net.run("arp-scan", "-I", "eth0", "-i", "2", "-r", "1", "198.18.0.80-198.18.0.120")
+    return await _arp_scan(net, "-i", "2", first=80, last=120)
+
+
+async def scan_at_random(net: Network, mac: str) -> int:
+    """The same in another order, by another requester. The seed is one that does not begin with the machines: in the
+    modes that wake for any question, a scan that did would wake them."""
+    order = "--random", "--randomseed=3", f"--srcaddr={mac}", f"--arpsha={mac}"
+    return await _arp_scan(net, "-i", "2", *order, first=60, last=160)
+
+
+async def scan_slowly(net: Network, mac: str) -> int:
+    """The same in order, two a second."""
+    return await _arp_scan(net, "-i", "500", f"--srcaddr={mac}", f"--arpsha={mac}", first=88, last=108)
+
+
+async def _arp_scan(net: Network, *how: str, first: int, last: int) -> int:
+    code, output = await net.run("arp-scan", "-I", "eth0", "-r", "1", *how, f"198.18.0.{first}-198.18.0.{last}")
     assert code == 0, output
-    return 41
+    return last - first + 1
+
+
+async def want(net: Network, watcher: Watching, sleepers: Sequence[Sleeper]) -> None:
+    """Machines are wanted by somebody who has not scanned, and wake."""
+    visitor = Mac.parse("02:00:00:00:00:67")
+    for sleeper in sleepers:
+        proxied = sleeper.mode is Mode.PROXY
+        send(
+            net,
+            [frames.syn(sleeper.four, PORT, mac=visitor) if proxied else frames.question(sleeper.four, mac=visitor)],
+        )
+    await watcher.sees(State.AWAKE, *sleepers)
 
 
 async def _ignored(net: Network, sleepers: Sequence[Sleeper], ignored: str) -> int:

@@ -49,8 +49,11 @@ def ping(target: ip.Address, *, mac: Mac = ASKER, to: Mac = WATCHER, vlan: int |
 def _packet(target: ip.Address, to: Mac, mac: Mac, protocol: int, body: bytes, vlan: int | None) -> Frame:
     if isinstance(target, IPv6Address):
         return _v6(to, mac, target, protocol, body, vlan)
-    header = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(body), 0, 0, 64, protocol, 0)
-    return Frame(to, mac, ethernet.IPV4, header + ASKER_FOUR.packed + target.packed + body, vlan)
+    fields = 0x45, 0, 20 + len(body), 0, 0, 64, protocol
+    addresses = ASKER_FOUR.packed + target.packed
+    total = ip.checksum(struct.pack("!BBHHHBBH", *fields, 0) + addresses)
+    header = struct.pack("!BBHHHBBH", *fields, total)
+    return Frame(to, mac, ethernet.IPV4, header + addresses + body, vlan)
 
 
 def _v6(to: Mac, mac: Mac, target: IPv6Address, protocol: int, body: bytes, vlan: int | None, hops: int = 64) -> Frame:

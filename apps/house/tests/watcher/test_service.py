@@ -6,18 +6,10 @@ import asyncio
 from pathlib import Path
 
 from house.states import Cause, State
-from tests.lab.house import House, house
+from tests.lab.house import house
 from tests.lab.network import Sleeper, network
-from tests.lab.watching import PATIENCE
 
 ASKER = "02:00:00:00:00:01"
-
-
-async def _stands(home: House, state: State, *sleepers: Sleeper) -> None:
-    """Wait until the house knows that the machines are in this state."""
-    async with asyncio.timeout(PATIENCE):
-        while [await home.state(each) for each in sleepers] != [state] * len(sleepers):
-            await asyncio.sleep(0.1)
 
 
 async def test_no_wake_is_missed_whatever_of_the_house_is_away(tmp_path: Path, empty_database: Path) -> None:
@@ -29,20 +21,20 @@ async def test_no_wake_is_missed_whatever_of_the_house_is_away(tmp_path: Path, e
         for sleeper in sleepers:
             sleeper.suspend()
         await home.start("broker", "conductor", "watcher")
-        await _stands(home, State.ASLEEP, *sleepers)
+        await home.stands(State.ASLEEP, *sleepers)
         await home.stop_watcher()
         asking = [asyncio.create_task(net.curl(each, each.four)) for each in sleepers[:2]]
         await asyncio.sleep(0.2)
         assert [each.woken for each in sleepers[:2]] == [0, 0]
         await home.start("watcher")
         await asyncio.gather(*asking)
-        await _stands(home, State.AWAKE, *sleepers[:2])
+        await home.stands(State.AWAKE, *sleepers[:2])
         await home.kill("conductor", "broker")
         await asyncio.gather(*(net.curl(each, each.six) for each in sleepers[2:]))
         assert [each.woken for each in sleepers] == [1] * len(sleepers)
         assert len(await home.wakes()) == 2
         await home.start("broker", "conductor")
-        await _stands(home, State.AWAKE, *sleepers)
+        await home.stands(State.AWAKE, *sleepers)
         wakes = await home.wakes()
         assert sorted(wake.machine for wake in wakes) == [sleeper.name for sleeper in sleepers]
         assert {(wake.cause, wake.requester_mac, wake.port) for wake in wakes} == {(Cause.DEMAND, ASKER, 22)}

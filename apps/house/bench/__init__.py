@@ -1,0 +1,1 @@
+"""What the house costs and how soon it wakes, measured in namespaces; ``make bench-house`` runs it, as root."""
