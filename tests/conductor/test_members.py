@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from midflight.conductor import pins
 from midflight.conductor.contract import contract_of
 from midflight.conductor.interface import FleetView, Member
 from midflight.conductor.server import ConductorServer
@@ -206,6 +207,15 @@ async def test_one_more_agent_concerns_no_other(registry: Registry) -> None:
     newer = await registry.hello("agent.h31.0", KILO, topics=["compute"])
     assert newer.peers["compute"] == {"h02": JUNO.digest, "h31": KILO.digest}
     assert await registry.beat("agent.h05.0", again.id) == newer
+
+
+async def test_who_joins_is_told_of_a_pin_that_another_conductor_has_set(registry: Registry) -> None:
+    """Though this one has looked a moment ago, and one more agent is no reason to look again."""
+    first = await registry.hello("agent.h1.0", topics=["compute"])
+    await registry.hello("agent.h2.0", topics=["compute"])
+    epoch = await registry.database.write(pins.set_pin, "*", "juno", JUNO)
+    joined = await registry.hello("agent.h3.0", topics=["compute"])
+    assert (first.epoch, joined.epoch, joined.pins) == (epoch - 1, epoch, {"*": "juno"})
 
 
 async def test_draining(registry: Registry) -> None:

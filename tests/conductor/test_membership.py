@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from midflight.conductor.interface import ConductorAPI, Member, MemberAPI
+from midflight import service
+from midflight.conductor.client import RemoteRegistrar
+from midflight.conductor.interface import ConductorAPI, FleetView, Member, MemberAPI
+from midflight.context import Context
 from midflight.errors import ConfigError, InvalidValue, NotAllowed, NotDelivered, PinnedOut, UsageError, VersionRejected
 from midflight.rpc.client import Client
 from midflight.service import RunningService
@@ -177,6 +181,47 @@ async def test_an_agent_works_alone_under_its_last_view(world: World) -> None:
             await fleet(agent)
         async with world.running("conductor", release=kilo) as conductor:
             await eventually(lambda: _topics(conductor, "agent"))
+
+
+async def test_who_starts_takes_the_epoch_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of an older view in its file, the answer to its hello, and a pin that is set while that is on its way, the pin
+    holds before the application starts; also where the clock of whoever answered is ahead."""
+
+    class Slow(RemoteRegistrar):
+        """Its answer is there when a pin has overtaken it."""
+
+        async def hello(self, context: Context, member: Member, manifest: dict[str, list[str]]) -> FleetView:
+            view = await super().hello(context, member, manifest)
+            if not member.topics:  # the first one, before the application starts
+                epochs.append(await CONDUCTOR.call(ConductorAPI.set_pin, conductor.context(), "*", "kilo"))
+                await eventually(lambda: agent.floors.epoch == epochs[-1], seconds=60.0)
+                assert view.at is not None
+                view.at += timedelta(hours=1)
+            return view
+
+    epochs: list[int] = []
+    async with world.running("conductor", release=kilo) as conductor:
+        async with world.running("agent", release=kilo):
+            epochs.append(await CONDUCTOR.call(ConductorAPI.set_pin, conductor.context(), "*", "juno"))
+            await eventually(lambda: all_obey(conductor, epochs[0]), seconds=60.0)
+        monkeypatch.setattr(service, "RemoteRegistrar", Slow)
+        agent = RunningService(world.project(kilo), world.config("agent"), "agent", "h1")
+        joined: list[int] = []
+        monkeypatch.setattr(agent, "_application", _noting(agent, joined))
+        async with AsyncExitStack() as stack:
+            await agent._start(stack)
+            assert joined == [epochs[1]] == [epochs[0] + 1]
+            assert agent.floors.manifest_for("compute")["Machine"] == Version(1, 1)
+
+
+def _noting(agent: RunningService, joined: list[int]) -> Any:
+    start = agent._application
+
+    def application() -> Any:
+        joined.append(agent.floors.epoch)
+        return start()
+
+    return application
 
 
 async def _topics(asked: Any, service: str) -> list[str]:

@@ -147,13 +147,16 @@ class Membership:
 
     async def _hello(self) -> bool:
         """Says whether a conductor answered."""
-        said = self._member.epoch = self.floors.epoch
+        before, said = self.floors.view, self.floors.epoch
+        self._member.epoch = said
         try:
             view = await self._registrar.hello(self._context, self._member, self.floors.own.to_wire())
         except _LATER:
             return False
         self._joined = True
-        if made_at(view) >= made_at(self.floors.view):  # by time alone: the epochs of a restored database begin anew
+        # By time alone, since a restored database begins its epochs anew; what all were sent meanwhile is of this one.
+        held = self.floors.view
+        if made_at(view) >= made_at(before) if held is before else self.floors.precedes(view):
             await self._take(view)
         if self.floors.epoch != said:
             self._beat_now.set()

@@ -136,14 +136,14 @@ class ConductorServer(ConductorAPI):
         windows.check_said(member, understood, self._project.releases)
         if not self._views.know(member.service, member.manifest):  # one more of those who are there changes nothing
             await self._database.read(self._admit, member)
-        lower = await self._database.write(self._register, member, understood)
+        lower, epoch = await self._database.write(self._register, member, understood)
         if lower or not self._views.covers(members.kind_of(member)):  # of a kind that is known, one more can wait
             self._views.forget()
         self.beats.forget(member.id)
         log.info("fleet.joined", member=member.id, release=member.release, topics=member.topics)
         if lower:
             await self._tell(context)
-        return await self._view_for(member.service)
+        return await self._view_for(member.service, epoch)
 
     async def _view_for(self, service: str, epoch: int = 0) -> FleetView:
         """There are many agents, and none of them chooses among hosts."""
@@ -157,10 +157,10 @@ class ConductorServer(ConductorAPI):
             said = member.service, member.release
             windows.check_rows(connection, self._project, *said, opens=member.database, at=self._clock())
 
-    def _register(self, connection: Connection, member: Member, manifest: Manifest) -> bool:
+    def _register(self, connection: Connection, member: Member, manifest: Manifest) -> tuple[bool, int]:
         """Says whether somebody may believe that it understands more than it does: then all are told at once, and not
-        at their next beats. Raises OutsideWindow for one that opens the database and is below the store floor, though
-        it was a member before."""
+        at their next beats. And the epoch, whoever set it: from here on it hears of each change itself. Raises
+        OutsideWindow for one that opens the database and is below the store floor, though it was a member before."""
         digest = manifests.keep(connection, manifest)
         if digest != member.manifest:
             raise InvalidValue(path="hello(member).manifest", received=member.manifest, expected=digest)
@@ -174,7 +174,7 @@ class ConductorServer(ConductorAPI):
             store_floor.note_joined(connection, member)
         elif before != member.state:
             journal.write(connection, f"member.{member.state}", {"member": member.id})
-        return lower
+        return lower, current_epoch(connection)
 
     async def beat(
         self, context: Context, member: str, state: str, epoch: int, view: str, rejected: list[dict[str, str]]
