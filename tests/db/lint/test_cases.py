@@ -304,6 +304,19 @@ def test_a_contract_revision_is_held_against_this_code(postgresql_url: str, tmp_
     assert "juno cannot read instances any more" in wrong[0].cause
 
 
+def test_a_wider_text_and_the_end_of_a_mirror(postgresql_url: str, tmp_path: Path) -> None:
+    """What our own generator writes is fine, also to who only reads the text of it."""
+    wider = 'op.alter_column("instances", "host", type_=sa.String(length=80))'
+    node = 'expand.add_column("instances", sa.Column("node", sa.String(40)))'
+    mirror = 'expand.mirror_column("instances", "host", "node")'
+    add(tmp_path / "expand", "0001", None, BASE)
+    add(tmp_path / "expand", "0002", "0001", "\n    ".join((wider, node, mirror)))
+    drop = 'contract.drop_column("instances", "host", mirrored_by="node")'
+    add(tmp_path / "contract", "c1", None, drop, extra="depends_on = '0002'")
+    _, expand, contract = Linter(postgresql_url, tmp_path, (), today=date(2026, 6, 1)).run()
+    assert (expand.findings, contract.findings) == ((), ())
+
+
 def test_a_table_that_takes_no_rows(postgresql_url: str, tmp_path: Path) -> None:
     """What could not be tried is told as such, and not as fine."""
     odd = 'op.create_table("odd", sa.Column("a", sa.Integer, sa.CheckConstraint("a = -1 AND a = 1"), nullable=False))'

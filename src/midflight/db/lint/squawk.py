@@ -17,6 +17,8 @@ _NOT_ASKED = (
     "prefer-text-field", "prefer-timestamptz",
     "prefer-robust-stmts",  # a revision is one transaction, and its steps look first
     "ban-drop-column", "ban-drop-table",  # an error in expand, and in contract refused while anybody needs it
+    "ban-drop-function", "ban-drop-trigger",  # with a mirror they go, and whoever needs it is asked for its column
+    "changing-column-type",  # where rows are read or written for it, that is seen
 )  # fmt: skip
 """Rules about taste, and about what is cared for."""
 
