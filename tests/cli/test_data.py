@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from midflight.conductor.data_objects import Comparison, MigrationDetail, SweepResult
+from midflight.migrations.pace import Pace
 from tests.cli.fake_operator import FakeOperator, employ
 from tests.cli.street import Outcome, Shop
 from tests.upgrade.fleets import cloud, flavors, proven
@@ -164,6 +165,27 @@ def test_the_pace(midflight: Command, shop: Shop, monkeypatch: pytest.MonkeyPatc
     assert outcome.out.splitlines() == [
         "SETTING  VALUE", "target   0.1", "duty     0.5", "sql      SELECT 1", "http     -",
     ]  # fmt: skip
+
+
+SETTINGS: dict[str, tuple[str, Any]] = {
+    "target": ("100ms", 0.1), "duty": ("0.1", 0.1), "most_rows": ("200", 200), "failure_ratio": ("0.2", 0.2),
+    "failures": ("7", 7), "replica_lag": ("5s", 5.0), "oldest_transaction": ("2m", 120.0), "lock_waiters": ("0", 0),
+    "rpc_p99": ("2", 2.0), "sql": ("SELECT 1", ["SELECT 1"]), "http": ("http://h/", ["http://h/"]),
+}  # fmt: skip
+
+
+def test_each_setting_has_an_option_of_its_name(
+    midflight: Command, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And none takes the place of another one."""
+    operator = employ(monkeypatch, FakeOperator(cloud()))
+    assert {*SETTINGS, "vacuum"} == set(Pace.__struct_fields__)
+    for name, (given, value) in SETTINGS.items():
+        assert midflight("data", "pace", f"--{name.replace('_', '-')}", given).code == 0
+        changed = {name: value}
+        assert operator.acts.pop() == f"pace {changed}"
+    assert midflight("data", "pace", "--no-vacuum").code == 0
+    assert operator.acts == ["pace {'vacuum': False}"]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from midflight.cli.options import ConfigFile, Duration, Json, MaybeWait, Rows
+from midflight.cli.options import ConfigFile, Duration, Json, MaybeWait, NumberOfRows
 from midflight.cli.output import Output
 from midflight.cli.place import open_place
 from midflight.errors import InvalidValue, UsageError
@@ -81,8 +81,8 @@ async def brake(*, release: bool = False, config: ConfigFile = None) -> int:
 
 
 async def pace(
-    *, target: MaybeWait = None, duty: float | None = None, most_rows: Rows = None, failure_ratio: float | None = None,
-    failures: Rows = None, replica_lag: MaybeWait = None, oldest_transaction: MaybeWait = None,
+    *, target: MaybeWait = None, duty: float | None = None, most_rows: NumberOfRows = None, failure_ratio: float | None = None,
+    failures: NumberOfRows = None, replica_lag: MaybeWait = None, oldest_transaction: MaybeWait = None,
     lock_waiters: int | None = None, vacuum: bool | None = None, rpc_p99: MaybeWait = None,
     sql: list[str] | None = None, http: list[str] | None = None, config: ConfigFile = None, json: Json = False,
 ) -> int:  # fmt: skip

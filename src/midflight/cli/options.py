@@ -42,6 +42,8 @@ def _rows(_type: Any, tokens: Sequence[Token]) -> int:
 
 
 Rows = Annotated[int | None, Parameter(name=("-n", "--rows"), converter=_rows, allow_leading_hyphen=True)]
+NumberOfRows = Annotated[int | None, Parameter(converter=_rows, allow_leading_hyphen=True)]
+"""The same under the name of the setting that it is."""
 
 
 def _convert(_type: Any, tokens: Sequence[Token]) -> Duration:
