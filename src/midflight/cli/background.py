@@ -81,10 +81,11 @@ async def brake(*, release: bool = False, config: ConfigFile = None) -> int:
 
 
 async def pace(
-    *, target: MaybeWait = None, duty: float | None = None, most_rows: NumberOfRows = None, failure_ratio: float | None = None,
-    failures: NumberOfRows = None, replica_lag: MaybeWait = None, oldest_transaction: MaybeWait = None,
-    lock_waiters: int | None = None, vacuum: bool | None = None, rpc_p99: MaybeWait = None,
-    sql: list[str] | None = None, http: list[str] | None = None, config: ConfigFile = None, json: Json = False,
+    *, target: MaybeWait = None, duty: float | None = None, most_rows: NumberOfRows = None,
+    failure_ratio: float | None = None, failures: NumberOfRows = None, replica_lag: MaybeWait = None,
+    oldest_transaction: MaybeWait = None, lock_waiters: int | None = None, vacuum: bool | None = None,
+    rpc_p99: MaybeWait = None, sql: list[str] | None = None, http: list[str] | None = None,
+    config: ConfigFile = None, json: Json = False,
 ) -> int:  # fmt: skip
     """How fast all data migrations go, and when they hold. Shows the settings; those that are given are changed for the
     next chunk of all who migrate rows.
