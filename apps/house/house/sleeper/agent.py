@@ -15,6 +15,7 @@ from house.objects.look import Check as Found
 from house.objects.look import Look
 from house.objects.machine import Machine
 from house.sleeper import alarm, decision
+from house.sleeper.alarm import NoAlarm
 from house.sleeper.decision import Decision, Standing
 from house.sleeper.falling import Falling
 from house.sleeper.looking import Looker, reasons
@@ -152,7 +153,10 @@ class Sleeper(SleeperAPI):
     async def _wake(self) -> None:
         """What was idle before it slept has no meaning any more."""
         self._standing, self._told, self._awake_told = Standing(), None, False
-        alarm.disarm(self._falling.root)
+        try:
+            alarm.disarm(self._falling.root)
+        except NoAlarm as wrong:
+            log.warning("sleeper.alarm_stays", machine=self.name, reason=str(wrong))
         await self._tell_awake()
 
     async def fall_by_hand(self) -> None:

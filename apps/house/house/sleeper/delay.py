@@ -15,6 +15,8 @@ from midflight import MidflightError
 WHY = "the house has to know first, so that somebody stands guard"
 GIVEN_SECONDS = 4.0
 """For what is to be done when somebody else sends it to sleep. logind waits for 5 s."""
+HOLD_SECONDS = 30.0
+"""How often it is looked whether we have it still: a logind that is restarted forgets nobody, a D-Bus does."""
 log = structlog.get_logger("house")
 
 Work = Callable[[], Awaitable[None]]
@@ -29,16 +31,18 @@ class Delay:
     def __init__(self, logind: Logind, before: Work, after: Work) -> None:
         self._logind, self._before, self._after = logind, before, after
         self._lock: Lock | None = None
-        self._ours = False
+        self._taking = asyncio.Lock()
+        self._ours = self._sleeps = False
         self._heard: asyncio.Queue[bool] = asyncio.Queue()
         self._began, self._ended = asyncio.Event(), asyncio.Event()
         logind.on_sleep = self._heard.put_nowait
 
     async def hold(self) -> None:
         """Take the lock, unless we have it. Raises LogindFailed."""
-        await self._logind.listen()
-        if self._lock is None:
-            self._lock = await self._logind.delay_sleep(WHY)
+        async with self._taking:
+            await self._logind.listen()
+            if self._lock is None:
+                self._lock = await self._logind.delay_sleep(WHY)
 
     def let_go(self) -> None:
         """Twice is as once."""
@@ -67,22 +71,34 @@ class Delay:
         await self._ended.wait()
 
     async def run(self) -> None:
-        """Do what is due when sleep begins and ends, one after the other, for ever."""
+        """Hold it, and do what is due when sleep begins and ends, one after the other, for ever."""
         while True:
-            await (self._begin() if await self._heard.get() else self._end())
+            await self._hold_if_awake()
+            try:
+                async with asyncio.timeout(HOLD_SECONDS):
+                    begins = await self._heard.get()
+            except TimeoutError:
+                continue  # the usual case
+            await (self._begin() if begins else self._end())
 
-    async def _begin(self) -> None:
-        if not self._ours:
-            await self._in_time(self._before)
-        self._began.set()
-        self.let_go()
-
-    async def _end(self) -> None:
-        ours = self._ours
+    async def _hold_if_awake(self) -> None:
+        if self._sleeps:
+            return
         try:
             await self.hold()
         except LogindFailed as wrong:
             log.warning("sleeper.no_delay_lock", reason=str(wrong))
+
+    async def _begin(self) -> None:
+        if not self._ours:
+            await self._in_time(self._before)
+        self._sleeps = True
+        self._began.set()
+        self.let_go()
+
+    async def _end(self) -> None:
+        ours, self._sleeps = self._ours, False
+        await self._hold_if_awake()
         self._ended.set()
         if not ours:
             await self._after()

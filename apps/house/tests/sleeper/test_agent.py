@@ -193,9 +193,9 @@ async def test_whoever_closes_the_lid_is_obeyed(
 ) -> None:
     """Whatever speaks against it, the watcher stands guard before the machine sleeps, and it counts as asleep."""
     await Hold(context=context, machine="desk", until=time.now() + timedelta(hours=9), reason="x", who="eve").create()
-    async with assemble(quiet_seconds=1) as agent:
-        await quiet(agent, time)
+    async with assemble() as agent:
         await agent.round()
+        await login1.until_locks(1)
         await login1.prepare_for_sleep(True)
         await login1.until_locks(0)
         machine = await found(context)

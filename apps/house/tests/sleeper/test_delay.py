@@ -68,6 +68,23 @@ async def test_it_sleeps_under_a_delay_lock(
     assert (await login1.locks(), around.done) == ([OURS], [])
 
 
+async def test_the_lock_is_held_from_the_start(
+    logind: Logind, login1: Login1, around: Around, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever sends it to sleep first finds it; one that was lost is taken again, and none while the machine sleeps."""
+    monkeypatch.setattr(delays, "HOLD_SECONDS", 0.05)
+    delay = Delay(logind, around.before, around.after)
+    running = asyncio.create_task(delay.run())
+    await login1.until_locks(1)
+    delay.let_go()
+    await login1.until_locks(1)
+    await login1.prepare_for_sleep(True)
+    await login1.until_locks(0)
+    await asyncio.sleep(0.2)
+    assert (await login1.locks(), around.done) == ([], ["before"])
+    running.cancel()
+
+
 async def test_whoever_closes_the_lid_waits_for_us(delay: Delay, login1: Login1, around: Around) -> None:
     """Before a sleep that is not ours the house is told, then the lock is let go; afterwards it is told again."""
     await login1.prepare_for_sleep(True)
