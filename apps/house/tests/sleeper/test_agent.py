@@ -270,6 +270,19 @@ async def test_a_house_that_is_deaf_at_first_hears_of_it_later(
         assert guard.told == ["release"]
 
 
+async def test_its_own_word_counts_more_than_what_is_seen_of_it(
+    assemble: Assembled, time: JumpingClock, context: Context
+) -> None:
+    """A watcher that cannot see it takes it for asleep; the next time that it says how it is, it is awake."""
+    async with assemble(checks={"logins": {"idle_minutes": 90}}) as agent:
+        await agent.round()
+        await Machine.note_seen(context, "desk", False)
+        assert (await found(context)).state is State.ASLEEP
+        time.pass_(minutes=5)
+        await agent.round()
+        assert (await found(context)).state is State.AWAKE
+
+
 async def test_a_look_says_what_keeps_it_awake_and_when_it_sleeps(assemble: Assembled, time: JumpingClock) -> None:
     """For people who ask, with what each check has found."""
     context = Context({})
