@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec import structs
 
+from midflight.errors import BrokerUnreachable
+from midflight.transports import nats_store
 from midflight.transports.base import ParkedMessage
 from midflight.transports.nats import NatsListener, NatsTransport
 from midflight.transports.nats_store import Refused
@@ -147,6 +150,20 @@ async def test_lame_duck(three: Cluster, fleet: Fleet[NatsTransport]) -> None:
     assert (load.failed.total(), load.wrong, max(agent.ran.values())) == (0, [], 1)
     assert agent.fanouts == [b"%d" % number for number in range(100)]
     assert len(agent.calls) == load.answered
+
+
+async def test_a_new_cluster_without_most_of_its_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who finds one of three servers that have never met is told which ones are needed, and not only that there is no
+    answer."""
+    monkeypatch.setattr(nats_store, "STORE_SECONDS", 0.0)
+    monkeypatch.setattr(nats_store, "API_SECONDS", 0.1)
+    alone = Cluster(tmp_path)
+    try:
+        await alone.servers[0].start()
+        with pytest.raises(BrokerUnreachable, match="takes most servers of a cluster, and each of them when it is new"):
+            await on_broker(alone)().open()
+    finally:
+        alone.close()
 
 
 async def test_frozen_node(three: Cluster, fleet: Fleet[NatsTransport]) -> None:

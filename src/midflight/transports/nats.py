@@ -222,8 +222,12 @@ class NatsTransport:
 
     def _unreachable(self, error: Exception) -> BrokerUnreachable:
         missing = "it has no JetStream, where casts are kept: start nats-server with --jetstream"
-        is_missing = isinstance(error, NotTaken) and not isinstance(error, Denied)
-        reason = missing if is_missing else str(error) or "its JetStream does not answer"
+        if isinstance(error, NotTaken) and not isinstance(error, Denied):
+            return BrokerUnreachable(url=self._connection.url, reason=missing)
+        reason = str(error) or "its JetStream does not answer"
+        is_temporary = isinstance(error, TimeoutError) or (isinstance(error, Refused) and error.is_temporary)
+        if is_temporary and self._store.replicas > 1:
+            reason += ", which takes most servers of a cluster, and each of them when it is new"
         return BrokerUnreachable(url=self._connection.url, reason=reason)
 
     async def close(self) -> None:
