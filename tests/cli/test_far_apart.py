@@ -60,7 +60,7 @@ def test_outside_the_skew_window(street: Street, monkeypatch: pytest.MonkeyPatch
     refused(street.run("juno", "shop", "n1"), lie)
 
     far = street.midflight("kilo", "pin", "set", "icehouse")
-    nearer = "kilo in the fleet speak with at most 1 before their own: pin a nearer one, or auto"
+    nearer = "members of kilo speak at most 1 before their own release: pin a nearer one, or auto"
     assert (far.code, nearer in far.err) == (2, True)
     unknown = street.midflight("kilo", "pin", "set", "havana")
     assert (unknown.code, "expected a frozen release: icehouse, juno, kilo" in unknown.err) == (64, True)

@@ -128,7 +128,7 @@ async def test_who_opens_the_database_and_knows_no_later_release(fleet: Fleet, t
     for name, opens in (("api.h2.0", True), ("agent.h3.0", False)):
         with pytest.raises(OutsideWindow, match=r"api@h1 \(liberty, active\). The path is juno → kilo → liberty"):
             await fleet.hello(name, "juno", database=opens)
-    with pytest.raises(StepBlocked, match="Pinning to juno.*liberty in the fleet"):
+    with pytest.raises(StepBlocked, match="Pinning to juno.*members of liberty"):
         await fleet.server.set_pin(HERE, "*", "juno")
     assert await fleet.states() == {"api.h1.0": "active"}
 
@@ -173,7 +173,7 @@ async def test_a_pin_that_is_too_old(fleet: Fleet) -> None:
     """Nobody is pinned to what a member's code does not speak any more."""
     await fleet.hello("agent.h1.0", "kilo")
     await fleet.hello("agent.h2.0", "liberty")
-    with pytest.raises(StepBlocked, match=r"Pinning to juno.*liberty in the fleet speak with at most 1 before"):
+    with pytest.raises(StepBlocked, match=r"Pinning to juno.*members of liberty speak at most 1 before"):
         await fleet.server.set_pin(HERE, "*", "juno")
     assert (await fleet.server.fleet(HERE)).pins == {}
 

@@ -113,7 +113,7 @@ def check_pin(connection: Connection, project: Project, release: str) -> None:
     order = Order.latest(connection, project)
     newer = {Release.family_of(each) for each in there if order.apart(release, each) > order.skew}
     if later := [name for name in order.families if name in newer]:
-        reason = f"{' and '.join(later)} in the fleet speak with at most {order.skew} before their own"
+        reason = f"members of {' and '.join(later)} speak at most {order.skew} before their own release"
         raise StepBlocked(step=f"Pinning to {release}", reason=f"{reason}: pin a nearer one, or auto")
 
 

@@ -46,16 +46,19 @@ def _filled(text: str, aim: Aim) -> str:
     return text.format(target=aim.target, previous=aim.previous or "the release before")
 
 
+_CONTROL_BACK = "deploy {previous} to the control services again"
+_ROLL_BACK = "deploy {previous} again, each agent alone; midflight parked list has what was too new for it"
+
 STEPS = (
     Step(0, "prepare", "midflight upgrade plan {target}", gates.prepare, "nothing has changed yet"),
     Step(1, "schema", "midflight db expand, from a copy of {target}", gates.schema, "none needed: {previous} works on"),
     Step(2, "pin", "midflight pin set {previous}", gates.pin, "midflight pin clear"),
-    Step(3, "control", "deploy {target} to all but the agents, in any order", gates.control, "deploy {previous} again"),
-    Step(4, "soak", "midflight upgrade check soak --wait 30m", gates.soak, "step 3 back"),
-    Step(5, "roll", "deploy {target} to the agents, one by one", gates.roll, "each agent alone"),
+    Step(3, "control", "deploy {target} to all but the agents, in any order", gates.control, _CONTROL_BACK),
+    Step(4, "soak", "midflight upgrade check soak --wait 30m", gates.soak, _CONTROL_BACK),
+    Step(5, "roll", "deploy {target} to the agents, one by one", gates.roll, _ROLL_BACK),
     Step(6, "unpin", "midflight pin clear", gates.unpin, "midflight pin set {previous}"),
-    Step(7, "data", "midflight data run", gates.data, "stop any time: rows keep both forms"),
-    Step(8, "finalize", "midflight upgrade finalize", gates.finalize, "none"),
+    Step(7, "data", "midflight data run", gates.data, "midflight data pause NAME: rows keep both forms"),
+    Step(8, "finalize", "midflight upgrade finalize", gates.finalize, "none: it lists what it takes away"),
 )
 
 

@@ -60,7 +60,13 @@ def _failures(recent: Traffic, before: Traffic) -> Fact:
     now, then = recent.failed / recent.calls, before.failed / before.calls
     words = f"{now:.2%} of {recent.calls} calls failed, {then:.2%} in the {ago(before.seconds)} before"
     if now > MORE_FAILURES * then and now > then + MOST_FAILURES:
-        return Fact(Status.FAIL, words, "read the conductors' logs; step 3 back", "", kinds.FAILURES)
+        return Fact(
+            Status.FAIL,
+            words,
+            "read the conductors' logs, or go back: deploy the release before to the control services",
+            "",
+            kinds.FAILURES,
+        )
     return Fact(Status.PASS, words, kind=kinds.FAILURES)
 
 
@@ -68,7 +74,13 @@ def _latency(recent: Traffic, before: Traffic) -> Fact:
     now, then = recent.p95 or 0.0, before.p95 or 0.0
     words = f"95 of 100 calls took {_ms(now)} at most, {_ms(then)} in the {ago(before.seconds)} before"
     if now > SLOWER * then and now > then + SLOWER_SECONDS:
-        return Fact(Status.FAIL, words, "add conductors, or step 3 back", "", kinds.LATENCY)
+        return Fact(
+            Status.FAIL,
+            words,
+            "add conductors, or go back: deploy the release before to the control services",
+            "",
+            kinds.LATENCY,
+        )
     return Fact(Status.PASS, words, kind=kinds.LATENCY)
 
 
