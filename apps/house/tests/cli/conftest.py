@@ -39,16 +39,6 @@ state = "{state}"
 """
 
 
-HERE = Path(__file__).parent
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One fleet is enough for all of them."""
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("the command line"))
-
-
 @dataclass
 class Watcher(WatcherAPI):
     """One of whose machines the one called ``dead`` never wakes."""

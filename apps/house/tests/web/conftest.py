@@ -28,10 +28,8 @@ Tabs = Callable[..., Awaitable[Tab]]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What is asynchronous here runs in the loop of the session, all of it in one worker: a browser is dear."""
+    """What is asynchronous here runs in the loop of the session."""
     for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("the page"))
         if HERE in item.path.parents and item.get_closest_marker("asyncio"):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
