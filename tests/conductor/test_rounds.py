@@ -59,7 +59,7 @@ async def test_who_is_lost_is_noted_once_and_who_is_back_too(world: World) -> No
 @ON_SQLITE
 async def test_thousands_who_are_lost_at_once_are_told_together(world: World) -> None:
     """The first of them one by one, the others in one entry; and all of them once."""
-    async with world.running("conductor", release=kilo) as conductor:
+    async with world.running("conductor", release=kilo, beat_seconds=60.0) as conductor:
         assert conductor.database is not None
 
         def cut(connection: Connection) -> None:

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from midflight.conductor import traffic
+from midflight.conductor.rounds import Rounds
 from midflight.conductor.traffic import MINUTE, Minutes, Tally
 from midflight.context import Caller
 from midflight.db import tables
@@ -176,6 +177,14 @@ def test_the_last_minutes_are_told_in_pieces(connection: Connection) -> None:
     assert traffic.by_minute(connection, NOON + timedelta(seconds=32))[1].p50 == pytest.approx(2.0, rel=0.1)
     assert traffic.compared(connection, NOON + timedelta(seconds=50))[0].calls == 0
     assert traffic.compared(connection, NOON + timedelta(seconds=61))[0].calls == 9
+
+
+def test_who_starts_in_the_middle_of_a_minute_has_counted_nothing_before() -> None:
+    """Its first piece is the one in which it started."""
+    tally = Tally()
+    Rounds(None, tally, "c1", Minutes(lambda: 625.0))  # type: ignore[arg-type]
+    assert list(tally.turn(3)["pieces"]) == ["2"]
+    assert list(tally.take(0)["pieces"]) == ["2", "3"]
 
 
 def test_a_fleet_that_was_counted_for_a_minute_has_rates_of_a_minute(connection: Connection) -> None:

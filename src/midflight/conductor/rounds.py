@@ -39,7 +39,7 @@ class Rounds:
     ) -> None:
         self._database, self._tally, self._member, self._retire_after = database, tally, member, retire_after
         self._minutes = minutes or Minutes()
-        self._tally.turn(self._minutes.piece)
+        self._tally.piece = self._minutes.piece
 
     async def run(self) -> None:
         """Until it is cancelled."""

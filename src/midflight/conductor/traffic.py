@@ -73,7 +73,8 @@ class Traffic(VersionedObject, version="1.0"):
 
 
 class Tally:
-    """Counts what one conductor answers, until it is taken away. ``took`` is told the seconds of each remotable."""
+    """Counts what one conductor answers, until it is taken away. All that is counted now is of the ``piece`` of this
+    number. ``took`` is told the seconds of each remotable."""
 
     def __init__(self, release: str = "", took: Callable[[float], None] = lambda _: None) -> None:
         self._release, self._tell = release, took
@@ -87,7 +88,7 @@ class Tally:
         self._begin_piece(piece)
 
     def _begin_piece(self, piece: int) -> None:
-        self._piece = piece
+        self.piece = piece
         self.calls = self.failed = 0
         self.busy = 0.0
         self.took, self.pairs = Counter[int](), Counter[str]()
@@ -140,8 +141,8 @@ class Tally:
             "calls": self.calls, "failed": self.failed, "busy": self.busy,
             "took": {str(bucket): number for bucket, number in self.took.items()}, "pairs": dict(self.pairs),
         }  # fmt: skip
-        known = self._pieces.get(str(self._piece))
-        self._pieces[str(self._piece)] = _summed([known, counted]) if known else counted
+        known = self._pieces.get(str(self.piece))
+        self._pieces[str(self.piece)] = _summed([known, counted]) if known else counted
 
     def _content(self) -> dict[str, Any]:
         reads: dict[str, dict[str, int]] = {}
