@@ -79,7 +79,7 @@ class World:
         """The configuration of one process."""
         given: dict[str, Any] = {
             "project": "tests.conductor.juno:project", "path": str(self.folder / "midflight.toml"),
-            "broker": self.broker, "beat_seconds": BEAT_SECONDS, "drain_seconds": 2.0, "call_seconds": 2.0,
+            "broker": self.broker, "beat_seconds": BEAT_SECONDS, "drain_seconds": 2.0, "call_seconds": 8.0,
             "database": None if service == "agent" else self.database,
         }  # fmt: skip
         return Config(**(given | more))
