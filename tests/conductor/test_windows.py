@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from midflight.conductor.contract import FRAMEWORK
 from midflight.conductor.interface import FleetView, Member
@@ -16,6 +17,7 @@ from midflight.conductor.windows import Order, check_view, mark_outdated
 from midflight.context import Context
 from midflight.db.engine import Database
 from midflight.db.schema.runner import SchemaRunner
+from midflight.db.tables import members
 from midflight.errors import OutsideWindow, ProjectError, StepBlocked
 from midflight.project import Project
 from midflight.versions import Manifest, Version
@@ -121,6 +123,8 @@ async def test_who_opens_the_database_and_knows_no_later_release(fleet: Fleet, t
     """It asks nobody but itself. The order of the releases is beside the rows of those that came before, and so it does
     not start, nor lets others in or a pin be set that it could not judge."""
     await fleet.hello("api.h1.0", "liberty", database=True)
+    of_a_later_midflight = {"order": {**Order.of(fleet.made)._asdict(), "what is new in it": 1}}
+    await fleet.database.write(lambda rows: rows.execute(update(members).values(facts=of_a_later_midflight)))
     for later in ("kilo.1", "liberty", "mitaka"):
         (tmp_path / "releases" / f"{later}.toml").unlink()
     fleet.made = Project("cloud", releases=tmp_path / "releases")

@@ -44,7 +44,8 @@ class Order(NamedTuple):
         """That, or the longest that a member which opens the database has left."""
         columns = tables.members.c
         there = select(columns.facts).where(columns.database, columns.state.not_in(ASIDE))
-        left = [cls(**facts[_KEPT]) for facts in connection.execute(there).scalars() if _KEPT in facts]
+        kept = [facts[_KEPT] for facts in connection.execute(there).scalars() if _KEPT in facts]
+        left = [cls(*(each[name] for name in cls._fields)) for each in kept]  # a later midflight may keep more
         return max((cls.of(project), *left), key=lambda order: len(order.families))
 
     def to_keep(self) -> dict[str, Any]:
