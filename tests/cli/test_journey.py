@@ -52,7 +52,7 @@ def test_a_fleet_goes_from_juno_to_kilo_by_commands(
     assert "pass: juno → kilo is one release (2 juno)" in plan.out
     assert check(street, "schema").code == 2
     expanded = street.midflight("kilo", "db", "sync", "--json")
-    assert expanded.document == {"release": "kilo", "applied": ["0002"]}
+    assert expanded.document == {"release": "kilo", "applied": ["0002"], "remarks": {}}
     unlinted = check(street, "schema")
     assert (unlinted.code, "unknown: revisions 0001, 0002: never linted" in unlinted.out) == (4, True)
     assert street.midflight("kilo", "db", "lint", "--scratch", postgresql_url).code in (0, 1)
