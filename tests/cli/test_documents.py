@@ -68,7 +68,7 @@ def test_each_command_writes_what_its_schema_says(
     )  # fmt: skip
     ended = SweepResult(name="prices_become_cents", line="0 items", exit_code=0, matched=0, completed=0, proven=True)
     operator = employ(monkeypatch, FakeOperator(there, chunks=[ended] * 3))
-    operator.entries, operator.kept, operator.left = STORY, [STOP, ALONE], [[]]
+    operator.entries, operator.kept, operator.left = STORY, [STOP, ALONE], [[], []]
     operator.detail, operator.compared = MigrationDetail(migration=moved()), [Comparison(checked=3)]
     (shop.folder / "releases").mkdir()
     (shop.folder / "releases" / "juno.toml").write_text(JUNO)

@@ -346,9 +346,9 @@ def _as_written(kind: Any) -> Any:
 
 @functools.cache
 def _struct(kind: type[msgspec.Struct]) -> type[msgspec.Struct]:
-    told = [
-        (each.encode_name, _as_written(each.type), *(() if each.required else (None,)))
-        for each in msgspec.structs.fields(kind)
-        if each.encode_name.isidentifier()
-    ]
+    told = []
+    for each in msgspec.structs.fields(kind):
+        if (name := each.encode_name).isidentifier():
+            written = _as_written(each.type)
+            told.append((name, written) if each.required else (name, written, None))
     return msgspec.defstruct(kind.__name__, told, kw_only=True, namespace={"__doc__": kind.__doc__})
