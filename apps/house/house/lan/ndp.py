@@ -78,9 +78,15 @@ def answer(asked: Neighbour, to: Mac, has: Mac, says: Mac, vlan: int | None = No
 
 
 def probe(address: IPv6Address, says: Mac, to: Mac | None = None, vlan: int | None = None) -> Frame:
-    """Ask who has the address, without having one: no cache learns from it, and all hear the answer."""
-    body = struct.pack("!BBHI", SOLICITATION, 0, 0, 0) + address.packed
-    return _frame(_NOBODY, group(address), says, to or _mac_of(group(address)), body, vlan)
+    """Ask who has the address, from the card's link-local one: the answer comes to us alone. One to a question without
+    a sender goes to all, and would undo a claim in their caches."""
+    body = struct.pack("!BBHI", SOLICITATION, 0, 0, 0) + address.packed + bytes((_SOURCE_LINK, 1)) + says
+    return _frame(link_local(says), group(address), says, to or _mac_of(group(address)), body, vlan)
+
+
+def link_local(mac: Mac) -> IPv6Address:
+    """The address that a card has from its own (RFC 4291, appendix A)."""
+    return IPv6Address(b"\xfe\x80" + bytes(6) + bytes((mac[0] ^ 2,)) + mac[1:3] + b"\xff\xfe" + mac[3:])
 
 
 def _advertisement(address: IPv6Address, has: Mac, flags: int) -> bytes:

@@ -322,7 +322,7 @@ class Guard:
         self._unanswered += 1
         if self.state is State.FALLING and now >= self._settled:
             self.state, self._next_probe = State.ASLEEP, _NEVER
-            return acts
+            return acts + self._say(self.card.mac)  # whatever it still said of its addresses
         if self.state is State.FALLING:
             self._next_probe = now + PROOF_SECONDS
             return acts

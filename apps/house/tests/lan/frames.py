@@ -31,6 +31,15 @@ def solicitation(
     return _v6(Mac(b"\x33\x33" + group.packed[12:]), mac, group, ip.ICMPV6, body, vlan, hops=255)
 
 
+def duplicate_detection(target: IPv6Address, mac: Mac = ASKER) -> Frame:
+    """Somebody wants the address, and asks whether it is free: without a sender, and without options."""
+    body = struct.pack("!BBHI", ndp.SOLICITATION, 0, 0, 0) + target.packed
+    nobody, group = IPv6Address("::"), ndp.group(target)
+    total = ip.checksum(ip.pseudo_header(nobody, group, len(body), ip.ICMPV6) + body)
+    packet = ip.Packet(nobody, group, ip.ICMPV6, body[:2] + struct.pack("!H", total) + body[4:], 255)
+    return Frame(Mac(b"\x33\x33" + group.packed[12:]), mac, ethernet.IPV6, ip.encode_v6(packet))
+
+
 def syn(
     target: ip.Address, port: int, *, flags: int = SYN, mac: Mac = ASKER, to: Mac = WATCHER, vlan: int | None = None
 ) -> Frame:

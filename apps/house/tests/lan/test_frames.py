@@ -105,7 +105,7 @@ def test_neighbours_are_read_and_written() -> None:
 
 def test_duplicate_address_detection_asks_nothing() -> None:
     """It has no sender yet."""
-    heard = said(ndp.probe(SIX, ASKER))
+    heard = said(frames.duplicate_detection(SIX))
     assert isinstance(heard, ndp.Neighbour)
     assert not heard.asks
 

@@ -202,7 +202,10 @@ def test_a_machine_that_answers_stays_awake() -> None:
     stage.hear(awake_answers())
     for _ in range(10):
         asked = [hearing.said(frame) for frame in sent(stage.wait(rules.QUIET))]
-        assert [each.sender for each in asked if isinstance(each, Arp | Neighbour)] == [IPv4Address(0), IPv6Address(0)]
+        assert [each.sender for each in asked if isinstance(each, Arp | Neighbour)] == [
+            IPv4Address(0),
+            IPv6Address("fe80::ff:fe00:2"),
+        ]
         stage.hear(awake_answers())
     assert stage.guard.state is State.AWAKE
 
@@ -256,7 +259,7 @@ GRATUITOUS = Frame(
 NOISE: dict[str, Frame] = {
     "gratuitous ARP": GRATUITOUS,
     "probe for a conflict": arp.probe(FOUR, ASKER),
-    "duplicate address detection": ndp.probe(SIX, ASKER),
+    "duplicate address detection": frames.duplicate_detection(SIX),
     "other IPv4 address": frames.question(OTHER_FOUR),
     "other IPv6 address": frames.solicitation(OTHER_SIX),
     "ARP in another VLAN": frames.question(FOUR, vlan=7),

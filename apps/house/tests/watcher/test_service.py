@@ -22,6 +22,8 @@ async def test_no_wake_is_missed_whatever_of_the_house_is_away(tmp_path: Path, e
             sleeper.suspend()
         await home.start("broker", "conductor", "watcher")
         await home.stands(State.ASLEEP, *sleepers)
+        for sleeper in sleepers[:2]:  # whoever knew nothing of it would give up after 3 s: that is how kernels ask
+            net.knows(sleeper)
         await home.stop_watcher()
         asking = [asyncio.create_task(net.curl(each, each.four)) for each in sleepers[:2]]
         await asyncio.sleep(0.2)
