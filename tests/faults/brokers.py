@@ -21,7 +21,7 @@ from tests.transports.certificates import Authority, secured
 from tests.transports.rabbit import Rabbit
 from tests.transports.servers import Cluster, NatsServer
 
-READY_SECONDS = 60.0
+READY_SECONDS = 240.0
 ASK_SECONDS = 1.0
 SMALL = "64m"
 

@@ -15,7 +15,7 @@ from midflight.transports.embedded import _until_we_die
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
-READY_SECONDS, GONE_SECONDS = 60.0, 30.0
+READY_SECONDS, GONE_SECONDS = 240.0, 90.0
 """A busy machine needs some."""
 
 
