@@ -46,6 +46,11 @@ def configuration(folder: Path, name: str, broker: EmbeddedBroker, checks: str =
     return str(file)
 
 
+def stands(found: dict[str, Any]) -> list[Any]:
+    """How the desk stands, in the house and in the fleet, which are asked one after the other."""
+    return [found["machines"]["desk"], found["members"].get(DESK)]
+
+
 def test_a_house_is_upgraded_while_one_of_its_machines_sleeps(tmp_path: Path, broker: EmbeddedBroker) -> None:
     """From before the first step until after the last, it is asleep: neither lost, nor does it hold down what is
     spoken, nor block the gates. Its clocks have jumped when it wakes; it says so, in words that are a release old, and
@@ -84,7 +89,7 @@ async def upgraded(folder: Path, broker: EmbeddedBroker) -> None:
         await first.do("start", service="watcher", host="attic", config=agent)
         await first.do("start", service="sleeper", host="nas", config=nas)
         await desk.do("start", service="sleeper", host="desk", config=agent)
-        found = await first.until(main, lambda found: found["machines"]["desk"] == "asleep")
+        found = await first.until(main, lambda found: stands(found) == ["asleep", ["alder", "asleep"]])
         desk.freeze()
         still_asleep(found, "1.0")
 
@@ -105,8 +110,7 @@ async def upgraded(folder: Path, broker: EmbeddedBroker) -> None:
 
         slept.write_text("36000")
         desk.thaw()
-        awake = ["awake", ["alder", "active"]]
-        found = await second.until(main, lambda found: [found["machines"]["desk"], found["members"][DESK]] == awake)
+        found = await second.until(main, lambda found: stands(found) == ["awake", ["alder", "active"]])
         assert found["floors"]["sleeper"] == ["1.0", [DESK]]
         assert found["slept"] == {"desk": True, "nas": False}
         await desk.do("stop", service="sleeper", host="desk")
