@@ -7,6 +7,7 @@ import asyncio
 import copy
 import shutil
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -44,6 +45,7 @@ class Watcher(WatcherAPI):
     """One of whose machines the one called ``dead`` never wakes."""
 
     asked: list[str]
+    told: list[str]
 
     async def claim(self, context: Context, machine: Machine) -> None:
         raise NotClaimed(machine.name, "this one only notes")
@@ -66,7 +68,7 @@ class Watcher(WatcherAPI):
         return wake
 
     async def changed(self, context: Context) -> None:
-        self.asked.append("watchers told")
+        self.told.append("watchers")
 
 
 @dataclass
@@ -74,6 +76,7 @@ class Sleeper(SleeperAPI):
     """The agent of desk. It sleeps for any reason but a bad one."""
 
     asked: list[str]
+    told: list[str]
 
     async def sleep_now(self, context: Context, reason: str) -> None:
         self.asked.append(f"sleep: {reason}")
@@ -84,7 +87,7 @@ class Sleeper(SleeperAPI):
         return Look(machine="desk", at=clock.now(), because=("a build runs",))
 
     async def changed(self, context: Context) -> None:
-        self.asked.append("sleepers told")
+        self.told.append("sleepers")
 
 
 @dataclass
@@ -94,11 +97,20 @@ class Fleet:
     config: Path
     database: str
     asked: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+    """Who was told by a fanout, which nobody waits for."""
 
     def run(self, *words: str) -> int:
         """One command; its exit code."""
         at = words.index("--") if "--" in words else len(words)
         return main([*words[:at], "--config", str(self.config), *words[at:]])
+
+    def hears(self, who: str, before: int, number: int) -> None:
+        """Wait until they were told so often more than before."""
+        until = time.monotonic() + 60
+        while self.told.count(who) < before + number:
+            assert time.monotonic() < until, self.told
+            time.sleep(0.02)
 
     @asynccontextmanager
     async def serve(self) -> AsyncIterator[None]:
@@ -106,11 +118,11 @@ class Fleet:
 
         @asynccontextmanager
         async def watcher(_runtime: Runtime) -> AsyncIterator[Sequence[object]]:
-            yield [Watcher(self.asked)]
+            yield [Watcher(self.asked, self.told)]
 
         @asynccontextmanager
         async def sleeper(_runtime: Runtime) -> AsyncIterator[Sequence[object]]:
-            yield [Sleeper(self.asked)]
+            yield [Sleeper(self.asked, self.told)]
 
         noting = copy.copy(project)
         noting.services = {"watcher": Service("watcher", watcher), "sleeper": Service("sleeper", sleeper, agent=True)}
