@@ -37,12 +37,21 @@ async def measure(folder: Path) -> dict[str, Any]:
         await asyncio.sleep(3)
         pid = home.running["watcher"].pid
         idle = await _share(pid, asyncio.sleep(SECONDS / 2))
+        before = await _received(net)
         loaded = await _share(pid, _flood(net))
+        arp_per_second = (await _received(net) - before) / SECONDS
         woken = sum(sleeper.woken for sleeper in sleepers)
         return {
             "watcher_cpu_share": round(loaded, 4), "watcher_idle_cpu_share": round(idle, 4),
             "watcher_rss_mb": round(_rss(pid), 1), "false_wakes_in_flood": woken,
+            "arp_per_second": round(arp_per_second),
         }  # fmt: skip
+
+
+async def _received(net: Network) -> int:
+    """Frames that have come to the watcher's card."""
+    _, said = await net.run("cat", "/sys/class/net/eth0/statistics/rx_packets", namespace=net.watcher)
+    return int(said)
 
 
 async def _share(pid: int, while_: Any) -> float:
