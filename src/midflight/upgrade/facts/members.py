@@ -73,7 +73,8 @@ def acknowledged(fleet: Fleet, members: Iterable[Member]) -> Iterator[Fact]:
             is_lost = member.state == State.LOST.value
             yield _lost_member(member) if is_lost else bad(words, "midflight fleet list", named(member))
     if everyone and not late:
-        yield good(f"epoch {fleet.epoch} is acknowledged by all {len(everyone)}")
+        number = f"all {len(everyone)}" if len(everyone) > 1 else "the only member"
+        yield good(f"epoch {fleet.epoch} is acknowledged by {number}")
     elif not everyone:
         yield missing("no member is there that could acknowledge", "midflight fleet list")
 
@@ -98,7 +99,8 @@ def arrived(members: Iterable[Member], aim: Aim, what: str, left: Callable[[str,
         where = _some(map(named, old))
         yield left(f"{len(old)} of {len(everyone)} {what}s left: {running}", f"deploy {aim.target} to {where}", what)
     elif everyone and all(aim.knows(member.release) for member in everyone):
-        yield good(f"all {len(everyone)} {what}s run {aim.target} or later", what)
+        run = f"all {len(everyone)} {what}s run" if len(everyone) > 1 else f"the only {what} runs"
+        yield good(f"{run} {aim.target} or later", what)
     elif not everyone:
         yield missing(f"no {what} has joined the fleet", "midflight fleet list", what)
 
