@@ -39,7 +39,7 @@ test: packages $(READY) ## pass all tests: the framework's, then those of each a
 	cd $(HOUSE) && python -m pytest -n 2 --dist loadgroup
 
 test-faults: packages $(READY) ## kill, freeze and cut off what a loaded fleet stands on, and count; as root; into build/faults
-	python -m pytest tests/faults -n 3 --dist loadgroup
+	python -m pytest tests/faults -n 3 --dist loadfile
 
 coverage: packages $(READY) ## pass the framework's tests and report branch coverage
 	python -m pytest --cov --cov-report=term-missing:skip-covered

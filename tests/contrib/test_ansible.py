@@ -21,7 +21,7 @@ import yaml
 from midflight.upgrade.plan import STEPS
 from tests.cli.conftest import fresh_process, midflight, street
 from tests.cli.street import COMMAND, Street
-from tests.cli.test_journey import freeze_both, replace, wait_for_members
+from tests.cli.test_journey import freeze_both, replace
 from tests.test_metrics import samples
 
 __all__ = ["fresh_process", "midflight", "street"]
@@ -116,7 +116,7 @@ def test_a_fleet_is_upgraded_by_the_playbook(
         street.rows("insert into items (price) values (?)", price)
     street.start("juno", "conductor", "c1")
     street.start("juno", "shop", "n1")
-    wait_for_members(street, 2)
+    street.members(2)
     with deployer(street) as (port, asked):
         ansible = Ansible(street, port)
 

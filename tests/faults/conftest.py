@@ -17,13 +17,6 @@ ON_POSTGRESQL = "nats", "rabbit"
 """The stages with a PostgreSQL; the others have a file."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Cases of one stage run one after the other, in one process."""
-    for item in items:
-        if hasattr(item, "callspec"):
-            item.add_marker(pytest.mark.xdist_group(str(item.callspec.params.get("the_stage"))))
-
-
 def pytest_sessionstart() -> None:
     """The counts of an earlier run are no counts of this one."""
     if "PYTEST_XDIST_WORKER" not in os.environ:
