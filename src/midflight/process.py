@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import time
 
@@ -31,6 +32,7 @@ async def run_service(project: Project, config: Config, service: str, host: str)
             ):
                 if running.traces is not None:
                     running.traces.share()
+                _keep_what_is_there()
                 told.is_ready(lambda: _reload(running))
                 notify("READY=1")
                 await _first_of(told.stop, running.membership.refused)
@@ -42,6 +44,13 @@ async def run_service(project: Project, config: Config, service: str, host: str)
     if running.membership.refusal is not None:
         raise running.membership.refusal
     return 0
+
+
+def _keep_what_is_there() -> None:
+    """What a service is made of stays until its end. The garbage collector need not look through it again and again:
+    some hundred thousand objects hold up all work for several milliseconds."""
+    gc.collect()
+    gc.freeze()
 
 
 def _log_level(config: Config) -> str:

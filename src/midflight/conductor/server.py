@@ -122,7 +122,9 @@ class ConductorServer(ConductorAPI):
         with self._tally.measured(caller, self._project.errors):
             result = await remotable.run_here(cls, subject, context, given)
         shown = None if remotable.is_class_method else subject
-        self._tally.reply([result if remotable.result_kind(cls).objects else None, shown], caller)
+        # Afterwards, when the answer is on its way: nobody waits for the count.
+        shared = [result if remotable.result_kind(cls).objects else None, shown]
+        asyncio.get_running_loop().call_soon(self._tally.reply, shared, caller)
         said = {"result": _reply(result, context), "target": NOTHING if shown is None else _reply(shown, context)}
         answer: RunResult = restore(RunResult.__shape__.resolve(), said)
         return answer

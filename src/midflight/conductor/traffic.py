@@ -212,8 +212,8 @@ _SEVERAL = (list, tuple, set, frozenset)
 
 
 def _objects(value: Any) -> dict[Shape, int]:
-    """How many objects of which class there are in a value, at any depth. Each reply waits for it, so the likeliest is
-    asked first."""
+    """How many objects of which class there are in a value, at any depth. It is done for each reply, so the likeliest
+    is asked first."""
     found: dict[Shape, int] = {}
     waiting = [value]
     while waiting:
