@@ -21,7 +21,11 @@ from house.errors import HouseError
 NAME, PATH = "org.freedesktop.login1", "/org/freedesktop/login1"
 MANAGER, SESSION = "org.freedesktop.login1.Manager", "org.freedesktop.login1.Session"
 BUS, BUS_PATH = "org.freedesktop.DBus", "/org/freedesktop/DBus"
-SLEEP_RULE = f"type='signal',interface='{MANAGER}',member='PrepareForSleep',path='{PATH}'"
+RULES = (
+    f"type='signal',sender='{NAME}',interface='{MANAGER}',member='PrepareForSleep',path='{PATH}'",
+    f"type='signal',sender='{BUS}',interface='{BUS}',member='NameOwnerChanged',path='{BUS_PATH}',arg0='{NAME}'",
+)
+"""The signals that are wanted. Others may come all the same: anybody may send one to us alone."""
 ANSWER_SECONDS = 10.0
 
 
@@ -78,6 +82,8 @@ class Logind:
     def __init__(self, address: str | None = None) -> None:
         self._address = address
         self._bus: MessageBus | None = None
+        self._owner: str | None = None
+        """Who has the name: what somebody else says of sleep is not logind's word."""
         self._connecting = asyncio.Lock()
         self.on_sleep: Callable[[bool], None] = lambda begins: None
 
@@ -160,15 +166,25 @@ class Logind:
             return self._bus
 
     async def _connect(self) -> MessageBus:
+        self._owner = None
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 bus = await MessageBus(self._address, BusType.SYSTEM, negotiate_unix_fd=True).connect()
                 bus.add_message_handler(self._heard)
-                await bus.call(Message(BUS, BUS_PATH, BUS, "AddMatch", signature="s", body=[SLEEP_RULE]))
+                for rule in RULES:
+                    await bus.call(Message(BUS, BUS_PATH, BUS, "AddMatch", signature="s", body=[rule]))
+                owner = await bus.call(Message(BUS, BUS_PATH, BUS, "GetNameOwner", signature="s", body=[NAME]))
+                if owner is not None and owner.message_type is MessageType.METHOD_RETURN:
+                    self._owner = owner.body[0]  # else it is started by our first question, and the bus says so
         except (DBusError, DBusFastError, AuthError, OSError, EOFError, TimeoutError) as wrong:
             raise LogindFailed("connect", f"no D-Bus: {wrong or type(wrong).__name__}") from None
         return bus
 
     def _heard(self, message: Message) -> None:
-        if message.message_type is MessageType.SIGNAL and message.member == "PrepareForSleep":
+        if message.message_type is not MessageType.SIGNAL:
+            return
+        said = message.sender, message.path, message.interface, message.member
+        if said == (BUS, BUS_PATH, BUS, "NameOwnerChanged") and message.body[0] == NAME:
+            self._owner = message.body[2] or None
+        elif self._owner is not None and said == (self._owner, PATH, MANAGER, "PrepareForSleep"):
             self.on_sleep(bool(message.body[0]))
