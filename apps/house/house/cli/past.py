@@ -46,11 +46,7 @@ def history(
     out.table(("machine", "asleep", "of the time", "saved", "wakes"), [_row(each, days) for each in histories.values()])
     if woken:
         out.say("")
-        rows = [
-            (ago(each.asked_at, now), each.machine, woken_by(each), each.requester_mac or "-", _took(each))
-            for each in woken
-        ]
-        out.table(("ago", "machine", "because", "MAC", "took"), rows)
+        out.table(("ago", "machine", "because", "MAC", "took"), [_woken(each, now) for each in woken])
     out.document({"machines": list(histories.values()), "wakes": list(woken)})
     return 0
 

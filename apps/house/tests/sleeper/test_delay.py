@@ -118,6 +118,16 @@ async def test_a_sleep_that_does_not_begin_has_failed(
     assert await login1.locks() == [OURS]
 
 
+async def test_a_machine_that_stays_on_has_not_been_powered_off(
+    delay: Delay, logind: Logind, login1: Login1, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing would be left of this process if it had; so it says so, after a while."""
+    monkeypatch.setattr(by_logind, "OFF_SECONDS", 0.1)
+    with pytest.raises(SleepFailed, match="it is on still, 0.1 s after logind was told to power it off"):
+        await ByLogind("power-off", logind, delay).sleep()
+    assert await login1.called.get() == "PowerOff"
+
+
 @pytest.mark.parametrize("said", ["no", "na", "challenge"])
 async def test_what_logind_does_not_allow_is_known_before(
     said: str, delay: Delay, logind: Logind, login1: Login1

@@ -8,6 +8,8 @@ from house.sleeper.delay import Delay
 from house.sleeper.logind import Logind
 from house.sleeper.methods.base import BEGIN_SECONDS, Method, SleepFailed
 
+OFF_SECONDS = 120.0
+"""For services that are slow to end; systemd gives each of them 90."""
 VERBS = {"logind": "Suspend", "hibernate": "Hibernate", "power-off": "PowerOff"}
 
 
@@ -25,5 +27,6 @@ class ByLogind(Method):
         with self._delay.ours():
             await self._logind.begin(self._verb)
             if self._verb == "PowerOff":  # nothing of this process is left when the machine is awake again
-                await asyncio.get_running_loop().create_future()
+                await asyncio.sleep(OFF_SECONDS)
+                raise SleepFailed(f"it is on still, {OFF_SECONDS:g} s after logind was told to power it off")
             await self._delay.slept(BEGIN_SECONDS)
