@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from sqlalchemy import Connection, Select, Table, delete, insert, select, update
@@ -12,6 +13,11 @@ from house.errors import AlreadyExists, NotFound
 
 Row = Mapping[str, Any]
 """Column → value."""
+
+
+def utc(time: datetime) -> datetime:
+    """A time of a row, which is kept without its zone."""
+    return time.replace(tzinfo=UTC)
 
 
 def found(connection: Connection, query: Select[Any]) -> list[Row]:

@@ -9,7 +9,7 @@ from typing import Self
 from sqlalchemy import Connection, or_, select
 
 from house import clock, rows
-from house.rows import Row
+from house.rows import utc
 from house.tables import machines, naps, wakes
 from midflight import Context, VersionedObject, field, remotable
 
@@ -38,13 +38,10 @@ class History(VersionedObject, version="1.0"):
     @classmethod
     @remotable
     async def of_machine(cls, context: Context, machine: str, days: int = 30) -> Self:
-        """The last so many days of a machine, today among them. Raises NotFound."""
-        now = clock.now()
-        row, slept, woken = await context.db.read(
-            _gather, machine, now - timedelta(days=min(max(days, 1), MOST_DAYS) - 1)
-        )
-        watts = row["watts"] - row["watts_asleep"]
-        return cls(context=context, machine=machine, days=list(summed(slept, woken, watts, now, days)))
+        """The last so many days of a machine, today among them: one at least, and ten years at most. Raises
+        NotFound."""
+        found = await context.db.read(_gather, machine, min(max(days, 1), MOST_DAYS), clock.now())
+        return cls(context=context, machine=machine, days=found)
 
     @property
     def asleep_seconds(self) -> float:
@@ -66,11 +63,19 @@ def summed(
     for asked_at, cause in wakes:
         of_day = counted.setdefault(asked_at.date(), {})
         of_day[cause] = of_day.get(cause, 0) + 1
-    for back in range(days - 1, -1, -1):
-        day = now.date() - timedelta(days=back)
-        asleep = sum(_within(nap, day) for nap in naps)
-        saved = asleep * watts / JOULES_PER_KWH
-        yield Day(day=day, asleep_seconds=asleep, saved_kwh=saved, wakes=counted.get(day, {}))
+    first = now.date() - timedelta(days=days - 1)
+    asleep: dict[date, float] = {}
+    for nap in naps:
+        for day in _days(max(nap[0].date(), first), min(nap[1], now).date()):
+            asleep[day] = asleep.get(day, 0.0) + _within(nap, day)
+    for day in _days(first, now.date()):
+        seconds = asleep.get(day, 0.0)
+        saved = seconds * watts / JOULES_PER_KWH
+        yield Day(day=day, asleep_seconds=seconds, saved_kwh=saved, wakes=counted.get(day, {}))
+
+
+def _days(first: date, last: date) -> Iterator[date]:
+    return (first + timedelta(days=n) for n in range((last - first).days + 1))
 
 
 def _within(nap: Nap, day: date) -> float:
@@ -79,19 +84,13 @@ def _within(nap: Nap, day: date) -> float:
     return max(0.0, (woke_at - fell_at).total_seconds())
 
 
-def _gather(connection: Connection, name: str, since: datetime) -> tuple[Row, list[Nap], list[tuple[datetime, str]]]:
+def _gather(connection: Connection, name: str, days: int, now: datetime) -> list[Day]:
+    """In the thread of the database, where it holds nobody up."""
     row = rows.one(connection, machines, "machine", {"name": name})
-    first = since.replace(hour=0, minute=0, second=0, microsecond=0)
+    first = (now - timedelta(days=days - 1)).replace(hour=0, minute=0, second=0, microsecond=0)
     slept = select(naps.c.fell_at, naps.c.woke_at).filter_by(machine=name)
     slept = slept.where(or_(naps.c.woke_at.is_(None), naps.c.woke_at > first))
     woken = select(wakes.c.asked_at, wakes.c.cause).filter_by(machine=name).where(wakes.c.asked_at >= first)
-    now = clock.now()
-    return (
-        row,
-        [(_utc(fell), now if woke is None else _utc(woke)) for fell, woke in connection.execute(slept)],
-        [(_utc(asked), cause) for asked, cause in connection.execute(woken)],
-    )
-
-
-def _utc(time: datetime) -> datetime:
-    return time.replace(tzinfo=UTC)
+    naps_then = [(utc(fell), now if woke is None else utc(woke)) for fell, woke in connection.execute(slept)]
+    wakes_then = [(utc(asked), cause) for asked, cause in connection.execute(woken)]
+    return list(summed(naps_then, wakes_then, row["watts"] - row["watts_asleep"], now, days))

@@ -16,6 +16,8 @@ from house.states import Cause
 from house.tables import machines, wakes
 from midflight import Context, ObjectList, VersionedObject, field, from_row, remotable, to_row, types
 
+MOST = 10_000
+
 
 class Wake(VersionedObject, version="1.0"):
     """One wake of a machine: asked for then by whom, for this port, awake then after so many tries. ``awake_at`` is
@@ -52,8 +54,8 @@ class WakeList(ObjectList[Wake], version="1.0"):
     @classmethod
     @remotable
     async def latest(cls, context: Context, machine: str | None = None, limit: int = 50) -> Self:
-        """The last so many of a machine, or of the house."""
-        return cls._of(context, await context.db.read(_latest, machine, limit))
+        """The last so many of a machine, or of the house; at most 10 000."""
+        return cls._of(context, await context.db.read(_latest, machine, min(max(limit, 0), MOST)))
 
     @classmethod
     def _of(cls, context: Context, found: Iterable[Row]) -> Self:

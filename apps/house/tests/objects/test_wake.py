@@ -1,8 +1,12 @@
+import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from house.objects.history import History, summed
+from house.objects import history as past
+from house.objects.history import Day, History, summed
 from house.objects.machine import Machine
 from house.objects.requester import Requester, RequesterList
 from house.objects.wake import Wake, WakeList
@@ -70,6 +74,22 @@ async def test_a_sleeper_s_nap_lasts_until_now(desk: Machine, context: Context, 
     await asleep(desk)
     time.pass_(minutes=30)
     assert (await History.of_machine(context, "desk", days=1)).asleep_seconds == 1800
+
+
+async def test_a_history_has_ten_years_at_most_and_is_made_elsewhere(
+    desk: Machine, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks for more, or for less than a day, does not hold the conductor up."""
+    threads = []
+
+    def noting(*given: Any) -> Iterator[Day]:
+        threads.append(threading.current_thread())
+        return summed(*given)
+
+    monkeypatch.setattr(past, "summed", noting)
+    assert [len((await History.of_machine(context, "desk", n)).days) for n in (10**12, 0)] == [past.MOST_DAYS, 1]
+    assert threads[0] is not threading.main_thread()
+    assert len(await WakeList.latest(context, limit=10**12)) == 0
 
 
 async def test_who_asks_can_be_ignored(desk: Machine, context: Context) -> None:
