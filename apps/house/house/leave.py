@@ -9,6 +9,11 @@ from house.errors import StaysAwake
 from house.objects.hold import Hold
 from house.objects.rule import Rule
 
+EARLY = timedelta(minutes=2)
+"""So long before it is needed a machine wakes by plan."""
+NAP = timedelta(minutes=1)
+"""A shorter one is not worth it, and could begin too late for the alarm that ends it."""
+
 Objection = tuple[str, datetime]
 """What speaks against sleep, in words, and until when it does."""
 
@@ -20,6 +25,7 @@ def check(
     holds: Iterable[Hold],
     rules: Iterable[Rule],
     away_until: datetime | None,
+    planned: datetime | None,
     now: datetime,
 ) -> None:
     """Raises StaysAwake with all that speaks against sleep, and with the time when none of it does any more."""
@@ -27,6 +33,7 @@ def check(
         *_just_woken(last_wake, shortest_awake_seconds, now),
         *_held(holds, now),
         *([] if away_until else _ruled(rules, now)),
+        *_planned(planned, now),
     ]
     if found:
         until = max(until for _, until in found)
@@ -60,3 +67,8 @@ def _ruled(rules: Iterable[Rule], now: datetime) -> Iterator[Objection]:
     for rule in rules:
         if until := rule.holds_until(now):
             yield f"a rule holds it awake until {until:%Y-%m-%d %H:%M} UTC: {rule.note or rule.in_words}", until
+
+
+def _planned(planned: datetime | None, now: datetime) -> Iterator[Objection]:
+    if planned is not None and planned - now < EARLY + NAP:
+        yield f"it is to be awake at {planned:%Y-%m-%d %H:%M} UTC, as is planned", planned

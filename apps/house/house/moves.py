@@ -6,18 +6,19 @@ Who moves it may be late, or say a thing twice: a move that has been made alread
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Table, insert, or_, select, update
 
 from house import leave, rows
 from house.errors import NotNow
+from house.objects import away
 from house.objects.hold import Hold
 from house.objects.rule import Rule
 from house.rows import Row
 from house.states import State
-from house.tables import aways, holds, machines, naps, rules
+from house.tables import holds, machines, naps, rules
 from midflight import from_row
 
 
@@ -31,12 +32,14 @@ def ask_leave(
 ) -> datetime | None:
     """Let it fall, unless something speaks against that; when it is to wake by plan. Raises StaysAwake, NotFound."""
     row = _row(connection, name)
-    away = away_until(connection, now)
+    left = away.latest(connection, now)
+    away_until = None if left is None else rows.utc(left["until"])
+    last_wake = row["last_wake"] and rows.utc(row["last_wake"])
     held = [from_row(Hold, each) for each in _of_machine(connection, holds, name)]
     bound = [from_row(Rule, each) for each in _of_machine(connection, rules, name)]
+    planned = leave.next_wake(bound, needed_at, away_until, now)
     if not forced:
-        leave.check(name, _aware(row["last_wake"]), row["shortest_awake_seconds"], held, bound, away, now)
-    planned = leave.next_wake(bound, needed_at, away, now)
+        leave.check(name, last_wake, row["shortest_awake_seconds"], held, bound, away_until, planned, now)
     _become(connection, row, State.FALLING, now, because=list(because), planned_wake=planned)
     return planned
 
@@ -83,13 +86,6 @@ def note_seen(connection: Connection, name: str, alive: bool, now: datetime) -> 
         _begin_nap(connection, row, "seen", now)
 
 
-def away_until(connection: Connection, now: datetime) -> datetime | None:
-    """Until when nobody is at home, if so."""
-    latest = connection.execute(select(aways.c.until).order_by(aways.c.id.desc()).limit(1)).scalar_one_or_none()
-    until = _aware(latest)
-    return until if until is not None and until > now else None
-
-
 def end_nap(connection: Connection, name: str, now: datetime) -> None:
     """A nap is over when its end is known for the first time."""
     connection.execute(update(naps).filter_by(machine=name, woke_at=None).values(woke_at=now))
@@ -115,8 +111,3 @@ def _of_machine(connection: Connection, table: Table, name: str) -> Sequence[Row
     """The rows for one machine, and those for all."""
     ours = select(table).where(or_(table.c.machine == name, table.c.machine.is_(None)))
     return rows.found(connection, ours.order_by(table.c.id))
-
-
-def _aware(time: datetime | None) -> datetime | None:
-    """A time of a row is UTC."""
-    return None if time is None else time.replace(tzinfo=UTC)

@@ -27,7 +27,7 @@ class Away(VersionedObject, version="1.0"):
     @remotable
     async def get(cls, context: Context) -> Self | None:
         """The house's, or None while somebody is at home."""
-        row = await context.db.read(_latest)
+        row = await context.db.read(latest, clock.now())
         return None if row is None else from_row(cls, row, context=context)
 
     @remotable
@@ -44,8 +44,9 @@ class Away(VersionedObject, version="1.0"):
         await context.db.write(_clear)
 
 
-def _latest(connection: Connection) -> Row | None:
-    found = rows.found(connection, select(aways).where(aways.c.until > clock.now()))
+def latest(connection: Connection, now: datetime) -> Row | None:
+    """What was said last, if it is not over."""
+    found = rows.found(connection, select(aways).where(aways.c.until > now).order_by(aways.c.id))
     return found[-1] if found else None
 
 

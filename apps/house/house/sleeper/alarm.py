@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from house.errors import HouseError
+from house.leave import EARLY
 
 PLACE = "sys/class/rtc/rtc0/wakealarm"
-EARLY = timedelta(minutes=2)
-"""So that it is awake when it is needed."""
+LEAST_SECONDS = 30
+"""An alarm that has rung before the machine sleeps wakes nobody."""
 
 
 class NoAlarm(HouseError):
@@ -17,9 +18,9 @@ class NoAlarm(HouseError):
 
 
 def arm(root: Path, at: datetime, now: datetime) -> None:
-    """Have it wake shortly before that time. It is set as so many seconds from now, so that it does not matter what the
-    real-time clock thinks the time is. Raises NoAlarm."""
-    seconds = max(1, round((at - EARLY - now).total_seconds()))
+    """Have it wake shortly before that time, but not before it can sleep. It is set as so many seconds from now, so
+    that it does not matter what the real-time clock thinks the time is. Raises NoAlarm."""
+    seconds = max(LEAST_SECONDS, round((at - EARLY - now).total_seconds()))
     _write(root, "0")  # one that is set already cannot be set
     _write(root, f"+{seconds}")
     if not (root / PLACE).read_text().strip():

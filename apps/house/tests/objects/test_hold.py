@@ -68,6 +68,18 @@ async def test_a_rule_keeps_awake_and_plans_the_next_wake(desk: Machine, context
     assert (await Machine.get(context, "desk")).planned_wake == planned
 
 
+async def test_a_machine_does_not_sleep_just_before_it_is_needed(desk: Machine, time: JumpingClock) -> None:
+    """By the time that its alarm would have to ring it might not sleep yet; one that is sent to sleep is told when it
+    has to wake."""
+    needed = time.now() + timedelta(seconds=179)
+    with pytest.raises(StaysAwake, match="it is to be awake at 2026-03-02 13:02 UTC, as is planned") as refused:
+        await desk.ask_leave(IDLE, needed)
+    assert refused.value.until == needed.isoformat()
+    assert await desk.ask_leave(IDLE, needed, forced=True) == needed
+    await desk.stay(())
+    assert await desk.ask_leave(IDLE, needed + timedelta(seconds=1)) is not None
+
+
 async def test_while_nobody_is_at_home_no_rule_holds(desk: Machine, context: Context, time: JumpingClock) -> None:
     """A rule neither keeps awake nor wakes, a hold does; and when somebody is back it is as before."""
     await Rule(context=context, days=[0], begins="00:00", ends="23:00", wakes=True).create()
