@@ -46,7 +46,7 @@ async def assembled(
 ) -> AsyncIterator[Sleeper]:
     """The agent and all that it stands on, which ends with the block. It makes no rounds by itself."""
     given = settings(runtime.settings)
-    name = given.machine or runtime.host
+    name = runtime.host
     async with AsyncExitStack() as stack:
         logind = await stack.enter_async_context(Logind(bus)) if given.logind else None
         system = System(root, clock or SystemClock(), logind)

@@ -23,8 +23,6 @@ log = structlog.get_logger("house")
 class Settings(msgspec.Struct, frozen=True):
     """What a sleeper can be told. What a release does not know it passes over, so that all start on the same file."""
 
-    machine: str = ""
-    """Its name in the house; that of the host, where it is empty."""
     interface: str = ""
     """Whose network card wakes it; that of the default route, where it is empty."""
     method: Literal["logind", "hibernate", "power-off", "systemctl", "command"] = "logind"

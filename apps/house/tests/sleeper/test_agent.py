@@ -38,17 +38,18 @@ def guard() -> Guard:
 def assemble(
     tmp_path: Path, time: JumpingClock, database: Database, guard: Guard, desk: Machine, bus: str
 ) -> Assembled:
-    """An agent of the desk, whose terminal pts/0 was last used an hour ago; entries of [app.sleeper] as keywords."""
+    """An agent of the desk, or of another host, whose terminal pts/0 was last used an hour ago; entries of
+    [app.sleeper] as keywords."""
     machine = FakeMachine(tmp_path / "machine", time)
     machine.login(("ada", "pts/0", 60))
     machine.write(alarm.PLACE, "")
     card = Card(MAGIC)
 
     @asynccontextmanager
-    async def assemble(**entries: Any) -> AsyncIterator[Sleeper]:
+    async def assemble(host: str = "desk", **entries: Any) -> AsyncIterator[Sleeper]:
         given = {"interface": "eth0", "checks": {"logins": {}}, **entries}
         runtime = Runtime(
-            service="sleeper", host="desk", state=tmp_path, settings={"sleeper": given}, sockets=(),
+            service="sleeper", host=host, state=tmp_path, settings={"sleeper": given}, sockets=(),
             new_context=lambda values: Context(values, database=database, messenger=guard),
             active_hosts=lambda topic: [], sleep=guard.asleep,
         )  # fmt: skip
@@ -301,7 +302,7 @@ async def test_a_new_machine_says_who_it_is(
     assemble: Assembled, time: JumpingClock, context: Context, tmp_path: Path
 ) -> None:
     """Its MAC and its addresses, from the kernel; one that cannot stays out, and says why, round by round."""
-    async with assemble(machine="new", interface="lo", wake_on_lan=False) as agent:
+    async with assemble("new", interface="lo", wake_on_lan=False) as agent:
         await agent.round()
         with pytest.raises(Exception, match="no machine 'new'"):
             await Machine.get(context, "new")
