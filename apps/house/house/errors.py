@@ -75,3 +75,14 @@ class NotNow(HouseError):
 
     def __str__(self) -> str:
         return f"{self.machine}: {self.reason}"
+
+
+class NotYours(HouseError):
+    """An agent speaks of the machine that it runs on, and of no other."""
+
+    def __init__(self, machine: str, sender: str) -> None:
+        super().__init__(machine, sender)
+        self.machine, self.sender = machine, sender
+
+    def __str__(self) -> str:
+        return f"{self.sender} is not the agent of {self.machine}, and only that one says how it stands"

@@ -7,36 +7,37 @@ from typing import Protocol
 from house.objects.look import Look
 from house.objects.machine import Machine
 from house.objects.wake import Wake
+from house.rights import AGENT, PEOPLE
 from midflight import Context, Interface, endpoint
 
 
 class WatcherAPI(Interface, Protocol, topic="watcher", version="1.0"):
     """What stands guard for sleepers, on a machine that is always awake."""
 
-    @endpoint(since="1.0", idempotent=True)
+    @endpoint(since="1.0", idempotent=True, allow=AGENT)
     async def claim(self, context: Context, machine: Machine) -> None:
         """Guard it from now on: in proxy mode, have its addresses. The answer is the acknowledgement without which no
         machine sleeps. Raises NotClaimed."""
         ...
 
-    @endpoint(since="1.0", idempotent=True)
+    @endpoint(since="1.0", idempotent=True, allow=AGENT)
     async def release(self, context: Context, machine: str) -> None:
         """Guard it no more, and let it have its addresses. One that is not guarded is left as it is."""
         ...
 
-    @endpoint(since="1.0", idempotent=True)
+    @endpoint(since="1.0", idempotent=True, allow=PEOPLE)
     async def wake(self, context: Context, machine: str) -> Wake:
         """Wake it, for somebody who asks by name. Answers when it has proved that it is awake, or after the last try:
         then ``awake_at`` is None. Takes up to 20 s. Raises NotFound where it is not guarded here."""
         ...
 
-    @endpoint(since="1.0", idempotent=True)
+    @endpoint(since="1.0", idempotent=True, allow=PEOPLE)
     async def test_wake(self, context: Context, machine: str) -> Wake:
         """Send it a magic packet as it is now, and see whether it lives: a wake whose cause is a test. Raises
         NotFound."""
         ...
 
-    @endpoint(since="1.0")
+    @endpoint(since="1.0", allow=PEOPLE)
     async def changed(self, context: Context) -> None:
         """A fanout: machines or requesters are others now; read them again."""
         ...
@@ -45,18 +46,18 @@ class WatcherAPI(Interface, Protocol, topic="watcher", version="1.0"):
 class SleeperAPI(Interface, Protocol, topic="sleeper", version="1.0"):
     """The agent of a machine that sleeps. Its host is the machine's name."""
 
-    @endpoint(since="1.0")
+    @endpoint(since="1.0", allow=PEOPLE)
     async def sleep_now(self, context: Context, reason: str) -> None:
         """Sleep though the checks find it busy. Answers before it does, when it has leave and its watcher stands guard.
         Raises StaysAwake, NotClaimed, and NotNow where it is falling already."""
         ...
 
-    @endpoint(since="1.0", idempotent=True)
+    @endpoint(since="1.0", idempotent=True, allow=PEOPLE)
     async def look(self, context: Context) -> Look:
-        """Look at the machine now, with all checks."""
+        """What all checks found when they were asked last; they are asked anew where that is older than a round."""
         ...
 
-    @endpoint(since="1.0")
+    @endpoint(since="1.0", allow=PEOPLE)
     async def changed(self, context: Context) -> None:
         """A fanout: holds, rules, or who is at home are others now; ask for leave again."""
         ...

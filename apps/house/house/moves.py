@@ -81,6 +81,12 @@ def note_seen(connection: Connection, name: str, alive: bool, now: datetime) -> 
     row = _row(connection, name)
     if alive:
         wake_up(connection, name, now)
+def stay_awake(connection: Connection, name: str, because: Sequence[str], armed: bool | None, now: datetime) -> None:
+    """It is awake as before, whatever somebody has seen of it."""
+    wake_up(connection, name, now)
+    _become(connection, _row(connection, name), State.AWAKE, now, because=list(because), flag_armed=armed)
+
+
     elif row["state"] in (State.AWAKE, State.UNKNOWN, State.WAKING):
         _become(connection, row, State.ASLEEP, now, because=["it answers no more"])
         _begin_nap(connection, row, "seen", now)

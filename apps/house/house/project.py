@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from house import tables
-from house.errors import AddressTaken, AlreadyExists, NotClaimed, NotFound, NotNow, StaysAwake
+from house.errors import AddressTaken, AlreadyExists, NotClaimed, NotFound, NotNow, NotYours, StaysAwake
 from house.interfaces import SleeperAPI, WatcherAPI
 from house.objects.away import Away
 from house.objects.history import Day, History
@@ -29,7 +29,7 @@ project = Project(
     ],
     interfaces=[SleeperAPI, WatcherAPI],
     services=[Service("sleeper", sleeper, agent=True), Service("watcher", watcher, agent=True)],
-    errors=[AddressTaken, AlreadyExists, NotClaimed, NotFound, NotNow, StaysAwake],
+    errors=[AddressTaken, AlreadyExists, NotClaimed, NotFound, NotNow, NotYours, StaysAwake],
     releases=HERE / "releases",
     schema=HERE / "schema",
     tables=tables.metadata,

@@ -8,6 +8,7 @@ from typing import Self
 from sqlalchemy import Connection, delete, select
 
 from house import clock, rows
+from house.rights import PEOPLE
 from house.rows import Row
 from house.tables import aways
 from midflight import Context, VersionedObject, from_row, remotable, to_row
@@ -30,7 +31,7 @@ class Away(VersionedObject, version="1.0"):
         row = await context.db.read(latest, clock.now())
         return None if row is None else from_row(cls, row, context=context)
 
-    @remotable
+    @remotable(allow=PEOPLE)
     async def create(self) -> None:
         """Leave the house. What was said before is replaced."""
         self.made_at = clock.now()
@@ -38,7 +39,7 @@ class Away(VersionedObject, version="1.0"):
         self.reset_changes()
 
     @classmethod
-    @remotable
+    @remotable(allow=PEOPLE)
     async def end(cls, context: Context) -> None:
         """Somebody is back."""
         await context.db.write(_clear)

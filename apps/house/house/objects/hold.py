@@ -9,6 +9,7 @@ from typing import Self
 from sqlalchemy import Connection, delete, or_, select
 
 from house import clock, rows
+from house.rights import PEOPLE
 from house.rows import Row
 from house.tables import holds, machines
 from midflight import Context, InvalidValue, ObjectList, VersionedObject, field, from_row, remotable, to_row
@@ -32,7 +33,7 @@ class Hold(VersionedObject, version="1.0"):
         """One hold. Raises NotFound."""
         return from_row(cls, await context.db.read(rows.one, holds, WHAT, {"id": id}), context=context)
 
-    @remotable
+    @remotable(allow=PEOPLE)
     async def create(self) -> None:
         """Hold it from now on. Raises NotFound for a machine that is none, and InvalidValue for a time that is over."""
         self.made_at = clock.now()
@@ -41,13 +42,13 @@ class Hold(VersionedObject, version="1.0"):
         self.id = await self.context.db.write(_insert, self)
         self.reset_changes()
 
-    @remotable
+    @remotable(allow=PEOPLE)
     async def save(self) -> None:
         """Hold it longer, or for another reason. Raises NotFound where it has been let go."""
         await self.context.db.write(rows.change, holds, WHAT, self.id, to_row(self, only_changes=True))
         self.reset_changes()
 
-    @remotable
+    @remotable(allow=PEOPLE)
     async def destroy(self) -> None:
         """Let it go. Raises NotFound."""
         await self.context.db.write(rows.remove, holds, WHAT, self.id)

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, delete
 
 from house import clock, moves, rows
 from house.errors import AddressTaken
+from house.rights import AGENT, PEOPLE, WATCHER, check_own
 from house.rows import Row
 from house.states import NEXT, Mode, State
 from house.tables import holds, machines, rules
@@ -62,53 +63,66 @@ class Machine(VersionedObject, version="1.0"):
         """One machine. Raises NotFound."""
         return from_row(cls, await context.db.read(rows.one, machines, WHAT, {"name": name}), context=context)
 
-    @remotable
+    @remotable(allow=(*AGENT, *PEOPLE))
     async def create(self) -> None:
-        """Let the house know of it. Raises AlreadyExists, and AddressTaken."""
+        """Let the house know of it; an agent, of its own machine. Raises AlreadyExists, AddressTaken and NotYours."""
+        check_own(self.context, self.name)
         self.id = await self.context.db.write(_insert, self)
         self.reset_changes()
 
-    @remotable
+    @remotable(allow=PEOPLE)
     async def save(self, expect: dict[str, str | None] | None = None) -> None:
         """Keep what changed. Raises NotFound, AddressTaken, and Conflict if the row has not the expected values."""
         await self.context.db.write(_save, self, expect or {})
         self.reset_changes()
 
-    @remotable
+    @remotable(allow=PEOPLE)
     async def destroy(self) -> None:
         """Forget it, with its holds and rules. Its history stays. Raises NotFound."""
         await self.context.db.write(_delete, self.id, self.name)
 
-    # How it falls asleep, and wakes. Each is one transaction on the row as it is, whatever this copy says.
+    # How it falls asleep, and wakes. Each is one transaction on the row as it is, whatever this copy says, and is for
+    # the machine's own agent: another's gets NotYours.
 
-    @remotable
+    @remotable(allow=AGENT)
     async def ask_leave(
         self, because: tuple[str, ...], needed_at: datetime | None = None, forced: bool = False
     ) -> datetime | None:
         """May it sleep, because of this? It is falling then; the answer is when it has to be awake again, if that is
         planned: here, or by its own calendar at ``needed_at``. One that is ``forced`` to sleep, as by its lid, does so
         whatever speaks against it. Raises StaysAwake with what does."""
+        check_own(self.context, self.name)
         asked = self.name, because, needed_at, forced, clock.now()
         planned: datetime | None = await self.context.db.write(moves.ask_leave, *asked)
         return planned
 
-    @remotable
+    @remotable(allow=AGENT)
     async def stay(self, because: tuple[str, ...]) -> None:
         """It was falling, and does not sleep after all."""
+        check_own(self.context, self.name)
         await self.context.db.write(moves.stay, self.name, because, clock.now())
 
-    @remotable
+    @remotable(allow=AGENT)
     async def fall_asleep(self, method: str) -> None:
         """It sleeps from now on, with this method. Raises NotNow where it was not falling: leave has run out."""
+        check_own(self.context, self.name)
         await self.context.db.write(moves.fall_asleep, self.name, method, clock.now())
 
-    @remotable
+    @remotable(allow=AGENT)
     async def wake_up(self) -> None:
         """It is awake, by its own word. Saying so again changes nothing."""
+        check_own(self.context, self.name)
         await self.context.db.write(moves.wake_up, self.name, clock.now())
 
+    @remotable(allow=AGENT)
+    async def stay_awake(self, because: tuple[str, ...], flag_armed: bool | None) -> None:
+        """It is awake because of this, and this is what its network card says of itself: its agent's word, which counts
+        more than what a watcher sees of it."""
+        check_own(self.context, self.name)
+        await self.context.db.write(moves.stay_awake, self.name, because, flag_armed, clock.now())
+
     @classmethod
-    @remotable
+    @remotable(allow=WATCHER)
     async def note_seen(cls, context: Context, name: str, alive: bool) -> None:
         """What a watcher sees of a machine, for those that have no agent: it lives, or answers no more."""
         await context.db.write(moves.note_seen, name, alive, clock.now())

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Self
 
 from house import rows
+from house.rights import PEOPLE
 from house.rows import Row
 from house.tables import requesters
 from midflight import Context, ObjectList, VersionedObject, field, from_row, remotable, to_row, types
@@ -23,19 +24,19 @@ class Requester(VersionedObject, version="1.0"):
     ignored: bool = True
     name: str = ""
 
-    @remotable
+    @remotable(allow=PEOPLE)
     async def create(self) -> None:
         """Have watchers think so; tell them by ``WatcherAPI.changed``."""
         self.id = await self.context.db.write(rows.add, requesters, WHAT, self.mac, to_row(self))
         self.reset_changes()
 
-    @remotable
+    @remotable(allow=PEOPLE)
     async def save(self) -> None:
         """Keep what changed. Raises NotFound."""
         await self.context.db.write(rows.change, requesters, WHAT, self.id, to_row(self, only_changes=True))
         self.reset_changes()
 
-    @remotable
+    @remotable(allow=PEOPLE)
     async def destroy(self) -> None:
         """Think nothing of it any more. Raises NotFound."""
         await self.context.db.write(rows.remove, requesters, WHAT, self.id)

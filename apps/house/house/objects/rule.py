@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from msgspec import Meta
 
 from house import rows
+from house.rights import PEOPLE
 from house.rows import Row
 from house.tables import rules
 from midflight import Context, InvalidValue, ObjectList, VersionedObject, field, from_row, remotable, to_row
@@ -33,21 +34,21 @@ class Rule(VersionedObject, version="1.0"):
     wakes: bool = False
     note: str = ""
 
-    @remotable
+    @remotable(allow=PEOPLE)
     async def create(self) -> None:
         """Let it hold from now on. Raises InvalidValue for a zone that nobody knows, or a rule without days."""
         _check(self)
         self.id = await self.context.db.write(rows.add, rules, WHAT, self.note, to_row(self))
         self.reset_changes()
 
-    @remotable
+    @remotable(allow=PEOPLE)
     async def save(self) -> None:
         """Keep what changed. Raises NotFound, and InvalidValue."""
         _check(self)
         await self.context.db.write(rows.change, rules, WHAT, self.id, to_row(self, only_changes=True))
         self.reset_changes()
 
-    @remotable
+    @remotable(allow=PEOPLE)
     async def destroy(self) -> None:
         """Let it go. Raises NotFound."""
         await self.context.db.write(rows.remove, rules, WHAT, self.id)

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import Connection, insert, or_, select, update
 
 from house import moves, rows
+from house.rights import WATCHER
 from house.rows import Row
 from house.states import Cause
 from house.tables import machines, wakes
@@ -35,7 +36,7 @@ class Wake(VersionedObject, version="1.0"):
     awake_at: datetime | None = None
     tries: int = 0
 
-    @remotable
+    @remotable(allow=WATCHER)
     async def report(self) -> None:
         """Have it kept. A watcher wakes first and reports afterwards, as often as it takes: what is reported again is
         brought up to date, by its ``uuid``. The wake of a machine that the house has forgotten is kept too."""

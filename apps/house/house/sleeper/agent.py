@@ -21,7 +21,6 @@ from house.sleeper.falling import Falling
 from house.sleeper.looking import Looker, reasons
 from house.sleeper.methods.base import Method
 from house.sleeper.settings import Settings
-from house.states import State
 from midflight import Context, MidflightError
 
 TELL_SECONDS = 300.0
@@ -188,10 +187,7 @@ class Sleeper(SleeperAPI):
             return
         try:
             machine = await Machine.get(self._context(), self.name)
-            if machine.state is not State.AWAKE:  # a watcher that could not see it took it for asleep
-                await machine.wake_up()
-            machine.because, machine.seen_at, machine.flag_armed = because, self._clock.now(), self._armed()
-            await machine.save()
+            await machine.stay_awake(because, self._armed())
             self._told = because, seconds
         except (HouseError, MidflightError) as wrong:
             log.warning("sleeper.unheard", machine=self.name, reason=str(wrong))

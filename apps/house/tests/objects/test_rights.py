@@ -1,0 +1,54 @@
+"""Who may ask for what."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from house.errors import NotYours
+from house.objects.machine import Machine
+from house.project import project
+from midflight import Caller, Context
+from midflight.db.engine import Database
+from midflight.objects.remote import remotables_of
+
+READS = {"get", "get_all", "get_by_machine", "get_by_watcher", "latest", "of_machine"}
+
+
+def test_only_to_read_is_for_everyone() -> None:
+    """Whatever else somebody may ask for names who that is."""
+    objects = project.contract.registry.objects.values()
+    assert {n for each in objects for n, spec in remotables_of(each).items() if spec.allow is None} == READS
+    interfaces = project.contract.interfaces
+    allowed = {f"{topic}.{n}": spec.allow for topic in interfaces for n, spec in interfaces[topic].endpoints.items()}
+    agents, people = frozenset({"sleeper"}), frozenset({"guest", "operator"})
+    assert allowed == {
+        "watcher.claim": agents, "watcher.release": agents, "watcher.wake": people, "watcher.test_wake": people,
+        "watcher.changed": people, "sleeper.sleep_now": people, "sleeper.look": people, "sleeper.changed": people,
+    }  # fmt: skip
+
+
+MOVES: list[Callable[[Machine], Coroutine[Any, Any, Any]]] = [
+    Machine.create,
+    lambda machine: machine.ask_leave(("idle",), None, True),
+    lambda machine: machine.fall_asleep("logind"),
+    lambda machine: machine.stay(()),
+    Machine.wake_up,
+    lambda machine: machine.stay_awake((), None),
+]
+
+
+@pytest.mark.parametrize("move", MOVES)
+async def test_an_agent_speaks_of_its_own_machine(
+    move: Callable[[Machine], Coroutine[Any, Any, Any]], desk: Machine, database: Database
+) -> None:
+    """The word of another is refused, and nothing has happened."""
+    other = Context(caller=Caller("sleeper", "nas", "alder", "m1", 0), database=database)
+    with pytest.raises(NotYours, match=r"sleeper@nas \(alder\) is not the agent of desk"):
+        await move(Machine(context=other, name="desk", mac="52:54:00:00:00:01"))
+    own = Context(caller=Caller("sleeper", "desk", "alder", "m2", 0), database=database)
+    before = await Machine.get(own, "desk")
+    assert (before.state, before.since) == (desk.state, desk.since)
+    await before.stay_awake(("a build runs",), True)
+    after = await Machine.get(own, "desk")
+    assert (after.because, after.flag_armed) == (("a build runs",), True)
