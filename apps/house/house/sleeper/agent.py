@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -29,6 +30,15 @@ BY_HAND = "by hand"
 log = structlog.get_logger("house")
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What a look has found, when it was over; ``seconds`` are those of ``Clock.boottime``."""
+
+    at: datetime
+    seconds: float
+    found: list[Found]
+
+
 class Sleeper(SleeperAPI):
     """The agent of one machine. ``enrolled`` gives the machine as the house knows it, ``armed`` says whether its
     network card wakes it."""
@@ -47,6 +57,8 @@ class Sleeper(SleeperAPI):
         self._looker, self._falling, self._method, self._given = looker, falling, method, given
         self._context, self._enrolled, self._armed = new_context, enrolled, armed
         self._standing = Standing()
+        self._seen: Seen | None = None
+        self._looking, self._speaking = asyncio.Lock(), asyncio.Lock()
         self._told: tuple[tuple[str, ...], float] | None = None
         self._awake_told = self._falls = False
         self._by_hand = AsyncExitStack()
@@ -62,10 +74,12 @@ class Sleeper(SleeperAPI):
         task.add_done_callback(self._tasks.discard)
 
     async def look(self, context: Context) -> Look:
-        found, decided = await self._decide()
-        now, seconds, since = self._clock.now(), self._clock.boottime(), self._standing.quiet_since
+        seen = await self._look(oldest=self._given.look_seconds)
+        now, seconds = self._clock.now(), self._clock.boottime()
+        standing, decided = self._decided(seen, seconds)  # whoever looks changes nothing
+        since = standing.quiet_since
         return Look(
-            machine=self.name, at=now, checks=found, because=decided.because,
+            machine=self.name, at=seen.at, checks=seen.found, because=decided.because,
             idle_since=None if since is None else now - timedelta(seconds=seconds - since),
             sleeps_at=None if decided.sleeps_in is None else now + timedelta(seconds=decided.sleeps_in),
         )  # fmt: skip
@@ -96,17 +110,23 @@ class Sleeper(SleeperAPI):
             return
         if not self._awake_told:
             await self._tell_awake()
-        _, decided = await self._decide()
+        seen = await self._look()
+        self._standing, decided = self._decided(seen, self._clock.boottime())
         if not decided.sleep:
             await self._tell(decided.because)
         elif machine := await self._leave(decided.because):
             await self._fall(machine)
 
-    async def _decide(self) -> tuple[list[Found], Decision]:
-        found = await self._looker.look()
-        seconds = self._clock.boottime()
-        self._standing, decided = decision.decide(self._standing, reasons(found), seconds, self._given.quiet_seconds)
-        return found, decided
+    async def _look(self, oldest: float = 0.0) -> Seen:
+        """What the checks find now, or found last where that is younger: a check counts from look to look."""
+        async with self._looking:
+            if self._seen is None or self._clock.boottime() - self._seen.seconds >= oldest:
+                found = await self._looker.look()
+                self._seen = Seen(self._clock.now(), self._clock.boottime(), found)
+            return self._seen
+
+    def _decided(self, seen: Seen, seconds: float) -> tuple[Standing, Decision]:
+        return decision.decide(self._standing, reasons(seen.found), seconds, self._given.quiet_seconds)
 
     # How it falls, and wakes.
 
@@ -114,6 +134,8 @@ class Sleeper(SleeperAPI):
         """The machine, if all is prepared; else it is told why not."""
         try:
             return await self._prepare(because)
+        except NotNow:
+            log.info("sleeper.falls_already", machine=self.name)
         except StaysAwake as refused:
             await self._stay(refused.reasons)
         except (HouseError, MidflightError) as wrong:
@@ -128,7 +150,8 @@ class Sleeper(SleeperAPI):
         self._falls = True
         try:
             needed_at = await self._looker.next_need()
-            return await self._falling.prepare(self._context(), because, needed_at, forced=forced)
+            async with self._speaking:  # so that nothing said before is heard after it
+                return await self._falling.prepare(self._context(), because, needed_at, forced=forced)
         except BaseException:
             self._falls = False
             raise
@@ -139,6 +162,7 @@ class Sleeper(SleeperAPI):
                 await self._method.sleep()
         except (HouseError, MidflightError) as wrong:
             log.warning("sleeper.could_not_sleep", machine=self.name, reason=str(wrong))
+            self._falls = False
             await self._stay((f"it could not sleep: {wrong}",))
         else:
             await self._wake()
@@ -174,10 +198,11 @@ class Sleeper(SleeperAPI):
 
     async def _tell_awake(self) -> None:
         try:
-            machine = await self._enrolled(self._context())
-            await machine.wake_up()
+            async with self._speaking:
+                machine = await self._enrolled(self._context())
+                await machine.wake_up()
+                await self._falling.release(machine)
             self._awake_told = True
-            await self._falling.release(machine)
         except (HouseError, MidflightError) as wrong:
             log.warning("sleeper.unheard", machine=self.name, reason=str(wrong))
 
@@ -186,8 +211,11 @@ class Sleeper(SleeperAPI):
         if self._told is not None and self._told[0] == because and seconds - self._told[1] < TELL_SECONDS:
             return
         try:
-            machine = await Machine.get(self._context(), self.name)
-            await machine.stay_awake(because, self._armed())
+            async with self._speaking:
+                if self._falls:  # somebody has sent it to sleep meanwhile
+                    return
+                machine = await Machine.get(self._context(), self.name)
+                await machine.stay_awake(because, self._armed())
             self._told = because, seconds
         except (HouseError, MidflightError) as wrong:
             log.warning("sleeper.unheard", machine=self.name, reason=str(wrong))

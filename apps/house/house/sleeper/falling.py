@@ -68,9 +68,12 @@ class Falling:
 
     async def give_up(self, machine: Machine, reason: str) -> None:
         """Undo what ``prepare`` did, as far as anybody answers."""
+        await self._undo(machine.stay((reason,)))
+        await self._undo(self.release(machine))
+
+    async def _undo(self, step: Awaitable[None]) -> None:
         try:
-            await machine.stay((reason,))
-            await self.release(machine)
+            await step
         except (HouseError, MidflightError) as wrong:
             log.warning("sleeper.not_undone", machine=self.name, reason=str(wrong))
 

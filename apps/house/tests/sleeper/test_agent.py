@@ -10,11 +10,13 @@ import pytest
 from house.errors import NotClaimed, NotNow, StaysAwake
 from house.objects.history import History
 from house.objects.hold import Hold
+from house.objects.look import Check as Found
 from house.objects.machine import Machine
 from house.objects.rule import Rule
 from house.sleeper import alarm, falling
 from house.sleeper.agent import Sleeper
 from house.sleeper.flag import MAGIC
+from house.sleeper.looking import Looker
 from house.sleeper.service import assembled
 from house.states import Finding, State
 from midflight import ConfigError, Context, NotDelivered, Runtime
@@ -296,6 +298,88 @@ async def test_a_look_says_what_keeps_it_awake_and_when_it_sleeps(assemble: Asse
             time.now() - timedelta(minutes=1),
             time.now() + timedelta(minutes=4),
         )
+
+
+async def test_whoever_looks_changes_nothing(
+    assemble: Assembled, time: JumpingClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many do: what the last round has found is told, and the checks are asked again where that is older than a
+    round, once for all of them. What they find then does not count for when it sleeps."""
+    context, looks, real = Context({}), [], Looker.look
+
+    async def look(looker: Looker) -> list[Found]:
+        looks.append(time.now())
+        await asyncio.sleep(0)
+        return await real(looker)
+
+    monkeypatch.setattr(Looker, "look", look)
+    machine = FakeMachine(tmp_path / "machine", time)
+    async with assemble() as agent:
+        await agent.round()
+        quiet_since = time.now()
+        time.pass_(seconds=29)
+        told = await asyncio.gather(*(agent.look(context) for _ in range(5)))
+        assert [(each.at, each.idle_since) for each in told] == [(quiet_since, quiet_since)] * 5
+        assert len(looks) == 1
+        time.pass_(seconds=1)
+        machine.use("pts/0", 0)
+        told = await asyncio.gather(*(agent.look(context) for _ in range(5)))
+        assert [each.because for each in told] == [("ada on pts/0 was here 0 min ago",)] * 5
+        assert (len(looks), told[0].idle_since) == (2, None)
+        machine.use("pts/0", 60)
+        time.pass_(seconds=30)
+        assert (await agent.look(context)).idle_since == quiet_since
+
+
+async def test_a_round_that_is_under_way_does_not_undo_a_sleep(
+    assemble: Assembled, login1: Login1, time: JumpingClock, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its checks take their time, and meanwhile somebody sends the machine to sleep: it is not awake by what they find
+    then."""
+    looks, go_on, real = asyncio.Event(), asyncio.Event(), Looker.look
+
+    async def look(looker: Looker) -> list[Found]:
+        found = await real(looker)
+        looks.set()
+        await go_on.wait()
+        return found
+
+    monkeypatch.setattr(Looker, "look", look)
+    async with assemble(checks={"logins": {"idle_minutes": 90}}) as agent, asyncio.timeout(WAIT):
+        round_ = asyncio.create_task(agent.round())
+        await looks.wait()
+        await agent.sleep_now(context, "ada goes to bed")
+        go_on.set()
+        await round_
+        assert await login1.called.get() == "Suspend"
+        login1.called.put_nowait("Suspend")
+        asleep = await found(context)
+        assert (asleep.state, asleep.because) == (State.ASLEEP, ("ada goes to bed",))
+        await suspend(login1, time, hours=8)
+        while (await found(context)).state is not State.AWAKE:
+            await asyncio.sleep(0.01)
+
+
+async def test_who_is_not_heard_says_it_again(
+    assemble: Assembled, guard: Guard, time: JumpingClock, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A watcher that does not answer is told in the next round that nobody need be guarded; and where the conductor
+    does not hear that the machine stays awake, its watcher is told all the same."""
+    async with assemble() as agent:
+        guard.refuses = NotDelivered(what="watcher.release", reason="nobody listened")
+        await agent.round()
+        guard.refuses = None
+        await agent.round()
+        assert guard.told == ["release"]
+        time.pass_(minutes=5)
+
+        async def unheard(machine: Machine, because: tuple[str, ...]) -> None:
+            raise NotDelivered(what="conductor.run", reason="nobody listened")
+
+        monkeypatch.setattr(Machine, "stay", unheard)
+        guard.deaf = True
+        await agent.round()
+        assert guard.told == ["release", "claim", "release"]
 
 
 async def test_a_new_machine_says_who_it_is(
