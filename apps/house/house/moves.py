@@ -6,8 +6,9 @@ Who moves it may be late, or say a thing twice: a move that has been made alread
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import Connection, Table, insert, or_, select, update
 
@@ -17,9 +18,12 @@ from house.objects import away
 from house.objects.hold import Hold
 from house.objects.rule import Rule
 from house.rows import Row
-from house.states import State
-from house.tables import holds, machines, naps, rules
+from house.states import Cause, State
+from house.tables import holds, machines, naps, rules, wakes
 from midflight import from_row
+
+NEAR = timedelta(minutes=5)
+"""A machine wakes a little before it is needed, and takes its time."""
 
 
 def ask_leave(
@@ -61,12 +65,26 @@ def fall_asleep(connection: Connection, name: str, method: str, now: datetime) -
 
 
 def wake_up(connection: Connection, name: str, now: datetime) -> None:
-    """It is awake, by its own word or somebody's who has seen it. What it had slept for is over."""
+    """It is awake, by its own word or somebody's who has seen it. If nobody was waking it, that is a wake too."""
+    row = _row(connection, name)
+    if row["state"] == State.ASLEEP:
+        connection.execute(insert(wakes).values(_own_wake(row, now)))
+    woken(connection, name, now)
+
+
+def woken(connection: Connection, name: str, now: datetime) -> None:
+    """It is awake, by a wake that is known. What it had slept for is over."""
     row = _row(connection, name)
     end_nap(connection, name, now)
     slept = row["state"] in (State.ASLEEP, State.WAKING)
     woke = {"last_wake": now, "because": [], "planned_wake": None} if slept else {}
     _become(connection, row, State.AWAKE, now, **woke)
+
+
+def stay_awake(connection: Connection, name: str, because: Sequence[str], armed: bool | None, now: datetime) -> None:
+    """It is awake as before, whatever somebody has seen of it."""
+    woken(connection, name, now)
+    _become(connection, _row(connection, name), State.AWAKE, now, because=list(because), flag_armed=armed)
 
 
 def begin_to_wake(connection: Connection, name: str, now: datetime) -> None:
@@ -81,12 +99,6 @@ def note_seen(connection: Connection, name: str, alive: bool, now: datetime) -> 
     row = _row(connection, name)
     if alive:
         wake_up(connection, name, now)
-def stay_awake(connection: Connection, name: str, because: Sequence[str], armed: bool | None, now: datetime) -> None:
-    """It is awake as before, whatever somebody has seen of it."""
-    wake_up(connection, name, now)
-    _become(connection, _row(connection, name), State.AWAKE, now, because=list(because), flag_armed=armed)
-
-
     elif row["state"] in (State.AWAKE, State.UNKNOWN, State.WAKING):
         _become(connection, row, State.ASLEEP, now, because=["it answers no more"])
         _begin_nap(connection, row, "seen", now)
@@ -101,6 +113,14 @@ def _begin_nap(connection: Connection, row: Row, method: str, now: datetime) -> 
     end_nap(connection, row["name"], now)  # one of which nobody has seen the end
     values = {"machine": row["name"], "because": row["because"], "method": method, "fell_at": now}
     connection.execute(insert(naps).values(values))
+
+
+def _own_wake(row: Row, now: datetime) -> dict[str, Any]:
+    """Of a machine that nobody has woken: its alarm did, for what was planned, or its button, or whatever else."""
+    planned = row["planned_wake"] and rows.utc(row["planned_wake"])
+    cause = Cause.PLANNED if planned and abs(planned - now) <= NEAR else Cause.ITSELF
+    wake = {"uuid": str(uuid4()), "machine": row["name"], "cause": cause.value}
+    return {**wake, "asked_at": now, "awake_at": now, "tries": 0}
 
 
 def _become(connection: Connection, row: Row, state: State, now: datetime, **more: Any) -> None:

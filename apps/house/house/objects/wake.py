@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, Self
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select, update
 
 from house import moves, rows
 from house.rights import WATCHER
@@ -18,6 +18,8 @@ from house.tables import machines, wakes
 from midflight import Context, ObjectList, VersionedObject, field, from_row, remotable, to_row, types
 
 MOST = 10_000
+SOON = timedelta(seconds=30)
+"""Within these after a wake, an agent has said that its machine is awake, if it is heard."""
 
 
 class Wake(VersionedObject, version="1.0"):
@@ -68,7 +70,16 @@ def _keep(connection: Connection, wake: Wake) -> None:
     kept = connection.execute(update(wakes).where(wakes.c.uuid == values["uuid"]).values(values))
     if not kept.rowcount:
         connection.execute(insert(wakes).values(values))
+    connection.execute(delete(wakes).where(*_seemed_its_own(wake)))
     _move(connection, wake)
+
+
+def _seemed_its_own(wake: Wake) -> Iterator[ColumnElement[bool]]:
+    """A machine that says that it is awake before its watcher says that it woke it."""
+    yield wakes.c.machine == wake.machine
+    yield wakes.c.uuid != str(wake.uuid)
+    yield wakes.c.cause.in_([Cause.ITSELF.value, Cause.PLANNED.value])
+    yield wakes.c.asked_at.between(wake.asked_at, (wake.awake_at or wake.asked_at) + SOON)
 
 
 def _move(connection: Connection, wake: Wake) -> None:
@@ -77,7 +88,7 @@ def _move(connection: Connection, wake: Wake) -> None:
     machine = select(machines.c.since).where(machines.c.name == wake.machine)
     found = connection.execute(machine.where(or_(machines.c.since.is_(None), machines.c.since <= at))).one_or_none()
     if found is not None:
-        move = moves.begin_to_wake if wake.awake_at is None else moves.wake_up
+        move = moves.begin_to_wake if wake.awake_at is None else moves.woken
         move(connection, wake.machine, at)
 
 

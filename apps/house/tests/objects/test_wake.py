@@ -55,12 +55,13 @@ async def test_a_history_counts_each_day(desk: Machine, context: Context, time: 
     time.pass_(hours=9)
     await asleep(desk)
     time.pass_(hours=8)
-    await Wake(context=context, machine="desk", cause=Cause.PLANNED, asked_at=time.now(), awake_at=time.now()).report()
+    await desk.wake_up()
+    time.pass_(minutes=1)
     await Wake(context=context, machine="desk", cause=Cause.DEMAND, asked_at=time.now()).report()
     history = await History.of_machine(context, "desk", days=3)
     assert [str(day.day) for day in history.days] == ["2026-03-01", "2026-03-02", "2026-03-03"]
     assert [day.asleep_seconds / 3600 for day in history.days] == [0, 2, 6]
-    assert [day.wakes for day in history.days] == [{}, {}, {"planned": 1, "demand": 1}]
+    assert [day.wakes for day in history.days] == [{}, {}, {"itself": 1, "demand": 1}]
 
 
 def test_a_nap_that_ends_before_it_began_saves_nothing() -> None:
@@ -90,6 +91,36 @@ async def test_a_history_has_ten_years_at_most_and_is_made_elsewhere(
     assert [len((await History.of_machine(context, "desk", n)).days) for n in (10**12, 0)] == [past.MOST_DAYS, 1]
     assert threads[0] is not threading.main_thread()
     assert len(await WakeList.latest(context, limit=10**12)) == 0
+
+
+@pytest.mark.parametrize(("minutes", "cause"), [(-2, Cause.PLANNED), (3, Cause.PLANNED), (-30, Cause.ITSELF)])
+async def test_a_machine_that_nobody_woke_woke_by_plan_or_by_itself(
+    desk: Machine, context: Context, time: JumpingClock, minutes: float, cause: Cause
+) -> None:
+    """By plan, where it was near; saying so again is no second wake, nor is the word of an agent that it is awake as
+    before."""
+    planned = await desk.ask_leave(("idle",), time.now() + timedelta(hours=2))
+    assert planned == time.now() + timedelta(hours=2)
+    await desk.fall_asleep("logind")
+    time.pass_(hours=2, minutes=minutes)
+    for _ in range(2):
+        await desk.wake_up()
+    await Machine.note_seen(context, "desk", False)
+    await desk.stay_awake((), True)
+    (wake,) = await WakeList.latest(context)
+    assert (wake.cause, wake.took_seconds, wake.tries) == (cause, 0, 0)
+
+
+async def test_a_watcher_that_is_late_says_who_woke_it(desk: Machine, context: Context, time: JumpingClock) -> None:
+    """The machine had said first that it is awake, and nothing more was known of that; earlier wakes stay."""
+    for hours in (1, 2):
+        await asleep(desk)
+        time.pass_(hours=hours)
+        await desk.wake_up()
+        time.pass_(minutes=10)
+    asked = time.now() - timedelta(minutes=10, seconds=2)
+    await Wake(context=context, machine="desk", asked_at=asked, awake_at=time.now(), tries=1).report()
+    assert [wake.cause for wake in await WakeList.latest(context)] == [Cause.DEMAND, Cause.ITSELF]
 
 
 async def test_who_asks_can_be_ignored(desk: Machine, context: Context) -> None:
