@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
+from typing import Any
 
 from house.errors import NotFound
 from house.interfaces import SleeperAPI, WatcherAPI
@@ -105,6 +106,20 @@ class Operator:
 
     def _guard(self, machine: Machine) -> Client[WatcherAPI]:
         return self._watcher.on(machine.watcher).within(WAKE_SECONDS)
+
+    async def change(self, machine: str, values: Mapping[str, Any]) -> Machine:
+        """Give fields of a machine these values. Raises NotFound, InvalidValue."""
+        found = await Machine.get(self._context, machine)
+        for name, value in values.items():
+            setattr(found, name, value)
+        await found.save()
+        await self._tell_watchers()
+        return found
+
+    async def forget(self, machine: str) -> None:
+        """It is gone. Raises NotFound."""
+        await (await Machine.get(self._context, machine)).destroy()
+        await self._tell_watchers()
 
     async def sleep(self, machine: str, reason: str) -> None:
         """Have it sleep, if nothing but its own checks speaks against that. Raises NotFound, StaysAwake, NotClaimed,

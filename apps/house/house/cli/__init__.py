@@ -1,4 +1,4 @@
-"""The house in a terminal: ``house status|wake|sleep|hold|away|ignore|rule|test-wake|history|page|watch``."""
+"""The house in a terminal: ``house status``, ``wake``, ``sleep``, and all that ``house.cli.app`` lists."""
 
 from house.cli.app import main
 
