@@ -15,6 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import structlog
 from msgspec.structs import replace
 
 from house import clock
@@ -135,6 +136,14 @@ class Fleet:
                 for number, name in enumerate(("desk", "dead") if service == "conductor" else ()):
                     await Machine(context=running.context(), name=name, mac=f"52:54:00:00:00:0{number}").create()
             yield
+
+
+@pytest.fixture(autouse=True)
+def logging() -> Iterator[None]:
+    """A command says how its process logs; tests that come after it have a log of their own."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture(scope="session")
