@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 from sqlalchemy import (
+    CHAR,
+    VARCHAR,
     BigInteger,
     Column,
     DateTime,
+    Enum,
     Float,
     ForeignKey,
     Index,
@@ -23,6 +26,7 @@ from sqlalchemy import (
     insert,
     text,
 )
+from sqlalchemy.dialects.postgresql import ENUM
 from sqlalchemy.types import TypeEngine
 
 from midflight.db.engine import create, parse, transaction
@@ -144,12 +148,17 @@ def test_another_type(database_url: str, folder: Path) -> None:
     ("before", "after", "way"),
     [
         (String(20), String(40), "in place"), (String(20), Text(), "in place"), (String(), Text(), "in place"),
+        (VARCHAR(20, collation="C"), Text(collation="C"), "in place"),
         (SmallInteger(), Integer(), "a column"), (Integer(), Numeric(), "a column"),
         (Integer(), String(20), "a column"),
         (Float(), Text(), "a column"), (Integer(), Numeric(30, 2), "a column"),
         (String(40), String(20), "by hand"), (Text(), String(20), "by hand"), (String(), Integer(), "by hand"),
         (BigInteger(), Integer(), "by hand"), (Integer(), Numeric(10, 2), "by hand"), (Integer(), String(5), "by hand"),
         (Float(), Integer(), "by hand"), (Integer(), DateTime(), "by hand"), (Integer(), Float(), "by hand"),
+        (Enum("a", "b"), Text(), "by hand"), (ENUM("a", "b", name="ab"), Text(), "by hand"),
+        (String(1), Enum("a", "b"), "by hand"), (Integer(), Enum("a", "b"), "by hand"),
+        (CHAR(20), VARCHAR(20), "by hand"), (VARCHAR(20), CHAR(20), "by hand"), (Integer(), CHAR(20), "by hand"),
+        (VARCHAR(20), VARCHAR(20, collation="C"), "by hand"),
     ],
 )  # fmt: skip
 def test_which_way_a_type_changes(before: TypeEngine[Any], after: TypeEngine[Any], way: str) -> None:
@@ -168,7 +177,7 @@ def test_a_type_that_does_not_take_what_there_is(database_url: str, folder: Path
     )
     lines = body(expand)
     assert [line for line in lines if not line.startswith(("#", "op.alter_column('instances', 'host'"))] == []
-    assert any("instances.size is to be Integer(), which may not take what is in it" in line for line in lines)
+    assert any("instances.size is to be Integer(), which may not take what is in it as it is" in line for line in lines)
 
 
 def test_two_who_add_a_revision_at_once(folder: Path) -> None:

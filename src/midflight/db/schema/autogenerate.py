@@ -46,7 +46,7 @@ def _is_a_project_s(name: str | None, kind: str, parents: Any) -> bool:
 
 def _forbids(change: ops.MigrateOperation) -> bool:
     if isinstance(change, ops.AlterColumnOp):
-        kept = change.modify_type is None or _retyped(change).is_wider_text
+        kept = change.modify_type is None or _retyped(change).is_wider_on_sqlite
         return kept and change.modify_nullable is not True
     return isinstance(change, ops.CreateForeignKeyOp)
 
@@ -131,7 +131,7 @@ class _Writer:
             return column
         if not retyped.is_safe:
             pair.expand += [
-                f"# {table}.{column} is to be {retyped.after!r}, which may not take what is in it: give the new form a",
+                f"# {table}.{column} is to be {retyped.after!r}, which may not take what is in it as it is: give the new form a",
                 "# column of its own, and keep both in step with expand.mirror_column(…, forward=…, back=…)",
             ]
             return column

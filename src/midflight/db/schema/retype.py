@@ -4,14 +4,28 @@ step, where each old value has a new one; else by whoever writes the revision.""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
-from sqlalchemy import BigInteger, Float, Integer, Numeric, SmallInteger, String, Text
+from sqlalchemy import (
+    TEXT,
+    VARCHAR,
+    BigInteger,
+    Float,
+    Integer,
+    Numeric,
+    SmallInteger,
+    String,
+    Text,
+    Unicode,
+    UnicodeText,
+)
 from sqlalchemy.types import TypeEngine
 
 _DIGITS = 20
 """Characters of the longest whole number, with its sign."""
 _RANKS = {SmallInteger: 1, BigInteger: 3, Integer: 2}
+_TEXTS = (String, Text, Unicode, UnicodeText, VARCHAR, TEXT)
+"""An Enum and a CHAR are Strings of SQLAlchemy's, too, and a database keeps them otherwise."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +41,14 @@ class Retyped:
 
     @property
     def is_wider_text(self) -> bool:
-        """Each text fits as it is: no engine looks at a row, and SQLite keeps no bound at all."""
+        """Each text fits as it is: no engine looks at a row, nor sorts an index anew."""
+        if not (_is_text(self.before) and _is_text(self.after)):
+            return False
+        return self.is_wider_on_sqlite and self.before.collation == self.after.collation
+
+    @property
+    def is_wider_on_sqlite(self) -> bool:
+        """SQLite keeps an enum and a bounded text as any other text."""
         if not (isinstance(self.before, String) and isinstance(self.after, String)):
             return False
         return self.after.length is None or (self.before.length or _ENDLESS) <= self.after.length
@@ -72,7 +93,11 @@ def _takes_numbers(type_: TypeEngine[Any], rank: int) -> bool:
 
 
 def _takes_texts(type_: TypeEngine[Any], length: int) -> bool:
-    return isinstance(type_, String) and (type_.length or _ENDLESS) >= length
+    return _is_text(type_) and (type_.length or _ENDLESS) >= length
+
+
+def _is_text(type_: TypeEngine[Any]) -> TypeGuard[String]:
+    return type(type_) in _TEXTS
 
 
 def _cast(type_: TypeEngine[Any]) -> str:
