@@ -120,11 +120,10 @@ def test_another_type(database_url: str, folder: Path) -> None:
     if said[0].startswith("op."):
         assert said.pop(0).startswith("op.alter_column('instances', 'host'")
         assert not database_url.startswith("sqlite")
-    default = "\"'1'\"" if "'1'\"" in said[-1] else "'1'"
     assert said == [
         "expand.add_column('instances', sa.Column('size_bigint', sa.BigInteger(), nullable=True))",
         "expand.mirror_column('instances', 'size', 'size_bigint', "
-        f"forward='CAST({{}} AS BIGINT)', back='CAST({{}} AS INTEGER)', default={default})",
+        "forward='CAST({} AS BIGINT)', back='CAST({} AS INTEGER)')",
     ]
     assert body(contract) == [
         "contract.drop_column('instances', 'size', mirrored_by='size_bigint')",

@@ -54,9 +54,7 @@ def _forbids(change: ops.MigrateOperation) -> bool:
 def _retyped(change: ops.AlterColumnOp) -> Retyped:
     assert change.existing_type is not None
     assert change.modify_type is not None
-    default = getattr(change.existing_server_default, "arg", None)
-    said = None if default is None else str(default)
-    return Retyped(change.table_name, change.column_name, change.existing_type, change.modify_type, said)
+    return Retyped(change.table_name, change.column_name, change.existing_type, change.modify_type)
 
 
 def _flat(container: ops.OpContainer) -> Iterator[ops.MigrateOperation]:

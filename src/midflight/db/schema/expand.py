@@ -101,15 +101,16 @@ def mirror_column(
     """Keep two columns in step, whoever writes either: for a rename, or another type.
 
     ``forward`` is the SQL expression for the new value, with ``{}`` where the old column stands, like ``"CAST({} AS
-    BIGINT)"``; ``back`` is the opposite. ``default`` is the old column's server default, if it has one, as SQL: who
-    inserts the new column alone has not meant it. The new one has none, for the same reason. It goes by trigger, for
-    rows that are written from now on; a data migration moves those that nobody writes. contract.drop_column(…,
-    mirrored_by=new) takes the trigger away as well.
+    BIGINT)"``; ``back`` is the opposite. ``default`` is the old column's server default, as SQL: who inserts the new
+    column alone has not meant it. Left out, it is read from the table, which a dry run does not do. The new one has
+    none, for the same reason, and the old one's is no sequence's, of which nobody can say whether it was meant. It goes
+    by trigger, for rows that are written from now on; a data migration moves those that nobody writes.
+    contract.drop_column(…, mirrored_by=new) takes the trigger away as well.
     """
     where = f"expand.mirror_column({table!r}, {old!r}, {new!r})"
     current(where, _BRANCH)
     if not op.get_context().as_sql:
-        _refuse_defaults(where, table, old, new, default)
+        default = _default(where, table, old, new, default)
     for statement in mirror(table, old, new, forward, back, default, on_sqlite=on_sqlite()):
         op.execute(verbatim(statement))
 
@@ -122,14 +123,18 @@ def add_enum_value(enum: str, value: str) -> None:
         op.execute(f"ALTER TYPE {quoted(enum)} ADD VALUE IF NOT EXISTS '{literal}'")
 
 
-def _refuse_defaults(where: str, table: str, old: str, new: str, default: str | None) -> None:
-    found = {column["name"]: column["default"] for column in sa.inspect(op.get_bind()).get_columns(table)}
-    if found.get(old) is not None and default is None:
-        left = f"{table}.{old} has the default {found[old]}, which an insert of {new} alone would leave there"
-        raise ProjectError(where=where, reason=f"{left}: say default=…")
+def _default(where: str, table: str, old: str, new: str, said: str | None) -> str | None:
+    """The old column's default: what is said, else what the table has."""
+    columns = sa.inspect(op.get_bind()).get_columns(table)
+    found = {column["name"]: "nextval()" if column.get("identity") else column["default"] for column in columns}
     if found.get(new) is not None:
         left = f"{table}.{new} has the default {found[new]}, which an insert of {old} alone would leave there"
         raise ProjectError(where=where, reason=f"{left}: give it none")
+    default = said or found.get(old)
+    if default is not None and "nextval(" in default:
+        left = f"{table}.{old} is numbered by a sequence, and an insert of {new} alone would leave a number there"
+        raise ProjectError(where=where, reason=f"{left}: keep both in step by a data migration")
+    return default
 
 
 def _refuse_burdens(table: str, column: sa.Column[Any]) -> None:

@@ -27,8 +27,8 @@ def mirror_name(table: str, new: str) -> str:
 def mirror(
     table: str, old: str, new: str, forward: str, back: str, default: str | None, *, on_sqlite: bool
 ) -> Sequence[str]:
-    """The statements that begin it. A write of both columns is left as it is; whoever inserts the new one alone has
-    not written the old column's ``default``."""
+    """The statements that begin it. A write of both columns is left as it is, but for an insert that has the old
+    column's ``default`` in it: that cannot be told from one of the new column alone, so the new column is believed."""
     made = _on_sqlite if on_sqlite else _on_postgresql
     return made(mirror_name(table, new), table, (quoted(old), quoted(new)), (forward, back), default)
 

@@ -36,8 +36,6 @@ class Retyped:
     column: str
     before: TypeEngine[Any]
     after: TypeEngine[Any]
-    default: str | None = None
-    """The server's, as SQL."""
 
     @property
     def is_wider_text(self) -> bool:
@@ -71,9 +69,8 @@ class Retyped:
     def mirror(self) -> str:
         """What keeps both in step."""
         forward, back = (f"CAST({{}} AS {_cast(type_)})" for type_ in (self.after, self.before))
-        default = "" if self.default is None else f", default={self.default!r}"
         columns = f"{self.table!r}, {self.column!r}, {self.new_column!r}"
-        return f"expand.mirror_column({columns}, forward={forward!r}, back={back!r}{default})"
+        return f"expand.mirror_column({columns}, forward={forward!r}, back={back!r})"
 
 
 _ENDLESS = 1_000_000_000
