@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from sqlalchemy import (
     CHAR,
     VARCHAR,
     BigInteger,
+    CheckConstraint,
     Column,
     DateTime,
     Enum,
@@ -23,6 +25,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
     insert,
     text,
 )
@@ -30,6 +33,7 @@ from sqlalchemy.dialects.postgresql import ENUM
 from sqlalchemy.types import TypeEngine
 
 from midflight.db.engine import create, parse, transaction
+from midflight.db.schema.autogenerate import compare
 from midflight.db.schema.files import RevisionFiles
 from midflight.db.schema.generate import generate, missing
 from midflight.db.schema.retype import Retyped
@@ -177,6 +181,49 @@ def test_a_type_that_does_not_take_what_there_is(database_url: str, folder: Path
     lines = body(expand)
     assert [line for line in lines if not line.startswith(("#", "op.alter_column('instances', 'host'"))] == []
     assert any("instances.size is to be Integer(), which may not take what is in it as it is" in line for line in lines)
+
+
+def burdened_tables(number: type[TypeEngine[int]]) -> MetaData:
+    """Juno's, and disks whose columns each carry something but the last."""
+    metadata = juno_tables()
+    metadata.remove(metadata.tables["instances"])
+    Table("instances", metadata, Column("id", number, primary_key=True), Column("host", String))
+    disks = Table(
+        "disks", metadata,
+        Column("id", Integer, primary_key=True),
+        Column("at", number, ForeignKey("instances.id", name="fk_at")),
+        Column("slot", number),
+        Column("rank", number),
+        Column("size", number),
+        Column("mass", number),
+        Column("speed", number),
+        UniqueConstraint("at", "slot", name="ux_slot"),
+        CheckConstraint("rank > 0", name="ck_rank"),
+    )  # fmt: skip
+    heavy = text("mass > 9")
+    Index("ix_size", disks.c.size, sqlite_where=heavy, postgresql_where=heavy)
+    return metadata
+
+
+def test_a_column_that_carries_a_key(database_url: str) -> None:
+    """With the old column its key, constraint or index would be dropped, and the new one has none: it is left to the
+    author, and the revision says what there is to be brought over."""
+    engine, before = create(parse(database_url)), burdened_tables(Integer)
+    with transaction(engine, writes=True) as connection:
+        before.create_all(connection)
+        pair = compare(connection, burdened_tables(BigInteger))
+    engine.dispose()
+    said = re.findall(r"# (\w+\.\w+) is to be BigInteger\(\), and (.*) would go with", "\n".join(pair.expand))
+    sequence = "" if database_url.startswith("sqlite") else ", its sequence"
+    assert dict(said) == {
+        "instances.id": f"the primary key, the foreign key fk_at of disks{sequence}",
+        "disks.at": "the foreign key fk_at of disks, the unique constraint ux_slot",
+        "disks.slot": "the unique constraint ux_slot",
+        "disks.rank": "the check ck_rank",
+        "disks.size": "the index ix_size",
+        "disks.mass": "the index ix_size",
+    }
+    assert pair.contract == ["contract.drop_column('disks', 'speed', mirrored_by='speed_bigint')"]
 
 
 def test_two_who_add_a_revision_at_once(folder: Path) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 from alembic.autogenerate import produce_migrations, render_python_code
 from alembic.operations import ops
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Column, Connection, MetaData
+from sqlalchemy import Column, Connection, Inspector, MetaData, inspect
 
+from midflight.db.schema.burdens import burdens
 from midflight.db.schema.retype import Retyped
 
 _OWN = ("mf_", "alembic_version")
@@ -33,7 +34,7 @@ def compare(connection: Connection, tables: MetaData) -> Pair:
     options = {"target_metadata": tables, "compare_type": True, "include_name": _is_a_project_s}
     script = produce_migrations(MigrationContext.configure(connection, opts=options), tables)
     assert script.upgrade_ops is not None
-    pair, writer = Pair(), _Writer()
+    pair, writer = Pair(), _Writer(inspect(connection))
     for change in _flat(script.upgrade_ops):
         if connection.dialect.name != "sqlite" or not _forbids(change):
             writer.write(change, pair)
@@ -68,7 +69,8 @@ def _flat(container: ops.OpContainer) -> Iterator[ops.MigrateOperation]:
 class _Writer:
     """Knows which tables are new: on those, nobody is held up."""
 
-    def __init__(self) -> None:
+    def __init__(self, inspector: Inspector) -> None:
+        self._inspector = inspector
         self._new = set[str]()
 
     def write(self, change: Any, pair: Pair) -> None:
@@ -128,10 +130,10 @@ class _Writer:
             pair.expand.append(_in_a_line(ops.AlterColumnOp(table, column, modify_type=retyped.after)))
             return column
         if not retyped.is_safe:
-            pair.expand += [
-                f"# {table}.{column} is to be {retyped.after!r}, which may not take what is in it as it is: give the new form a",
-                "# column of its own, and keep both in step with expand.mirror_column(…, forward=…, back=…)",
-            ]
+            pair.expand += _by_hand(retyped, "which may not take what is in it as it is")
+            return column
+        if carried := list(burdens(self._inspector, table, column)):
+            pair.expand += _by_hand(retyped, f"and {', '.join(carried)} would go with the old column")
             return column
         new = Column(retyped.new_column, retyped.after, nullable=True)
         pair.expand += [
@@ -157,6 +159,14 @@ class _Writer:
 
     def _other(self, change: Any, pair: Pair) -> None:
         pair.contract += _rendered(change)
+
+
+def _by_hand(retyped: Retyped, why: str) -> list[str]:
+    return [
+        f"# {retyped.table}.{retyped.column} is to be {retyped.after!r}, {why}:",
+        "# give the new form a column of its own, with all that it needs, and keep both in step with",
+        "# expand.mirror_column(…, forward=…, back=…)",
+    ]
 
 
 def _rendered(change: ops.MigrateOperation) -> list[str]:
