@@ -134,6 +134,25 @@ async def test_a_replica_of_which_nothing_is_shown_is_not_one_that_is_up_to_date
     assert found == (None if (None, None) in rows else 0)
 
 
+HIDDEN = "(2, current_database(), 17, NULL, NULL)"
+WORKER = "(3, current_database(), NULL, NULL, NULL)"
+IDLE = "(4, current_database(), 17, 'client backend', NULL)"
+
+
+@pytest.mark.parametrize(
+    ("rows", "age"), [((WORKER,), 0), ((IDLE, WORKER), 0), ((HIDDEN, WORKER), None), ((IDLE, HIDDEN), None)]
+)
+async def test_a_worker_of_the_server_is_nobody_s_transaction(
+    database: Database, rows: tuple[str, ...], age: float | None
+) -> None:
+    """PostgreSQL hides from a role without pg_monitor even that it is one, but it has no user: autovacuum holds no
+    rows, while a client of whom nothing is shown does."""
+    activity = "(pid, datname, usesysid, backend_type, xact_start)"
+    seen = f"(VALUES {', '.join(rows)}) AS seen {activity}"
+    typed = f"(SELECT pid, datname, usesysid::oid, backend_type::text, xact_start::timestamptz FROM {seen}) AS activity"
+    assert await database.read(throttle._number, throttle._OLDEST.replace("pg_stat_activity", typed)) == age
+
+
 def _literal(value: str | None) -> str:
     return "NULL" if value is None else f"'{value}'"
 

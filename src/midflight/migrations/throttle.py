@@ -15,7 +15,8 @@ from midflight.migrations.pace import Pace
 
 HTTP_SECONDS = 2.0
 
-# To a role without pg_monitor PostgreSQL shows empty columns of what others do, which must not be taken for a zero.
+# To a role without pg_monitor PostgreSQL shows empty columns of what others do, which must not be taken for a zero. Of
+# its own processes, like a worker of autovacuum, it shows not even the kind; they are nobody's, and have no usesysid.
 _REPLICA_LAG = """
     SELECT CASE WHEN bool_and(state IS NOT NULL) THEN coalesce(max(extract(epoch FROM replay_lag)), 0)
                 WHEN count(*) = 0 THEN 0 END
@@ -25,7 +26,8 @@ _OLDEST = """
     SELECT CASE WHEN bool_and(backend_type IS NOT NULL) THEN coalesce(max(age), 0) WHEN count(*) = 0 THEN 0 END FROM (
       SELECT backend_type, CASE backend_type WHEN 'client backend' THEN
              extract(epoch FROM clock_timestamp() - xact_start) END AS age
-      FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()) AS others
+      FROM pg_stat_activity
+      WHERE pid <> pg_backend_pid() AND datname = current_database() AND usesysid IS NOT NULL) AS others
 """
 _WAITERS = "SELECT count(*) FROM pg_locks WHERE NOT granted"
 _VACUUMS = """
