@@ -35,7 +35,8 @@ _VACUUMS = """
                 WHEN count(*) = 0 THEN 0 END
     FROM pg_stat_progress_vacuum WHERE datname = current_database()
 """
-_GRANT = "GRANT pg_monitor TO the role that the conductors connect as"
+MAY_READ = "GRANT pg_monitor TO the role that the conductors connect as"
+"""The way out where something cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Reading:
 
     def __str__(self) -> str:
         if self.value is None:
-            return f"{self.what} cannot be read: {_GRANT}"
+            return f"{self.what} cannot be read: {MAY_READ}"
         return f"{self.what} {self.value:g}{self.unit}, at most {self.limit:g}{self.unit}"
 
 

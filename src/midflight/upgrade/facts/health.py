@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from midflight.conductor.interface import Fleet, JournalEntry, Member
+from midflight.migrations.throttle import MAY_READ
 from midflight.upgrade import kinds
 from midflight.upgrade.aim import Aim
 from midflight.upgrade.roster import ago, named, names
@@ -18,7 +19,6 @@ _WAYS_OUT = {
     "statements that wait for locks": "see who holds locks: SELECT pid, pg_blocking_pids(pid) FROM pg_stat_activity",
     "replica lag": "wait for the replicas, or mend them",
 }
-_MAY_READ = "GRANT pg_monitor TO the role that the conductors connect as"
 
 
 @tells(kinds.OLDER)
@@ -49,7 +49,7 @@ def database(fleet: Fleet) -> Iterator[Fact]:
     readings = {what: reading for what, reading in (fleet.health or {}).items() if what != "clock"}
     for what, reading in readings.items():
         if len(reading) < 2:
-            yield missing(f"{what} of the database cannot be read", _MAY_READ, what)
+            yield missing(f"{what} of the database cannot be read", MAY_READ, what)
         elif reading[0] > reading[1]:
             yield bad(f"{what}: {reading[0]:g}, at most {reading[1]:g}", _WAYS_OUT.get(what), what.replace(" ", "-"))
     if readings and all(len(reading) == 2 and reading[0] <= reading[1] for reading in readings.values()):
