@@ -60,7 +60,7 @@ async def relayed(url: str, address: str = "127.0.0.1") -> AsyncIterator[Network
 async def cabled(url: str) -> AsyncIterator[Network]:
     """The same, from a namespace."""
     number = next(_numbers) % 120
-    name, cable, ours, theirs = f"mf-faults-{os.getpid()}-{number}", f"mff{os.getpid()}", *_addresses(number)
+    name, cable, ours, theirs = f"mf-faults-{os.getpid()}-{number}", f"mff{os.getpid()}.{number}", *_addresses(number)
     _ip("netns", "add", name)
     try:
         _ip("link", "add", cable, "type", "veth", "peer", "name", "cable", "netns", name)
