@@ -8,12 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 from structlog.testing import capture_logs
 
 from midflight.conductor import members
 from midflight.conductor.beats import Beats, Said
 from midflight.conductor.interface import Member
+from midflight.conductor.rounds import clear_away, note_losses
 from midflight.db import journal, tables
 from midflight.db.engine import Database
 from midflight.errors import DatabaseBusy, InvalidValue, NotAMember
@@ -100,6 +101,37 @@ async def test_who_turns_to_another_state_is_in_the_journal_once(rows: Rows) -> 
     entries = await rows.database.read(journal.read)
     told = [(entry.kind, entry.facts) for entry in entries if not entry.kind.startswith("schema.")]
     assert told == [("member.draining", {"member": NAMES[0]}), ("member.active", {"member": NAMES[0]})]
+
+
+async def test_rows_come_before_the_journal(rows: Rows) -> None:
+    """As wherever members are written: entries take their turns, and whoever waited for a row in its turn would wait
+    for ever for one who has the row, and waits for the turn."""
+    made, said = await heard(rows), list[str]()
+    event.listen(rows.database._engine, "before_cursor_execute", lambda *given: said.append(given[2]))
+
+    def order() -> str:
+        """R for rows of members, J for the journal."""
+        changes = [each for each in said if each.startswith(("INSERT", "UPDATE", "DELETE"))]
+        said.clear()
+        return "".join("R" if "mf_members" in each else "J" for each in changes)
+
+    await made.beat(NAMES[0], AS_BEFORE, [])
+    await made.beat(NAMES[1], Said("draining", 2), [{"method": "look"}])
+    beats = order()
+    await rows.database.write(note_losses, LATER + timedelta(days=1))
+    losses = order()
+    await rows.database.write(clear_away, timedelta(hours=1), LATER + timedelta(days=2))
+    assert (beats, losses, order()) == ("RRJJ", "R" + "J" * len(NAMES), "R" * (len(NAMES) + 1) + "J" * len(NAMES))
+
+
+async def test_a_word_of_its_own_is_no_entry(rows: Rows) -> None:
+    """Kinds of entries are the conductors': a member that says so has neither joined nor been drained."""
+    made = await heard(rows)
+    for state in ("joined", "drained", "dreaming", "asleep"):
+        await made.beat(NAMES[0], Said(state, 1), [])
+    entries = await rows.database.read(journal.read)
+    assert [each.kind for each in entries if not each.kind.startswith("schema.")] == ["member.asleep"]
+    assert (await rows.of(NAMES[0]))[0] == "asleep"
 
 
 async def test_an_epoch_is_acknowledged_when_it_is_written(rows: Rows) -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from midflight.conductor.interface import ConductorAPI
 from midflight.context import Context
-from midflight.errors import NotDelivered, UsageError
+from midflight.errors import DatabaseBusy, NotDelivered, UsageError
 from midflight.project import Project, Runtime, Service
 from midflight.rpc.client import Client
 from midflight.service import RunningService
@@ -103,6 +104,26 @@ async def test_who_chooses_hosts_learns_of_it_at_once(world: World) -> None:
             assert await drained(conductor, first, undo=undo) == []
             await eventually(partial(lambda wanted: conductor.floors.hosts("compute") == wanted, hosts), seconds=60.0)
         assert heard == []
+
+
+async def test_an_order_stands_though_nobody_can_be_told_of_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The member drains, and that is in the journal: others learn of it by their beats, and whoever ordered it gets its
+    answer."""
+    made, _ = project()
+    async with (
+        RunningService.running(made, world.config("conductor"), "conductor", "c1") as conductor,
+        RunningService.running(made, world.config("agent", app={}), "agent", "h1") as agent,
+    ):
+        busy = DatabaseBusy(url=world.database, seconds=5.0)
+
+        def refuse(*_: object) -> list[str]:
+            raise busy
+
+        with monkeypatch.context() as patched, capture_logs() as logs:
+            patched.setattr("midflight.conductor.members.of_services", refuse)
+            assert await drained(conductor, agent) == []
+        assert [each["reason"] for each in logs if each["event"] == "fleet.not_told"] == [str(busy)]
+        assert (await member(conductor, agent)).state == "draining"
 
 
 async def test_a_service_without_a_hook_only_takes_no_new_work(world: World) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 from midflight.conductor import pins
 from midflight.conductor.contract import contract_of
 from midflight.conductor.interface import FleetView, Member
+from midflight.conductor.members import of_services
 from midflight.conductor.server import ConductorServer
 from midflight.context import Context
 from midflight.db.engine import Database
@@ -129,6 +130,18 @@ async def test_lost_after_three_missed_beats(registry: Registry) -> None:
     assert await registry.states() == {"agent.h1.0": "active", "agent.h2.0": "lost"}
     assert view is not None
     assert view.away == {}
+
+
+async def test_who_is_told_at_once_is_awake(registry: Registry) -> None:
+    """Nobody waits for the answer of one that is lost, though its row says that it is active; agents are left out."""
+    for name in ("conductor.c1.1", "api.h1.1", "agent.h1.1"):
+        await registry.hello(name)
+    await registry.hello("api.h2.1", state="asleep")
+    assert await registry.database.read(of_services, {"agent"}, registry.now) == ["api.h1.1", "conductor.c1.1"]
+    registry.pass_(25.0)
+    await registry.hello("conductor.c1.1")
+    registry.pass_(10.0)
+    assert await registry.database.read(of_services, {"agent"}, registry.now) == ["conductor.c1.1"]
 
 
 async def test_a_lost_member_holds_the_floor(registry: Registry) -> None:

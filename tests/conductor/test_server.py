@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, insert, text
 
-from midflight.conductor import proving
+from midflight.conductor import proving, store_floor
 from midflight.conductor.interface import ConductorAPI, Member
 from midflight.conductor.server import ConductorServer
 from midflight.context import Context
@@ -266,6 +266,31 @@ async def test_who_comes_back_to_the_database_has_joined(world: World) -> None:
 async def test_no_form_is_final_in_a_release_that_is_not_frozen(world: World) -> None:
     """There would be no floor that keeps older releases out."""
     (world.folder / "releases" / "kilo.toml").unlink()
+@ON_SQLITE
+async def test_a_member_s_own_word_is_no_kind_of_entry(world: World) -> None:
+    """It may say that it is whatever it likes, which is in its row; but it cannot say that somebody has joined."""
+    async with world.running("conductor", release=kilo) as conductor:
+        assert conductor.database is not None
+        server, manifest = ConductorServer(world.project(kilo), conductor.database), juno.project().contract.manifest
+        known: dict[str, Any] = {"service": "agent", "host": "h9", "release": "juno", "manifest": manifest.digest}
+        for state in ("active", "joined", "asleep", "drained"):
+            await server.hello(Context(), Member(id="agent.h9.1", state=state, **known), manifest.to_wire())
+        entries = await conductor.database.read(journal.read)
+    kinds = [each.kind for each in entries if each.facts.get("member") == "agent.h9.1"]
+    assert kinds == ["member.joined", "member.asleep"]
+
+
+@ON_SQLITE
+async def test_who_joined_without_a_release_is_older(world: World) -> None:
+    """Only an earlier conductor, or a mistake, leaves it out: the step is refused, and nothing breaks."""
+    async with world.running("conductor", release=kilo) as conductor:
+        assert conductor.database is not None
+        known = world.project(kilo).releases
+        at = await conductor.database.write(journal.write, "member.joined", {"member": "api.h9.1"})
+        with pytest.raises(StepBlocked, match=r"opened by api\.h9\.1 \(of an unknown release\)"):
+            await conductor.database.read(store_floor.refuse_joined, "Advancing", "kilo", known, at - 1)
+
+
     async with world.running("conductor", release=kilo) as conductor:
         await ask(ConductorAPI.advance_form, conductor, "names_become_notes", "both, read new")
         with pytest.raises(StepBlocked, match="no frozen release 'kilo'"):

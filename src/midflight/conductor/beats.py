@@ -155,8 +155,7 @@ class Beats:
 
 def _written(connection: Connection, living: Collection[str], telling: Sequence[Beat], at: datetime) -> set[str]:
     """Write a batch; returns who of them is a member."""
-    for member, state in members.turned(connection, {beat.member: beat.said.state for beat in telling if beat.turns}):
-        journal.write(connection, f"member.{state}", {"member": member})
+    turned = members.turned(connection, {beat.member: beat.said.state for beat in telling if beat.turns})
     found = members.hear(connection, living, at)
     latest = {beat.member: beat.said for beat in telling}
     by_said: dict[Said, list[str]] = defaultdict(list)
@@ -164,6 +163,8 @@ def _written(connection: Connection, living: Collection[str], telling: Sequence[
         by_said[said].append(member)
     for said, who in by_said.items():
         found |= members.hear(connection, who, at, **said._asdict())
+    for member, state in turned:
+        members.note_state(connection, member, state)
     for beat in telling:
         for facts in beat.rejected if beat.member in found else ():
             journal.write(connection, REJECTED, facts)

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, Select, String, cast, delete, insert, se
 
 from midflight.conductor.interface import Member, State
 from midflight.context import Caller
+from midflight.db import journal
 from midflight.db.tables import members
 from midflight.errors import InvalidValue, NotAllowed
 from midflight.transports.base import are_names, check_name
@@ -43,6 +44,11 @@ _SAID = (
 
 ASIDE = State.RETIRED, State.ASLEEP, State.OUTDATED
 """Members that nobody has to get along with now."""
+
+
+_NOTED = {state.value: f"member.{state.value}" for state in (State.ACTIVE, State.DRAINING, State.ASLEEP)}
+"""What a member may say that it is → the journal's kind of entry for one that is it from now on. Other kinds about
+members are the conductors' own, and others read them."""
 
 
 class Peer(Protocol):
@@ -139,10 +145,12 @@ def is_member(connection: Connection, member: str) -> bool:
     return connection.execute(found).first() is not None
 
 
-def of_services(connection: Connection, but: Collection[str]) -> list[str]:
-    """The members of all services ``but`` these, if they are awake."""
-    found = select(members.c.id).where(members.c.service.not_in(but), members.c.state.not_in(ASIDE))
-    return list(connection.execute(found.order_by(members.c.id)).scalars())
+def of_services(connection: Connection, but: Collection[str], at: datetime) -> list[str]:
+    """The members of all services ``but`` these, if they are awake and not lost."""
+    there = members.c.service.not_in(but), members.c.state.not_in(ASIDE)
+    columns = (members.c[name] for name in ("id", "state", "seen_at", "beat_seconds"))
+    found = connection.execute(select(*columns).where(*there).order_by(members.c.id))
+    return [row.id for row in found if not _is_gone(row, at)]
 
 
 def _is_gone(row: Row[Any], at: datetime) -> bool:
@@ -167,6 +175,12 @@ def turned(connection: Connection, states: Mapping[str, str]) -> list[tuple[str,
         said = select(members.c.id, members.c.state).where(members.c.id.in_(names), members.c.state != State.RETIRED)
         found += [(row.id, states[row.id]) for row in connection.execute(said) if row.state != states[row.id]]
     return found
+
+
+def note_state(connection: Connection, member: str, state: str) -> None:
+    """Write into the journal what a member says that it is from now on, where that is a word for it."""
+    if kind := _NOTED.get(state):
+        journal.write(connection, kind, {"member": member})
 
 
 def _pieces(names: Sequence[str]) -> Iterator[Sequence[str]]:

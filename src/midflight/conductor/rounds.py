@@ -74,25 +74,26 @@ def note_losses(connection: Connection, at: datetime) -> None:
     present, noted = members.everyone(connection, at), _noted(connection)
     lost = [member for member in present if member.state == State.LOST and not noted[member.id].get(LOST)]
     back = [member for member in present if member.state != State.LOST and noted[member.id].get(LOST)]
-    for kind, changed in ((LOST, lost), (BACK, back)):
-        for member in changed[:MOST_TOLD]:
-            journal.write(connection, kind, _facts(member))
-        if rest := changed[MOST_TOLD:]:
-            journal.write(connection, kind, {"members": len(rest), "first": [member.id for member in rest[:MOST_TOLD]]})
     changes = [
         {"row": member.id, "facts": noted[member.id] | {LOST: member.state == State.LOST.value}}
         for member in (*lost, *back)
     ]
     if changes:
         connection.execute(update(rows).where(rows.c.id == bindparam("row")), changes)
+    for kind, changed in ((LOST, lost), (BACK, back)):
+        for member in changed[:MOST_TOLD]:
+            journal.write(connection, kind, _facts(member))
+        if rest := changed[MOST_TOLD:]:
+            journal.write(connection, kind, {"members": len(rest), "first": [member.id for member in rest[:MOST_TOLD]]})
 
 
 def clear_away(connection: Connection, retire_after: timedelta | None, at: datetime) -> None:
     """Retire who has been lost for longer than the project says, and forget the retired of long ago."""
-    for member in members.retire_lost(connection, retire_after, at) if retire_after else ():
+    retired = members.retire_lost(connection, retire_after, at) if retire_after else []
+    members.forget_retired(connection, at)
+    for member in retired:
         why = {"because": f"lost for more than {retire_after}", "release": member.release}
         journal.write(connection, RETIRED, {"member": member.id, **why})
-    members.forget_retired(connection, at)
 
 
 def _noted(connection: Connection) -> dict[str, dict[str, Any]]:

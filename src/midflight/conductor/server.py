@@ -175,7 +175,7 @@ class ConductorServer(ConductorAPI):
         if before is None or (member.database and before in members.ASIDE):
             store_floor.note_joined(connection, member)
         elif before != member.state:
-            journal.write(connection, f"member.{member.state}", {"member": member.id})
+            members.note_state(connection, member.id, member.state)
         return lower, current_epoch(connection)
 
     async def beat(
@@ -226,8 +226,13 @@ class ConductorServer(ConductorAPI):
         """That a host gets no new work, or does again: only services that are no agents choose among hosts. Who is not
         reached learns of it by its next beat."""
         agents = {name for name, service in self._project.services.items() if service.agent}
-        others = await self._database.read(members.of_services, agents)
-        view, soon = await self._views.current_short(), self._members.within(TELL_SECONDS)
+        try:
+            others = await self._database.read(members.of_services, agents, self._clock())
+            view = await self._views.current_short()
+        except MidflightError as unread:  # the order is given, and written down
+            log.warning("fleet.not_told", reason=str(unread))
+            return
+        soon = self._members.within(TELL_SECONDS)
         told = (soon.on(each).call(MemberAPI.view_changed, context, view) for each in others)
         for wrong in await asyncio.gather(*told, return_exceptions=True):
             if wrong is not None:

@@ -87,11 +87,13 @@ def note_joined(connection: Connection, member: Member) -> None:
 
 def refuse_joined(connection: Connection, step: str, release: str, known: Sequence[Release], since: int) -> None:
     """Raises StepBlocked where somebody older than a frozen release has opened the database since an entry of the
-    journal, though it may have left again. A conductor that does not say whether it did is too old itself."""
+    journal, though it may have left again. A conductor that does not say whether it did, or who it was, is too old
+    itself."""
     older = [
-        f"{each.facts['member']} ({each.facts['release']})"
+        f"{each.facts['member']} ({each.facts.get('release', 'of an unknown release')})"
         for each in journal.read(connection, since, _JOINED)
-        if each.facts.get("database", True) and is_older(each.facts["release"], release, known)
+        if each.facts.get("database", True)
+        and ("release" not in each.facts or is_older(each.facts["release"], release, known))
     ]
     if older:
         reason = f"meanwhile the database was opened by {', '.join(older)}, who may have changed rows; do it again"

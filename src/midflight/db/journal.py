@@ -59,7 +59,8 @@ def write(connection: Connection, kind: str, facts: Mapping[str, Any]) -> int:
 
     Facts are plain JSON values; ``by`` is added to them where it is known who does it. Ids are in the order of the
     commits: whoever has read up to one has missed nothing, so where transactions run at once, they take their turns
-    from here to their ends.
+    from here to their ends. So write it last: whoever waits for a row in its turn may wait for one who waits for the
+    turn.
     """
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_TURN})")
