@@ -55,14 +55,17 @@ async def test_facts_of_the_fleet(world: World) -> None:
 
 
 async def test_what_the_database_really_has_is_among_the_facts(world: World) -> None:
-    """As the catalogue says, and without midflight's own tables: whoever drops a column by hand is found out."""
+    """As the catalogue says, and without midflight's own tables: whoever drops a column by hand is found out. Indexes
+    are left out, which nobody asks for."""
     async with world.running("conductor") as conductor:
         assert conductor.database is not None
+        await conductor.database.write(lambda db: db.execute(text("CREATE INDEX ix_host ON machines (host)")))
         before = (await fleet(conductor)).catalogue
         await conductor.database.write(lambda db: db.execute(text("ALTER TABLE machines DROP COLUMN note")))
         after = (await fleet(conductor)).catalogue
     assert {"table machines", "column machines.name"} < set(before)
     assert not [thing for thing in before if "mf_" in thing]
+    assert {thing.partition(" ")[0] for thing in before} == {"table", "column"}
     assert set(before) - set(after) == {"column machines.note"}
 
 
@@ -263,9 +266,6 @@ async def test_who_comes_back_to_the_database_has_joined(world: World) -> None:
     assert joined == [("api.h9.1", True), ("api.h9.1", True), ("agent.h9.1", False)]
 
 
-async def test_no_form_is_final_in_a_release_that_is_not_frozen(world: World) -> None:
-    """There would be no floor that keeps older releases out."""
-    (world.folder / "releases" / "kilo.toml").unlink()
 @ON_SQLITE
 async def test_a_member_s_own_word_is_no_kind_of_entry(world: World) -> None:
     """It may say that it is whatever it likes, which is in its row; but it cannot say that somebody has joined."""
@@ -291,6 +291,9 @@ async def test_who_joined_without_a_release_is_older(world: World) -> None:
             await conductor.database.read(store_floor.refuse_joined, "Advancing", "kilo", known, at - 1)
 
 
+async def test_no_form_is_final_in_a_release_that_is_not_frozen(world: World) -> None:
+    """There would be no floor that keeps older releases out."""
+    (world.folder / "releases" / "kilo.toml").unlink()
     async with world.running("conductor", release=kilo) as conductor:
         await ask(ConductorAPI.advance_form, conductor, "names_become_notes", "both, read new")
         with pytest.raises(StepBlocked, match="no frozen release 'kilo'"):

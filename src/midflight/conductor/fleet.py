@@ -59,7 +59,8 @@ def gather(
 
 def _there(connection: Connection) -> list[str]:
     """The last word of each thing begins with its table's name."""
-    return sorted(t for t in catalogue.things(connection) if not t.rpartition(" ")[2].startswith("mf_"))
+    found = catalogue.tables_and_columns(connection)
+    return sorted(thing for thing in found if not thing.rpartition(" ")[2].startswith("mf_"))
 
 
 def _hidden(connection: Connection) -> dict[str, datetime]:

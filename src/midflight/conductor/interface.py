@@ -140,8 +140,8 @@ class Fleet(VersionedObject, version="1.2"):
     hidden: dict[str, datetime] = field(since="1.2", default_factory=dict)
     """The contract revisions that are held → since when: what they take away can still be brought back."""
     catalogue: list[str] | None = field(since="1.2", default=None)
-    """What the database really has, midflight's own tables left out: ``table flavors``, ``column flavors.name``,
-    ``index ix_name on flavors``. None where the conductor does not read it."""
+    """The tables and columns that the database really has, without midflight's own: ``table flavors``, ``column
+    flavors.name``. None where the conductor does not read them."""
 
 
 class RunResult(VersionedObject, version="1.0"):

@@ -12,14 +12,18 @@ from sqlalchemy import Connection, MetaData, Table, inspect
 from midflight.db import sqlite
 
 
-def things(connection: Connection) -> set[str]:
-    """All tables, columns and named indexes of the default schema, as this transaction sees them."""
-    inspector = inspect(connection)
+def tables_and_columns(connection: Connection) -> set[str]:
+    """All of the default schema, as this transaction sees them."""
     found: set[str] = set()
-    for (_, table), columns in inspector.get_multi_columns().items():
+    for (_, table), columns in inspect(connection).get_multi_columns().items():
         found.add(_table(table))
         found.update(_column(table, column["name"]) for column in columns)
-    return found | {_index(table, name) for table, name in _index_names(connection)}
+    return found
+
+
+def things(connection: Connection) -> set[str]:
+    """These, and the named indexes."""
+    return tables_and_columns(connection) | {_index(table, name) for table, name in _index_names(connection)}
 
 
 def missing(connection: Connection, *tables: MetaData) -> list[str]:
