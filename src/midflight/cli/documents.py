@@ -47,10 +47,11 @@ class DryRunDocument(Document):
 
 
 class ExpandDocument(Document):
-    """The release whose schema it is now, and the revisions that were applied."""
+    """The release whose schema it is now, the revisions that were applied, and what some of them had to say."""
 
     release: str
     applied: list[str]
+    remarks: dict[str, list[str]]
 
 
 class WrittenDocument(Document):
@@ -66,10 +67,11 @@ class LintDocument(Document):
 
 
 class ContractDocument(Document):
-    """The revisions with which that was done: held, undone or purged."""
+    """The revisions with which that was done: held, undone or purged; and what some of them had to say."""
 
     done: list[str]
     way: str
+    remarks: dict[str, list[str]]
 
 
 class HistoryDocument(Document):
