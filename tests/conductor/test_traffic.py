@@ -179,6 +179,18 @@ def test_the_last_minutes_are_told_in_pieces(connection: Connection) -> None:
     assert traffic.compared(connection, NOON + timedelta(seconds=61))[0].calls == 9
 
 
+def test_a_minute_of_a_conductor_that_keeps_no_pieces_is_told_as_a_whole(connection: Connection) -> None:
+    """That of an earlier midflight, also where others beside it keep some; once it is over."""
+    minute = traffic.minute_of(NOON.timestamp())
+    whole = counted(4).take()
+    traffic.keep(connection, "c1", minute, {name: value for name, value in whole.items() if name != "pieces"})
+    traffic.keep(connection, "c2", minute, counted(3).take())
+    traffic.keep(connection, "c2", minute + 1, counted(2).take())
+    assert traffic.by_minute(connection, NOON + timedelta(seconds=30)) == []
+    found = traffic.by_minute(connection, NOON + timedelta(seconds=90))
+    assert [(each.calls, each.seconds) for each in found] == [(7, 60.0), (2, 10.0)]
+
+
 def test_who_starts_in_the_middle_of_a_minute_has_counted_nothing_before() -> None:
     """Its first piece is the one in which it started."""
     tally = Tally()

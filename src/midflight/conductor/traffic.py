@@ -267,7 +267,8 @@ def _within(minutes: Iterable[tuple[int, Mapping[str, Any]]], since: int, until:
 
 def by_minute(connection: Connection, at: datetime) -> list[Traffic]:
     """Each whole minute that is kept, oldest first, all conductors together; without who asked, and for what. The last
-    minutes are told in pieces of ten seconds, also the present one, as far as it has come."""
+    minutes are told in pieces of ten seconds, also the present one, as far as it has come; not one of which a conductor
+    of an earlier midflight has kept no pieces, but the whole."""
     now = minute_of(at.timestamp())
     wanted = select(traffic.c.minute, traffic.c.content).where(traffic.c.minute > now - KEPT_MINUTES)
     kept: dict[int, list[Mapping[str, Any]]] = {}
@@ -275,10 +276,10 @@ def by_minute(connection: Connection, at: datetime) -> list[Traffic]:
         kept.setdefault(row.minute, []).append({**row.content, "reads": {}, "senders": {}})
     told: list[Traffic] = []
     for minute, contents in kept.items():
-        if minute < now - FINE_MINUTES:
-            told.append(_together(contents, minute * MINUTE, (minute + 1) * MINUTE))
-        else:
+        if minute >= now - FINE_MINUTES and all("pieces" in content for content in contents):
             told += _in_pieces(contents, minute * MINUTE, at.timestamp() - _SETTLED)
+        elif minute < now:
+            told.append(_together(contents, minute * MINUTE, (minute + 1) * MINUTE))
     return told
 
 
