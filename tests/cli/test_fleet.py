@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from midflight.cli import fleet as fleets
+from midflight.upgrade import draining
 from midflight.versions import Manifest, Version
 from tests.cli.fake_operator import FakeOperator, employ
 from tests.cli.street import Outcome, Shop
@@ -82,7 +82,7 @@ def test_show_tells_all_of_one_member(midflight: Command, shop: Shop, monkeypatc
 def test_drain_asks_until_nothing_is_left(midflight: Command, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each member of the host that is awake; 0 when nothing is left, nor a look later: something may have been on its
     way there."""
-    monkeypatch.setattr(fleets, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(draining, "LOOK_SECONDS", 0.0)
     operator = employ(monkeypatch, FakeOperator(fleet(member("compute", "n1"), member("compute", "n2"))))
     operator.left = [None, ["a", "b"], [], ["c"], [], []]
     outcome = midflight("fleet", "drain", "n1")

@@ -214,7 +214,7 @@ async def test_a_risk_is_taken_for_a_reason_and_withdrawn() -> None:
 
 async def test_a_host_is_emptied_and_works_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is left is told whenever it is another number; whoever cannot be asked is not."""
-    monkeypatch.setattr("midflight.console.acts.members.LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("midflight.upgrade.draining.LOOK_SECONDS", 0.0)
     conductors = Conductors(FLEET)
     conductors.left = [None, ["a", "b"], ["b"], ["b"], [], []]
     async with asking(conductors, Authorization="Bearer ann's secret") as web:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from cyclopts import App
 
@@ -13,15 +11,14 @@ from midflight.cli.output import Output
 from midflight.cli.place import open_place
 from midflight.conductor.interface import Fleet, Member, State
 from midflight.errors import StepBlocked, UsageError
-from midflight.upgrade import roster
-from midflight.upgrade.operator import Operator, operating
+from midflight.upgrade import draining, roster
+from midflight.upgrade.operator import operating
 from midflight.upgrade.roster import ago, named
 from midflight.versions import Manifest
 
 app = App(name="fleet", help="The members: who runs what, where, and how lately it was heard.")
 
 TEN_MINUTES = Duration(600)
-LOOK_SECONDS = 1.0
 MOST_SHOWN = 5
 
 COLUMNS = ("service", "host", "release", "state", "epoch", "heard", "own pins", "member")
@@ -125,27 +122,17 @@ async def drain(
             raise UsageError(reason=f"there is no member on host {host!r}: see midflight fleet list")
         away = [member for member in there if member.state not in (State.ACTIVE, State.DRAINING)]
         awake = [member for member in there if member not in away]
-        left = await _drained(operator, awake, undo=undo, until=time.monotonic() + wait)
+        ids = [member.id for member in awake]
+        if undo:
+            left: draining.Left = {member: await operator.drain(member, undo=True) for member in ids}
+        else:
+            left = await draining.drain(operator, ids, wait)
     for member in away:
         out.mark("warn", f"{named(member)} is {member.state}, last heard {ago(member.age)} ago: it was not asked")
     for member in awake:
         _tell_drained(out, member, left[member.id], undo=undo)
     out.document({"host": host, "undo": undo, "left": left, "not_asked": [member.id for member in away]})
-    return 1 if away or any(each is None or each for each in left.values()) else 0
-
-
-async def _drained(
-    operator: Operator, members: Sequence[Member], *, undo: bool, until: float
-) -> dict[str, list[str] | None]:
-    """Member → what is still there; asked until there is nothing, and nothing a look later: what was on its way there
-    when the others heard of it has come by then. Or until the time is over."""
-    empty = False
-    while True:
-        left = {member.id: await operator.drain(member.id, undo=undo) for member in members}
-        before, empty = empty, not any(each is None or each for each in left.values())
-        if (empty and (before or undo)) or time.monotonic() >= until:
-            return left
-        await asyncio.sleep(LOOK_SECONDS)
+    return 0 if not away and draining.is_empty(left) else 1
 
 
 def _tell_drained(out: Output, member: Member, left: list[str] | None, *, undo: bool) -> None:

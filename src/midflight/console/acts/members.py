@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from midflight.conductor.interface import Member, State
 from midflight.console.scene import FleetScene
 from midflight.errors import StepBlocked, UsageError
+from midflight.upgrade import draining
 from midflight.upgrade.operator import Operator
 from midflight.upgrade.roster import ago, named
 from midflight.web import Act, Field, Question, Tell
 
 DRAIN_SECONDS = 600.0
 """How long what is left is asked for; it goes on at the member all the same."""
-LOOK_SECONDS = 1.0
-EMPTY_LOOKS = 2
-"""So often nothing must be left: what was on its way when the others heard of it may come after the first."""
 
 
 def _meant(scene: FleetScene) -> Member:
@@ -60,18 +56,18 @@ def _ask_to_drain(scene: FleetScene) -> Question:
 
 
 async def _drain(operator: Operator, scene: FleetScene, tell: Tell) -> None:
-    member, told, empty = _meant(scene), -1, 0
-    until = asyncio.get_running_loop().time() + DRAIN_SECONDS
-    while empty < EMPTY_LOOKS:
-        left = await operator.drain(member.id)
-        empty = empty + 1 if left == [] else 0
-        if left and len(left) != told:
-            tell(f"{len(left)} left on {member.host}")
-            told = len(left)
-        if asyncio.get_running_loop().time() >= until:
-            reason = f"not all has left within {DRAIN_SECONDS:.0f} s. It goes on, and may be asked for again"
-            raise StepBlocked(step=f"Draining {named(member)}", reason=reason)
-        await asyncio.sleep(LOOK_SECONDS)
+    member, told = _meant(scene), 0
+
+    def say(left: draining.Left) -> None:
+        nonlocal told
+        number = len(left[member.id] or ())
+        if number and number != told:
+            tell(f"{number} left on {member.host}")
+            told = number
+
+    if not draining.is_empty(await draining.drain(operator, [member.id], DRAIN_SECONDS, say)):
+        reason = f"not all has left within {DRAIN_SECONDS:.0f} s. It goes on, and may be asked for again"
+        raise StepBlocked(step=f"Draining {named(member)}", reason=reason)
     tell(f"{named(member)} takes no new work, and nothing is left there")
 
 
