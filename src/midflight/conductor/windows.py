@@ -120,10 +120,8 @@ def check_pin(connection: Connection, project: Project, release: str) -> None:
 
 def mark_outdated(everyone: Sequence[Member], project: Project) -> None:
     """Who is asleep, and would not be let in any more by those who are awake, is called outdated."""
-    awake, order = (
-        {each.release for each in everyone if each.state in (State.ACTIVE, State.DRAINING)},
-        Order.of(project),
-    )
+    awake = {each.release for each in everyone if each.state in (State.ACTIVE, State.DRAINING)}
+    order = Order.of(project)
     for each in everyone:
         window = order.store if each.database else order.skew
         if each.state == State.ASLEEP and any(order.apart(each.release, other) > window for other in awake):
