@@ -120,7 +120,7 @@ def test_a_proxy_is_believed_at_its_own_address_only() -> None:
         ("ann", "operator", True),
         ("bob", "viewer", True),
     ]
-    assert refusal(access, x_forwarded_user="eve") == "eve is in no group that may see this fleet."
+    assert refusal(access, x_forwarded_user="eve") == "eve is in no group that may look here."
     stranger = HTTPConnection({"type": "http", "headers": [(b"x-forwarded-user", b"ann")], "client": ("10.0.0.6", 1)})
     with pytest.raises(NotSignedIn, match=r"received X-Forwarded-User from 10\.0\.0\.6, which is not the proxy"):
         access.viewer(stranger)

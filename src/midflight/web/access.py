@@ -37,7 +37,7 @@ class Viewer:
 
     @property
     def may_act(self) -> bool:
-        """Whether they may change the fleet."""
+        """Whether they may act."""
         return self.role == "operator"
 
 
@@ -161,7 +161,7 @@ class Access:
             return Viewer(name, "operator", ambient=True)
         if groups.intersection(proxy.viewers):
             return Viewer(name, "viewer", ambient=True)
-        raise NotSignedIn(reason=f"{name} is in no group that may see this fleet")
+        raise NotSignedIn(reason=f"{name} is in no group that may look here")
 
     def _signed(self, purpose: str, message: str) -> str:
         return hmac.new(self._key, f"{purpose}|{message}".encode(), hashlib.sha256).hexdigest()

@@ -83,7 +83,7 @@ class App:
     def _page(self, page: Page[Any]) -> Endpoint:
         async def show(request: Request) -> Response:
             viewer = self._access.viewer(request)
-            picture = await self._first(page.sources)
+            picture = await self._first(self._site.shown(page))
             return HTMLResponse(self._renderer.page(page, self._view(request, viewer, picture)))
 
         return show
@@ -111,7 +111,7 @@ class App:
                 return self._renderer.live(page, self._view(request, viewer, picture))
 
             return StreamingResponse(
-                pushes(self._gatherer, page.sources, render), media_type="text/event-stream",
+                pushes(self._gatherer, self._site.shown(page), render), media_type="text/event-stream",
                 headers={"X-Accel-Buffering": "no"},
             )  # fmt: skip
 

@@ -34,12 +34,13 @@ V = TypeVar("V", bound=View)
 
 @dataclass(frozen=True)
 class Page(Generic[V]):
-    """One page, at ``/NAME``. ``model`` is called once for each picture, query and role, and not before the first
-    source was seen once; what it returns is what the template knows by name."""
+    """One page, at ``/NAME``. ``model`` is called once for each picture, query and role, and not before what is
+    always asked for was seen once; what it returns is what the template knows by name."""
 
     name: str
     title: str
     key: str
     """Pressed after ``g``, it leads here."""
     model: Callable[[V], Mapping[str, Any]]
-    sources: tuple[Source[Any], ...]
+    sources: tuple[Source[Any], ...] = ()
+    """What it shows beside what is always asked for."""

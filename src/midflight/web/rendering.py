@@ -43,6 +43,7 @@ class Renderer:
     """Fills in templates. Whatever comes from a fleet is escaped, also what is no letter."""
 
     def __init__(self, site: Site[Any, Any]) -> None:
+        self._site = site
         folders = site.folder, HERE
         self._environment = Environment(
             loader=ChoiceLoader([FileSystemLoader(each / "templates") for each in folders]),
@@ -78,9 +79,9 @@ class Renderer:
         return self._kept[key]
 
     def _facts(self, page: Page[Any], view: View) -> dict[str, Any]:
-        trouble = view.picture.trouble(page.sources)
+        trouble = view.picture.trouble(self._site.shown(page))
         facts = {"page": page, "view": view, "viewer": view.viewer, "trouble": trouble, "now": _now()}
-        seen = view.picture.of(page.sources[0]) is not None
+        seen = view.picture.of(self._site.always) is not None
         return facts | dict(view.shared()) | (dict(page.model(view)) if seen else {})
 
 

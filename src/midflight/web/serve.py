@@ -31,7 +31,8 @@ async def serve(
     listen: str,
     tell: Callable[[str], None],
 ) -> None:
-    """Listen at HOST:PORT, where port 0 takes a free one; ``make`` the site, ``tell`` the address, and serve.
+    """Listen at HOST:PORT, where port 0 takes a free one; ``make`` the site, ``tell`` the address, and serve. It is
+    made behind the address, so that a wrong one is told first, whatever is wrong with what the site is made of.
 
     ``[console]`` of the configuration says who may look and act. Raises UsageError where this must not, or cannot, be
     listened on, and ConfigError.
@@ -40,7 +41,7 @@ async def serve(
     host, port = _address(listen)
     nobody = Access(found.console, b"")
     if host not in HERE and nobody.open:
-        reason = f"received --listen {host}:{port}, but nobody can sign in, so whoever reaches it would see the fleet"
+        reason = f"received --listen {host}:{port}, but nobody can sign in, so whoever reaches it would see all of it"
         raise UsageError(
             reason=f"{reason}. Add [[console.tokens]] by `midflight console token`, or listen on 127.0.0.1"
         )

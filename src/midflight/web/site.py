@@ -31,7 +31,7 @@ class Site(Generic[V, S]):
 
     brand: str
     project: str
-    """The name beside the brand: whose fleet it is."""
+    """The name beside the brand; empty for none."""
     folder: Path
     pages: Sequence[Page[V]]
     """In the order of the navigation; the first one is the home."""
@@ -46,3 +46,7 @@ class Site(Generic[V, S]):
     """The application's own, whose words are for whoever looks or acts, as MidflightError's are."""
     beside: Sequence[Callable[[Gatherer], Coroutine[Any, Any, None]]] = ()
     """What runs for as long as it is served."""
+
+    def shown(self, page: Page[V]) -> tuple[Source[Any], ...]:
+        """What a page is made of: what is always asked for, and its own sources."""
+        return (self.always, *page.sources)
