@@ -11,12 +11,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from house.lan import hearing, magic
+from house.lan import hearing, ip, magic
 from house.lan.arp import REQUEST, Arp
 from house.lan.ethernet import Frame
 from house.lan.hearing import Knock, Said
 from house.lan.mac import Mac
-from house.lan.ndp import ADVERTISEMENT, SOLICITATION, Neighbour
+from house.lan.ndp import SOLICITATION, Neighbour
 from house.states import Cause, Mode, State
 from house.watcher import speech
 from house.watcher.acts import Act, Report, Seen, Send, Tell
@@ -59,6 +59,8 @@ class Guard:
         self.state, self.since = state, now
         self.heard_at: float | None = None
         """When a frame of its own was last heard."""
+        self.answered: dict[ip.Address, float] = {}
+        """When it last said that it has an address."""
         self.contested: Mac | None = None
         """Who else says to have its address, while it sleeps."""
         self.wake: Wake | None = None
@@ -133,6 +135,8 @@ class Guard:
 
     def _heard_owner(self, said: Said, now: float) -> list[Act]:
         self.heard_at, self._probes, self._unanswered = now, 0, 0
+        if isinstance(said, Arp | Neighbour) and (has := speech.claimed(said)) is not None:
+            self.answered[has] = now
         if self.state is State.AWAKE:
             self._next_probe = now + QUIET
             return []
@@ -148,17 +152,17 @@ class Guard:
 
     def _contests(self, said: Arp | Neighbour) -> list[Act]:
         """Another host says that it has the address."""
-        if isinstance(said, Arp):
-            ours, other = said.claims and said.sender in self.machine.addresses, said.sender_mac
-            address: object = said.sender
-        else:
-            ours, other = said.kind == ADVERTISEMENT and said.target in self.machine.addresses, said.link or Mac(6)
-            address = said.target
-        if not ours or other in (self.machine.mac, self.card.mac) or self.contested is not None:
+        address = speech.claimed(said)
+        other = said.sender_mac if isinstance(said, Arp) else said.link or Mac(6)
+        if address not in self.machine.addresses or other in (self.machine.mac, self.card.mac):
+            return []
+        if self.contested is not None:
             return []
         self.contested = other
         facts = {"machine": self.machine.name, "address": str(address), "mac": str(other)}
         way_out = "give one of the two another address; until then the watcher does not claim it"
+        if self.machine.mode is Mode.PROXY:
+            way_out += ", and wakes it only by name"
         return [Tell("watcher.contested", {**facts, "way_out": way_out}, "error")]
 
     def _asked(self, frame: Frame, said: Arp | Neighbour, now: float, scans: bool) -> list[Act]:
@@ -166,6 +170,8 @@ class Guard:
             return []
         if self.claimed:
             return [self._answer(frame, said, self.card.mac)]
+        if self.machine.mode is Mode.PROXY:
+            return []  # another host has the address, and gets what is sent to it
         acts: list[Act] = []
         if self.machine.mode is Mode.ANSWER and self.contested is None:
             acts.append(self._answer(frame, said, self.machine.mac))

@@ -25,11 +25,16 @@ def answer(asked: Arp | Neighbour, to: Mac, has: Mac, says: Mac, vlan: int | Non
     return ndp.answer(asked, to, has, says, vlan)
 
 
+def claimed(said: Arp | Neighbour) -> ip.Address | None:
+    """The address that its sender says to have, if it does."""
+    if isinstance(said, Arp):
+        return said.sender if said.claims else None
+    return said.target if said.kind == ndp.ADVERTISEMENT else None
+
+
 def probes(addresses: tuple[ip.Address, ...], says: Mac, to: Mac, vlan: int | None) -> list[Frame]:
-    """Ask the owner itself whether it lives, by its first address of each kind. No cache learns from it, and nobody
-    else is disturbed."""
-    first = {address.version: address for address in reversed(addresses)}
+    """Ask who has these addresses: the owner itself, which disturbs nobody else, or everybody. No cache learns from
+    it."""
     return [
-        arp.probe(a, says, to, vlan) if isinstance(a, IPv4Address) else ndp.probe(a, says, to, vlan)
-        for _, a in sorted(first.items())
+        arp.probe(a, says, to, vlan) if isinstance(a, IPv4Address) else ndp.probe(a, says, to, vlan) for a in addresses
     ]

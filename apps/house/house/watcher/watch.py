@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from math import inf
 from uuid import UUID
 
 import msgspec
@@ -26,7 +27,7 @@ from house.watcher.guarded import Guarded, Wake
 from house.watcher.lookout import Lookout
 
 CONTEST_SECONDS = 0.25
-"""For so long it is listened, before a claim, whether another host has the address."""
+"""For so long it is listened, before a claim, whether the machine has its addresses, and nobody else."""
 _NAME_SECONDS = 2.0
 _REPORTS = 1000
 """Wakes of which the house does not know yet, at most; of more, the oldest are forgotten."""
@@ -115,19 +116,26 @@ class Watch:
         self._settle()
 
     async def claim(self, machine: Guarded) -> None:
-        """Guard a machine that is about to sleep. Raises NotClaimed: then it must not."""
+        """Guard a machine that is about to sleep. It is awake, so it is asked for each of its addresses: where it does
+        not answer, nobody would hear who wants it. Raises NotClaimed: then it must not sleep."""
+        if not machine.addresses:
+            raise NotClaimed(machine.name, "the house knows no address of it, so nobody could ask for it")
         try:
             guard = self._put(machine, State.AWAKE) if self._is_new(machine) else self.guards[machine.name]
         except (LanError, ValueError) as wrong:
             raise NotClaimed(machine.name, str(wrong)) from None
         lookout = self._where[machine.name]
         guard.contested = None
-        asked = speech.probes(machine.addresses, lookout.card.mac, BROADCAST, machine.vlan)
-        if not lookout.say(asked):
+        asked = self.clock.boottime()
+        if not lookout.say(speech.probes(machine.addresses, lookout.card.mac, BROADCAST, machine.vlan)):
             raise NotClaimed(machine.name, f"the watcher's interface {lookout.interface.name} is down")
         await asyncio.sleep(CONTEST_SECONDS)
         if guard.contested is not None:
             raise NotClaimed(machine.name, f"another host has its address too: {guard.contested}")
+        if silent := [str(each) for each in machine.addresses if guard.answered.get(each, -inf) < asked]:
+            place = lookout.interface.name + ("" if machine.vlan is None else f" in VLAN {machine.vlan}")
+            reason = f"it does not answer on {place} at {', '.join(silent)}; correct its addresses, interface or VLAN"
+            raise NotClaimed(machine.name, reason)
         if not lookout.do(guard.sleeps(self.clock.boottime())):
             raise NotClaimed(machine.name, f"the watcher's interface {lookout.interface.name} is down")
         await self.written()

@@ -379,13 +379,17 @@ def test_a_machine_is_woken_so_often_within_an_hour() -> None:
     ids=["ARP", "advertisement"],
 )
 def test_a_claim_that_another_host_contests_is_given_up(claim: Frame) -> None:
-    """One message names it; the watcher fights for no address, and answers for it no more."""
+    """One message names it, and says that the machine is woken only by name now: the watcher fights for no address,
+    answers for it no more, and wakes for no question, since it cannot see what port is wanted."""
     stage = asleep()
-    assert told(stage.hear(claim)) == ["watcher.contested"]
+    (contested,) = [act for act in stage.hear(claim) if isinstance(act, Tell)]
+    assert contested.event == "watcher.contested"
+    assert str(contested.facts["way_out"]).endswith("does not claim it, and wakes it only by name")
     assert stage.hear(claim) == []
     assert not stage.guard.claimed
-    assert sent(stage.hear(frames.question(FOUR, mac=ASKER)))[:0] == []
+    assert stage.hear(frames.question(FOUR)) + stage.hear(frames.syn(FOUR, 22)) == []
     assert owners(stage.wait(300)) == {}
+    assert tries(stage.guard.woken(Cause.ASKED, stage.now)) == 1
 
 
 def test_a_clock_that_jumps_over_suspend_is_one_probe() -> None:
