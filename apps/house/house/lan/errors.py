@@ -5,6 +5,8 @@ LanError
 ├── BadEthers        a line of /etc/ethers that says nothing    (also a ValueError)
 ├── NoSuchInterface  an interface that is not there, or no Ethernet
 ├── NotPermitted     the process may not open packet sockets    (also a PermissionError)
+├── CannotListen     the kernel refuses a socket, its filter, or its groups
+├── TooMany          more addresses than one filter can hold    (also a ValueError)
 └── Malformed        a frame that is none                       (also a ValueError)
 """
 
@@ -50,6 +52,22 @@ class NotPermitted(LanError, PermissionError):
             f"may not listen on {interface}: packet sockets need CAP_NET_RAW. Start it as root, by its systemd unit"
             " (AmbientCapabilities=CAP_NET_RAW), or in `setpriv --ambient-caps +net_raw`"
         )
+
+
+class CannotListen(LanError):
+    """The kernel does not let anybody listen there in this way."""
+
+    def __init__(self, interface: str, what: str, reason: str) -> None:
+        self.interface, self.what, self.reason = interface, what, reason
+        super().__init__(f"cannot listen {what} on {interface}: {reason}")
+
+
+class TooMany(LanError, ValueError):
+    """A filter would be longer than the kernel takes."""
+
+    def __init__(self, instructions: int, most: int) -> None:
+        self.instructions, self.most = instructions, most
+        super().__init__(f"a filter of {instructions} instructions; the kernel takes {most}: watch fewer machines")
 
 
 class Malformed(LanError, ValueError):

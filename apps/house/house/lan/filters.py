@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address
 
 from house.lan import arp, ethernet, ip, ndp
+from house.lan.errors import TooMany
 from house.lan.mac import Mac
 
 _LOAD_WORD, _LOAD_HALF, _LOAD_BYTE = 0x20, 0x28, 0x30
@@ -33,7 +34,7 @@ def watching(
     addresses: Iterable[ip.Address], claimed: Iterable[ip.Address], owners: Iterable[Mac]
 ) -> list[Instruction]:
     """Pass who asks for or claims one of the addresses, all that is sent to a claimed one, and every frame of the
-    owners. Comparisons look at the last four bytes; whoever reads looks at the rest. Raises ValueError where it would
+    owners. Comparisons look at the last four bytes; whoever reads looks at the rest. Raises TooMany where it would
     be longer than the kernel takes, which are some hundreds of machines."""
     addresses, claimed = list(addresses), list(claimed)
     v4, v6 = [a for a in addresses if isinstance(a, IPv4Address)], [a for a in addresses if isinstance(a, IPv6Address)]
@@ -105,5 +106,5 @@ def _load_and_match(load: int, offset: int, values: list[bytes]) -> list[Instruc
 
 def _checked(program: list[Instruction]) -> list[Instruction]:
     if len(program) > _LONGEST:
-        raise ValueError(f"a filter of {len(program)} instructions; the kernel takes {_LONGEST}: watch fewer machines")
+        raise TooMany(len(program), _LONGEST)
     return program

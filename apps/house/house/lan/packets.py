@@ -7,11 +7,12 @@ import errno
 import socket
 import struct
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from ipaddress import IPv6Address
 from typing import Self
 
 from house.lan import ethernet, filters, ndp
-from house.lan.errors import Malformed, NoSuchInterface, NotPermitted
+from house.lan.errors import CannotListen, Malformed, NoSuchInterface, NotPermitted
 from house.lan.ethernet import Frame
 from house.lan.interfaces import Interface
 
@@ -50,11 +51,16 @@ class PacketSocket:
         return self.socket.fileno()
 
     def watch(self, program: Iterable[filters.Instruction]) -> None:
-        """Hear what the program passes from now on, and nothing else. What waits stays as it is."""
+        """Hear what the program passes from now on, and nothing else. What waits stays as it is. Raises LanError."""
         code = filters.encode(program)
         held = ctypes.create_string_buffer(code, len(code))
         count = len(code) // 8
-        self.socket.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, struct.pack("HP", count, ctypes.addressof(held)))
+        attached = struct.pack("HP", count, ctypes.addressof(held))
+        try:
+            self.socket.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, attached)
+        except OSError as wrong:
+            way_out = f"{wrong}; watch fewer machines, or give net.core.optmem_max more"
+            raise CannotListen(self.interface.name, f"with a filter of {count} instructions", way_out) from None
         if not self._taken:
             self._bind()
 
@@ -64,7 +70,7 @@ class PacketSocket:
         except OSError as wrong:
             if wrong.errno in (errno.ENODEV, errno.ENXIO):
                 raise NoSuchInterface(self.interface.name, []) from None
-            raise
+            raise CannotListen(self.interface.name, "for frames", str(wrong)) from None
         self._taken = True
 
     def received(self, most: int = 256) -> Iterator[Frame]:
@@ -92,20 +98,16 @@ class PacketSocket:
                 return
 
     def send(self, frame: Frame) -> bool:
-        """Send a frame; False if the interface is down, or its queue is full."""
+        """Send a frame; False if the interface does not take it: it is down, its queue is full, the frame too long."""
         try:
             self.socket.send(frame.encode())
-        except BlockingIOError:
+        except OSError:
             return False
-        except OSError as wrong:
-            if wrong.errno in _AWAY:
-                return False
-            raise
         return True
 
     def join(self, addresses: Iterable[IPv6Address]) -> None:
         """Hear those who ask for these addresses, and for no others. Only membership of the group brings their
-        questions through a switch that snoops."""
+        questions through a switch that snoops. Raises CannotListen."""
         wanted = {ndp.group(address) for address in addresses}
         for group in self._groups.keys() - wanted:
             self._groups.pop(group).close()
@@ -113,13 +115,15 @@ class PacketSocket:
             self._groups[group] = self._member_of(group)
 
     def _member_of(self, group: IPv6Address) -> socket.socket:
-        member = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        request = struct.pack("=16sI", group.packed, self.interface.index)
         try:
-            request = struct.pack("=16sI", group.packed, self.interface.index)
-            member.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, request)
-        except OSError:
-            member.close()
-            raise
+            with ExitStack() as undo:
+                member = undo.enter_context(socket.socket(socket.AF_INET6, socket.SOCK_DGRAM))
+                member.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, request)
+                undo.pop_all()
+        except OSError as wrong:
+            way_out = f"{wrong}; let the interface have IPv6, or guard the machine by its IPv4 addresses alone"
+            raise CannotListen(self.interface.name, "for IPv6", way_out) from None
         return member
 
     def close(self) -> None:
@@ -141,6 +145,8 @@ def _opened(interface: str) -> socket.socket:
         opened = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     except PermissionError:
         raise NotPermitted(interface) from None
+    except OSError as wrong:
+        raise CannotListen(interface, "for frames", str(wrong)) from None
     opened.setsockopt(_SOL_PACKET, _AUXDATA, 1)
     opened.setsockopt(_SOL_PACKET, _IGNORE_OUTGOING, 1)
     return opened

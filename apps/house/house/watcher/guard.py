@@ -7,7 +7,7 @@ first frame of its own gives them back. A wake is tried again until such a frame
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
@@ -118,6 +118,30 @@ class Guard:
         if self.wake is not None:
             return []
         return self._begin_to_wake(cause, Requester(), now)
+
+    def becomes(self, machine: Guarded, card: Card, now: float) -> list[Act]:
+        """Its settings are others, or the watcher's card is. What is under way goes on. Addresses that are not claimed
+        any more are given back by what is returned; those that it has now are claimed with the next tick."""
+        keeps = machine.addresses if machine.mode is Mode.PROXY else ()
+        gone = [each for each in self.machine.addresses if each not in keeps]
+        acts = self._say(self.machine.mac, gone) if self.guarded else []
+        if machine.addresses != self.machine.addresses:
+            self.contested = None
+        if machine.mac != self.machine.mac:
+            self.heard_at = None
+        self.machine, self.card = machine, card
+        self.pace.limit(machine.wakes_per_hour)
+        if self.guarded:
+            self._say_again = now
+        else:
+            self._probes, self._next_probe = 0, now
+        return acts
+
+    def leaves(self) -> list[Act]:
+        """It is guarded no more: it has its addresses, and a wake that is under way ends without a proof."""
+        acts = self._say(self.machine.mac) if self.guarded else []
+        wake, self.wake = self.wake, None
+        return acts if wake is None else [*acts, Report(wake)]
 
     # What is heard.
 
@@ -291,14 +315,12 @@ class Guard:
         facts |= {"woken_by": wake.who, "took_seconds": round(now - wake.asked, 3), "tries": wake.tries}
         return [*acts, Tell("watcher.alive", facts), Report(wake)]
 
-    def _say(self, has: Mac) -> list[Act]:
-        """Who has the addresses, where that is the watcher's to say."""
+    def _say(self, has: Mac, addresses: Iterable[ip.Address] | None = None) -> list[Act]:
+        """Who has the addresses, all of them or these, where that is the watcher's to say."""
         if self.machine.mode is not Mode.PROXY or self.contested is not None:
             return []
-        return [
-            Send(speech.announcement(address, has, self.card.mac, self.machine.vlan))
-            for address in self.machine.addresses
-        ]
+        said = self.machine.addresses if addresses is None else addresses
+        return [Send(speech.announcement(each, has, self.card.mac, self.machine.vlan)) for each in said]
 
     # Time.
 

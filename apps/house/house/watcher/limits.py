@@ -47,6 +47,10 @@ class Pace:
         self._wakes: deque[float] = deque(maxlen=per_hour)
         self._flaps, self._awake, self._paused_until = 0, -HOUR, -HOUR
 
+    def limit(self, per_hour: int) -> None:
+        """It may be woken so often from now on."""
+        self.per_hour, self._wakes = per_hour, deque(self._wakes, maxlen=per_hour)
+
     def wakes(self, now: float) -> None:
         """It is being woken."""
         self._wakes.append(now)

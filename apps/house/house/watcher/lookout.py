@@ -26,6 +26,8 @@ from house.watcher.limits import Census
 
 _CENSUS_SECONDS = 1.0
 """How often questions for others are counted, unless somebody asks for a guarded machine: then it is done at once."""
+_AFTER_A_MISTAKE = 1.0
+"""What is due comes not sooner, in seconds, when it could not be done."""
 log = structlog.get_logger("watcher")
 
 
@@ -64,6 +66,7 @@ class Lookout:
         self._census = Census()
         self._timer: asyncio.TimerHandle | None = None
         self._counting: asyncio.TimerHandle | None = None
+        self._told = 0, 0
         self._stands: object = None
         self._loop = asyncio.get_running_loop()
 
@@ -77,6 +80,12 @@ class Lookout:
         """Frames that were none."""
         return self._packets.malformed
 
+    def tell_losses(self) -> None:
+        """Write down how many frames were malformed or did not leave, where it is more than when it was last told."""
+        if (lost := (self.malformed, self.unsent)) != self._told:
+            self._told = lost
+            log.info("watcher.frames_lost", interface=self.interface.name, malformed=lost[0], unsent=lost[1])
+
     def start(self) -> None:
         """Listen. Raises LanError."""
         self.settle()
@@ -84,6 +93,7 @@ class Lookout:
 
     def stop(self) -> None:
         """Listen no more. Nothing is said to anyone: what is claimed stays so, for who comes next."""
+        self.tell_losses()
         self._loop.remove_reader(self._packets.fileno())
         for timer in (self._timer, self._counting):
             if timer is not None:
@@ -126,18 +136,24 @@ class Lookout:
         return self.do([Send(frame) for frame in frames])
 
     def settle(self) -> None:
-        """Hear what is of interest now, and wake up when something is due."""
+        """Hear what is of interest now, and wake up when something is due. Raises LanError where it cannot be heard."""
         stands = tuple((guard.machine, guard.state, guard.contested) for guard in self.guards.values())
-        if stands != self._stands:
-            self._stands = stands
-            self._listen()
-            self._listener.changed()
+        try:
+            if stands != self._stands:
+                self._stands = None  # where it cannot listen so, it listens anew next time
+                self._listen()
+                self._stands = stands
+                self._listener.changed()
+        finally:
+            self._set_timer()
+
+    def _set_timer(self, soonest: float = 0.0) -> None:
         if self._timer is not None:
             self._timer.cancel()
         due = min((guard.due for guard in self.guards.values()), default=float("inf"))
         self._timer = None
         if due != float("inf"):
-            self._timer = self._loop.call_later(max(0.0, due - self.clock.boottime()), self._tick)
+            self._timer = self._loop.call_later(max(soonest, due - self.clock.boottime()), self._tick)
 
     def _listen(self) -> None:
         guards = self.guards.values()
@@ -153,19 +169,30 @@ class Lookout:
         elif not counts and self._questions is not None:
             self._questions.close()
             self._questions = None
+            if self._counting is not None:
+                self._counting.cancel()
 
     def _tick(self) -> None:
-        self._readable()  # an answer that waits, as it does when this process was held up, is no silence
-        now = self.clock.boottime()
-        self.do([act for guard in self.guards.values() if guard.due <= now for act in guard.tick(now)])
+        soonest = _AFTER_A_MISTAKE
+        try:
+            self._readable()  # an answer that waits, as it does when this process was held up, is no silence
+            now = self.clock.boottime()
+            self.do([act for guard in self.guards.values() if guard.due <= now for act in guard.tick(now)])
+            soonest = 0.0
+        finally:  # whatever is wrong with one, the others are not forgotten
+            self._set_timer(soonest)
+
+    def _said(self, frame: Frame) -> Said:
+        """None for what is malformed: it is a sign that its sender lives all the same."""
+        try:
+            return hearing.said(frame)
+        except Malformed:
+            self._packets.malformed += 1
+            return None
 
     def _readable(self) -> None:
         for frame in self._packets.received():
-            try:
-                said = hearing.said(frame)
-            except Malformed:
-                self._packets.malformed += 1
-                continue
+            said = self._said(frame)
             for guard in self._concerned(frame, said):
                 now = self.clock.boottime()
                 if acts := guard.heard(frame, said, now, self._scans(guard, frame, now)):

@@ -76,13 +76,14 @@ class Watch:
         self._starts = True
         for each in kept.machines:
             try:
-                guard = self._put(each.machine(), each.state if each.state in ASLEEP else State.UNKNOWN)
+                guard = self._put(each.machine(), State.ASLEEP if each.state in ASLEEP else State.UNKNOWN)
             except LanError as wrong:
                 log.warning("watcher.not_guarded", machine=each.name, reason=str(wrong))
                 continue
             if guard.guarded:
-                guard.state = State.ASLEEP
                 guard.since -= max(0.0, (self.clock.now() - each.since).total_seconds())
+            if each.state == State.FALLING:  # what it still sends is no sign that it woke
+                self._where[each.name].do(guard.sleeps(self.clock.boottime()))
         self._starts = False
         self._settle()
 
@@ -100,6 +101,7 @@ class Watch:
         """These are the machines, and these requesters are ignored (for one machine each, or for all). What changed is
         guarded otherwise, what is gone no more. One that cannot be guarded is told of in the log; where it is strict,
         that raises LanError."""
+        self._look_again()
         wanted = {machine.name: machine for machine in machines}
         self.ignored = tuple(ignored)
         for name in self._where.keys() - wanted.keys():
@@ -108,7 +110,7 @@ class Watch:
             known = self.guards.get(machine.name)
             if known is None or known.machine != machine:
                 try:
-                    self._put(machine, State.ASLEEP if known is not None and known.guarded else State.UNKNOWN)
+                    self._put(machine, State.UNKNOWN)
                 except LanError as wrong:
                     if strict:
                         raise
@@ -122,7 +124,7 @@ class Watch:
             raise NotClaimed(machine.name, "the house knows no address of it, so nobody could ask for it")
         try:
             guard = self._put(machine, State.AWAKE) if self._is_new(machine) else self.guards[machine.name]
-        except (LanError, ValueError) as wrong:
+        except LanError as wrong:
             raise NotClaimed(machine.name, str(wrong)) from None
         lookout = self._where[machine.name]
         guard.contested = None
@@ -136,7 +138,11 @@ class Watch:
             place = lookout.interface.name + ("" if machine.vlan is None else f" in VLAN {machine.vlan}")
             reason = f"it does not answer on {place} at {', '.join(silent)}; correct its addresses, interface or VLAN"
             raise NotClaimed(machine.name, reason)
-        if not lookout.do(guard.sleeps(self.clock.boottime())):
+        try:
+            claimed = lookout.do(guard.sleeps(self.clock.boottime()))
+        except LanError as wrong:
+            raise NotClaimed(machine.name, str(wrong)) from None
+        if not claimed:
             raise NotClaimed(machine.name, f"the watcher's interface {lookout.interface.name} is down")
         await self.written()
 
@@ -207,20 +213,38 @@ class Watch:
         return known is None or known.machine != machine
 
     def _put(self, machine: Guarded, state: State) -> Guard:
-        """Raises LanError where the interface is none, or may not be listened on, and ValueError where others have an
-        address of it."""
+        """Guard a machine, which is in this state if it is new, or guard it otherwise. Raises LanError where the
+        interface is none, or may not be listened on, or others have an address of it."""
         self._check_addresses(machine)
         if machine.interface is None:
             lookout = self._lookout(interfaces.towards(machine.addresses))
         else:
             lookout = self._lookout(interfaces.get(machine.interface))
-        if machine.name in self._where:
-            self._where.pop(machine.name).take(machine.name)
+        if (guard := self.guards.get(machine.name)) is not None:
+            return self._put_otherwise(guard, machine, lookout)
         guard = Guard(machine, lookout.card, self.clock.boottime(), state)
-        lookout.put(guard)
-        self._where[machine.name] = lookout
-        lookout.settle()
+        self._set_up(guard, lookout)
         return guard
+
+    def _put_otherwise(self, guard: Guard, machine: Guarded, lookout: Lookout) -> Guard:
+        before = self._where[machine.name]
+        acts = guard.becomes(machine, lookout.card, self.clock.boottime())
+        if before is not lookout:
+            before.take(machine.name)
+        self._set_up(guard, lookout)
+        before.do(acts)
+        return guard
+
+    def _set_up(self, guard: Guard, lookout: Lookout) -> None:
+        """Raises LanError: then it is not guarded, and the others are."""
+        name = guard.machine.name
+        lookout.put(guard)
+        self._where[name] = lookout
+        try:
+            lookout.settle()
+        except LanError:
+            self._forget(name)
+            raise
 
     def _check_addresses(self, machine: Guarded) -> None:
         ours = {machine.mac, *machine.addresses}
@@ -233,21 +257,51 @@ class Watch:
         if known is not None:
             return known
         taken = self._taken.pop(interface.name, None)
+        return self._started(interface, taken)
+
+    def _started(self, interface: Interface, taken: socket.socket | None = None) -> Lookout:
         lookout = Lookout(interface, self.clock, self, taken)
-        lookout.start()
+        try:
+            lookout.start()
+        except LanError:
+            lookout.stop()
+            raise
         self._lookouts[interface.name] = lookout
         return lookout
 
+    def _look_again(self) -> None:
+        """An interface that was made anew, or has another address, is listened on anew: a socket follows no name."""
+        for name, before in [*self._lookouts.items()]:
+            before.tell_losses()
+            try:
+                interface = interfaces.get(name)
+                if interface != before.interface:
+                    self._move(before, self._started(interface))
+            except LanError as wrong:
+                log.warning("watcher.deaf", interface=name, machines=[*before.guards], reason=str(wrong))
+
+    def _move(self, before: Lookout, lookout: Lookout) -> None:
+        name, guards = lookout.interface.name, [*before.guards.values()]
+        log.warning("watcher.interface_anew", interface=name, machines=[*before.guards])
+        before.stop()
+        for guard in guards:
+            guard.becomes(guard.machine, lookout.card, self.clock.boottime())  # no address is to be given back
+            try:
+                self._set_up(guard, lookout)
+            except LanError as wrong:
+                log.warning("watcher.not_guarded", machine=guard.machine.name, reason=str(wrong))
+
     def _forget(self, name: str) -> None:
-        guard = self.guards[name]
-        if guard.guarded:
-            self._where[name].do(guard.stays(self.clock.boottime()))
-        self._where.pop(name).take(name)
+        lookout = self._where[name]
+        acts = self.guards[name].leaves()
+        del self._where[name]
+        lookout.take(name)
+        lookout.do(acts)
 
     def _settle(self) -> None:
+        ignored = [(Mac.fromhex(mac.replace(":", "")), machine) for mac, machine in self.ignored]
         for guard in self.guards.values():
-            name = guard.machine.name
-            guard.ignored = {Mac.parse(mac) for mac, machine in self.ignored if machine in (None, name)}
+            guard.ignored = {mac for mac, machine in ignored if machine in (None, guard.machine.name)}
         for lookout in self._lookouts.values():
             lookout.settle()
         self.changed()
@@ -270,8 +324,8 @@ class Watch:
         while len(self.untold) > _REPORTS:
             del self.untold[next(iter(self.untold))]
         self.news.set()
-        guard = self.guards[wake.machine]
-        if guard.wake is wake:
+        guard = self.guards.get(wake.machine)
+        if guard is not None and guard.wake is wake:
             self._name(wake)
         elif ended := self._awaited.pop(wake.uuid, None):
             ended.set_result(None)

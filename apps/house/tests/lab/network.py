@@ -108,6 +108,11 @@ class Network:
         has = "lladdr 02:00:00:00:00:02 dev eth0 nud reachable"
         ip([f"neigh replace {address} {has}" for address in (sleeper.four, sleeper.six)], self.asker)
 
+    def renew_watcher(self) -> None:
+        """The watcher's interface is taken away, and made anew under its old name."""
+        ip(["link delete eth0"], self.watcher)
+        _host(f"{self.prefix}b", self.watcher, "pwatcher", "02:00:00:00:00:02", 2)
+
     async def run(self, *command: str, namespace: str | None = None, folder: Path | None = None) -> tuple[int, str]:
         """Run a program at the asker's, or elsewhere: its exit code and output."""
         running = await asyncio.create_subprocess_exec(

@@ -324,6 +324,44 @@ def test_nobody_is_woken_while_awake() -> None:
         assert sent(stage.hear(frames.question(FOUR)) + stage.hear(frames.syn(FOUR, 22))) == []
 
 
+# Its settings change.
+
+
+def test_a_guard_that_changes_goes_on() -> None:
+    """While it is being woken, another address is claimed and a port counts from now on: the tries go on, and the proof
+    ends the wake that had begun. The address that it has no more is given back."""
+    stage = asleep()
+    (wake,) = reported(stage.hear(frames.syn(FOUR, 22)))
+    changed = Guarded("theobromine", OWNER, (FOUR, OTHER_SIX), wake_ports=frozenset({80}))
+    assert owners(stage.guard.becomes(changed, CARD, stage.now)) == {SIX: OWNER}
+    acts = stage.wait(1)
+    assert owners(acts) == {FOUR: WATCHER, OTHER_SIX: WATCHER}
+    assert tries(acts) == 1
+    assert reported(stage.hear(awake_answers())) == [wake]
+    assert (wake.awake, stage.guard.state) == (stage.now, State.AWAKE)
+
+
+def test_limits_outlive_a_change() -> None:
+    """How often it was woken within the hour is not forgotten; the new limit holds."""
+    stage = asleep(wakes_per_hour=5)
+    for _ in range(2):
+        assert tries(stage.hear(frames.syn(FOUR, 22))) == 1
+        stage.hear(awake_answers())
+        stage.wait(120)
+        stage.sleep()
+    stage.guard.becomes(machine(wakes_per_hour=2), CARD, stage.now)
+    assert told(stage.hear(frames.syn(FOUR, 22))) == ["watcher.not_woken"]
+
+
+def test_a_machine_that_is_guarded_no_more_has_its_addresses() -> None:
+    """Its wake ends without a proof, and nobody says that it was seen."""
+    stage = asleep()
+    (wake,) = reported(stage.hear(frames.syn(FOUR, 22)))
+    acts = stage.guard.leaves()
+    assert owners(acts) == {FOUR: OWNER, SIX: OWNER}
+    assert (reported(acts), wake.awake, len(acts)) == ([wake], None, 3)
+
+
 # What can be wrong.
 
 
