@@ -5,17 +5,21 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 from uuid import UUID
 
 import msgspec
 
 from house.lan import ip
 from house.lan.mac import Mac
-from house.states import Cause, Mode, State
+from house.states import Mode, State
 from house.watcher.guarded import Guarded
+
+T = TypeVar("T")
 
 
 class KeptMachine(msgspec.Struct, frozen=True):
@@ -26,11 +30,13 @@ class KeptMachine(msgspec.Struct, frozen=True):
     addresses: tuple[str, ...]
     interface: str | None
     vlan: int | None
-    mode: Mode
+    mode: str
+    """A word of ``Mode``, or of a later release's."""
     wake_ports: tuple[int, ...]
     ping_wakes: bool
     wakes_per_hour: int
-    state: State
+    state: str
+    """A word of ``State``, or of a later release's."""
     since: datetime
 
     @classmethod
@@ -43,9 +49,10 @@ class KeptMachine(msgspec.Struct, frozen=True):
         )  # fmt: skip
 
     def machine(self) -> Guarded:
-        """As it is guarded."""
+        """As it is guarded. A mode of a later release is the one that wakes for every question."""
+        mode = Mode(self.mode) if self.mode in {*Mode} - {Mode.UNKNOWN} else Mode.SNIFF
         return Guarded(
-            self.name, Mac.parse(self.mac), tuple(map(ip.parse, self.addresses)), self.interface, self.vlan, self.mode,
+            self.name, Mac.parse(self.mac), tuple(map(ip.parse, self.addresses)), self.interface, self.vlan, mode,
             frozenset(self.wake_ports), self.ping_wakes, self.wakes_per_hour,
         )  # fmt: skip
 
@@ -55,7 +62,8 @@ class KeptWake(msgspec.Struct, frozen=True):
 
     uuid: UUID
     machine: str
-    cause: Cause
+    cause: str
+    """A word of ``Cause``, or of a later release's."""
     mac: str | None
     address: str | None
     name: str | None
@@ -63,6 +71,14 @@ class KeptWake(msgspec.Struct, frozen=True):
     asked_at: datetime
     awake_at: datetime | None
     tries: int
+
+
+class _Parts(msgspec.Struct, frozen=True):
+    """The whole of a file, whatever is in each of its parts."""
+
+    machines: tuple[msgspec.Raw, ...] = ()
+    ignored: tuple[tuple[str, str | None], ...] = ()
+    wakes: tuple[msgspec.Raw, ...] = ()
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -84,17 +100,30 @@ class GuardFile:
     """Why what was kept could not be read."""
 
     def read(self) -> Kept:
-        """What is kept; nothing where there is no file. One that cannot be read is put aside, and the house tells anew
-        what is to be guarded."""
+        """What is kept; nothing where there is no file. Each machine and each wake that can be read is; of a file in
+        which something cannot be, there is a copy, and the house tells anew what is to be guarded."""
         try:
-            return msgspec.json.decode(self.path.read_bytes(), type=Kept)
+            data = self.path.read_bytes()
         except FileNotFoundError:
             return Kept()
-        except (msgspec.DecodeError, ValueError) as wrong:
-            aside = self.path.with_suffix(".damaged")
-            self.path.replace(aside)
-            self.lost = f"{wrong}; it is kept as {aside}"
+        except OSError as wrong:
+            self.lost = str(wrong)
             return Kept()
+        wrongs = list[str]()
+        parts = [*_read([data], _Parts, wrongs), _Parts()][0]
+        machines, wakes = _read(parts.machines, KeptMachine, wrongs), _read(parts.wakes, KeptWake, wrongs)
+        if wrongs:
+            self.lost = f"{wrongs[0]}; {self._copied(data)}"
+        return Kept(machines, parts.ignored, wakes)
+
+    def _copied(self, data: bytes) -> str:
+        """Where the copy is, in words."""
+        aside = self.path.with_suffix(".damaged")
+        try:
+            aside.write_bytes(data)
+        except OSError as wrong:
+            return f"there is no copy: {wrong}"
+        return f"it is kept as {aside}"
 
     def write(self, kept: Kept) -> None:
         """Keep this from now on. Threads write one after the other."""
@@ -105,3 +134,14 @@ class GuardFile:
             file.flush()
             os.fsync(file.fileno())
             new.replace(self.path)
+
+
+def _read(texts: Iterable[bytes | msgspec.Raw], kind: type[T], wrongs: list[str]) -> tuple[T, ...]:
+    """Those that can be read; what is wrong with the others is added to ``wrongs``."""
+    found = list[T]()
+    for text in texts:
+        try:
+            found.append(msgspec.json.decode(text, type=kind))
+        except (msgspec.DecodeError, ValueError) as wrong:
+            wrongs.append(str(wrong))
+    return tuple(found)

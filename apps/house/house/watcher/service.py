@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from ipaddress import ip_address
 
 import structlog
 
 from house.clock import Clock, SystemClock
 from house.errors import HouseError
 from house.interfaces import WatcherAPI
-from house.lan import ip
+from house.lan.errors import LanError
 from house.objects.machine import Machine, MachineList
 from house.objects.requester import RequesterList
 from house.objects.wake import Wake
@@ -20,7 +21,7 @@ from house.watcher import handover
 from house.watcher.file import GuardFile, KeptWake
 from house.watcher.guarded import Guarded
 from house.watcher.watch import Watch
-from midflight import Context, MidflightError, Runtime, types
+from midflight import Context, InvalidValue, MidflightError, RemoteError, Runtime, types
 
 READ_SECONDS, AGAIN_SECONDS = 300.0, 5.0
 """How often machines and requesters are read again without a word that they changed; and after it failed."""
@@ -71,7 +72,7 @@ class Watcher(WatcherAPI):
         machines = await MachineList.get_by_watcher(context, self._host)
         requesters = await RequesterList.get_all(context)
         ignored = [(each.mac, each.machine) for each in requesters if each.ignored]
-        self.watch.set([Guarded.of(machine) for machine in machines if machine.addresses], ignored)
+        self.watch.set(_guarded(machines), ignored)
         handover.store(self.watch.sockets)
 
     async def tell_for_ever(self) -> None:
@@ -84,17 +85,32 @@ class Watcher(WatcherAPI):
             self.watch.news.clear()
 
     async def tell(self) -> None:
-        """Tell the house of wakes, and of who lives without having said so. What is told is forgotten."""
+        """Tell the house of wakes, and of who lives without having said so. What is told is forgotten, and so is what
+        the house refuses, with a word in the log. Raises the error of what it could not take in; the rest is told."""
         context = self._context()
+        failed: list[RemoteError] = []
         for uuid, wake in [*self.watch.untold.items()]:
-            await _told(wake, context).report()
-            if self.watch.untold.get(uuid) is wake:
+            told = await self._taken(_report(wake, context), failed, wake.machine)
+            if told and self.watch.untold.get(uuid) is wake:
                 del self.watch.untold[uuid]
                 self.watch.keep()
         for name, alive in [*self.watch.unseen.items()]:
-            await Machine.note_seen(context, name, alive)
-            if self.watch.unseen.get(name) is alive:
+            told = await self._taken(Machine.note_seen(context, name, alive), failed, name)
+            if told and self.watch.unseen.get(name) is alive:
                 del self.watch.unseen[name]
+        if failed:
+            raise failed[0]
+
+    async def _taken(self, telling: Awaitable[None], failed: list[RemoteError], machine: str) -> bool:
+        """Whether there is no more to tell of one thing. Raises what says that the house does not hear."""
+        try:
+            await telling
+        except (HouseError, InvalidValue) as wrong:
+            log.error("watcher.not_told", machine=machine, reason=str(wrong))  # noqa: TRY400  # it is the house's answer
+        except RemoteError as wrong:
+            failed.append(wrong)
+            return False
+        return True
 
     async def _tried(self, doing: Awaitable[None]) -> bool:
         """Whether it could be done. Nobody is woken later for that: it is done again."""
@@ -105,18 +121,36 @@ class Watcher(WatcherAPI):
                 log.warning("watcher.house_away", reason=str(wrong), guards=len(self.watch.guards))
             self._deaf = True
             return False
+        except Exception:  # a task that ended would never again read or tell
+            log.exception("watcher.failed")
+            return False
         if self._deaf:
             log.info("watcher.house_back", guards=len(self.watch.guards))
         self._deaf = False
         return True
 
 
+def _guarded(machines: Iterable[Machine]) -> Iterator[Guarded]:
+    """What can be guarded of them."""
+    for machine in machines:
+        try:
+            if machine.addresses:
+                yield Guarded.of(machine)
+        except LanError as wrong:  # the house takes MACs that no card has
+            log.warning("watcher.not_guarded", machine=machine.name, reason=str(wrong))
+
+
+async def _report(wake: KeptWake, context: Context) -> None:
+    await _told(wake, context).report()
+
+
 def _told(wake: KeptWake, context: Context) -> Wake:
     """As the house keeps it."""
+    cause = Cause(wake.cause) if wake.cause in {*Cause} else Cause.UNKNOWN
     mac = None if wake.mac is None else types.MacAddress(wake.mac)
-    address = None if wake.address is None else ip.parse(wake.address)
+    address = None if wake.address is None else ip_address(wake.address)
     return Wake(
-        context=context, uuid=wake.uuid, machine=wake.machine, cause=wake.cause, requester_mac=mac,
+        context=context, uuid=wake.uuid, machine=wake.machine, cause=cause, requester_mac=mac,
         requester_address=address, requester_name=wake.name, port=wake.port, asked_at=wake.asked_at,
         awake_at=wake.awake_at, tries=wake.tries,
     )  # fmt: skip

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import structlog
 
 from house.cli.app import USAGE, main
 from house.lan.errors import BadAddress
@@ -19,6 +20,14 @@ from tests.lab.network import Network, Sleeper, network
 from tests.lab.watching import HERE, PATIENCE
 
 KNOWN = {"theobromine": Mac.parse("00:16:3e:1a:2b:3c")}
+
+
+@pytest.fixture(autouse=True)
+def logging() -> Iterator[None]:
+    """A command says how its process logs; tests that come after it have a log of their own."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 @asynccontextmanager

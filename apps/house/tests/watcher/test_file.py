@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from uuid import uuid4
 
+import msgspec
+
 from house.lan.mac import Mac
 from house.states import Cause, Mode, State
 from house.watcher.file import GuardFile, Kept, KeptMachine, KeptWake
 from house.watcher.guarded import Guarded
+from house.watcher.service import _told
+from midflight import Context
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 MACHINE = Guarded(
@@ -32,6 +37,42 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 def test_no_file_is_nothing_kept(tmp_path: Path) -> None:
     """A first start has nothing to go on with."""
     assert GuardFile(tmp_path / "guards.json").read() == Kept()
+
+
+def test_words_of_a_later_release_lose_nothing(tmp_path: Path) -> None:
+    """After a rollback, a machine in a mode that is not known wakes for any question, and one in a state that is not
+    known is asked how it stands; what is guarded beside it, and a wake of which nobody was told, are there."""
+    later = {"mode": "relay", "state": "dozing"}
+    wake = KeptWake(uuid4(), "theobromine", "omen", None, None, None, None, NOON, None, 1)
+    known = KeptMachine.of(MACHINE, State.ASLEEP, NOON)
+    (tmp_path / "guards.json").write_bytes(
+        msgspec.json.encode(Kept((msgspec.structs.replace(known, **later), known), (), (wake,)))
+    )
+    file = GuardFile(tmp_path / "guards.json")
+    kept = file.read()
+    assert file.lost is None
+    assert kept.machines[0].machine() == dataclasses.replace(MACHINE, mode=Mode.SNIFF)
+    assert (kept.machines[1].machine(), kept.wakes) == (MACHINE, (wake,))
+    assert _told(wake, Context()).cause is Cause.UNKNOWN
+
+
+def test_one_machine_that_cannot_be_read_takes_nothing_else_with_it(tmp_path: Path) -> None:
+    """The others are guarded, and there is a copy of the file as it was."""
+    path = tmp_path / "guards.json"
+    known = msgspec.json.encode(KeptMachine.of(MACHINE, State.ASLEEP, NOON))
+    path.write_bytes(b'{"machines": [{"name": "odd"}, ' + known + b"]}")
+    file = GuardFile(path)
+    assert [each.name for each in file.read().machines] == ["theobromine"]
+    assert file.lost == f"Object missing required field `mac`; it is kept as {tmp_path / 'guards.damaged'}"
+    assert (tmp_path / "guards.damaged").read_bytes() == path.read_bytes()
+
+
+def test_a_file_that_may_not_be_read_is_said_to_be(tmp_path: Path) -> None:
+    """The watcher starts all the same."""
+    (tmp_path / "guards.json").mkdir()
+    file = GuardFile(tmp_path / "guards.json")
+    assert file.read() == Kept()
+    assert "Is a directory" in str(file.lost)
 
 
 def test_a_damaged_file_is_put_aside(tmp_path: Path) -> None:
