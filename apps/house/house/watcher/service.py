@@ -71,7 +71,7 @@ class Watcher(WatcherAPI):
         context = self._context()
         machines = await MachineList.get_by_watcher(context, self._host)
         requesters = await RequesterList.get_all(context)
-        ignored = [(each.mac, each.machine) for each in requesters if each.ignored]
+        ignored = [(str(each.mac), each.machine) for each in requesters if each.ignored]
         self.watch.set(_guarded(machines), ignored)
         handover.store(self.watch.sockets)
 

@@ -171,10 +171,12 @@ class Watch:
 
     async def _write_all(self) -> None:
         self._again = True
-        while self._again:
-            self._again = False
-            await asyncio.to_thread(self._write, self._as_kept())
-        self._writing = None
+        try:
+            while self._again:
+                self._again = False
+                await asyncio.to_thread(self._write, self._as_kept())
+        finally:
+            self._writing = None
 
     async def written(self) -> None:
         """Wait until how all stands is written down."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -16,9 +17,10 @@ from house.states import Cause, State
 from house.watcher.file import GuardFile, KeptWake
 from house.watcher.service import Watcher
 from house.watcher.watch import Watch
-from midflight import Context, MidflightError, NotDelivered, RemoteError
+from midflight import Context, MidflightError, NotDelivered, RemoteError, types
 from tests.jumping import NOON, JumpingClock
 
+NOBODY = types.MacAddress("ff:ff:ff:ff:ff:ff")
 BROKEN = RemoteError(what="Machine.note_seen", callee="conductor", kind="KeyError", message="of its own")
 
 
@@ -76,17 +78,17 @@ async def test_a_mistake_ends_no_task(watcher: Watcher, monkeypatch: pytest.Monk
 
 
 async def test_a_machine_with_a_mac_that_no_card_has_keeps_no_other_from_being_guarded(
-    watcher: Watcher, context: Context, monkeypatch: pytest.MonkeyPatch
+    watcher: Watcher, desk: Machine, context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nor does a requester of that kind."""
-    await Machine(context=context, name="odd", mac="ff:ff:ff:ff:ff:ff", addresses=["10.0.0.8"]).create()
-    await Machine(context=context, name="desk", mac="52:54:00:00:00:01", addresses=["10.0.0.2"]).create()
-    await Requester(context=context, mac="ff:ff:ff:ff:ff:ff").create()
+    """Nor does a requester of that kind. Who is ignored is kept for the next start."""
+    await Machine(context=context, name="odd", mac=NOBODY, addresses=[IPv4Address("10.0.0.8")]).create()
+    await Requester(context=context, mac=NOBODY).create()
     guarded = list[str]()
     monkeypatch.setattr(watcher.watch, "_put", lambda machine, state: guarded.append(machine.name))
     await watcher.read()
     assert guarded == ["desk"]
     await watcher.watch.written()
+    assert watcher.watch.file.read().ignored == ((NOBODY, None),)
 
 
 def _failing(name: str, error: Exception) -> Callable[..., Coroutine[Any, Any, None]]:
