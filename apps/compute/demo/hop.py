@@ -21,7 +21,7 @@ PATIENCE = "15s"
 """So long a gate may be asked again: on a busy machine, somebody's beat comes late now and then."""
 
 IN_FLIGHT = 8
-"""How many writes are sent just before a process is told to leave, so that some are unanswered while it goes."""
+"""How many writes are sent when a process is told to leave, so that some are unanswered while it goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +114,10 @@ async def replace(stage: Stage, name: str, release: str) -> None:
     """The new process is started beside the old one, which leaves when it is ready."""
     old = stage.fleet.members[name]
     await stage.fleet.start(name, old.service, release)
-    await stage.load.do("put_in_flight", host=None, writes=IN_FLIGHT)
-    await stage.fleet.stop(old)
+    await stage.load.do("put_in_flight", host=None, writes=IN_FLIGHT // 2)
+    # The first half may be answered before it has heard that it shall leave; then it is told, and the rest is sent.
+    rest = stage.load.do("put_in_flight", host=None, writes=IN_FLIGHT // 2)
+    await asyncio.gather(stage.fleet.stop(old), rest)
     stage.say(f"{name} is {release} now")
 
 

@@ -109,13 +109,15 @@ resize_seconds = {self.size.resize_seconds}
         with self.fleet.config("console").open("a") as file:
             file.write(more)
         listen = "127.0.0.1:0" if self.console is None else self.console.url.removeprefix("http://")
+        address = self.run / "console.url"
         if self.console is not None:
+            address.unlink()  # first: who watches may know by that why the pages are pushed no more
             await self.console.end()
         log = self.run / "logs" / "console.jsonl"
         self.console = await Console.start(TREES[release], self.fleet.config("console"), log, listen)
         self._stack.push_async_callback(self.console.end)
         self.note_helper("console", self.console.process.pid)
-        (self.run / "console.url").write_text(self.console.url)
+        address.write_text(self.console.url)
         self.say(f"the fleet in a browser: {self.console.url}")
 
     async def look_around(self) -> None:
