@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -101,9 +102,36 @@ async def test_the_quiet_are_resized_on_request(traffic: Traffic, cloud: FakeClo
 async def test_writes_are_in_flight(traffic: Traffic, cloud: FakeCloud) -> None:
     """When put_in_flight returns, the writes have left, for the host that was named, and are not awaited."""
     await traffic.populate(64, HOSTS, per_second=500)
-    assert await traffic.put_in_flight("agent-2", 2) == 2
+    await traffic.put_in_flight("agent-2", 2)
     await traffic.stop()
-    assert {i["host"] for i in cloud.instances.values() if i["task_state"]} == {"agent-2"}
+    assert [i["host"] for i in cloud.instances.values() if i["task_state"]] == ["agent-2", "agent-2"]
+
+
+@pytest.mark.parametrize("writes", [1, 4])
+async def test_a_process_is_told_to_leave_amid_writes(traffic: Traffic, tmp_path: Path, writes: int) -> None:
+    """SIGTERM is sent at the moment that is returned, and at least one write is unanswered then, however quick the
+    answers are."""
+    await traffic.populate(64, HOSTS, per_second=500)
+    sleeper = await asyncio.create_subprocess_exec("sleep", "60")
+    told = await traffic.put_in_flight(None, writes, terminate=sleeper.pid)
+    assert await sleeper.wait() == -signal.SIGTERM
+    await traffic.stop()
+    in_flight = [r for r in logged(tmp_path) if r.op in raw.WRITES and r.t <= told <= r.end]
+    assert 1 <= len(in_flight) <= writes
+
+
+async def test_where_all_are_busy_others_are_written_to(
+    traffic: Traffic, cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host whose guarded instances never come to rest delays nobody for ever."""
+    monkeypatch.setattr("demo.traffic.IDLE_WITHIN", 0.5)
+    await traffic.populate(64, HOSTS, per_second=500)
+    for one in traffic.pools.guarded:
+        if one.host == "agent-2":
+            cloud.instances[one.uuid]["task_state"] = "resizing"
+    await traffic.put_in_flight("agent-2", 1)
+    await traffic.stop()
+    assert "agent-1" in {i["host"] for i in cloud.instances.values() if i["task_state"]}
 
 
 async def test_migrations_between_two_hosts(traffic: Traffic, cloud: FakeCloud) -> None:

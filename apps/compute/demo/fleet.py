@@ -14,6 +14,7 @@ import socket
 import sys
 import time
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -118,12 +119,13 @@ class Fleet:
                 raise running.broken(f"was not ready within {READY_WITHIN} s")
             await asyncio.sleep(0.02)
 
-    async def stop(self, running: Running) -> None:
-        """SIGTERM, and wait for its clean exit."""
+    async def stop(self, running: Running, terminate: Callable[[int], Awaitable[float]] | None = None) -> None:
+        """SIGTERM, and wait for its clean exit. ``terminate`` sends the signal in a moment of its own choice, and
+        returns when that was."""
         self._forget(running)
         self._leaving.add(running)
-        self._journal.write(event="sigterm", name=running.name, release=running.release, pid=running.pid)
-        running.process.send_signal(signal.SIGTERM)
+        told = await (terminate or _at_once)(running.pid)
+        self._journal.write(event="sigterm", t=told, name=running.name, release=running.release, pid=running.pid)
         try:
             code = await asyncio.wait_for(running.process.wait(), GONE_WITHIN)
         except TimeoutError:
@@ -164,6 +166,11 @@ class Fleet:
             if running.process.returncode is None:
                 running.process.kill()
             await running.process.wait()
+
+
+async def _at_once(pid: int) -> float:
+    os.kill(pid, signal.SIGTERM)
+    return time.monotonic()
 
 
 def midflight() -> Path:

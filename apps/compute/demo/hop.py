@@ -7,6 +7,7 @@ started and stopped as an operator would do it. The order of the methods is the 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from demo import breaks
@@ -21,7 +22,7 @@ PATIENCE = "15s"
 """So long a gate may be asked again: on a busy machine, somebody's beat comes late now and then."""
 
 IN_FLIGHT = 8
-"""How many writes are sent when a process is told to leave, so that some are unanswered while it goes."""
+"""How many writes are sent just before a process is told to leave: the last of them is certainly unanswered then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +115,7 @@ async def replace(stage: Stage, name: str, release: str) -> None:
     """The new process is started beside the old one, which leaves when it is ready."""
     old = stage.fleet.members[name]
     await stage.fleet.start(name, old.service, release)
-    await stage.load.do("put_in_flight", host=None, writes=IN_FLIGHT // 2)
-    # The first half may be answered before it has heard that it shall leave; then it is told, and the rest is sent.
-    rest = stage.load.do("put_in_flight", host=None, writes=IN_FLIGHT // 2)
-    await asyncio.gather(stage.fleet.stop(old), rest)
+    await stage.fleet.stop(old, amid_writes(stage, host=None))
     stage.say(f"{name} is {release} now")
 
 
@@ -125,9 +123,18 @@ async def restart(stage: Stage, name: str, release: str) -> None:
     """The old process leaves, with work in its hands, and the new one takes its place: there is one agent on a host."""
     old = stage.fleet.members[name]
     await stage.load.do("avoid", host=name)
-    await stage.load.do("put_in_flight", host=name, writes=IN_FLIGHT)
-    await stage.fleet.stop(old)
+    await stage.fleet.stop(old, amid_writes(stage, host=name))
     await stage.fleet.start(name, old.service, release)
     await asyncio.sleep(KNOWN_AGAIN)
     await stage.load.do("offer", host=name)
     stage.say(f"{name} is {release} now")
+
+
+def amid_writes(stage: Stage, host: str | None) -> Callable[[int], Awaitable[float]]:
+    """A way to tell a process to leave, which is up to the load client: it alone knows when a write is unanswered."""
+
+    async def terminate(pid: int) -> float:
+        moment: float = await stage.load.do("put_in_flight", host=host, writes=IN_FLIGHT, terminate=pid)
+        return moment
+
+    return terminate

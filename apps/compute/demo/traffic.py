@@ -13,11 +13,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import os
 import random
+import signal
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from demo.client import FLAVORS, Client, idle
@@ -26,6 +29,9 @@ from demo.http import Answer
 DECK = Counter(create=9, delete=9, resize=7, reboot=7, migrate=8, read=7, list=1, flavors=2, groups=2)
 """The steady load's mix; more resizes and reboots come before each restart. Each write but create is two requests: it
 looks before it asks."""
+
+IDLE_WITHIN = 10.0
+"""Seconds in which what was asked of an instance is done, also on a busy machine."""
 
 Result = TypeVar("Result")
 
@@ -212,20 +218,33 @@ class Traffic:
             self._tasks.append(asyncio.create_task(Worker(number, self.client, self.pools, owned, pace).work()))
         return workers
 
-    async def put_in_flight(self, host: str | None, writes: int) -> int:
-        """Send up to ``writes`` writes, to instances on ``host`` or on any; returns when they have left, unanswered.
-        Where all are busy, one is waited for, at most 3 s."""
-        chosen = await self._idle_guarded(host, writes)
-        for _ in range(10):
-            if chosen:
-                break
+    async def put_in_flight(self, host: str | None, writes: int, terminate: int | None = None) -> float:
+        """Send up to ``writes`` writes to instances on ``host`` or on any. When the last has left, and cannot have been
+        answered yet, SIGTERM is sent to the process ``terminate``; returns that moment, in monotonic seconds."""
+        waiting = {one.uuid: one for one in await self._some_idle(host, writes)}
+        all_left: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+
+        def left(uuid: str) -> None:
+            if waiting.pop(uuid, None) and not waiting:
+                if terminate is not None:
+                    os.kill(terminate, signal.SIGTERM)
+                all_left.set_result(time.monotonic())
+
+        for one, op in zip(tuple(waiting.values()), itertools.cycle(["resize", "reboot"]), strict=False):
+            sent = partial(left, one.uuid)
+            self._send_aside(one.uuid, change(self.client, one, op, self._dice, [], sent), sent)
+        return await all_left
+
+    async def _some_idle(self, host: str | None, most: int) -> list[Owned]:
+        """Guarded ones on this host; where all of them are busy for long, on any."""
+        deadline = time.monotonic() + IDLE_WITHIN
+        while not (chosen := await self._idle_guarded(host, most)):
+            if time.monotonic() > deadline:
+                if host is None:
+                    raise TimeoutError(f"none of {len(self.pools.guarded)} guarded instances is idle")
+                return await self._some_idle(None, most)
             await asyncio.sleep(0.3)
-            chosen = await self._idle_guarded(host, writes)
-        left = [asyncio.Event() for _ in chosen]
-        for one, op, event in zip(chosen, itertools.cycle(["resize", "reboot"]), left, strict=False):
-            self._send_aside(one.uuid, change(self.client, one, op, self._dice, [], event.set), event)
-        await asyncio.gather(*(event.wait() for event in left))
-        return len(chosen)
+        return chosen
 
     async def _idle_guarded(self, host: str | None, most: int) -> list[Owned]:
         unanswered = set(self._aside.values())
@@ -233,9 +252,9 @@ class Traffic:
         seen = await all_of(4, [look(self.client, one) for one in candidates])
         return [one for one, is_idle in zip(candidates, seen, strict=True) if is_idle][:most]
 
-    def _send_aside(self, uuid: str, request: Awaitable[Answer], event: asyncio.Event) -> None:
+    def _send_aside(self, uuid: str, request: Awaitable[Answer], sent: Callable[[], None]) -> None:
         task = asyncio.ensure_future(request)
-        task.add_done_callback(lambda _: event.set())
+        task.add_done_callback(lambda _: sent())  # where it failed before it left
         task.add_done_callback(self._aside.pop)
         self._aside[task] = uuid
 
