@@ -32,7 +32,7 @@ class AlreadyExists(HouseError):
 
 
 class AddressTaken(HouseError):
-    """Two machines with one address: nobody could tell which of them is wanted."""
+    """Two machines, or two streams, with one address: nobody could tell which of them is wanted."""
 
     def __init__(self, machine: str, address: str, owner: str) -> None:
         super().__init__(machine, address, owner)
@@ -67,7 +67,7 @@ class NotClaimed(HouseError):
 
 
 class NotNow(HouseError):
-    """How a machine stands does not allow what somebody wants of it."""
+    """How a machine or a stream stands does not allow what somebody wants of it."""
 
     def __init__(self, machine: str, reason: str) -> None:
         super().__init__(machine, reason)

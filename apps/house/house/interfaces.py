@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from house.objects.hearing import Hearing, Sending
 from house.objects.look import Look
 from house.objects.machine import Machine
 from house.objects.wake import Wake
@@ -60,4 +61,23 @@ class SleeperAPI(Interface, Protocol, topic="sleeper", version="1.0"):
     @endpoint(since="1.0", allow=PEOPLE)
     async def changed(self, context: Context) -> None:
         """A fanout: holds, rules, or who is at home are others now; ask for leave again."""
+        ...
+
+
+class SoundAPI(Interface, Protocol, topic="sound", version="1.0"):
+    """The agent of a host with sound: it plays in the rooms there, and sends the streams that come from there."""
+
+    @endpoint(since="1.0", idempotent=True, allow=PEOPLE)
+    async def hearings(self, context: Context) -> list[Hearing]:
+        """What each room of the host does at this moment."""
+        ...
+
+    @endpoint(since="1.0", idempotent=True, allow=PEOPLE)
+    async def sendings(self, context: Context) -> list[Sending]:
+        """What each stream of the host does at this moment, by each engine."""
+        ...
+
+    @endpoint(since="1.0", allow=PEOPLE)
+    async def changed(self, context: Context) -> None:
+        """A fanout: what is patched to what, or how loud it is, is another now; ask by ``Wiring.report``."""
         ...

@@ -6,16 +6,24 @@ from pathlib import Path
 
 from house import tables
 from house.errors import AddressTaken, AlreadyExists, NotClaimed, NotFound, NotNow, NotYours, StaysAwake
-from house.interfaces import SleeperAPI, WatcherAPI
+from house.interfaces import SleeperAPI, SoundAPI, WatcherAPI
 from house.objects.away import Away
+from house.objects.group import Group
+from house.objects.hearing import Hearing, Sending
 from house.objects.history import Day, History
 from house.objects.hold import Hold, HoldList
 from house.objects.look import Check, Look
 from house.objects.machine import Machine, MachineList
+from house.objects.patch_bay import PatchBay
+from house.objects.player import Player
 from house.objects.requester import Requester, RequesterList
 from house.objects.rule import Rule, RuleList
+from house.objects.scene import Scene, Setting
+from house.objects.stream import Stream
 from house.objects.wake import Wake, WakeList
+from house.objects.wiring import SoundHost, Wiring
 from house.sleeper.service import sleeper
+from house.sound.service import sound
 from house.watcher.service import watcher
 from midflight import Project, Service
 
@@ -25,10 +33,14 @@ project = Project(
     name="house",
     objects=[
         Away, Check, Day, History, Hold, HoldList, Look, Machine, MachineList, Requester, RequesterList, Rule, RuleList,
-        Wake, WakeList,
+        Wake, WakeList, Group, Hearing, PatchBay, Player, Scene, Sending, Setting, SoundHost, Stream, Wiring,
     ],
-    interfaces=[SleeperAPI, WatcherAPI],
-    services=[Service("sleeper", sleeper, agent=True), Service("watcher", watcher, agent=True)],
+    interfaces=[SleeperAPI, SoundAPI, WatcherAPI],
+    services=[
+        Service("sleeper", sleeper, agent=True),
+        Service("sound", sound, agent=True),
+        Service("watcher", watcher, agent=True),
+    ],
     errors=[AddressTaken, AlreadyExists, NotClaimed, NotFound, NotNow, NotYours, StaysAwake],
     releases=HERE / "releases",
     schema=HERE / "schema",

@@ -7,12 +7,14 @@ from midflight import Context
 
 AGENT = ("sleeper",)
 WATCHER = ("watcher",)
+SOUND = ("sound",)
 PEOPLE = ("guest", "operator")
 """The command line and the page, and midflight's own commands."""
 
 
 def check_own(context: Context, machine: str) -> None:
-    """An agent speaks of the machine that it runs on. Raises NotYours where it speaks of another."""
+    """An agent, of sleep or of sound, speaks of the machine that it runs on. Raises NotYours where it speaks of
+    another."""
     caller = context.caller
-    if caller is not None and caller.service in AGENT and caller.host != machine:
+    if caller is not None and caller.service in (*AGENT, *SOUND) and caller.host != machine:
         raise NotYours(machine, str(caller))

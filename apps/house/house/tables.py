@@ -101,3 +101,102 @@ naps = Table(
     Column("fell_at", DateTime, nullable=False, index=True),
     Column("woke_at", DateTime),
 )
+
+streams = Table(
+    "streams",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(63), nullable=False, unique=True),
+    Column("kind", String(16), nullable=False),
+    Column("source", String(255), nullable=False),
+    Column("host", String(63), nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("address", String(15), nullable=False, unique=True),
+    Column("port", Integer, nullable=False),
+)
+
+players = Table(
+    "players",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(63), nullable=False, unique=True),
+    Column("host", String(63), nullable=False),
+    Column("sink", String(255), nullable=False),
+    Column("engine", String(16), nullable=False),
+    Column("stream", String(63)),
+    Column("volume", Integer, nullable=False),
+    Column("muted", Boolean, nullable=False),
+    Column("offset_ms", Float, nullable=False),
+    Column("off_at", DateTime),
+)
+
+groups = Table(
+    "groups",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(63), nullable=False, unique=True),
+    Column("players", JSON, nullable=False),
+)
+
+scenes = Table(
+    "scenes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(63), nullable=False, unique=True),
+    Column("days", JSON, nullable=False),
+    Column("at", Time),
+    Column("zone", String(63), nullable=False),
+    Column("heeded_at", DateTime),
+)
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("scene", String(63), nullable=False, index=True),
+    Column("player", String(63), nullable=False),
+    Column("stream", String(63)),
+    Column("volume", Integer),
+    Column("muted", Boolean),
+)
+
+sound_hosts = Table(
+    "sound_hosts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(63), nullable=False, unique=True),
+    Column("engines", JSON, nullable=False),
+    Column("troubles", JSON, nullable=False),
+    Column("seen_at", DateTime),
+)
+
+hearings = Table(
+    "hearings",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("player", String(63), nullable=False, unique=True),
+    Column("state", String(16), nullable=False),
+    Column("stream", String(63)),
+    Column("level_db", Float),
+    Column("buffer_ms", Float),
+    Column("drift_ppm", Float),
+    Column("lost", Integer, nullable=False),
+    Column("underruns", Integer, nullable=False),
+    Column("restarts", Integer, nullable=False),
+    Column("why", String(255), nullable=False),
+    Column("at", DateTime),
+)
+
+sendings = Table(
+    "sendings",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("stream", String(63), nullable=False, index=True),
+    Column("engine", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("level_db", Float),
+    Column("restarts", Integer, nullable=False),
+    Column("title", String(255), nullable=False),
+    Column("why", String(255), nullable=False),
+    Column("at", DateTime),
+)

@@ -96,10 +96,15 @@ class RuleList(ObjectList[Rule], version="1.0"):
         return from_row(cls, {}, objects=[from_row(Rule, row, context=context) for row in found], context=context)
 
 
-def _check(rule: Rule) -> None:
+def check_zone(path: str, zone: str) -> None:
+    """Raises InvalidValue for a time zone that nobody knows; ``path`` is whose it is."""
     try:
-        ZoneInfo(rule.zone)
+        ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise InvalidValue(path="Rule.zone", received=rule.zone, expected="a time zone like Europe/Berlin") from None
+        raise InvalidValue(path=path, received=zone, expected="a time zone like Europe/Berlin") from None
+
+
+def _check(rule: Rule) -> None:
+    check_zone("Rule.zone", rule.zone)
     if not rule.days:
         raise InvalidValue(path="Rule.days", received="[]", expected="at least one day, 0 for Monday")

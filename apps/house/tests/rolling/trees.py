@@ -11,8 +11,8 @@ REVISION = '''"""A machine stands in a room."""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 
 
 def upgrade() -> None:
@@ -54,8 +54,8 @@ def _changed(tree: Path) -> Path:
     gently = "reason: str, gently: bool = param(False, since='1.1'))"
     edit(tree / "house/interfaces.py", asked, "reason: str)", gently)
     edit(tree / "house/sleeper/agent.py", asked, "reason: str)", "reason: str, gently: bool = False)")
-    (tree / "schema/expand/0002_rooms.py").write_text(REVISION)
-    (tree / "schema/expand/HEAD").write_text("0002\n")
+    (tree / "schema/expand/0003_rooms.py").write_text(REVISION)
+    (tree / "schema/expand/HEAD").write_text("0003\n")
     return tree
 
 

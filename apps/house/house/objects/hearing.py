@@ -1,0 +1,39 @@
+"""Hearings and sendings: what rooms and streams really do, by the word of the agents beside them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from house.playing import Engine, Playing, Sent
+from midflight import VersionedObject, field
+
+
+class Hearing(VersionedObject, version="1.0"):
+    """What one room does, and has done since its agent began. ``level_db`` is the mean level of the last second, in
+    dB below full scale; ``buffer_ms`` what is in hand to be played; ``drift_ppm`` how fast its sound card is against
+    the sender; ``lost`` are packets. ``why`` says in words what is wrong. ``at`` is when the conductor was told."""
+
+    player: str
+    state: Playing = field(default=Playing.UNKNOWN, fallback=Playing.UNKNOWN)
+    stream: str | None = None
+    level_db: float | None = None
+    buffer_ms: float | None = None
+    drift_ppm: float | None = None
+    lost: int = 0
+    underruns: int = 0
+    restarts: int = 0
+    why: str = ""
+    at: datetime | None = None
+
+
+class Sending(VersionedObject, version="1.0"):
+    """What one stream does, by one engine; see ``Hearing``. ``title`` is what it plays now, where that is known."""
+
+    stream: str
+    engine: Engine = field(default=Engine.PULSE_RTP, fallback=Engine.UNKNOWN)
+    state: Sent = field(default=Sent.UNKNOWN, fallback=Sent.UNKNOWN)
+    level_db: float | None = None
+    restarts: int = 0
+    title: str = ""
+    why: str = ""
+    at: datetime | None = None
