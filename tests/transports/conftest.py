@@ -115,7 +115,7 @@ class NatsWithWord(NatsTransport):
     async def listen(self, *args: Any, **kwargs: Any) -> NatsListener:
         """Listen; returns when a subscription that was made after the listener's is known everywhere."""
         listener = await super().listen(*args, **kwargs)
-        behind = self._connection.new_inbox()
+        behind = f"{self._connection.new_inbox()}.word"  # not of the inbox itself, which all servers know already
         interest = await self._connection.subscribe(behind, self._here)
         await asyncio.gather(*(self._known_at(server, behind) for server in self._cluster.servers))
         await self._connection.withdraw(interest)
