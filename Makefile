@@ -61,6 +61,7 @@ types: $(READY) ## check types with mypy --strict and pyright
 	@set -e; for tree in $(COMPUTE); do (set -x; cd $$tree && mypy --config-file $(PYPROJECT) -p compute); done
 	cd apps/compute && mypy --config-file $(PYPROJECT) -p demo
 	cd $(HOUSE) && mypy --config-file $(PYPROJECT) -p house
+	cd src/midflight/cli/template && mypy --config-file $(PYPROJECT) -p example_fleet
 	pyright
 
 pictures: packages $(READY) ## draw the pictures of the console and of the house anew, into docs/pictures and apps/house

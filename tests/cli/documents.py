@@ -43,5 +43,6 @@ def check(arguments: Sequence[str], written: str) -> None:
         return
     document = json.loads(written)
     failed = isinstance(document, dict) and set(document) == {"error"}
-    name = "error" if failed else "-".join(arguments[:2])
+    verb = "-".join(arguments[:2])
+    name = "error" if failed else verb if verb in _PARTS else arguments[0]
     assert mistakes(name, document, _WRITTEN) == []

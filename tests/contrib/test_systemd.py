@@ -19,6 +19,7 @@ import pytest
 import structlog
 
 from midflight.cli import main
+from midflight.cli.init import NAME_IN_TEMPLATE, TEMPLATE
 from midflight.config import Config
 from midflight.db.schema.runner import SchemaRunner
 from midflight.errors import ConfigError
@@ -26,6 +27,7 @@ from midflight.supervisor import watchdog_seconds
 from midflight.transports.embedded import EmbeddedBroker
 
 UNITS = Path(__file__).parents[2] / "contrib/systemd"
+OF_A_NEW_PROJECT = TEMPLATE / "systemd" / f"{NAME_IN_TEMPLATE}@.service"
 SERVICES = sorted(UNITS.glob("*.service"))
 INSTALLED = "/opt/midflight/current/bin/midflight"
 
@@ -80,6 +82,18 @@ def test_a_unit_starts_a_command_that_there_is(unit: Path, capsys: pytest.Captur
     structlog.reset_defaults()
     page = capsys.readouterr().out
     assert [word for word in given if word.startswith("--") and word not in page] == []
+
+
+def test_the_unit_of_a_new_project_promises_the_same(tmp_path: Path) -> None:
+    """It is a unit, and says to systemd what the one here says, but for who it runs as and where."""
+    ours, new = directives(UNITS / "midflight@.service"), directives(OF_A_NEW_PROJECT)
+    text = OF_A_NEW_PROJECT.read_text().replace(INSTALLED.replace("midflight", NAME_IN_TEMPLATE, 1), sys.executable)
+    (tmp_path / OF_A_NEW_PROJECT.name).write_text(text)
+    command = ["systemd-analyze", "verify", str(tmp_path / OF_A_NEW_PROJECT.name)]
+    seen = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (seen.returncode, seen.stdout + seen.stderr) == (0, "")
+    for said in ("Type", "WatchdogSec", "TimeoutStartSec", "TimeoutStopSec", "Restart", "RestartPreventExitStatus"):
+        assert new[said] == ours[said]
 
 
 def test_a_stop_has_more_time_than_a_drain() -> None:

@@ -174,6 +174,14 @@ class SecretDocument(Document):
     known_by: str
 
 
+class MadeDocument(Document):
+    """A new project: its folder, the files in it, and what to do next."""
+
+    folder: str
+    written: list[str]
+    next: list[str]
+
+
 class FrozenDocument(Document):
     """The release that was frozen; ``written`` is whether its file is new."""
 
@@ -289,6 +297,7 @@ DOCUMENTS: dict[str, list[Any]] = {
     "fleet-list": [Fleet],
     "fleet-retire": [Member],
     "fleet-show": [MemberDocument],
+    "init": [MadeDocument],
     "parked-discard": [DiscardedDocument],
     "parked-list": [list[ParkedDocument]],
     "parked-replay": [ReplayedDocument],
