@@ -14,7 +14,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import msgspec
 from sqlalchemy import Connection
 
-from midflight.conductor import manifests, members, pins, proving, record, store_floor, traffic, windows
+from midflight.conductor import arrivals, manifests, members, pins, proving, record, store_floor, traffic, windows
 from midflight.conductor.background import Background
 from midflight.conductor.beats import Beats, Said
 from midflight.conductor.contract import contract_of, release_of
@@ -38,7 +38,7 @@ from midflight.conductor.rejections import decided, told_in_a_beat
 from midflight.conductor.rounds import Rounds
 from midflight.conductor.sweeper import Sweeper, refuse_braked, result_of, told_of
 from midflight.conductor.traffic import Tally, Traffic
-from midflight.conductor.views import Views, covers
+from midflight.conductor.views import Views
 from midflight.context import Context
 from midflight.db import at_rest, forms, journal
 from midflight.db.clock import now
@@ -59,7 +59,6 @@ from midflight.rpc.repeats import Running
 from midflight.rpc.rights import not_allowed
 from midflight.telemetry import log
 from midflight.transports.base import are_names
-from midflight.versions import Manifest
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -69,8 +68,6 @@ MOST_ROWS = 1_000
 
 TELL_SECONDS = 2.0
 """How long one member is waited for that is told of a change."""
-
-_DRAINS, _LATEST_DRAINS = ("member.drained", "member.undrained"), 500
 
 _remotable = functools.cache(remotable_of)
 """A class is looked through once, not at each call; what is refused is not remembered."""
@@ -134,11 +131,11 @@ class ConductorServer(ConductorAPI):
     async def hello(self, context: Context, member: Member, manifest: dict[str, list[str]]) -> FleetView:
         members.check(member)
         members.check_speaker("conductor.hello", member.id, context.caller)
-        understood = _manifest(manifest)
+        understood = arrivals.manifest_of(manifest)
         windows.check_said(member, understood, self._project.releases)
         if not self._views.know(member.service, member.manifest):  # one more of those who are there changes nothing
-            await self._database.read(self._admit, member)
-        lower, epoch = await self._database.write(self._register, member, understood)
+            await self._database.read(arrivals.admit, member, self._project, self._clock())
+        lower, epoch = await self._database.write(arrivals.register, member, understood, self._project, self._clock())
         if lower or not self._views.covers(members.kind_of(member)):  # of a kind that is known, one more can wait
             self._views.forget()
         self.beats.forget(member.id)
@@ -153,31 +150,6 @@ class ConductorServer(ConductorAPI):
         views = self._views
         return await (views.current_short(epoch) if declared and declared.agent else views.current(epoch))
 
-    def _admit(self, connection: Connection, member: Member) -> None:
-        """Raises OutsideWindow for one that is no member yet, or was asleep, and is too far from those who are."""
-        if not members.is_member(connection, member.id):
-            said = member.service, member.release
-            windows.check_rows(connection, self._project, *said, opens=member.database, at=self._clock())
-
-    def _register(self, connection: Connection, member: Member, manifest: Manifest) -> tuple[bool, int]:
-        """Says whether somebody may believe that it understands more than it does: then all are told at once, and not
-        at their next beats. And the epoch, whoever set it: from here on it hears of each change itself. Raises
-        OutsideWindow for one that opens the database and is below the store floor, though it was a member before."""
-        digest = manifests.keep(connection, manifest)
-        if digest != member.manifest:
-            raise InvalidValue(path="hello(member).manifest", received=member.manifest, expected=digest)
-        if member.database:
-            store_floor.admit(connection, member.service, member.release, self._project.releases)
-        lower = bool(member.topics) and _is_lower(connection, member, manifest)
-        beside = windows.Order.of(self._project).to_keep() if member.database else None
-        before = members.register(connection, member, self._clock(), beside)
-        # One that opens the database and was retired may write again: who compares rows meanwhile must learn of it.
-        if before is None or (member.database and before in members.ASIDE):
-            store_floor.note_joined(connection, member)
-        elif before != member.state:
-            members.note_state(connection, member.id, member.state)
-        return lower, current_epoch(connection)
-
     async def beat(
         self, context: Context, member: str, state: str, epoch: int, view: str, rejected: list[dict[str, str]]
     ) -> FleetView | None:
@@ -189,38 +161,23 @@ class ConductorServer(ConductorAPI):
     async def leave(self, context: Context, member: str) -> None:
         members.check_speaker("conductor.leave", member, context.caller)
         self.beats.forget(member)
-        if await self._write(context, self._retire, member, "member.left"):
+        if await self._write(context, arrivals.retire, member, "member.left"):
             log.info("fleet.left", member=member)
 
     async def retire_member(self, context: Context, member: str) -> None:
-        if not await self._write(context, self._retire, member):
+        if not await self._write(context, arrivals.retire, member):
             raise UsageError(reason=f"there is no member {member!r} to retire: see midflight fleet list")
         self.beats.forget(member)
         self._views.forget()
-
-    def _retire(self, connection: Connection, member: str, act: str = "member.retired") -> bool:
-        retired = members.retire(connection, member)
-        if retired:
-            journal.write(connection, act, {"member": member})
-        return retired
 
     async def drain_member(self, context: Context, member: str, undo: bool) -> list[str] | None:
         if not await self._database.read(members.is_member, member):
             raise UsageError(reason=f"there is no member {member!r} to drain: see midflight fleet list")
         left = await self._members.on(member).call(MemberAPI.drain, context, undo)
         self._views.forget()
-        if await self._write(context, self._note_drain, member, undo):
+        if await self._write(context, arrivals.note_drain, member, undo):
             await self._tell_who_chooses(context)
         return left
-
-    def _note_drain(self, connection: Connection, member: str, undo: bool) -> bool:
-        """Each order once: it is asked again and again whether it is done. Says whether it is a new one."""
-        act = "member.undrained" if undo else "member.drained"
-        said = [each for kind in _DRAINS for each in journal.read(connection, kind=kind, latest=_LATEST_DRAINS)]
-        about = [each for each in sorted(said, key=lambda each: each.id) if each.facts["member"] == member]
-        if is_new := not about or about[-1].kind != act:
-            journal.write(connection, act, {"member": member})
-        return is_new
 
     async def _tell_who_chooses(self, context: Context) -> None:
         """That a host gets no new work, or does again: only services that are no agents choose among hosts. Who is not
@@ -409,22 +366,6 @@ def _reply(value: Any, context: Context) -> msgspec.Raw:
     """In the caller's own versions at once, so that nothing needs a second trip."""
     manifest = context.caller.manifest if context.caller else None
     return msgspec.Raw(wire.encode(value, manifest, where=wire.REPLY, peer=str(context.caller or "")))
-
-
-def _manifest(given: dict[str, list[str]]) -> Manifest:
-    try:
-        return Manifest.from_wire(given)
-    except (ValueError, IndexError) as wrong:
-        raise InvalidValue(path="hello(manifest)", received=repr(given)[:200], expected=str(wrong)) from None
-
-
-def _is_lower(connection: Connection, member: Member, manifest: Manifest) -> bool:
-    """Whether it is said to understand more: by what its predecessor on this host understood, or, if it is the first of
-    its kind, by what all of its service did."""
-    others = members.manifests_of(connection, member.service, member.host)
-    if not members.has_alike(connection, member):
-        others |= members.manifests_of(connection, member.service)
-    return not all(covers(manifest, other) for other in manifests.find(connection, others).values())
 
 
 def _said(state: str, epoch: int) -> Said:
