@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,7 +22,7 @@ from midflight.rpc.client import Client
 from midflight.service import RunningService
 from midflight.transports.embedded import EmbeddedBroker
 from tests.conductor import juno, kilo
-from tests.conductor.world import World, eventually, fleet
+from tests.conductor.world import BEAT_SECONDS, World, eventually, fleet
 
 T = TypeVar("T")
 CONDUCTOR = Client(ConductorAPI)
@@ -168,14 +169,18 @@ async def test_it_obeys_the_pins_of_the_fleet(world: World) -> None:
             guest.call(kilo.ComputeAPI.look, machine, loud=True)
         pinned.set()
         assert cleared.wait(60)
-        return guest.call(kilo.ComputeAPI.look, machine, loud=True), "after"
+        patience = time.monotonic() + 60
+        while time.monotonic() < patience:
+            with suppress(PinnedOut):
+                return guest.call(kilo.ComputeAPI.look, machine, loud=True), "after"
+            time.sleep(BEAT_SECONDS)
+        raise AssertionError("it never saw that the pin is gone")
 
     async with world.running("conductor", release=kilo) as conductor, world.running("agent", "h1", kilo, app={}):
         await CONDUCTOR.call(ConductorAPI.set_pin, conductor.context(), "*", "juno")
         running = script(world, work, kilo)
         await asyncio.to_thread(pinned.wait, 60)
         await CONDUCTOR.call(ConductorAPI.clear_pin, conductor.context(), "*")
-        await asyncio.sleep(2 * conductor.config.beat_seconds)
         cleared.set()
         assert (await running)[1] == "after"
 
@@ -196,9 +201,9 @@ async def test_a_pin_that_it_does_not_know(world: World) -> None:
 
 async def test_no_conductor(world: World) -> None:
     """Where nobody can tell how the fleet stands, there is no connection; one that stands goes on without."""
-    config = world.config("agent", call_seconds=0.3)
+    config, impatient = world.config("agent", call_seconds=60.0), world.config("agent", call_seconds=0.3)
     with pytest.raises(NoConductor, match=r"project shop .*midflight run conductor"):
-        await asyncio.to_thread(midflight.connect, world.project(), config)
+        await asyncio.to_thread(midflight.connect, world.project(), impatient)
     async with AsyncExitStack() as agents:
         async with world.running("conductor") as conductor:
             await agents.enter_async_context(world.running("agent", "h1", app={}))
@@ -208,7 +213,7 @@ async def test_no_conductor(world: World) -> None:
         look = juno.ComputeAPI.look
         assert await asyncio.to_thread(guest.call, look, juno.Machine(name="a")) == "h1"
         with pytest.raises(NotDelivered):
-            await asyncio.to_thread(guest.on("h9").call, look, juno.Machine(name="a"))
+            await asyncio.to_thread(guest.on("h9").within(0.3).call, look, juno.Machine(name="a"))
         await asyncio.to_thread(guest.close)
 
 
@@ -240,9 +245,14 @@ def test_no_broker(tmp_path: Path) -> None:
 
 async def test_closed_while_another_thread_waits() -> None:
     """Whoever still waits when the connection is closed is told that nothing comes."""
-    loop = _Loop()
-    waiting = asyncio.ensure_future(asyncio.to_thread(loop.run, asyncio.sleep(60)))
-    await asyncio.sleep(0.1)
+    loop, begun = _Loop(), threading.Event()
+
+    async def wait() -> None:
+        begun.set()
+        await asyncio.sleep(60)
+
+    waiting = asyncio.ensure_future(asyncio.to_thread(loop.run, wait()))
+    assert await asyncio.to_thread(begun.wait, 60)
     await asyncio.to_thread(loop.close)
     with pytest.raises(asyncio.CancelledError):
         await waiting

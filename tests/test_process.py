@@ -127,13 +127,14 @@ def test_told_to_read_its_configuration_again(folder: Path) -> None:
 def test_a_blocked_loop_is_told_by_the_service(folder: Path) -> None:
     """The log of a service names the line that blocks its loop."""
     with_database(folder)
-    text = (folder / "app.py").read_text().replace("    yield []\n", "    yield []\n    import time; time.sleep(1.8)\n")
-    (folder / "app.py").write_text(text)
+    waits = "    import os, time\n    while not os.path.exists('told'): time.sleep(0.1)\n"
+    (folder / "app.py").write_text((folder / "app.py").read_text().replace("    yield []\n", f"    yield []\n{waits}"))
     with Process(folder, "home") as home:
         home.wait_for("service.ready")
         home.tell(signal.SIGTERM)
-        line = home.wait_for("service.loop_blocked")
-        assert "app.py:11 in run: import time; time.sleep(1.8)" in line
+        line = home.wait_for("app.py:12 in run: while not os.path.exists('told'): time.sleep(0.1)")
+        (folder / "told").touch()
+        assert '"event": "service.loop_blocked"' in line
         assert '"service": "home"' in line
         assert home.process.wait(60) == 0
 

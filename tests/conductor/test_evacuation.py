@@ -145,7 +145,7 @@ async def test_a_sleeper(world: World) -> None:
     made, given = project()
     async with AsyncExitStack() as stack:
         async with RunningService.running(made, world.config("conductor"), "conductor", "c1") as conductor:
-            config = world.config("agent", app={}, call_seconds=0.5)
+            config = world.config("agent", app={}, call_seconds=3.0)
             agent = await stack.enter_async_context(RunningService.running(made, config, "agent", "h1"))
             async with given[0].asleep():
                 assert (await member(conductor, agent)).state == "asleep"

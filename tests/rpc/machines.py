@@ -9,6 +9,9 @@ from midflight.context import Context
 from midflight.objects.registry import Registry
 from midflight.rpc.interface import Contract, Interface, endpoint
 
+PAUSE_EXPIRES = 2.0
+"""Seconds: far more than it takes in memory to park a cast, and to see that it is."""
+
 
 @dataclass(frozen=True)
 class Release:
@@ -38,7 +41,7 @@ class After(Interface, Protocol, topic="machines", version="1.1"):
     @endpoint(since="1.1", ordered_by="name")
     async def erase(self, context: Context, name: str) -> None: ...
 
-    @endpoint(since="1.1", replayable=True, expires=0.4, ordered_by="name")
+    @endpoint(since="1.1", replayable=True, expires=PAUSE_EXPIRES, ordered_by="name")
     async def pause(self, context: Context, name: str) -> None: ...
 
     @endpoint(since="1.1", replayable=True)

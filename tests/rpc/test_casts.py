@@ -14,7 +14,17 @@ from midflight.errors import BrokerUnreachable, InvalidValue, NotDelivered
 from midflight.rpc import messages
 from midflight.rpc.client import Client
 from midflight.transports.base import Address, CastDelivery, Identity, ParkedMessage
-from tests.rpc.machines import AFTER, BEFORE, UNORDERED, After, AfterService, BeforeService, Release, Unordered
+from tests.rpc.machines import (
+    AFTER,
+    BEFORE,
+    PAUSE_EXPIRES,
+    UNORDERED,
+    After,
+    AfterService,
+    BeforeService,
+    Release,
+    Unordered,
+)
 from tests.rpc.world import Fleet, Member, counted, settled
 
 MACHINES: Client[After] = Client(After)
@@ -229,7 +239,7 @@ async def test_an_expired_cast_is_not_taken_up(yard: Yard) -> None:
     await yard.cast(After.pause)
     await yard.parked(1)
     await old.server.drain(1)
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(PAUSE_EXPIRES)
     await yard.agent()
     await yard.parked(0)
     assert yard.done == []

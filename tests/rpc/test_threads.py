@@ -16,6 +16,7 @@ from midflight.context import Context
 from midflight.errors import NotDelivered, RemoteError, Unknown
 from midflight.rpc.client import Client
 from midflight.rpc.threads import Threads
+from midflight.transports import hands
 from tests.rpc import juno
 from tests.rpc.world import FAILURES, Fleet, JunoCompute, Member
 
@@ -189,8 +190,9 @@ async def test_what_it_awaits_is_cancelled_with_it(fleet: Fleet) -> None:
         await call
 
 
-async def test_what_it_finished_all_the_same_has_happened(fleet: Fleet) -> None:
+async def test_what_it_finished_all_the_same_has_happened(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cast that ends within the moment that a cancelled one gets is acknowledged, and does not run again."""
+    monkeypatch.setattr(hands, "CANCEL_SECONDS", 60.0)
     plain, api = await served(fleet)
     plain.doing["short"] = lambda _: time.sleep(0.3) or "done"  # type: ignore[func-returns-value]
     await JUNO.cast(WORK, api.context, "short")

@@ -17,7 +17,7 @@ from midflight.config import Credentials
 from midflight.errors import BrokerUnreachable, ConfigError, InvalidValue
 from midflight.transports import amqp as amqp_transport
 from midflight.transports import amqp_connection, amqp_link, amqp_outbox
-from midflight.transports.amqp import AmqpTransport
+from midflight.transports.amqp import AmqpListener, AmqpTransport
 from midflight.transports.amqp_link import ask
 from midflight.transports.amqp_outbox import MESSAGE_ID, RIPE_SECONDS
 from midflight.transports.base import Address, CastDelivery, NoAnswer, NobodyListens, ParkedMessage, Redeliver
@@ -327,16 +327,17 @@ async def test_delayed_cast_survives_its_listener(rabbit: Rabbit) -> None:
     class Busy(Recorder):
         async def on_cast(self, delivery: CastDelivery) -> None:
             await super().on_cast(delivery)
-            raise Redeliver(1.0)
+            raise Redeliver(4.0)  # it is gone by then
 
     fleet, busy, other = Fleet(on_rabbit(rabbit)), Busy(), Recorder()
     member = await fleet.join()
-    await busy.listen(member, "compute", "host1")
+    listener = await busy.listen(member, "compute", "host1")
+    assert isinstance(listener, AmqpListener)
     await member.cast(COMPUTE, b"again", "cast-1")
-    await eventually(lambda: len(busy.casts) == 1)
+    await eventually(lambda: len(busy.casts) == 1 and not listener._consumer._in_hand)
     names = member._queues.names
     await other.listen(await fleet.join(), "scheduler", "host1")
-    await asyncio.sleep(0.3)  # the broker has the copy, and has heard that this one is done with
+    await listener._consumer._settling.finish(60)  # the broker has the copy, and hears that this one is done with
     await member.close()
     await other.listen(await fleet.join(), "compute", "host2")
     await eventually(lambda: len(other.casts) == 1)

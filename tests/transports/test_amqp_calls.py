@@ -53,7 +53,8 @@ async def test_an_old_callee_is_waited_for_and_is_sent_no_cancellation(rabbit: R
     caller = await fleet.join()
     call = asyncio.create_task(caller.call(HOST1, b"long", timeout=60))
     with pytest.raises(NoAnswer) as caught:
-        await caller.call(HOST1, b"never", timeout=0.5)
+        await caller.call(HOST1, b"never", timeout=3)
+    assert agent.running == 2
     assert type(caught.value) is NoAnswer
     await asyncio.sleep(3 * signs.SIGN_SECONDS)
     agent.gate.set()

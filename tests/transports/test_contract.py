@@ -299,10 +299,9 @@ async def test_drain_finishes_what_is_in_hand(fleet: Fleet[Transport]) -> None:
     await caller.cast(HOST1, b"in hand", "cast-1")
     await eventually(lambda: agent.running == 2)
     await caller.cast(HOST1, b"not begun", "cast-2")
-    draining = asyncio.create_task(listener.drain(timeout=10))
-    await asyncio.sleep(0.1)
+    draining = asyncio.create_task(listener.drain(timeout=60))
     with pytest.raises(NobodyListens):
-        await caller.call(HOST1, b"late", timeout=5)
+        await until_nobody_listens(caller)
     assert not draining.done()
     agent.gate.set()
     await draining
@@ -313,6 +312,14 @@ async def test_drain_finishes_what_is_in_hand(fleet: Fleet[Transport]) -> None:
     await eventually(lambda: next_agent.bodies == [b"not begun"])
 
 
+async def until_nobody_listens(caller: Transport) -> None:
+    """Call until that is refused: what the broker has sent before it hears of a drain is in hand."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            with suppress(NoAnswer):
+                await caller.call(HOST1, b"late", timeout=1)
+
+
 async def test_drain_gives_back_what_takes_too_long(fleet: Fleet[Transport]) -> None:
     """When the bound of a drain is over, what is left is cancelled, and its casts are run by somebody else at once."""
     agent, next_agent, caller = Gated(), Recorder(), await fleet.join()
@@ -320,15 +327,15 @@ async def test_drain_gives_back_what_takes_too_long(fleet: Fleet[Transport]) -> 
     await next_agent.listen(await fleet.join(), "compute", "host2")
     for number in range(10):
         await caller.cast(HOST1 if number == 0 else COMPUTE, b"%d" % number, f"cast-{number}")
-    call = asyncio.create_task(caller.call(HOST1, b"call", timeout=1))
+    call = asyncio.create_task(caller.call(HOST1, b"call", timeout=60))
     await eventually(lambda: len(agent.casts) + len(next_agent.casts) == 10 and agent.running == len(agent.casts) + 1)
     held = len(agent.casts)
     await listener.drain(timeout=0.05)
     assert agent.cancelled == held + 1
     await eventually(lambda: len(next_agent.casts) == 9)
     assert {delivery.attempt for delivery in next_agent.casts} <= {1, 2}
-    with pytest.raises(NoAnswer):
-        await call
+    assert not call.done()
+    call.cancel()
 
 
 def at_least(counts: Counter[bytes], total: int) -> bool:

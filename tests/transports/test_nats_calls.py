@@ -113,6 +113,11 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
+def hosts_of_calls(caller: NatsTransport) -> list[str]:
+    """Where its calls are in hand, as far as that is known by signs of life."""
+    return [awaited.host for _, awaited in caller._calls._calls._calls.values()]
+
+
 async def test_a_killed_process_is_missed_long_before_the_deadline(broker: EmbeddedBroker) -> None:
     """The calls that it had in hand end as Vanished, short ones and long ones."""
     project = f"test-{secrets.token_hex(4)}"
@@ -125,7 +130,7 @@ async def test_a_killed_process_is_missed_long_before_the_deadline(broker: Embed
     calls = [asyncio.create_task(caller.call(HOST1, b"%d" % number, timeout=3600)) for number in range(5)]
     printed = {await process.stdout.readline() for _ in calls}
     assert printed == {b"%d\n" % number for number in range(5)}
-    await eventually(lambda: all(awaited.host == "host1" for _, awaited in caller._calls._calls._calls.values()))
+    await eventually(lambda: hosts_of_calls(caller) == ["host1"] * 5)
     process.kill()
     await process.wait()
     ended = await asyncio.gather(*calls, return_exceptions=True)
@@ -212,6 +217,7 @@ async def test_signs_and_cancellations_need_no_further_rights(tmp_path: Path) ->
     agent = Gated()
     await agent.listen(member, "compute", "host1")
     calls = [asyncio.create_task(caller.call(address, b"long", timeout=60)) for address in (COMPUTE, HOST1, HOST1)]
+    await eventually(lambda: hosts_of_calls(caller) == ["host1"] * 3)
     await asyncio.sleep(3 * signs.SIGN_SECONDS)
     calls[0].cancel()
     calls[1].cancel()

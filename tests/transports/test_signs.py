@@ -8,6 +8,7 @@ import pytest
 
 from midflight import telemetry
 from midflight.transports import signs
+from midflight.transports.awaited import Awaited
 from midflight.transports.base import Address, NoAnswer, Transport, Vanished
 from midflight.transports.hands import Hands
 from midflight.transports.signs import CallsInHand, announced, first_sign_of, new_name, pause_at
@@ -25,6 +26,19 @@ def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(signs, "FIRST_SECONDS", 0.02)
 
 
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The hosts of all signs of life that callers have heard, as they came."""
+    hosts, sign = list[str](), Awaited.sign
+
+    def noted(awaited: Awaited[object], host: str, pause: float) -> None:
+        sign(awaited, host, pause)
+        hosts.append(host)
+
+    monkeypatch.setattr(Awaited, "sign", noted)
+    return hosts
+
+
 def cancelled_calls(topic: str) -> int:
     """How many calls were cancelled where they ran."""
     named = {"name": "transport.calls_cancelled", "topic": topic}
@@ -34,15 +48,14 @@ def cancelled_calls(topic: str) -> int:
 @pytest.mark.parametrize("long", [1, 1000], ids=["first sign at once", "first sign later"])
 @pytest.mark.usefixtures("brisk")
 async def test_whoever_vanishes_is_missed_long_before_the_deadline(
-    fleet: Fleet[Transport], monkeypatch: pytest.MonkeyPatch, long: int
+    fleet: Fleet[Transport], monkeypatch: pytest.MonkeyPatch, heard: list[str], long: int
 ) -> None:
     """A call whose callee is killed ends as Vanished when two signs of life are missing, whatever its deadline."""
     monkeypatch.setattr(signs, "LONG", long)
     agent, doomed, caller = Gated(), await fleet.join(), await fleet.join()
     await agent.listen(doomed, "compute", "host1")
     call = asyncio.create_task(caller.call(COMPUTE, b"long", timeout=60))
-    await eventually(lambda: agent.running == 1)
-    await asyncio.sleep(0.1)
+    await eventually(lambda: len(heard) > 0)
     await doomed.close()
     with pytest.raises(Vanished) as caught:
         await call
@@ -50,20 +63,22 @@ async def test_whoever_vanishes_is_missed_long_before_the_deadline(
 
 
 @pytest.mark.usefixtures("brisk")
-async def test_a_long_call_is_not_taken_for_dead(fleet: Fleet[Transport]) -> None:
+async def test_a_long_call_is_not_taken_for_dead(fleet: Fleet[Transport], heard: list[str]) -> None:
     """A call that takes longer than several signs of life is answered, and cancelled by nobody."""
     agent, caller = Gated(), await fleet.join()
     await agent.listen(await fleet.join(), "compute", "host1")
     call = asyncio.create_task(caller.call(HOST1, b"long", timeout=60))
-    await asyncio.sleep(4 * signs.SIGN_SECONDS)
+    await eventually(lambda: len(heard) == 4)
     agent.gate.set()
     assert await call == b"gated:long"
-    assert (agent.cancelled, agent.finished) == (0, 1)
+    assert (agent.cancelled, agent.finished, set(heard)) == (0, 1, {"host1"})
 
 
 @pytest.mark.parametrize("address", [COMPUTE, HOST1], ids=str)
-@pytest.mark.parametrize("heard", [False, True], ids=["at once", "later"])
-async def test_cancelling_a_call_cancels_the_work(fleet: Fleet[Transport], address: Address, heard: bool) -> None:
+@pytest.mark.parametrize("signs_first", [0, 2], ids=["at once", "later"])
+async def test_cancelling_a_call_cancels_the_work(
+    fleet: Fleet[Transport], heard: list[str], address: Address, signs_first: int
+) -> None:
     """The handler of a call whose caller is cancelled is cancelled too, whether or not it has given a sign of life; one
     that runs beside it is not."""
     agent, caller, before = Gated(), await fleet.join(), cancelled_calls("compute")
@@ -71,7 +86,7 @@ async def test_cancelling_a_call_cancels_the_work(fleet: Fleet[Transport], addre
     unwanted = asyncio.create_task(caller.call(address, b"unwanted", timeout=5))
     wanted = asyncio.create_task(caller.call(address, b"wanted", timeout=5))
     await eventually(lambda: agent.running == 2)
-    await asyncio.sleep(2 * signs.FIRST_SECONDS if heard else 0)
+    await eventually(lambda: len(heard) >= signs_first)
     unwanted.cancel()
     await eventually(lambda: agent.cancelled == 1)
     agent.gate.set()
@@ -108,13 +123,12 @@ async def test_a_call_whose_time_is_over_is_cancelled(fleet: Fleet[Transport]) -
     assert (agent.running, agent.finished) == (0, 0)
 
 
-async def test_a_caller_that_leaves_cancels_its_calls(fleet: Fleet[Transport]) -> None:
+async def test_a_caller_that_leaves_cancels_its_calls(fleet: Fleet[Transport], heard: list[str]) -> None:
     """What a member cancels in its last moment still arrives."""
     agent, caller = Gated(), await fleet.join()
     await agent.listen(await fleet.join(), "compute", "host1")
     call = asyncio.create_task(caller.call(HOST1, b"last", timeout=60))
-    await eventually(lambda: agent.running == 1)
-    await asyncio.sleep(0.1)
+    await eventually(lambda: len(heard) > 0)
     call.cancel()
     await asyncio.wait([call])
     await caller.close()
