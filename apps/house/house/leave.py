@@ -26,14 +26,17 @@ def check(
     rules: Iterable[Rule],
     away_until: datetime | None,
     planned: datetime | None,
+    heard: Iterable[str],
     now: datetime,
 ) -> None:
-    """Raises StaysAwake with all that speaks against sleep, and with the time when none of it does any more."""
+    """Raises StaysAwake with all that speaks against sleep, and with the time when none of it does any more. ``heard``
+    says in words which rooms hear something there, or from there."""
     found = [
         *_just_woken(last_wake, shortest_awake_seconds, now),
         *_held(holds, now),
         *([] if away_until else _ruled(rules, now)),
         *_planned(planned, now),
+        *((words, now + NAP) for words in heard),
     ]
     if found:
         until = max(until for _, until in found)
@@ -41,14 +44,13 @@ def check(
 
 
 def next_wake(
-    rules: Iterable[Rule], needed_at: datetime | None, away_until: datetime | None, now: datetime
+    rules: Iterable[Rule], needed: Iterable[datetime | None], away_until: datetime | None, now: datetime
 ) -> datetime | None:
-    """When it is to be awake by plan: by a rule, or by what the machine says itself. While nobody is at home, nothing
-    is planned."""
+    """When it is to be awake by plan: by a rule, by a scene, or by what the machine says itself. While nobody is at
+    home, nothing is planned."""
     after = away_until or now
     begins = [rule.next_begin(after) for rule in rules if rule.wakes]
-    own = [needed_at] if needed_at is not None and needed_at > after else []
-    return min([*begins, *own], default=None)
+    return min([*begins, *(at for at in needed if at is not None and at > after)], default=None)
 
 
 def _just_woken(last_wake: datetime | None, seconds: float, now: datetime) -> Iterator[Objection]:

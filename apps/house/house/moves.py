@@ -12,9 +12,9 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, Table, insert, or_, select, update
 
-from house import leave, rows
+from house import leave, patching, rows
 from house.errors import NotNow
-from house.objects import away
+from house.objects import away, scene
 from house.objects.hold import Hold
 from house.objects.rule import Rule
 from house.rows import Row
@@ -41,9 +41,11 @@ def ask_leave(
     last_wake = row["last_wake"] and rows.utc(row["last_wake"])
     held = [from_row(Hold, each) for each in _of_machine(connection, holds, name)]
     bound = [from_row(Rule, each) for each in _of_machine(connection, rules, name)]
-    planned = leave.next_wake(bound, needed_at, away_until, now)
+    needed = [needed_at, scene.needed_on(connection, name, away_until or now)]
+    planned = leave.next_wake(bound, needed, away_until, now)
     if not forced:
-        leave.check(name, last_wake, row["shortest_awake_seconds"], held, bound, away_until, planned, now)
+        shortest, heard = row["shortest_awake_seconds"], patching.in_use(connection, name)
+        leave.check(name, last_wake, shortest, held, bound, away_until, planned, heard, now)
     _become(connection, row, State.FALLING, now, because=list(because), planned_wake=planned)
     return planned
 

@@ -18,6 +18,7 @@ from house.objects.machine import Machine, MachineList
 from house.objects.requester import Requester, RequesterList
 from house.objects.rule import Rule, RuleList
 from house.objects.wake import Wake, WakeList
+from house.sound_operator import SoundOperator
 from house.states import State
 from midflight import Client, Context, InvalidValue, MidflightError, types
 
@@ -61,6 +62,8 @@ class Operator:
     def __init__(self, context: Context, who: str) -> None:
         self._context, self._who = context, who
         self._watcher, self._sleeper = Client(WatcherAPI), Client(SleeperAPI)
+        self.sound = SoundOperator(context, self.wake, lambda: MachineList.get_all(context))
+        """The same for sound."""
 
     async def house(self) -> House:
         """How it stands."""

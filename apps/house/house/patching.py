@@ -6,18 +6,17 @@ A target is the name of a room or of a group, or ALL.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, update
 
 from house import rows
-from house.errors import NotFound, NotNow
-from house.objects import away, scene
+from house.errors import AlreadyExists, NotFound, NotNow
 from house.tables import groups, players, streams
+from midflight import InvalidValue
 
-ALL = "*"
-"""Every room of the house."""
+ALL = "all"
+"""Every room of the house. No room or group has this name."""
 
 
 def rooms_of(connection: Connection, target: str) -> list[str]:
@@ -46,10 +45,20 @@ def set_rooms(connection: Connection, target: str, values: Mapping[str, Any]) ->
     return names
 
 
-def heed_times(connection: Connection, now: datetime) -> None:
-    """Do what is due by now: rooms whose sleep timer has run out fall silent, scenes whose time has come are played,
-    unless nobody is at home."""
-    over = update(players).where(players.c.off_at <= now)
-    connection.execute(over.values(stream=None, off_at=None))
-    if away.latest(connection, now) is None:
-        scene.heed(connection, now)
+def check_name(connection: Connection, name: str) -> None:
+    """What a new room or group is called must be a target of its own. Raises AlreadyExists and InvalidValue."""
+    if name == ALL:
+        raise InvalidValue(path="name", received=repr(name), expected="another name: this one stands for every room")
+    for what, table in (("room", players), ("group", groups)):
+        if rows.every(connection, table, {"name": name}):
+            raise AlreadyExists(what, name)
+
+
+def in_use(connection: Connection, host: str) -> list[str]:
+    """What is heard on a host, or comes from there, in words."""
+    enabled = {row["name"]: row["host"] for row in rows.every(connection, streams, {"enabled": True})}
+    return [
+        f"{row['name']} hears {row['stream']}"
+        for row in rows.every(connection, players, {})
+        if row["stream"] in enabled and host in (row["host"], enabled[row["stream"]])
+    ]

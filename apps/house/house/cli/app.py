@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import TextIOWrapper
 
 import structlog
@@ -26,7 +26,30 @@ BLOCKED, PERSON, USAGE, INTERNAL, AGAIN, INTERRUPTED, UNREAD = 2, 3, 64, 70, 75,
 COMMAND = "--command"
 """Stands for ``--`` and what comes behind it, as a list in JSON: whatever that is, it is nobody's option."""
 
-COMMANDS = {
+Command = tuple[str, str]
+"""Where it is, as module:function, and what it is for in one line."""
+
+SOUND: dict[str, Command] = {
+    "rooms": ("house.cli.sound.rooms:list_", "What each room shall hear, and what it does."),
+    "streams": ("house.cli.sound.streams:list_", "What can be heard, and how it stands."),
+    "patch": ("house.cli.sound.rooms:patch", "Have rooms hear a stream."),
+    "off": ("house.cli.sound.rooms:off", "Have rooms be silent."),
+    "volume": ("house.cli.sound.rooms:volume", "How loud rooms are."),
+    "mute": ("house.cli.sound.rooms:mute", "Mute rooms."),
+    "timer": ("house.cli.sound.rooms:timer", "Let rooms fall silent by themselves."),
+    "scene": ("house.cli.sound.scenes:scene", "Set rooms as a scene says."),
+    "scenes": ("house.cli.sound.scenes:list_", "Which scenes there are."),
+    "save": ("house.cli.sound.scenes:save", "Keep how rooms are now, as a scene."),
+    "drop": ("house.cli.sound.scenes:drop", "Drop a scene."),
+    "stream": ("house.cli.sound.streams:stream", "Add something to be heard, or remove it."),
+    "enable": ("house.cli.sound.streams:enable", "Have a stream sent again."),
+    "disable": ("house.cli.sound.streams:disable", "Have a stream not be sent."),
+    "group": ("house.cli.sound.groups:group", "A name for several rooms."),
+    "room": ("house.cli.sound.rooms:room", "Where a room is played, by which engine, and how much later."),
+    "forget": ("house.cli.sound.rooms:forget", "A room is gone."),
+}
+
+COMMANDS: dict[str, Command | dict[str, Command]] = {
     "status": ("house.cli.machines:status", "How each machine stands, and why."),
     "wake": ("house.cli.machines:wake", "Wake a machine."),
     "sleep": ("house.cli.machines:sleep", "Have a machine sleep now."),
@@ -38,6 +61,7 @@ COMMANDS = {
     "set": ("house.cli.changing:set_", "How a machine is guarded, and what it uses."),
     "forget": ("house.cli.changing:forget", "A machine is gone."),
     "history": ("house.cli.past:history", "Hours asleep, wakes by cause, and the energy that was saved."),
+    "sound": SOUND,
     "page": ("house.cli.page:page", "The house in a browser."),
     "watch": ("house.cli.watch:watch", "Wake machines for whoever asks for them, alone on one box."),
 }
@@ -50,9 +74,19 @@ def build() -> App:
         name="house", help="Machines that sleep until somebody needs them.", version="1.0", help_format="plaintext",
         result_action="return_value", suppress_keyboard_interrupt=False,
     )  # fmt: skip
-    for place, (name, (path, summary)) in enumerate(COMMANDS.items()):
-        app.command(path, name=name, help=summary, sort_key=place)
+    _add(app, COMMANDS)
     return app
+
+
+def _add(app: App, commands: Mapping[str, Command | dict[str, Command]]) -> None:
+    for place, (name, command) in enumerate(commands.items()):
+        if isinstance(command, dict):
+            below = App(name=name, help="Music in every room: what is patched to what.", sort_key=place)
+            _add(below, command)
+            app.command(below)
+        else:
+            path, summary = command
+            app.command(path, name=name, help=summary, sort_key=place)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

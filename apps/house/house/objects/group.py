@@ -6,9 +6,8 @@ from typing import Self
 
 from sqlalchemy import Connection
 
-from house import rows
-from house.errors import AlreadyExists
-from house.objects.machine import Name
+from house import patching, rows
+from house.names import Name
 from house.rights import PEOPLE
 from house.tables import groups, players
 from midflight import Context, InvalidValue, VersionedObject, field, from_row, remotable, to_row
@@ -50,8 +49,7 @@ class Group(VersionedObject, version="1.0"):
 
 
 def _insert(connection: Connection, group: Group) -> int:
-    if rows.every(connection, players, {"name": group.name}):
-        raise AlreadyExists("room", group.name)
+    patching.check_name(connection, group.name)
     _check(connection, group)
     return rows.add(connection, groups, WHAT, group.name, to_row(group))
 

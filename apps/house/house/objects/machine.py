@@ -12,6 +12,7 @@ from sqlalchemy import Connection, delete
 
 from house import clock, moves, rows
 from house.errors import AddressTaken
+from house.names import Name, Port
 from house.rights import AGENT, PEOPLE, WATCHER, check_own
 from house.rows import Row
 from house.states import NEXT, Mode, State
@@ -20,13 +21,9 @@ from midflight import Context, ObjectList, VersionedObject, check_expected, fiel
 
 WHAT = "machine"
 
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$")]
-"""It is the host of the machine's own agent, too."""
-Port = Annotated[int, Meta(ge=1, le=65_535)]
-
 
 class Machine(VersionedObject, version="1.0"):
-    """A machine of the house. Times are the conductor's.
+    """A machine of the house, which its own agent has for its host. Times are the conductor's.
 
     ``addresses`` are those that the watcher looks after, on its ``interface`` (the one that leads there, where it is
     None) and ``vlan``. ``watcher`` is the host of the watcher that guards it; any watcher, where it is None.

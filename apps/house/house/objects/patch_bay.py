@@ -25,7 +25,7 @@ T = TypeVar("T", bound=VersionedObject)
 class PatchBay(VersionedObject, version="1.0"):
     """Streams and rooms as they shall be, and as agents last said that they are; ``at`` is the conductor's time.
 
-    Its acts are for a ``target``: the name of a room or of a group, or ``*`` for every room. Each is one transaction,
+    Its acts are for a ``target``: the name of a room or of a group, or ``all``. Each is one transaction,
     answers which rooms these are, and raises NotFound. Tell agents by ``SoundAPI.changed``.
     """
 

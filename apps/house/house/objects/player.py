@@ -8,9 +8,8 @@ from typing import Annotated, Any, Self
 from msgspec import Meta
 from sqlalchemy import Connection, delete
 
-from house import rows
-from house.errors import AlreadyExists
-from house.objects.machine import Name
+from house import patching, rows
+from house.names import Name
 from house.playing import Engine
 from house.rights import PEOPLE, SOUND, check_own
 from house.tables import groups, hearings, players, settings, streams
@@ -68,8 +67,7 @@ class Player(VersionedObject, version="1.0"):
 
 
 def _insert(connection: Connection, player: Player) -> int:
-    if rows.every(connection, groups, {"name": player.name}):
-        raise AlreadyExists("group", player.name)
+    patching.check_name(connection, player.name)
     _check_stream(connection, player)
     return rows.add(connection, players, WHAT, player.name, to_row(player))
 

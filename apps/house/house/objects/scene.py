@@ -99,12 +99,17 @@ def due(scene: Scene, now: datetime) -> bool:
     return any(since < moment <= now for moment in _moments(scene, now))
 
 
+def next_time(scene: Scene, after: datetime) -> datetime | None:
+    """When it plays by itself next; None where it does not."""
+    return next((moment for moment in _moments(scene, after) if moment > after), None)
+
+
 def _moments(scene: Scene, around: datetime) -> Iterator[datetime]:
-    """Its times of yesterday and today, in the days of its zone."""
+    """Its times from yesterday to a week from today, in the days of its zone."""
     if scene.at is not None:
         zone = ZoneInfo(scene.zone)
         today = around.astimezone(zone).date()
-        for day in (today - timedelta(days=1), today):
+        for day in (today + timedelta(days=n) for n in range(-1, 9)):
             if day.weekday() in scene.days:
                 yield datetime.combine(day, scene.at, zone).astimezone(UTC)
 
@@ -115,6 +120,18 @@ def _moments(scene: Scene, around: datetime) -> Iterator[datetime]:
 def every(connection: Connection) -> list[Scene]:
     """All scenes, in the order in which they were made."""
     return [_of_row(connection, Scene, row) for row in rows.every(connection, scenes, {})]
+
+
+def needed_on(connection: Connection, host: str, after: datetime) -> datetime | None:
+    """When the next scene needs this host, to hear something there or to send it; None where none does."""
+    rooms = {row["name"] for row in rows.every(connection, players, {"host": host})}
+    sent = {row["name"] for row in rows.every(connection, streams, {"host": host})}
+    times = [
+        next_time(scene, after)
+        for scene in every(connection)
+        if any(each.stream is not None and (each.player in rooms or each.stream in sent) for each in scene.settings)
+    ]
+    return min((moment for moment in times if moment is not None), default=None)
 
 
 def heed(connection: Connection, now: datetime) -> None:

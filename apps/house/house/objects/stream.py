@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, update
 
 from house import rows
 from house.errors import AddressTaken
-from house.objects.machine import Name, Port
+from house.names import Name, Port
 from house.playing import Kind
 from house.rights import PEOPLE
 from house.tables import players, sendings, settings, sound_hosts, streams

@@ -8,9 +8,10 @@ from typing import Self
 
 from sqlalchemy import Connection, Table, delete, insert, update
 
-from house import clock, patching, rows
+from house import clock, rows
+from house.names import Name
+from house.objects import away, scene
 from house.objects.hearing import Hearing, Sending
-from house.objects.machine import Name
 from house.objects.player import Player
 from house.objects.stream import Stream
 from house.playing import Engine
@@ -58,7 +59,7 @@ def _report(
     sent: Iterable[Sending],
     now: datetime,
 ) -> Wiring:
-    patching.heed_times(connection, now)
+    _heed_times(connection, now)
     _keep(connection, sound_hosts, {"name": host.name}, {**to_row(host), "seen_at": now})
     ours = {row["name"] for row in rows.every(connection, players, {"host": host.name})}
     for each in heard:
@@ -66,6 +67,15 @@ def _report(
             _keep(connection, hearings, {"player": each.player}, {**to_row(each), "at": now})
     _keep_sendings(connection, host.name, sent, now)
     return _wiring(connection, kind, host.name)
+
+
+def _heed_times(connection: Connection, now: datetime) -> None:
+    """Do what is due by now: rooms whose sleep timer has run out fall silent, scenes whose time has come are played,
+    unless nobody is at home."""
+    over = update(players).where(players.c.off_at <= now)
+    connection.execute(over.values(stream=None, off_at=None))
+    if away.latest(connection, now) is None:
+        scene.heed(connection, now)
 
 
 def _keep(connection: Connection, table: Table, by: Row, values: Row) -> None:

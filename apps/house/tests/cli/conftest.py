@@ -8,11 +8,12 @@ import copy
 import shutil
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -21,10 +22,14 @@ from msgspec.structs import replace
 from house import clock
 from house.cli import main
 from house.errors import NotClaimed, NotFound, StaysAwake
-from house.interfaces import SleeperAPI, WatcherAPI
+from house.interfaces import SleeperAPI, SoundAPI, WatcherAPI
+from house.objects.hearing import Hearing, Sending
 from house.objects.look import Look
 from house.objects.machine import Machine
+from house.objects.player import Player
 from house.objects.wake import Wake
+from house.objects.wiring import SoundHost, Wiring
+from house.playing import Playing, Sent
 from house.project import project
 from house.states import Cause
 from midflight import Context, Runtime, Service
@@ -43,7 +48,7 @@ state = "{state}"
 
 @dataclass
 class Watcher(WatcherAPI):
-    """One of whose machines the one called ``dead`` never wakes."""
+    """One of whose machines the dead ones never wake."""
 
     asked: list[str]
     told: list[str]
@@ -62,7 +67,7 @@ class Watcher(WatcherAPI):
 
     async def _wake(self, context: Context, machine: str, cause: Cause) -> Wake:
         self.asked.append(f"{cause.value} {machine}")
-        now, dead = clock.now(), machine == "dead"
+        now, dead = clock.now(), machine.startswith("dead")
         wake = Wake(context=context, machine=machine, cause=cause, asked_at=now, tries=4 if dead else 1)
         wake.awake_at = None if dead else now + timedelta(seconds=1.5)
         await wake.report()
@@ -92,6 +97,31 @@ class Sleeper(SleeperAPI):
 
 
 @dataclass
+class Sound(SoundAPI):
+    """The agent of desk, whose kitchen plays what is patched to it. The host of the bath has none."""
+
+    told: list[str]
+
+    async def report(self, context: Context) -> None:
+        wiring = await Wiring.report(context, SoundHost(name="desk", engines=["pulse-rtp"]), [], [])
+        self.told.append("sound")
+        self.playing = {player.name: player.stream for player in wiring.players}
+
+    async def hearings(self, context: Context) -> list[Hearing]:
+        await self.report(context)
+        return [
+            Hearing(player=name, state=Playing.PLAYING if stream else Playing.SILENT, stream=stream, level_db=-18.4)
+            for name, stream in self.playing.items()
+        ]
+
+    async def sendings(self, context: Context) -> list[Sending]:
+        return [Sending(stream="radio", state=Sent.SENDING, title="the news")]
+
+    async def changed(self, context: Context) -> None:
+        await self.report(context)
+
+
+@dataclass
 class Fleet:
     """What was asked for, and a command line for it."""
 
@@ -100,6 +130,8 @@ class Fleet:
     asked: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     """Who was told by a fanout, which nobody waits for."""
+    loop: asyncio.AbstractEventLoop | None = None
+    context: Callable[[], Context] = Context
 
     def run(self, *words: str) -> int:
         """One command; its exit code."""
@@ -113,6 +145,11 @@ class Fleet:
             assert time.monotonic() < until, self.told
             time.sleep(0.02)
 
+    def do(self, work: Callable[[Context], Coroutine[Any, Any, None]]) -> None:
+        """Something that no command does, by the conductor itself."""
+        assert self.loop is not None
+        asyncio.run_coroutine_threadsafe(work(self.context()), self.loop).result(60)
+
     @asynccontextmanager
     async def serve(self) -> AsyncIterator[None]:
         """Its members, with the machines desk and dead."""
@@ -125,16 +162,29 @@ class Fleet:
         async def sleeper(_runtime: Runtime) -> AsyncIterator[Sequence[object]]:
             yield [Sleeper(self.asked, self.told)]
 
+        @asynccontextmanager
+        async def sound(runtime: Runtime) -> AsyncIterator[Sequence[object]]:
+            agent = Sound(self.told)
+            await agent.report(runtime.context())
+            yield [agent]
+
         noting = copy.copy(project)
-        noting.services = {"watcher": Service("watcher", watcher), "sleeper": Service("sleeper", sleeper, agent=True)}
+        noting.services = {
+            "watcher": Service("watcher", watcher), "sleeper": Service("sleeper", sleeper, agent=True),
+            "sound": Service("sound", sound, agent=True),
+        }  # fmt: skip
         noting.roles = Roles(noting.services, [])
         config = Config.load(self.config)
         async with AsyncExitStack() as stack:
-            for service, host in (("conductor", "box"), ("watcher", "box"), ("sleeper", "desk")):
+            for service, host in (("conductor", "box"), ("watcher", "box"), ("sleeper", "desk"), ("sound", "desk")):
                 told = replace(config, database=self.database if service == "conductor" else None)
                 running = await stack.enter_async_context(RunningService.running(noting, told, service, host))
                 for number, name in enumerate(("desk", "dead") if service == "conductor" else ()):
                     await Machine(context=running.context(), name=name, mac=f"52:54:00:00:00:0{number}").create()
+                if service == "conductor":
+                    self.loop, self.context = asyncio.get_running_loop(), running.context
+                for name, host_ in {"kitchen": "desk", "bath": "dead"}.items() if service == "conductor" else ():
+                    await Player(context=running.context(), name=name, host=host_).create()
             yield
 
 

@@ -48,7 +48,7 @@ async def test_a_stream_is_patched_to_a_room_a_group_and_all(bay: Context) -> No
     assert await PatchBay.patch(bay, "bath", "record") == ["bath"]
     assert await PatchBay.patch(bay, "downstairs", "radio") == ["kitchen"]
     assert await heard(bay) == {"kitchen": "radio", "bath": "record"}
-    assert await PatchBay.patch(bay, "*", None) == ["kitchen", "bath"]
+    assert await PatchBay.patch(bay, "all", None) == ["kitchen", "bath"]
     assert await heard(bay) == {"kitchen": None, "bath": None}
 
 
@@ -63,7 +63,7 @@ async def test_what_cannot_be_patched_is_refused_and_nothing_changes(bay: Contex
     with pytest.raises(NotFound, match="no stream 'redio'"):
         await PatchBay.patch(bay, "kitchen", "redio")
     with pytest.raises(NotNow, match="radio: it is disabled, so nothing would be heard: enable it first"):
-        await PatchBay.patch(bay, "*", "radio")
+        await PatchBay.patch(bay, "all", "radio")
     assert await heard(bay) == {"kitchen": "record", "bath": None}
 
 
@@ -152,6 +152,8 @@ async def test_a_group_has_each_of_its_rooms_once(bay: Context) -> None:
         await Group(context=bay, name="wet", players=["pool"]).create()
     with pytest.raises(AlreadyExists, match="has a room 'bath' already"):
         await Group(context=bay, name="bath", players=["kitchen"]).create()
+    with pytest.raises(InvalidValue, match="received 'all', expected another name"):
+        await Player(context=bay, name="all", host="nas").create()
     wet = Group(context=bay, name="wet", players=["bath", "kitchen"])
     await wet.create()
     with pytest.raises(AlreadyExists, match="has a group 'wet' already"):
@@ -168,7 +170,7 @@ async def test_a_group_has_each_of_its_rooms_once(bay: Context) -> None:
 
 async def test_a_stream_that_goes_takes_its_patches_along(bay: Context) -> None:
     """Rooms fall silent, scenes know it no more."""
-    await PatchBay.patch(bay, "*", "radio")
+    await PatchBay.patch(bay, "all", "radio")
     await Scene(context=bay, name="morning", settings=[Setting(player="bath", stream="radio")]).create()
     await (await Stream.get(bay, "radio")).destroy()
     assert await heard(bay) == {"kitchen": None, "bath": None}
@@ -177,8 +179,8 @@ async def test_a_stream_that_goes_takes_its_patches_along(bay: Context) -> None:
 
 async def test_a_room_falls_silent_when_its_time_is_over(bay: Context, time: JumpingClock) -> None:
     """At the first report after that, of any host; to choose anew is to have no sleep timer any more."""
-    await PatchBay.patch(bay, "*", "radio")
-    assert await PatchBay.turn_off_at(bay, "*", time.now() + timedelta(minutes=30)) == ["kitchen", "bath"]
+    await PatchBay.patch(bay, "all", "radio")
+    assert await PatchBay.turn_off_at(bay, "all", time.now() + timedelta(minutes=30)) == ["kitchen", "bath"]
     await PatchBay.patch(bay, "bath", "record")
     time.pass_(minutes=29)
     await wiring(bay, "nas")

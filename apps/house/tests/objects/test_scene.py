@@ -7,8 +7,9 @@ from datetime import time as clock_time
 
 import pytest
 
-from house.errors import NotFound, NotNow
+from house.errors import NotFound, NotNow, StaysAwake
 from house.objects.away import Away
+from house.objects.machine import Machine
 from house.objects.patch_bay import PatchBay
 from house.objects.player import Player
 from house.objects.scene import Scene, Setting, due
@@ -139,3 +140,24 @@ def test_a_time_just_before_midnight_is_heeded_after_it() -> None:
     scene = Scene(name="x", days=[0], at=clock_time(23, 59), heeded_at=MONDAY_NOON)
     assert due(scene, datetime.fromisoformat("2026-03-03T00:01:00+00:00"))
     assert not due(scene, datetime.fromisoformat("2026-03-04T00:01:00+00:00"))
+
+
+async def test_a_machine_is_awake_for_what_is_heard_there(bay: Context, desk: Machine, time: JumpingClock) -> None:
+    """It does not sleep while it plays, or sends what another room hears; and it wakes before a scene that needs it."""
+    attic = Player(context=bay, name="attic", host="desk", stream="music")
+    await attic.create()
+    for host in ("nas", "desk"):
+        if host == "nas":
+            await Machine(context=bay, name="nas", mac="52:54:00:00:00:09").create()
+        with pytest.raises(StaysAwake, match="attic hears music"):
+            await (await Machine.get(bay, host)).ask_leave(("idle",))
+    await PatchBay.patch(bay, "all", None)
+    at = time.now() + timedelta(hours=8)
+    settings = [Setting(player="kitchen"), Setting(player="attic", stream="news")]
+    scene = Scene(context=bay, name="wake up", settings=settings, days=[at.weekday()], at=at.time())
+    await scene.create()
+    assert await desk.ask_leave(("idle",)) == at
+    await desk.stay(())
+    scene.settings = settings[:1]
+    await scene.save()
+    assert await desk.ask_leave(("idle",)) is None

@@ -1,0 +1,1 @@
+"""``house sound``: streams, rooms, and what is patched to what."""

@@ -1,0 +1,192 @@
+"""``house sound`` in front of a fleet: one room whose agent speaks, and one whose host is gone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from house.cli import main
+from house.cli.app import SOUND
+from house.objects.machine import Machine
+from house.objects.player import Player
+from midflight import Context
+from tests.cli.conftest import Fleet
+
+
+@pytest.fixture(scope="module")
+def streams(running_fleet: Fleet) -> Iterator[None]:
+    """A radio and a record, for all tests here."""
+    for name in ("radio", "record"):
+        running_fleet.run("sound", "stream", name, "--kind", "file", "--source", f"/{name}.ogg", "--host", "desk")
+    yield
+    for name in ("radio", "record"):
+        running_fleet.run("sound", "stream", name, "--remove")
+
+
+@pytest.fixture
+def sound(fleet: Fleet, streams: None, capsys: pytest.CaptureFixture[str]) -> Fleet:
+    """The fleet with its streams."""
+    capsys.readouterr()
+    return fleet
+
+
+def document(fleet: Fleet, capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> Any:
+    """What was answered in JSON."""
+    capsys.readouterr()
+    assert fleet.run("sound", *words, "--json") == code
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_stream_is_patched_and_the_rooms_say_how_they_stand(sound: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is wanted of each, and what its agent says; one that says nothing is not known to play."""
+    told = sound.told.count("sound")
+    assert sound.run("sound", "patch", "all", "radio") == 0
+    assert capsys.readouterr().out == "kitchen and bath hear radio\n"
+    sound.hears("sound", told, 1)
+    assert sound.run("sound", "rooms") == 0
+    said = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert said[0] == ["ROOM", "HEARS", "STATE", "VOLUME", "NOTES"]
+    assert said[1] == ["kitchen", "radio", "playing", "70", "%", "-18", "dB"]
+    assert " ".join(said[2]) == "bath radio unknown 70 % the agent of dead has said nothing yet"
+    assert sound.run("sound", "off", "kitchen") == 0
+    assert capsys.readouterr().out == "kitchen falls silent\n"
+    rooms = document(sound, capsys, "rooms")["rooms"]
+    assert [(each["room"]["name"], each["room"]["stream"], each["state"]) for each in rooms] == [
+        ("kitchen", None, "silent"), ("bath", "radio", "unknown"),
+    ]  # fmt: skip
+
+
+def test_streams_say_how_they_stand(sound: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where they come from, what they play, and who hears them; a disabled one stays patched."""
+    sound.run("sound", "off", "all")
+    sound.run("sound", "patch", "kitchen", "radio")
+    capsys.readouterr()
+    assert sound.run("sound", "streams") == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[1].split() == ["radio", "sending", "file", "desk", "239.255.12.1", "kitchen", "the", "news"]
+    assert said[2].split()[:5] == ["record", "off", "file", "desk", "239.255.12.2"]
+    assert sound.run("sound", "disable", "radio") == 0
+    radio = document(sound, capsys, "streams")["streams"][0]
+    assert (radio["state"], radio["why"], radio["heard"]) == ("off", "disabled", True)
+    assert sound.run("sound", "patch", "bath", "radio") == 75
+    assert "radio: it is disabled, so nothing would be heard: enable it first" in capsys.readouterr().err
+    assert sound.run("sound", "enable", "radio") == 0
+
+
+def test_rooms_are_set_one_by_one_and_together(sound: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
+    """Volume, mute, offset, and a time at which they fall silent."""
+    assert sound.run("sound", "group", "upstairs", "bath") == 0
+    assert sound.run("sound", "volume", "upstairs", "35") == 0
+    assert sound.run("sound", "mute", "all") == 0
+    assert sound.run("sound", "mute", "kitchen", "--undo") == 0
+    assert sound.run("sound", "room", "bath", "--offset", "-12.5", "--engine", "snapcast") == 0
+    assert sound.run("sound", "timer", "bath", "45m") == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[:5] == [
+        "upstairs is bath", "bath plays at 35 %", "kitchen and bath are muted", "kitchen is heard again",
+        "bath is played by snapcast on dead, -12.5 ms",
+    ]  # fmt: skip
+    assert said[5].startswith("bath falls silent at ")
+    kitchen, bath = (each["room"] for each in document(sound, capsys, "rooms")["rooms"])
+    assert (kitchen["muted"], bath["muted"], bath["volume"], bath["offset_ms"]) == (False, True, 35, -12.5)
+    assert bath["off_at"] is not None
+    for words in (["timer", "bath", "--undo"], ["mute", "all", "--undo"], ["group", "upstairs", "--remove"]):
+        assert sound.run("sound", *words) == 0
+    assert sound.run("sound", "room", "bath", "--offset", "0", "--engine", "pulse-rtp") == 0
+
+
+def test_scenes_are_kept_played_and_dropped(sound: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
+    """By a name with spaces, and at a time."""
+    sound.run("sound", "patch", "all", "record")
+    assert sound.run("sound", "save", "a quiet evening", "kitchen", "--at", "20:15", "--days", "Sat,Sun") == 0
+    sound.run("sound", "patch", "all", "radio")
+    capsys.readouterr()
+    assert sound.run("sound", "scenes") == 0
+    assert "a quiet evening  kitchen: record  Sat, Sun 20:15 UTC" in capsys.readouterr().out
+    assert document(sound, capsys, "scene", "a quiet evening")["rooms"] == ["kitchen"]
+    rooms = document(sound, capsys, "rooms")["rooms"]
+    assert [each["room"]["stream"] for each in rooms] == ["record", "radio"]
+    assert sound.run("sound", "drop", "a quiet evening") == 0
+    assert sound.run("sound", "scene", "a quiet evening") == 64
+    assert "the house has no scene 'a quiet evening'" in capsys.readouterr().err
+
+
+def test_a_machine_that_sleeps_is_woken_for_what_is_heard_there(
+    sound: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By its watcher. If it does not wake that is told, and the room stays patched: it plays when its machine does."""
+
+    async def falls_asleep(context: Context) -> None:
+        await Machine(context=context, name="dead-pi", mac="52:54:00:00:00:0f").create()
+        await Machine.note_seen(context, "dead-pi", False)
+        await Player(context=context, name="attic", host="dead-pi").create()
+
+    sound.do(falls_asleep)
+    assert document(sound, capsys, "rooms")["rooms"][-1]["why"] == "dead-pi sleeps"
+    assert sound.run("sound", "patch", "attic", "radio") == 75
+    said = capsys.readouterr()
+    assert said.out == "attic hears radio\n"
+    assert "warning: dead-pi sleeps, and has not woken after 4 tries" in said.err
+    assert sound.asked == ["asked dead-pi"]
+    assert document(sound, capsys, "rooms")["rooms"][-1]["room"]["stream"] == "radio"
+    assert [sound.run("sound", "forget", "attic"), sound.run("forget", "dead-pi")] == [0, 0]
+
+
+MISTAKES = [
+    (["patch", "attic", "radio"], "the house has no room or group 'attic'"),
+    (["patch", "bath", "redio"], "the house has no stream 'redio'"),
+    (["volume", "bath", "101"], "volume: received 101, expected percent, from 0 to 100"),
+    (["volume", "bath", "loud"], "loud"),
+    (["group", "wet", "bath", "bath"], "received 'bath' twice, expected each room once"),
+    (["group", "wet", "pool"], "the house has no room 'pool'"),
+    (["group", "wet"], "received no rooms, expected one at least, or --remove"),
+    (
+        ["stream", "tv", "--kind", "vinyl", "--host", "desk"],
+        "expected one of sink, capture, monitor, file, radio",
+    ),
+    (["stream", "tv", "--host", "attic"], "the house has no host with sound 'attic'"),
+    (["stream", "tv"], "expected the host whose agent sends it"),
+    (["stream", "tv", "--host", "desk", "--address", "239.255.12.2"], "it is record's"),
+    (["stream", "tv", "--host", "desk", "--address", "10.0.0.1"], "expected a multicast group of 239.0.0.0/8"),
+    (["stream", "tv", "--host", "desk", "--address", "x"], "expected an address like 239.255.12.1"),
+    (["stream", "radio", "--host", "desk"], "the house has a stream 'radio' already"),
+    (["timer", "bath"], "received neither, expected a time, or --undo"),
+    (["timer", "bath", "soon"], "received 'soon', expected a time to come"),
+    (["room", "bath"], "expected --host, --sink, --engine or --offset"),
+    (["room", "bath", "--offset", "5000"], "Player.offset_ms"),
+    (["room", "bath", "--engine", "hornpipe"], "expected one of pulse-rtp, snapcast, gst-netclock"),
+    (["save", "x", "--days", "Mon"], "received days without a time, expected both, or neither"),
+    (["save", "x", "--at", "7 o'clock"], "expected a time like 08:00"),
+    (["save", "x", "pool"], "the house has no room 'pool'"),
+    (["forget", "pool"], "the house has no room 'pool'"),
+]
+
+
+def test_a_mistake_is_told_in_one_line(sound: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
+    """With what was received and what was expected; nothing changes."""
+
+    def known() -> list[Any]:
+        rooms, streams = document(sound, capsys, "rooms"), document(sound, capsys, "streams")
+        return [
+            [each["room"] for each in rooms["rooms"]],
+            rooms["groups"],
+            [each["stream"] for each in streams["streams"]],
+        ]
+
+    before, told = known(), {}
+    for words, _ in MISTAKES:
+        assert sound.run("sound", *words) == 64
+        told[" ".join(words)] = capsys.readouterr().err
+    assert {" ".join(words): reason for words, reason in MISTAKES if reason not in told[" ".join(words)]} == {}
+    assert [line for line in told.values() if line.count("\n") != 1] == []
+    assert known() == before
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_each_command_explains_itself(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    """As all commands of the house do."""
+    assert main(["sound", name, "--help"]) == 0
+    assert f"Usage: house sound {name}" in capsys.readouterr().out
