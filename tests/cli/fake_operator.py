@@ -157,4 +157,5 @@ def employ(monkeypatch: pytest.MonkeyPatch, operator: FakeOperator) -> FakeOpera
     nouns = "ack", "background", "data", "fleet", "journal", "metrics", "parked", "pin", "release", "upgrade", "why"
     for noun in nouns:
         monkeypatch.setattr(f"midflight.cli.{noun}.operating", operating)
+    monkeypatch.setattr("midflight.upgrade.doctor.operating", operating)
     return operator

@@ -53,7 +53,7 @@ WRITES = [
     "data retry prices_become_cents", "data prove prices_become_cents", "data compare prices_become_cents",
     "data pace", "release list", "release check", "release diff juno", "release freeze kilo", "release retire juno",
     "db expand --dry-run", "db expand", "db sync", "db status", "db history", "db facts", "db contract",
-    "db revision -m more", "broker secret key", "init bakery", "data explode",
+    "db revision -m more", "broker secret key", "init bakery", "doctor", "data explode",
 ]  # fmt: skip
 """All but `db lint` and `broker config`, of which test_db.py and test_broker.py ask documents."""
 

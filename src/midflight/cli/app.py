@@ -29,6 +29,7 @@ LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 NOUNS = {
     "init": ("midflight.cli.init:init", "Make a project that runs and passes its tests at once."),
+    "doctor": ("midflight.cli.doctor:doctor", "What is wrong here, and how to mend it."),
     "run": ("midflight.cli.run:run", "Run one service of the project until it is told to stop."),
     "db": ("midflight.cli.db:app", "The schema: expand it, and see how it stands."),
     "data": ("midflight.cli.data:app", "Online data migrations: let rows catch up while everything works."),

@@ -16,7 +16,7 @@ from midflight.db.lint.facts import TableFacts
 from midflight.db.lint.linter import Linted
 from midflight.db.schema.runner import SchemaStatus
 from midflight.objects import coercion
-from midflight.upgrade.documents import OF_UPGRADE, Document
+from midflight.upgrade.documents import OF_UPGRADE, Document, StatusWord
 
 
 class ProblemDocument(Document):
@@ -182,6 +182,22 @@ class MadeDocument(Document):
     next: list[str]
 
 
+class FoundDocument(Document):
+    """What was found in one part of a place; ``way_out`` mends it."""
+
+    part: str
+    status: StatusWord
+    words: str
+    way_out: str | None
+
+
+class DoctorDocument(Document):
+    """An examination: how all of it stands, and each thing that was found."""
+
+    status: StatusWord
+    found: list[FoundDocument]
+
+
 class FrozenDocument(Document):
     """The release that was frozen; ``written`` is whether its file is new."""
 
@@ -293,6 +309,7 @@ DOCUMENTS: dict[str, list[Any]] = {
     "db-revision": [WrittenDocument],
     "db-status": [SchemaDocument],
     "db-sync": [ExpandDocument, DryRunDocument],
+    "doctor": [DoctorDocument],
     "fleet-drain": [DrainDocument],
     "fleet-list": [Fleet],
     "fleet-retire": [Member],
