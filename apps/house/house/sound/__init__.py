@@ -1,1 +1,1 @@
-"""The agent of a host with sound."""
+"""Sound on one host: its streams and its rooms, by an engine that plays on without us."""

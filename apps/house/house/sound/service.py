@@ -1,38 +1,38 @@
-"""The service: what a host with sound plays and sends."""
+"""The service: what a host with sound plays and sends, as the configuration says."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
-from house.interfaces import SoundAPI
-from house.objects.hearing import Hearing, Sending
-from house.objects.wiring import SoundHost, Wiring
-from midflight import Context, Runtime
-
-
-class Sound(SoundAPI):
-    """An agent that has no engine: it says so, and its rooms are silent."""
-
-    def __init__(self, host: str) -> None:
-        self.host = host
-
-    async def report(self, context: Context) -> None:
-        await Wiring.report(context, SoundHost(name=self.host, troubles=("it has no engine",)), [], [])
-
-    async def hearings(self, context: Context) -> list[Hearing]:
-        return []
-
-    async def sendings(self, context: Context) -> list[Sending]:
-        return []
-
-    async def changed(self, context: Context) -> None:
-        await self.report(context)
+from house.playing import Engine
+from house.sound import engines
+from house.sound.agent import Agent
+from house.sound.driver import Driver
+from house.sound.file import WantedFile
+from house.sound.settings import settings
+from midflight import Runtime
 
 
 @asynccontextmanager
 async def sound(runtime: Runtime) -> AsyncIterator[Sequence[object]]:
-    """The service, on this host."""
-    agent = Sound(runtime.host)
-    await agent.report(runtime.context())
-    yield [agent]
+    """The service, on this host. It plays what its file says from the first moment; its engines play on afterwards."""
+    given = settings(runtime.settings)
+    async with AsyncExitStack() as stack:
+        drivers = dict[Engine, Driver]()
+        for engine in given.engines:
+            drivers[engine] = engines.driver(engine, given)
+            stack.push_async_callback(drivers[engine].close)
+        file = WantedFile(runtime.state / f"sound-{runtime.host}.json")
+        agent = Agent(runtime.host, drivers, given.rooms, file, runtime.context)
+        tasks = [asyncio.create_task(keeper.keep(), name=f"keeper of {keeper.engine}") for keeper in agent.keepers]
+        tasks.append(asyncio.create_task(agent.report_for_ever(), name=f"reports of {agent.host}"))
+        stack.push_async_callback(_ended, tasks)
+        yield [agent]
+
+
+async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

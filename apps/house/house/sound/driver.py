@@ -1,0 +1,40 @@
+"""The port: what every engine can do. Its contract is in ``tests/sound/test_contract.py``."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from house.sound.heard import Heard
+from house.sound.wanted import Wanted
+
+
+class Driver(Protocol):
+    """One host's engine. It plays on when the driver ends, and a new driver takes it over as it is.
+
+    Nothing here is called twice at once. Every method raises EngineError where the engine does not answer; what goes
+    wrong with one room or one stream is no error, but a word of ``look`` about that one, and the others play on.
+    """
+
+    async def ready(self) -> bool:
+        """Have an engine that answers, and start it where none runs. True where it is not the one of the last time, and
+        so knows of nothing any more. Raises NoEngine, EngineDead, WrongEngine."""
+        ...
+
+    async def apply(self, wanted: Wanted, *, rehearse: bool = False) -> list[str]:
+        """Make it play and send what is wanted, and nothing else of the house's; what is somebody else's stays. Done
+        twice it does nothing the second time, and undoes all for a ``Wanted`` that is empty. Answers with what was
+        done, in words, or with what would be where it is rehearsed."""
+        ...
+
+    async def look(self, wanted: Wanted) -> Heard:
+        """How all that stands which was applied last."""
+        ...
+
+    async def stirred(self) -> None:
+        """Wait until something has changed by itself: it has ended, or a sound card was unplugged or plugged in. Other
+        methods may be called meanwhile."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of it."""
+        ...

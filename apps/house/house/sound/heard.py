@@ -1,0 +1,38 @@
+"""What an engine says of itself, in plain values. What it cannot tell is None."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from house.playing import Playing, Sent
+
+
+@dataclass(frozen=True)
+class RoomHeard:
+    """A room. ``level_db`` is the peak of what its stream has played since the last look, in dB below full scale, and
+    None where it was silent; ``lost`` are packets since it has this stream."""
+
+    state: Playing
+    why: str = ""
+    level_db: float | None = None
+    buffer_ms: float | None = None
+    drift_ppm: float | None = None
+    lost: int | None = None
+    underruns: int | None = None
+
+
+@dataclass(frozen=True)
+class FeedHeard:
+    """A stream, where it comes from."""
+
+    state: Sent
+    why: str = ""
+    level_db: float | None = None
+
+
+@dataclass(frozen=True)
+class Heard:
+    """All that a host was asked for, by name."""
+
+    rooms: dict[str, RoomHeard] = field(default_factory=dict)
+    feeds: dict[str, FeedHeard] = field(default_factory=dict)

@@ -1,0 +1,99 @@
+"""Keeps one engine at what is wanted: starts it again when it ends, and does all again that it has forgotten then."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from house.objects.hearing import Hearing, Sending
+from house.playing import Engine
+from house.sound import orders
+from house.sound.driver import Driver
+from house.sound.errors import EngineError
+from house.sound.heard import Heard
+from house.sound.wanted import Wanted
+
+LOOK_SECONDS = 1.0
+log = structlog.get_logger("sound")
+
+
+class Keeper:
+    """Of one engine. ``news`` is called after each look."""
+
+    def __init__(self, engine: Engine, driver: Driver, wanted: Wanted, news: Callable[[], None]) -> None:
+        self.engine, self._driver, self._news = engine, driver, news
+        self.wanted = wanted
+        self.restarts = 0
+        self.trouble = ""
+        """What is wrong with the engine as a whole, in words; nothing where it plays."""
+        self._heard = Heard()
+        self._has_run = False
+        self._wake = asyncio.Event()
+
+    def want(self, wanted: Wanted) -> None:
+        """This, from now on."""
+        if wanted != self.wanted:
+            self.wanted = wanted
+            self._wake.set()
+
+    async def keep(self) -> None:
+        """For ever."""
+        while True:
+            try:
+                await self.step()
+            except EngineError as wrong:
+                self._say(str(wrong))
+            except Exception as wrong:  # the others play on, and there is a next time
+                log.exception("sound.step_failed", engine=self.engine, reason=str(wrong))
+                self._say(f"{type(wrong).__name__}: {wrong}")
+            else:
+                self._say("")
+            self._news()
+            await self._rest()
+
+    async def step(self) -> None:
+        """Have it run, do what is wanted and is not there, and look."""
+        wanted = self.wanted
+        if not wanted.rooms and not wanted.feeds and not self._has_run:
+            return  # nobody needs it
+        if await self._driver.ready():
+            self.restarts += self._has_run
+            self._has_run = True
+        for act in await self._driver.apply(wanted):
+            log.info("sound.done", engine=self.engine, act=act)
+        self._heard = await self._driver.look(wanted)
+
+    def _say(self, trouble: str) -> None:
+        if trouble and trouble != self.trouble:
+            log.warning("sound.engine_fails", engine=self.engine, reason=trouble)
+        self.trouble = trouble
+
+    async def _rest(self) -> None:
+        """Until something else is wanted, the engine has changed by itself, or it is time to look again."""
+        stirred = asyncio.create_task(self._driver.stirred(), name=f"{self.engine} stirs")
+        woken = asyncio.create_task(self._wake.wait(), name=f"something is wanted of {self.engine}")
+        # An engine that is not there stirs at once.
+        first = [woken] if self.trouble else [stirred, woken]
+        try:
+            await asyncio.wait(first, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (stirred, woken):
+                task.cancel()
+            await asyncio.gather(stirred, woken, return_exceptions=True)
+        self._wake.clear()
+
+    def told(self) -> tuple[list[Hearing], list[Sending]]:
+        """What is to be said of its rooms and streams."""
+        if self.trouble:
+            return orders.broken(self.engine, self.wanted, self.trouble, self.restarts)
+        rooms, feeds = self._heard.rooms, self._heard.feeds
+        return (
+            [orders.hearing(room, rooms[room.name], self.restarts) for room in self.wanted.rooms if room.name in rooms],
+            [
+                orders.sending(feed, self.engine, feeds[feed.name], self.restarts)
+                for feed in self.wanted.feeds
+                if feed.name in feeds
+            ],
+        )

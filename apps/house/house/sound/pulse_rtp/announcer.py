@@ -1,0 +1,113 @@
+"""Tells this host's receivers of their streams, again and again, and hears when a sender begins anew."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Mapping
+
+import structlog
+
+from house.sound.pulse_rtp import sap
+from house.sound.wanted import Feed
+
+SECONDS = 1.0
+"""PulseAudio forgets a stream of which it has heard nothing for 20 s, and a receiver that has just been loaded may not
+listen yet."""
+log = structlog.get_logger("sound")
+
+
+class Announcer:
+    """To whom and of what is said by ``announce``: addresses of receivers (``sap.address``), and their streams.
+
+    A receiver keeps to the first source of its stream (RTP's SSRC), and is deaf to the one that a sender has after a
+    restart. PulseAudio's senders announce themselves to their group at their start, under another origin each time, and
+    so we hear there when a stream has to be forgotten and taken anew.
+    """
+
+    def __init__(self) -> None:
+        self._feeds: dict[str, Feed] = {}
+        self._origins: dict[tuple[str, str], str] = {}
+        """Of what was announced, by its group and who has sent it."""
+        self._groups: set[str] = set()
+        self._speaking = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._hearing = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._hearing.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        for each in (self._speaking, self._hearing):
+            each.setblocking(False)
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Speak and hear from now on."""
+        if self._task is not None:
+            return
+        self._task = asyncio.create_task(self._announce_for_ever(), name="announcements of streams")
+        try:
+            self._hearing.bind(("", sap.PORT))
+        except OSError as wrong:  # we take a silent stream anew in any case, only later
+            log.warning("sound.announcements_unheard", reason=str(wrong))
+        else:
+            asyncio.get_running_loop().add_reader(self._hearing, self._hear)
+
+    def announce(self, feeds: Mapping[str, Feed]) -> None:
+        """These from now on, and at once."""
+        self._feeds = dict(feeds)
+        groups = {feed.group for feed in feeds.values()}
+        for group in groups ^ self._groups:
+            verb = socket.IP_ADD_MEMBERSHIP if group in groups else socket.IP_DROP_MEMBERSHIP
+            try:
+                self._hearing.setsockopt(socket.IPPROTO_IP, verb, socket.inet_aton(group) + bytes(4))
+            except OSError as wrong:
+                log.warning("sound.group_unheard", group=group, reason=str(wrong))
+        self._groups = groups
+        self._say()
+
+    def renew(self, feed: Feed) -> None:
+        """Have the receivers of a stream forget it, and take it anew."""
+        for address, each in self._feeds.items():
+            if each == feed:
+                self._send(address, sap.packet(feed, goodbye=True))
+                self._send(address, sap.packet(feed))
+
+    def senders(self, feed: Feed) -> list[str]:
+        """Who sends to a stream's group, as far as was heard; one, where all is well."""
+        return sorted(sender for group, sender in self._origins if group == feed.group)
+
+    def close(self) -> None:
+        """Be silent, and deaf."""
+        if self._task is not None:
+            self._task.cancel()
+            asyncio.get_running_loop().remove_reader(self._hearing)
+        self._speaking.close()
+        self._hearing.close()
+
+    async def _announce_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(SECONDS)
+            self._say()
+
+    def _say(self) -> None:
+        for address, feed in self._feeds.items():
+            self._send(address, sap.packet(feed))
+
+    def _send(self, address: str, packet: bytes) -> None:
+        try:
+            self._speaking.sendto(packet, (address, sap.PORT))
+        except OSError:
+            pass  # nobody listens there yet; it is said again
+
+    def _hear(self) -> None:
+        try:
+            data, (sender, _) = self._hearing.recvfrom(65_535)
+        except OSError:
+            return  # as when an interface is taken away
+        announced = sap.parse(data)
+        if announced is None:
+            return
+        key = announced.group, sender
+        before = self._origins.get(key)
+        self._origins[key] = announced.origin
+        if before not in (None, announced.origin):
+            for feed in {each for each in self._feeds.values() if each.group == announced.group}:
+                log.info("sound.sender_began_anew", stream=feed.name, sender=sender)
+                self.renew(feed)

@@ -1,0 +1,128 @@
+"""The driver: PulseAudio is told what is wanted, and asked how it stands."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from house.playing import Playing, Sent
+from house.sound.errors import EngineDead, EngineError
+from house.sound.heard import FeedHeard, Heard, RoomHeard
+from house.sound.pulse_rtp import sap
+from house.sound.pulse_rtp.announcer import Announcer
+from house.sound.pulse_rtp.levels import Levels, Place
+from house.sound.pulse_rtp.modules import Act, Load, Plan, Turn, Unload, plan
+from house.sound.pulse_rtp.server import Input, Server
+from house.sound.wanted import Feed, Room, Wanted
+
+RENEW_SECONDS = 10.0
+"""After so long a silence a room takes its stream anew: its sender may have begun again unheard."""
+
+
+class PulseRtp:
+    """See ``Driver``. ``start`` is what starts PulseAudio, if nobody else does, and leaves it running; it is that of
+    the user as whom we run, or the one at ``address`` (as in PULSE_SERVER)."""
+
+    def __init__(self, start: Sequence[str], address: str | None = None) -> None:
+        self._server = Server(start, address)
+        self._levels = Levels(self._server)
+        self._plan = Plan((), {}, {}, {}, {})
+        self._failed: dict[str, str] = {}
+        self._announcer = Announcer()
+        self._silent: dict[str, float] = {}
+        """Since when rooms have heard nothing of a stream that they listen to."""
+
+    async def ready(self) -> bool:
+        is_new = await self._server.connected()
+        self._announcer.start()
+        return is_new
+
+    async def apply(self, wanted: Wanted, *, rehearse: bool = False) -> list[str]:
+        planned = plan(wanted, await self._server.found())
+        if not rehearse:
+            self._plan, self._failed = planned, {}
+            for act in planned.acts:
+                await self._do(act)
+            self._announcer.announce(
+                {
+                    sap.address(room.name, room.feed): room.feed
+                    for room in wanted.rooms
+                    if room.feed is not None and room.feed.host != wanted.host
+                }
+            )
+        return [str(act) for act in planned.acts]
+
+    async def _do(self, act: Act) -> None:
+        try:
+            match act:
+                case Load(_, module):
+                    await self._server.load(module)
+                case Unload(loaded):
+                    await self._server.unload(loaded)
+                case Turn(sink, volume, mute):
+                    await self._server.turn(sink, volume, mute)
+        except EngineDead:
+            raise
+        except EngineError as wrong:  # the others play on
+            whose = act.whose if isinstance(act, Load) else ""
+            self._failed[whose] = f"could not {act}: {wrong}"
+
+    # How it stands.
+
+    async def look(self, wanted: Wanted) -> Heard:
+        found, inputs = await self._server.found(), await self._server.inputs()
+        indexes = {loaded.module: loaded.index for loaded in found.modules}
+        monitors = {sink.index: sink.monitor for sink in found.sinks}
+        playing = dict[str, Input]()
+        for name, module in self._plan.receivers.items():
+            for each in inputs:
+                if each.module == indexes.get(module):
+                    playing[name] = each
+        self._levels.listen(
+            {f"room {name}": Place(monitors[each.sink], each.index) for name, each in playing.items()}
+            | {f"stream {name}": Place(source) for name, source in self._plan.sources.items()}
+        )
+        return Heard(
+            {room.name: self._room(room, playing.get(room.name)) for room in wanted.rooms},
+            {feed.name: self._feed(feed.name) for feed in wanted.feeds},
+        )
+
+    def _room(self, room: Room, input: Input | None) -> RoomHeard:
+        if room.name in self._plan.rooms:
+            return self._plan.rooms[room.name]
+        if why := self._failed.get(f"room {room.name}"):
+            return RoomHeard(Playing.BROKEN, why)
+        if room.feed is None:
+            return RoomHeard(Playing.SILENT)
+        level = self._levels.take(f"room {room.name}")
+        if input is None or level is None:
+            return self._waiting(room.name, room.feed)
+        self._silent.pop(room.name, None)
+        return RoomHeard(Playing.PLAYING, self._doubt(room.feed), level, input.buffer_ms)
+
+    def _waiting(self, name: str, feed: Feed) -> RoomHeard:
+        now = time.monotonic()
+        if now - self._silent.setdefault(name, now) > RENEW_SECONDS:
+            self._silent[name] = now
+            self._announcer.renew(feed)
+        return RoomHeard(Playing.WAITING, self._doubt(feed) or f"nothing comes from {feed.name}")
+
+    def _doubt(self, feed: Feed) -> str:
+        senders = self._announcer.senders(feed)
+        return f"{' and '.join(senders)} all send to {feed.group}, which is {feed.name}'s" if len(senders) > 1 else ""
+
+    def _feed(self, name: str) -> FeedHeard:
+        if name in self._plan.feeds:
+            return self._plan.feeds[name]
+        if why := self._failed.get(f"stream {name}"):
+            return FeedHeard(Sent.BROKEN, why)
+        level = self._levels.take(f"stream {name}")
+        return FeedHeard(Sent.IDLE) if level is None else FeedHeard(Sent.SENDING, level_db=level)
+
+    async def stirred(self) -> None:
+        await self._server.stirred()
+
+    async def close(self) -> None:
+        self._announcer.close()
+        self._levels.close()
+        self._server.close()

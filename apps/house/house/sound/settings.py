@@ -1,0 +1,50 @@
+"""The table ``[app.sound]`` of the configuration file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from house.playing import Engine
+from midflight import ConfigError
+
+WHERE = "[app.sound]"
+
+
+class RoomSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
+    """A room on this host: the house is told of it when the agent starts, and may say something else afterwards."""
+
+    sink: str = ""
+    """The sound card, as ``pactl list short sinks`` names it; the default one, where it is empty."""
+    engine: Engine = Engine.PULSE_RTP
+
+
+class PulseSettings(msgspec.Struct, frozen=True):
+    """PulseAudio, and what starts it where nobody else does."""
+
+    address: str | None = None
+    """As in PULSE_SERVER; None for that of the user as whom the agent runs."""
+    start: tuple[str, ...] = ("pulseaudio", "--start", "--exit-idle-time=-1")
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """What an agent of sound can be told. What a release does not know it passes over, so that all start on the same
+    file."""
+
+    engines: tuple[Engine, ...] = (Engine.PULSE_RTP,)
+    rooms: dict[str, RoomSettings] = {}
+    """By name."""
+    pulse: PulseSettings = PulseSettings()
+
+
+def settings(app: Mapping[str, Any]) -> Settings:
+    """Read the table. Raises ConfigError that names the entry."""
+    try:
+        return msgspec.convert(app.get("sound", {}), Settings)
+    except msgspec.ValidationError as wrong:
+        reason, _, place = str(wrong).partition(" - at `$")
+        raise ConfigError(
+            path="the configuration", where=f"{WHERE} {place.strip('.`')}".rstrip(), reason=reason
+        ) from None

@@ -1,0 +1,43 @@
+"""What a host is to play and to send, in plain values: an engine needs no house to do it."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Feed(msgspec.Struct, frozen=True):
+    """A stream, as an engine sends it.
+
+    ``kind`` says what it is fed by: ``sink`` (programs play into one of its own), ``capture`` (the source of that
+    name), ``monitor`` (what the sink of that name plays), ``file`` or ``radio`` (a path or a URL). It goes from
+    ``host`` to the multicast ``group`` and ``port``.
+    """
+
+    name: str
+    kind: str
+    source: str
+    host: str
+    group: str
+    port: int
+
+
+class Room(msgspec.Struct, frozen=True):
+    """A player: the engine's ``sink`` (its default one where this is empty), how loud in percent, how much later than
+    the others in milliseconds, and which stream; silence where that is None, and ``why``, if that is not what somebody
+    wished for."""
+
+    name: str
+    sink: str = ""
+    volume: int = 100
+    mute: bool = False
+    offset_ms: int = 0
+    feed: Feed | None = None
+    why: str = ""
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """All of it. The feeds are those that go out from this host; a room may have another host's."""
+
+    host: str
+    feeds: tuple[Feed, ...] = ()
+    rooms: tuple[Room, ...] = ()

@@ -1,0 +1,204 @@
+"""A house full of music: a host whose programs play tunes into streams, and rooms that are listened to."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+import numpy as np
+
+from house.playing import Playing, Sent
+from house.sound.driver import Driver
+from house.sound.heard import Heard
+from house.sound.wanted import Feed, Room, Wanted
+from tests.sound.lab import tunes
+from tests.sound.lab.cards import Card, cards
+from tests.sound.lab.pulse import CARD, PulseRtpLab
+from tests.sound.lab.switch import Host, hosts
+
+T = TypeVar("T")
+STATION = "station"
+ROOMS = ("kitchen", "office", "bedroom")
+TUNES = ("radio", "news")
+"""The tunes, and the streams into which the station plays them."""
+PATIENCE = 60.0
+"""What a test waits for has long happened by then, whatever else the machine does."""
+NOTICED_MS = 250.0
+"""A gap that is longer is no hiccup of a busy machine: somebody has stopped."""
+
+
+class EngineLab(Protocol):
+    """An engine on the laboratory's hosts."""
+
+    def configure(self, host: Host, card: Card | None) -> None:
+        """Before it is started; with the sound card, for a room."""
+
+    def driver(self, host: Host) -> Driver:
+        """A new one."""
+
+    def program(self, host: Host) -> str:
+        """What is killed where the engine is."""
+
+    def playing(self, tune: Path, feed: Feed) -> list[str]:
+        """What plays a tune into a stream for ever, also into one that comes later or comes again."""
+
+    async def traces(self, host: Host) -> list[str]:
+        """What of the house is in the engine."""
+
+
+ENGINES: dict[str, EngineLab] = {"pulse-rtp": PulseRtpLab()}
+
+
+@dataclass
+class Studio:
+    """All of it; what is wanted is in ``feeds`` and ``rooms``."""
+
+    engine: EngineLab
+    folder: Path
+    hosts: dict[str, Host]
+    cards: dict[str, Card]
+    drivers: dict[str, Driver]
+    feeds: dict[str, Feed] = field(default_factory=dict)
+    rooms: dict[str, Room] = field(default_factory=dict)
+    _playing: list[tuple[Host, asyncio.subprocess.Process]] = field(default_factory=list)
+
+    # What is wanted.
+
+    async def reset(self) -> None:
+        """Streams with a tune each, and rooms that are silent."""
+        self.feeds = {name: Feed(name, "sink", "", STATION, f"239.255.12.{n}", 5004) for n, name in enumerate(TUNES, 1)}
+        self.rooms = {name: Room(name, CARD) for name in ROOMS}
+        for host, process in self._playing:
+            await host.stop(process)
+        self._playing.clear()
+        for name in TUNES:
+            await self.play(name, name)
+
+    def wanted(self, host: str) -> Wanted:
+        """Of one host."""
+        feeds = tuple(feed for feed in self.feeds.values() if feed.host == host)
+        return Wanted(host, feeds, tuple(room for name, room in self.rooms.items() if name == host))
+
+    def set(self, room: str, **changes: Any) -> None:
+        """Want something else of a room."""
+        self.rooms[room] = msgspec.structs.replace(self.rooms[room], **changes)
+
+    async def patch(self, **feeds: str | None) -> None:
+        """Each of these rooms hears that stream, or none."""
+        for name, feed in feeds.items():
+            self.set(name, feed=feed and self.feeds[feed])
+            await self.apply(name)
+
+    async def apply(self, *names: str) -> None:
+        """Have the engines of these hosts do it, or those of all."""
+        for name in names or self.hosts:
+            await self.drivers[name].ready()
+            await self.drivers[name].apply(self.wanted(name))
+
+    # What is done to it.
+
+    async def play(self, tune: str, feed: str) -> None:
+        """Play a tune into a stream, on its host, until the next test."""
+        host = self.hosts[self.feeds[feed].host]
+        self._playing.append((host, await host.start(*self.engine.playing(self.folder / tune, self.feeds[feed]))))
+
+    async def kill(self, name: str) -> None:
+        """The engine of a host ends at once, and its driver sees it."""
+        stirred = asyncio.create_task(self.drivers[name].stirred())
+        host = self.hosts[name]
+        killed = host.processes(self.engine.program(host))
+        assert killed, f"no {self.engine.program(host)} runs on {name}"
+        for process in killed:
+            os.kill(process, signal.SIGKILL)
+        async with asyncio.timeout(PATIENCE):
+            await stirred
+
+    async def renew(self, name: str) -> None:
+        """Another driver takes the place of this one."""
+        await self.drivers[name].close()
+        self.drivers[name] = self.engine.driver(self.hosts[name])
+
+    # What comes of it.
+
+    def heard(self, room: str) -> set[str]:
+        """Which tunes the room has played for the last half a second."""
+        return tunes.heard(self.cards[room].latest(), TUNES)
+
+    async def hear(self, **expected: str | None) -> None:
+        """Wait until each of these rooms plays that tune and no other, or nothing."""
+        wanted = {room: {tune} if tune else set[str]() for room, tune in expected.items()}
+
+        async def heard() -> dict[str, set[str]]:
+            return {room: self.heard(room) for room in wanted}
+
+        await until(heard, wanted.__eq__, wanted)
+
+    async def plays_at(self, room: str, loudness: float) -> None:
+        """Wait until a room is as loud as that, give or take a quarter."""
+
+        async def loud() -> float:
+            return self.loudness(room)
+
+        await until(loud, lambda found: 0.75 * loudness < found < 1.25 * loudness, loudness)
+
+    def loudness(self, room: str) -> float:
+        """Of the last half a second: the root of the mean square."""
+        return float(np.sqrt(np.mean(self.cards[room].latest().astype(np.float64) ** 2)))
+
+    async def stands(self, room: str, state: Playing) -> None:
+        """Wait until the engine says so of a room."""
+
+        async def heard() -> Playing:
+            return (await self.look(room)).rooms[room].state
+
+        await until(heard, state.__eq__, state)
+
+    async def sends(self, feed: str, state: Sent) -> None:
+        """Wait until the engine says so of a stream."""
+
+        async def sent() -> Sent:
+            return (await self.look(self.feeds[feed].host)).feeds[feed].state
+
+        await until(sent, state.__eq__, state)
+
+    async def look(self, name: str) -> Heard:
+        """What the engine of a host says."""
+        return await self.drivers[name].look(self.wanted(name))
+
+
+async def until(ask: Callable[[], Awaitable[T]], holds: Callable[[T], bool], expected: object) -> None:
+    """Wait until an answer is as it should be, and fail with the latest one."""
+    found: object = None
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while not holds(answer := await ask()):
+                found = answer
+                await asyncio.sleep(0.25)
+    except TimeoutError:
+        raise AssertionError(f"expected {expected}, found {found}") from None
+
+
+@asynccontextmanager
+async def studio(folder: Path, engine: EngineLab) -> AsyncIterator[Studio]:
+    """The house: nothing is wanted of it, and nothing runs."""
+    async with hosts(STATION, *ROOMS) as built:
+        by_name = {name: Card(name, built[0].home.parent / f"{name}.card", folder / f"{name}.raw") for name in ROOMS}
+        async with cards(list(by_name.values())):
+            for host in built:
+                engine.configure(host, by_name.get(host.name))
+            drivers = {host.name: engine.driver(host) for host in built}
+            tune_folder = built[0].home.parent
+            for name in TUNES:
+                tunes.write(name, tune_folder / name)
+            try:
+                yield Studio(engine, tune_folder, {host.name: host for host in built}, by_name, drivers)
+            finally:
+                for driver in drivers.values():
+                    await driver.close()

@@ -1,0 +1,175 @@
+"""Hosts on a bridge with IGMP snooping and a querier, each with an ordinary user and its home."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.lab.netns import ip
+
+_numbers = itertools.count()
+_FIRST_USER = 31_000
+PRIORITY = 11
+"""That at which PulseAudio asks to run, and is let run on a desktop."""
+
+
+@dataclass
+class Host:
+    """One of them. ``user`` needs no account: PulseAudio asks for none."""
+
+    name: str
+    namespace: str
+    address: str
+    user: int
+    home: Path
+    running: list[asyncio.subprocess.Process] = field(default_factory=list)
+
+    @property
+    def run_path(self) -> Path:
+        return self.home / "run"
+
+    def as_user(self, *command: str) -> list[str]:
+        """A command as its user, in its namespace."""
+        environment = [
+            f"PATH={os.environ['PATH']}:/usr/sbin:/usr/bin:/bin", f"HOME={self.home}", f"USER={self.name}",
+            f"XDG_RUNTIME_DIR={self.run_path}", "LC_ALL=C",
+        ]  # fmt: skip
+        user = str(self.user)
+        return [
+            "ip", "netns", "exec", self.namespace, "nice", "-n", f"-{PRIORITY}",
+            "setpriv", "--reuid", user, "--regid", user, "--clear-groups", "env", "-i", *environment, *command,
+        ]  # fmt: skip
+
+    async def start(self, *command: str) -> asyncio.subprocess.Process:
+        """Start a program as its user, in a group of its own; it ends with the host."""
+        with (self.home / "log").open("ab") as log:
+            process = await asyncio.create_subprocess_exec(
+                *self.as_user(*command), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        self.running.append(process)
+        return process
+
+    async def run(self, *command: str) -> str:
+        """Run a program to its end: what it says."""
+        process = await asyncio.create_subprocess_exec(
+            *self.as_user(*command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        said, _ = await process.communicate()
+        assert process.returncode == 0, f"{' '.join(command)}: {said.decode()}"
+        return said.decode()
+
+    async def stop(self, process: asyncio.subprocess.Process) -> None:
+        """End a program that was started, with its group."""
+        if process.returncode is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+        self.running.remove(process)
+
+    def write(self, path: str, text: str) -> Path:
+        """Put a file into its home."""
+        file = self.home / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        for each in (file, *file.relative_to(self.home).parents):
+            os.chown(self.home / each, self.user, self.user)
+        return file
+
+    def processes(self, program: str = "") -> list[int]:
+        """Those of its user that run this program, or any."""
+        found = list[int]()
+        for process in Path("/proc").iterdir():
+            try:
+                ours = process.name.isdigit() and process.stat().st_uid == self.user
+                if ours and program in ("", (process / "comm").read_text().strip()):
+                    found.append(int(process.name))
+            except OSError:
+                pass  # it has ended
+        return found
+
+    async def end(self) -> None:
+        """All that its user runs ends, what has detached itself, too."""
+        for process in list(self.running):
+            await self.stop(process)
+        while left := self.processes():
+            for each in left:
+                try:
+                    os.kill(each, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def hosts(*names: str) -> AsyncIterator[list[Host]]:
+    """Build them and their switch, and take them down."""
+    number = next(_numbers)
+    prefix = f"sl{os.getpid()}x{number}"
+    folder = Path(tempfile.mkdtemp(prefix="sound", dir="/tmp"))  # open to all, as pytest's folders are not
+    folder.chmod(0o755)
+    switch = f"{prefix}b"
+    built = [
+        Host(
+            name,
+            f"{prefix}h{n}",
+            f"198.18.3.{n}",
+            _FIRST_USER + (os.getpid() * 16 + number * 8 + n) % 30_000,
+            folder / name,
+        )
+        for n, name in enumerate(names, 1)
+    ]
+    ip([f"netns add {name}" for name in (switch, *(host.namespace for host in built))])
+    try:
+        _build(switch, built)
+        yield built
+    finally:
+        for host in built:
+            await host.end()
+        ip([f"netns delete {name}" for name in (switch, *(host.namespace for host in built))])
+        for host in built:
+            shutil.rmtree(Path("/etc/netns") / host.namespace)
+        shutil.rmtree(folder)
+
+
+def _build(switch: str, built: Sequence[Host]) -> None:
+    # The querier asks at once and twice a second, so that the switch knows soon who listens to what.
+    querier = "mcast_querier 1 mcast_query_response_interval 50 mcast_startup_query_interval 50"
+    ip([f"link add br0 type bridge forward_delay 0 mcast_snooping 1 {querier}", "link set br0 up"], switch)
+    known = "".join(f"{host.address} {host.name}\n" for host in built)
+    for n, host in enumerate(built, 1):
+        ip(
+            [
+                f"link add p{n} type veth peer name eth0 netns {host.namespace}",
+                f"link set p{n} master br0",
+                f"link set p{n} up",
+            ],
+            switch,
+        )
+        ip(
+            [
+                "link set lo up",
+                f"address add {host.address}/24 dev eth0",
+                "link set eth0 up",
+                "route add 224.0.0.0/4 dev eth0",
+            ],
+            host.namespace,
+        )
+        for path in (host.home, host.run_path):
+            path.mkdir(mode=0o700)
+            os.chown(path, host.user, host.user)
+        _name_service(host, known)
+
+
+def _name_service(host: Host, known: str) -> None:
+    """The hosts know each other by name."""
+    folder = Path("/etc/netns") / host.namespace
+    folder.mkdir(parents=True)
+    (folder / "hosts").write_text(f"127.0.0.1 localhost\n{known}")

@@ -1,0 +1,117 @@
+"""What every engine's driver promises (``Driver``), proved by what the rooms' sound cards have played."""
+
+from __future__ import annotations
+
+import pytest
+
+from house.playing import Playing, Sent
+from house.sound.wanted import Feed, Wanted
+from tests.sound.lab import tunes
+from tests.sound.lab.studio import NOTICED_MS, STATION, Studio
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("sound")]
+
+
+async def test_each_room_plays_its_stream(house: Studio) -> None:
+    """A room plays the stream that it is patched to and no other, another one when it is patched anew, and nothing
+    when it has none."""
+    await house.patch(kitchen="radio", office="radio", bedroom="news")
+    await house.hear(kitchen="radio", office="radio", bedroom="news")
+    await house.patch(kitchen="news", office=None)
+    await house.hear(kitchen="news", office=None, bedroom="news")
+
+
+async def test_done_twice(house: Studio) -> None:
+    """What is there already is not done again, and a rehearsal says what would be done, and does nothing."""
+    house.set("kitchen", feed=house.feeds["radio"])
+    wanted, driver = house.wanted("kitchen"), house.drivers["kitchen"]
+    rehearsed = await driver.apply(wanted, rehearse=True)
+    assert rehearsed
+    assert await driver.apply(wanted) == rehearsed
+    assert await driver.apply(wanted) == []
+    await house.hear(kitchen="radio")
+
+
+async def test_undone(house: Studio) -> None:
+    """Where nothing is wanted any more, the engine is as it was before the house used it, and what others have there
+    stays."""
+    await house.patch(kitchen="radio")
+    for host in (STATION, "kitchen"):
+        await house.drivers[host].apply(Wanted(host))
+        assert await house.engine.traces(house.hosts[host]) == []
+    await house.hear(kitchen=None)
+
+
+async def test_how_it_stands(house: Studio) -> None:
+    """A look tells the room that plays from the one that waits and the silent one, and the stream that is sent from the
+    one into which nobody plays."""
+    house.feeds["quiet"] = Feed("quiet", "sink", "", STATION, "239.255.12.9", 5004)
+    house.set("kitchen", feed=house.feeds["radio"])
+    house.set("office", feed=house.feeds["quiet"])
+    await house.apply()
+    await house.stands("kitchen", Playing.PLAYING)
+    await house.stands("office", Playing.WAITING)
+    await house.stands("bedroom", Playing.SILENT)
+    await house.sends("radio", Sent.SENDING)
+    await house.sends("quiet", Sent.IDLE)
+
+
+async def test_volume(house: Studio) -> None:
+    """A room is as loud as it should be, mute when it should be, and the same again after its engine was killed."""
+    await house.patch(kitchen="radio")
+    await house.hear(kitchen="radio")
+    await house.plays_at("kitchen", tunes.LOUD)
+    house.set("kitchen", volume=50)
+    await house.apply("kitchen")
+    await house.plays_at("kitchen", tunes.LOUD / 8)  # PulseAudio's percent are cubic
+    await house.kill("kitchen")
+    await house.apply("kitchen")
+    await house.plays_at("kitchen", tunes.LOUD / 8)
+    house.set("kitchen", mute=True)
+    await house.apply("kitchen")
+    await house.hear(kitchen=None)
+
+
+async def test_engine_is_killed(house: Studio) -> None:
+    """An engine that ends stirs, is started again, and plays what it did; that of the streams, too."""
+    await house.patch(kitchen="radio", office="news")
+    await house.hear(kitchen="radio", office="news")
+    for name in ("kitchen", STATION):
+        driver = house.drivers[name]
+        assert not await driver.ready()
+        await house.kill(name)
+        assert await driver.ready()
+        assert await driver.apply(house.wanted(name)) != []
+        await house.hear(kitchen="radio", office="news")
+
+
+async def test_a_new_driver_takes_over(house: Studio) -> None:
+    """While a driver ends and another one begins, the room plays on without a gap, and there is nothing to do."""
+    await house.patch(kitchen="radio")
+    await house.hear(kitchen="radio")
+    began = house.cards["kitchen"].now
+    await house.renew("kitchen")
+    await house.drivers["kitchen"].ready()
+    assert await house.drivers["kitchen"].apply(house.wanted("kitchen")) == []
+    await house.hear(kitchen="radio")
+    assert tunes.gaps(house.cards["kitchen"].played(began), NOTICED_MS) == []
+
+
+async def test_no_such_card(house: Studio) -> None:
+    """A room without its sound card is unplugged, in words that name the card; the others play on."""
+    house.set("kitchen", feed=house.feeds["radio"])
+    house.set("office", feed=house.feeds["radio"], sink="usb-dac")
+    await house.apply()
+    await house.hear(kitchen="radio", office=None)
+    heard = (await house.look("office")).rooms["office"]
+    assert heard.state is Playing.UNPLUGGED
+    assert "usb-dac" in heard.why
+
+
+async def test_the_stream_of_its_own_host(house: Studio) -> None:
+    """A room plays a stream of its own host, too."""
+    house.feeds["tv"] = Feed("tv", "sink", "", "kitchen", "239.255.12.8", 5004)
+    await house.apply("kitchen")
+    await house.play("news", "tv")
+    await house.patch(kitchen="tv")
+    await house.hear(kitchen="news")

@@ -1,0 +1,110 @@
+"""Which modules PulseAudio is told to load and to unload, for what is wanted and what is there."""
+
+from __future__ import annotations
+
+from house.playing import Playing, Sent
+from house.sound.pulse_rtp.modules import Act, Found, Load, Loaded, Module, Sink, Turn, Unload, plan
+from house.sound.wanted import Feed, Room, Wanted
+
+CARD = Sink(0, "dac", "dac.monitor", 100, mute=False)
+RADIO = Feed("radio", "sink", "", "station", "239.255.12.1", 5004)
+
+
+def done(found: Found, acts: tuple[Act, ...]) -> Found:
+    """What is there after these acts."""
+    modules = [each for each in found.modules if Unload(each) not in acts]
+    modules += [
+        Loaded(act.module.name, act.module.argument, 100 + n) for n, act in enumerate(acts) if isinstance(act, Load)
+    ]
+    turned = {act.sink.name: act for act in acts if isinstance(act, Turn)}
+    sinks = [
+        Sink(each.index, each.name, each.monitor, turned[each.name].volume, turned[each.name].mute)
+        if each.name in turned
+        else each
+        for each in found.sinks
+    ]
+    return Found(modules, sinks, found.sources, found.default_sink)
+
+
+def test_nothing_twice() -> None:
+    """What was done for a plan is not in the next one."""
+    found = Found(sinks=[CARD])
+    wanted = Wanted("kitchen", (), (Room("kitchen", volume=40, feed=RADIO),))
+    first = plan(wanted, found)
+    assert [type(act) for act in first.acts] == [Turn, Load]
+    assert plan(wanted, done(found, first.acts)).acts == ()
+
+
+def test_others_stay() -> None:
+    """Of modules that are not ours none is unloaded, also one of a kind that we use."""
+    others = [
+        Loaded("module-null-sink", "sink_name=theirs", 1),
+        Loaded("module-rtp-recv", "", 2),
+        Loaded("module-loopback", 'source="theirs"', 3),
+    ]
+    ours = done(Found(others, [CARD]), plan(Wanted("station", (RADIO,)), Found(others, [CARD])).acts)
+    assert [str(act) for act in plan(Wanted("station"), ours).acts] == [
+        f"unload {each.name} {each.argument}" for each in ours.modules if each not in others
+    ]
+
+
+def test_a_room_is_patched_anew() -> None:
+    """Its receiver for one stream is unloaded before that for another is loaded."""
+    news = Feed("news", "sink", "", "station", "239.255.12.2", 5004)
+    found = Found(sinks=[CARD])
+    found = done(found, plan(Wanted("kitchen", (), (Room("kitchen", feed=RADIO),)), found).acts)
+    acts = plan(Wanted("kitchen", (), (Room("kitchen", feed=news),)), found).acts
+    assert [type(act) for act in acts] == [Unload, Load]
+
+
+def test_the_card_of_a_room() -> None:
+    """It is the default one where none is named, and never a sink into which a stream is played."""
+    ours = Sink(1, "house.radio", "house.radio.monitor", 100, mute=False)
+    wanted = Wanted("station", (), (Room("hall", feed=RADIO, volume=30),))
+    turned = plan(wanted, Found(sinks=[ours, CARD], default_sink="house.radio")).acts[0]
+    assert isinstance(turned, Turn)
+    assert turned.sink == CARD
+    heard = plan(wanted, Found(sinks=[ours], default_sink="house.radio")).rooms["hall"]
+    assert heard.state is Playing.UNPLUGGED
+
+
+def test_two_rooms_with_one_card() -> None:
+    """The second one is told whose the card is, and the first one plays."""
+    wanted = Wanted("hall", (), (Room("hall", "dac", feed=RADIO), Room("stairs", "dac", feed=RADIO)))
+    planned = plan(wanted, Found(sinks=[CARD]))
+    assert list(planned.receivers) == ["hall"]
+    assert planned.rooms["stairs"].why == "the sound card dac is hall's already"
+
+
+def test_a_capture_device_that_is_gone() -> None:
+    """Its stream is broken, in words that name it; others are sent."""
+    tv = Feed("tv", "capture", "hdmi-in", "station", "239.255.12.3", 5004)
+    planned = plan(Wanted("station", (tv, RADIO)), Found())
+    assert planned.feeds["tv"].state is Sent.BROKEN
+    assert planned.feeds["tv"].why == "there is no source 'hdmi-in' on station"
+    assert list(planned.sources) == ["radio"]
+
+
+def test_names_are_quoted() -> None:
+    """Whatever is in the name of a device, it adds no argument."""
+    tv = Feed("tv", "capture", 'tv" ttl=255 x="\\', "station", "239.255.12.3", 5004)
+    (act,) = plan(Wanted("station", (tv,)), Found(sources=[tv.source])).acts
+    assert isinstance(act, Load)
+    assert r'source="tv\" ttl=255 x=\"\\" destination_ip="239.255.12.3"' in act.module.argument
+
+
+def test_its_own_host() -> None:
+    """A stream of the room's own host comes by a loopback, which is quicker than the network; an offset is added to
+    either, and neither is ever less than an engine can do."""
+    tv = Feed("tv", "capture", "hdmi-in", "hall", "239.255.12.3", 5004)
+
+    def receiver(feed: Feed, offset_ms: int) -> Module:
+        return plan(Wanted("hall", (), (Room("hall", offset_ms=offset_ms, feed=feed),)), Found(sinks=[CARD])).receivers[
+            "hall"
+        ]
+
+    assert receiver(tv, 0).name == "module-loopback"
+    assert "latency_msec=60 " in receiver(tv, 0).argument
+    assert "latency_msec=20 " in receiver(tv, -1000).argument
+    assert receiver(RADIO, 0).argument.endswith("latency_msec=500")
+    assert receiver(RADIO, 250).argument.endswith("latency_msec=750")
