@@ -14,6 +14,7 @@ PEER := build/bench/peer
 SECONDS ?= 60
 COMPUTE := apps/compute/juno apps/compute/kilo apps/compute/liberty
 HOUSE := apps/house
+APP ?= compute
 PYPROJECT := $(CURDIR)/pyproject.toml
 
 help: ## list the targets
@@ -29,9 +30,10 @@ $(READY): requirements/dev.txt pyproject.toml .ci/setup
 packages: ## install the Debian packages that the tests need, where they are missing (rabbitmq-server, postgresql-15, …)
 	@.ci/packages
 
-demo: $(READY) ## upgrade a miniature cloud twice under load (DB=postgresql; BREAK=wrongpin|kill|lose|stale makes it fail)
+demo: $(READY) ## upgrade a miniature cloud twice under load (DB=postgresql; BREAK=wrongpin|kill|lose|stale makes it fail); APP=house: a house that sleeps, as root
+	@[ "$(APP)" != house ] || .ci/packages iproute2 curl
 	@[ "$(DB)" != postgresql ] || .ci/packages postgresql-15
-	cd apps/compute && python -m demo
+	cd apps/$(APP) && python -m demo
 
 test: packages $(READY) ## pass all tests: the framework's, then those of each app on its own; as root, for the house's networks
 	python -m pytest -n 3 --dist loadfile
@@ -60,7 +62,7 @@ types: $(READY) ## check types with mypy --strict and pyright
 	mypy
 	@set -e; for tree in $(COMPUTE); do (set -x; cd $$tree && mypy --config-file $(PYPROJECT) -p compute); done
 	cd apps/compute && mypy --config-file $(PYPROJECT) -p demo
-	cd $(HOUSE) && mypy --config-file $(PYPROJECT) -p house
+	cd $(HOUSE) && mypy --config-file $(PYPROJECT) -p house -p demo
 	cd src/midflight/cli/template && mypy --config-file $(PYPROJECT) -p example_fleet
 	pyright
 

@@ -32,10 +32,10 @@ async def measure(folder: Path) -> dict[str, Any]:
     async with network(sleepers) as net, house(net, folder / "house", empty) as home:
         for sleeper in sleepers:
             sleeper.suspend()
-        await home.start("broker", "conductor", "watcher")
+        await home.start()
         await home.stands(State.ASLEEP, *sleepers)
         await asyncio.sleep(3)
-        pid = home.running["watcher"].pid
+        pid = home.watcher.pid
         idle = await _share(pid, asyncio.sleep(SECONDS / 2))
         before = await _received(net)
         loaded = await _share(pid, _flood(net))

@@ -39,7 +39,8 @@ async def _found(interface: str, system: System) -> dict[str, Any]:
     if code:
         raise Unclear(f"ip has failed with {code}: {written[:200]}")
     (shown,) = msgspec.json.decode(written) or [{}]
-    addresses = [each["local"] for each in shown.get("addr_info", ()) if not each.get("temporary")]
+    told = [each for each in shown.get("addr_info", ()) if each]  # what is of another scope it tells as {}
+    addresses = [each["local"] for each in told if not each.get("temporary")]
     return {"mac": mac, "addresses": addresses}
 
 

@@ -11,7 +11,7 @@ import itertools
 import os
 import socket
 import subprocess
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
@@ -41,11 +41,17 @@ class Sleeper:
     woken: int = 0
     """How often its card has woken it."""
     namespace: str = ""
+    called: str = ""
+    port: int = PORT
+    """At which it serves a page with its name."""
+    programs: Callable[[bool], None] = lambda runs: None
+    """Told that all its programs stand still, or that they go on."""
     up: asyncio.Event = field(default_factory=asyncio.Event)
+    down: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def name(self) -> str:
-        return f"m{self.number}"
+        return self.called or f"m{self.number}"
 
     @property
     def mac(self) -> Mac:
@@ -63,17 +69,21 @@ class Sleeper:
         """Its interface goes down; the card listens."""
         self.asleep = True
         self.up.clear()
+        self.programs(False)
         ip(["link set eth0 down"], self.namespace)
+        self.down.set()
 
     def wakes(self) -> None:
         """The card has seen the packet."""
         if self.asleep:
             self.asleep = False
             self.woken += 1
+            self.down.clear()
             asyncio.get_running_loop().call_later(self.resume, self._resume)
 
     def _resume(self) -> None:
         ip(["link set eth0 up"], self.namespace)
+        self.programs(True)
         self.up.set()
 
 
@@ -126,7 +136,7 @@ class Network:
     async def curl(self, sleeper: Sleeper, address: IPv4Address | IPv6Address) -> float:
         """Ask a machine for a page; how long it took to connect. Fails as curl does."""
         host = f"[{address}]" if address.version == 6 else str(address)
-        url = f"http://{host}:{PORT}/"
+        url = f"http://{host}:{sleeper.port}/"
         code, output = await self.run("curl", "-sS", "--connect-timeout", "30", "-w", " %{time_connect}", url)
         assert code == 0, f"curl {url}: {code} {output}"
         name, took = output.split()
@@ -244,7 +254,7 @@ def _card(sleeper: Sleeper, cards: str) -> socket.socket:
 
 async def _serve(sleeper: Sleeper) -> asyncio.Server:
     with inside(sleeper.namespace):
-        listening = socket.create_server(("", PORT), family=socket.AF_INET6, dualstack_ipv6=True)
+        listening = socket.create_server(("", sleeper.port), family=socket.AF_INET6, dualstack_ipv6=True)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readline()

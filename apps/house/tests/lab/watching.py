@@ -24,10 +24,7 @@ from house.watcher.file import GuardFile
 from house.watcher.guarded import Guarded
 from house.watcher.watch import Watch
 from tests.lab.network import Network, Sleeper
-
-PATIENCE = 30.0
-"""What a test waits for has long happened by then."""
-HERE = Path(__file__).parents[2]
+from tests.lab.unit import HERE, PATIENCE
 
 
 class Watching:

@@ -17,7 +17,7 @@ from house.lan.errors import BadAddress
 from house.lan.mac import Mac
 from house.watcher.alone import machine
 from tests.lab.network import Network, Sleeper, network
-from tests.lab.watching import HERE, PATIENCE
+from tests.lab.unit import HERE, PATIENCE
 
 KNOWN = {"theobromine": Mac.parse("00:16:3e:1a:2b:3c")}
 

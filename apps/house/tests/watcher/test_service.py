@@ -20,22 +20,24 @@ async def test_no_wake_is_missed_whatever_of_the_house_is_away(tmp_path: Path, e
     async with network(sleepers) as net, house(net, tmp_path, empty_database) as home:
         for sleeper in sleepers:
             sleeper.suspend()
-        await home.start("broker", "conductor", "watcher")
+        await home.start()
         await home.stands(State.ASLEEP, *sleepers)
         for sleeper in sleepers[:2]:  # whoever knew nothing of it would give up after 3 s: that is how kernels ask
             net.knows(sleeper)
-        await home.stop_watcher()
+        await home.watcher.stop()
         asking = [asyncio.create_task(net.curl(each, each.four)) for each in sleepers[:2]]
         await asyncio.sleep(0.2)
         assert [each.woken for each in sleepers[:2]] == [0, 0]
-        await home.start("watcher")
+        await home.watcher.start()
         await asyncio.gather(*asking)
         await home.stands(State.AWAKE, *sleepers[:2])
-        await home.kill("conductor", "broker")
+        await home.conductor.kill()
+        await home.broker.kill()
         await asyncio.gather(*(net.curl(each, each.six) for each in sleepers[2:]))
         assert [each.woken for each in sleepers] == [1] * len(sleepers)
         assert len(await home.wakes()) == 2
-        await home.start("broker", "conductor")
+        await home.broker.start(ready=False)
+        await home.conductor.start()
         await home.stands(State.AWAKE, *sleepers)
         wakes = await home.wakes()
         assert sorted(wake.machine for wake in wakes) == [sleeper.name for sleeper in sleepers]
