@@ -42,6 +42,7 @@ from midflight.probes import Standing
 from midflight.project import Project, Runtime, Service
 from midflight.rpc.client import Floors, Messenger
 from midflight.rpc.dispatch import Dispatcher
+from midflight.rpc.interface import Contract
 from midflight.rpc.limits import Line
 from midflight.rpc.logbook import Logbook
 from midflight.rpc.repeats import Notes
@@ -77,7 +78,7 @@ class RunningService:
     ) -> None:
         self.project, self.config, self.host, self.sockets = project, config, _host(host), tuple(sockets)
         self.service = _known_service(project, service)
-        self.release, self.contract = release_of(project), contract_of(project)
+        self.release, self.contract = self._words()
         self.id = f"{service}.{host}.{secrets.token_hex(4)}"
         """Its address among the members; it begins with who we are to the broker, so nobody else can listen there."""
         self.identity = Caller(service, host, self.release, self.id, 0, self.contract.manifest)
@@ -88,10 +89,16 @@ class RunningService:
         )  # fmt: skip
         self.state = "starting"
         """Then ``ready``, and ``draining``."""
+        self.topics: tuple[str, ...] = ()
+        """On which it takes work, once it is ready."""
         self.probes, self.traces = probes_of(config, self.standing), tracing_of(config, self.standing())
         self.database: Database | None = None
         self._counted: list[dict[str, Any]] = []
         self._messengers: list[Messenger] = []
+
+    def _words(self) -> tuple[str, Contract]:
+        """The release that it is, and all that it can say."""
+        return release_of(self.project), contract_of(self.project)
 
     def _overrides(self, config: Config) -> dict[str, Manifest | None]:
         return overrides.of(config, self.project, sorted(self.contract.interfaces))
@@ -259,7 +266,7 @@ class RunningService:
             errors=self.project.errors, on_rejected=SenderTeller(self.context), threads=threads,
             roles=self.project.roles, notes=self._notes(stack), traced=self.traces.run if self.traces else None,
         )  # fmt: skip
-        self._dispatcher.add(MemberServer(self.membership, self._empty_host))
+        self._dispatcher.add(MemberServer(self.membership, self.empty_host))
         listening = Server(self.transport, self._dispatcher)
         await listening.serve(Address(MemberAPI.topic, self.id), limit=0)
         stack.push_async_callback(self._drained, listening)
@@ -328,6 +335,7 @@ class RunningService:
             self._dispatcher.add(implementation, line)
         self._check_served()
         topics = [t for t in self.contract.interfaces if t != MemberAPI.topic and self._dispatcher.serves(t)]
+        self.topics = tuple(topics)
         await self.membership.serve(topics)
         await self._test_itself()
         working = Server(self.transport, self._dispatcher)
@@ -366,9 +374,10 @@ class RunningService:
             reason = f"its run yields an implementation of {more[0]}, which is not in Service(serves=…)"
             raise ProjectError(where=f"service {self.service}", reason=reason)
 
-    async def _empty_host(self, undo: bool) -> list[str] | None:
-        """By an operator's word: announce that it takes no new work, and let the application move away what lives here.
-        What is in hand goes on, and so does all that others ask of this host."""
+    async def empty_host(self, undo: bool) -> list[str] | None:
+        """By an operator's word: announce that it takes no new work, and let the application move away what lives here;
+        or ``undo`` that. What is in hand goes on, and so does all that others ask of this host. Returns what is still
+        here, None while that is not known; ask again until it is nothing."""
         if undo:
             await self._evacuation.stop()
             self._evacuation = self._new_evacuation()

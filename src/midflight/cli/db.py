@@ -14,21 +14,17 @@ from midflight.cli.output import Output
 from midflight.cli.place import Place, open_place
 from midflight.conductor.contract import release_of
 from midflight.db import journal
-from midflight.db.clock import now
-from midflight.db.cluster import lent
 from midflight.db.lint import facts as facts_of_tables
 from midflight.db.lint.finding import Finding, Severity
-from midflight.db.lint.linter import Linted, Linter
+from midflight.db.lint.linter import Linted
 from midflight.db.lint.result import write as write_result
-from midflight.db.schema import frozen_tables
 from midflight.db.schema.contracting import ContractRunner, Way
-from midflight.db.schema.frozen_tables import FrozenTables
 from midflight.db.schema.generate import generate, missing
 from midflight.db.schema.opening import looking, shared
 from midflight.db.schema.runner import SchemaRunner, SchemaStatus
 from midflight.errors import UsageError
+from midflight.upgrade.linting import lint as run_lint
 from midflight.upgrade.readers import readers
-from midflight.upgrade.window import window_of
 
 app = App(name="db", help="The schema: expand it, contract it, and see how it stands.")
 
@@ -104,21 +100,18 @@ def lint(*, scratch: str | None = None, config: ConfigFile = None, json: Json = 
         The URL of an empty PostgreSQL database that may be used up; else a server is started for it, and removed.
     """
     out, place = Output(json=json), open_place(config)
-    schema, window = _schema(place), window_of(place.project)
-    frozen = {release.name: frozen_tables.read(schema, release.name) for release in window.releases}
-    for name in (name for name, tables in frozen.items() if tables is None):
+    schema = _schema(place)
+    found = run_lint(place.project, schema, scratch)
+    for name in found.untried:
         out.mark("unknown", f"the tables of {name} are not frozen (midflight release freeze {name}): it is not tried")
-    with lent(scratch) as url:
-        linter = Linter(url, schema, [tables for tables in frozen.values() if tables], _own_tables(place),
-                        facts=facts_of_tables.read(schema), today=now().date())  # fmt: skip
-        linted = linter.run()
+    linted = found.linted
     write_result(schema, linted)
     for each in linted:
         for finding in each.findings:
             _say_finding(out, each, finding)
-    found = [finding.severity for each in linted for finding in each.findings]
-    errors, warnings = found.count(Severity.ERROR), found.count(Severity.WARN)
-    waived = f", {found.count(Severity.WAIVED)} waived" if Severity.WAIVED in found else ""
+    weights = [finding.severity for each in linted for finding in each.findings]
+    errors, warnings = weights.count(Severity.ERROR), weights.count(Severity.WARN)
+    waived = f", {weights.count(Severity.WAIVED)} waived" if Severity.WAIVED in weights else ""
     out.say(f"{len(linted)} revisions tried: {errors} errors, {warnings} warnings{waived}")
     out.document({"revisions": [asdict(each) for each in linted]})
     return 2 if errors else 1 if warnings else 0
@@ -130,11 +123,6 @@ def _say_finding(out: Output, linted: Linted, finding: Finding) -> None:
     out.mark(word, f"{linted.branch} {finding.revision}: {finding.code}{where}: {finding.cause}")
     out.say(f"  hits     {finding.hits}")
     out.say(f"  instead  {finding.rewrite}")
-
-
-def _own_tables(place: Place) -> FrozenTables | None:
-    tables = place.project.tables
-    return frozen_tables.of_code(release_of(place.project), tables) if tables is not None else None
 
 
 @app.command

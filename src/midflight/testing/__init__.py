@@ -1,6 +1,8 @@
-"""What a project's own tests can stand on.
+"""What a project's own tests can stand on. `midflight[testing]` brings what it needs.
 
-``test_roundtrip = midflight.testing.roundtrip(project)`` sends every object through every version of the skew window.
+``LocalFleet`` is a fleet in one process, which a test disturbs as it likes. One line each makes a test of its own:
+``roundtrip`` sends every object through every version of the skew window, ``release_check`` and ``db_lint`` hold the
+code and its revisions to what peers survive.
 """
 
 from midflight.errors import MissingExtra
@@ -11,6 +13,9 @@ try:
 except ModuleNotFoundError as missing:
     raise MissingExtra(module=__name__, missing=str(missing.name), extra="testing") from missing
 
+from midflight.testing.checks import db_lint, release_check
+from midflight.testing.local_fleet import LocalFleet
+from midflight.testing.local_member import LocalMember
 from midflight.testing.roundtrip import RoundTripFailed, roundtrip
 
-__all__ = ["RoundTripFailed", "roundtrip"]
+__all__ = ["LocalFleet", "LocalMember", "RoundTripFailed", "db_lint", "release_check", "roundtrip"]

@@ -32,6 +32,7 @@ from midflight.transports.base import (
 )
 from midflight.transports.handlers import Handlers
 from midflight.transports.hands import Hands
+from midflight.transports.links import Links
 from midflight.transports.signs import CallsInHand, new_name
 
 MAX_BODY = 1_040_384
@@ -42,17 +43,25 @@ DUPLICATE_SECONDS = 120.0
 
 
 class MemoryBus:
-    """What a broker knows: who listens, which casts wait, the message ids of late, parked messages."""
+    """What a broker knows: who listens, which casts wait, the message ids of late, parked messages. ``links`` lie
+    between it and its members."""
 
     def __init__(self) -> None:
+        self.links = Links()
         self.listeners: list[MemoryListener] = []
         self.parked: dict[tuple[Address, str], ParkedMessage] = {}
         self._casts: dict[Address, deque[CastDelivery]] = {}
         self._ids: dict[str, float] = {}
+        self._coming_again = 0
+
+    @property
+    def unfinished(self) -> int:
+        """The casts that somebody has in hand, or will have: all but those that wait for a listener."""
+        return self._coming_again + sum(listener.casts_in_hand for listener in self.listeners)
 
     def one_at(self, address: Address) -> MemoryListener | None:
         """Somebody who takes calls to this address."""
-        return _any_of([listener for listener in self.listeners if address in listener.addresses])
+        return _any_of([who for who in self.listeners if address in who.addresses and self.links.holds(who.identity)])
 
     def put(self, address: Address, cast: CastDelivery, name: str = "") -> None:
         """Keep a cast until a listener has run it; a new one whose name, else its id, was seen in the last two minutes
@@ -60,6 +69,20 @@ class MemoryBus:
         if cast.attempt > 1 or self._is_new(name or cast.message_id):
             self._casts.setdefault(address, deque()).append(cast)
             self.deliver([address])
+
+    def put_later(self, delay: float, address: Address, cast: CastDelivery) -> None:
+        """Keep a cast that comes again, after so many seconds."""
+        self._coming_again += 1
+        asyncio.get_running_loop().call_later(delay, self._put_again, address, cast)
+
+    def _put_again(self, address: Address, cast: CastDelivery) -> None:
+        self._coming_again -= 1
+        self.put(address, cast)
+
+    def mend(self, who: Identity) -> None:
+        """The link of somebody who was cut off holds again, and what waited for them goes out."""
+        self.links.cut.discard(who)
+        self.deliver(list(self._casts))
 
     def deliver(self, addresses: Iterable[Address]) -> None:
         """Hand out waiting casts to the listeners that have room."""
@@ -69,7 +92,8 @@ class MemoryBus:
                 listener.run(address, waiting.popleft())
 
     def _one_with_room(self, address: Address) -> MemoryListener | None:
-        return _any_of([who for who in self.listeners if address in who.addresses and who.has_room])
+        found = [who for who in self.listeners if address in who.addresses and who.has_room]
+        return _any_of([who for who in found if self.links.holds(who.identity)])
 
     def _is_new(self, message_id: str) -> bool:
         now = time.monotonic()
@@ -92,13 +116,13 @@ def bus_named(name: str, project: str) -> MemoryBus:
 class MemoryListener:
     """Takes work from a bus, for one topic and host. Made by ``MemoryTransport.listen``."""
 
-    def __init__(self, bus: MemoryBus, handlers: Handlers, *, limit: int, ack_wait: float) -> None:
-        address = handlers.address
+    def __init__(self, bus: MemoryBus, handlers: Handlers, identity: Identity, *, limit: int, ack_wait: float) -> None:
+        address, self.identity = handlers.address, identity
         self.addresses = {Address(address.topic), address}
         self._bus, self._handlers, self._limit, self._ack_wait = bus, handlers, limit, ack_wait
         self._hands = Hands()
         self._calls = CallsInHand(self._hands, address.topic)
-        self._casts_in_hand = 0
+        self.casts_in_hand = 0
         self._comes_again_after = 0.0
 
     @property
@@ -109,7 +133,7 @@ class MemoryListener:
     @property
     def has_room(self) -> bool:
         """Whether one more cast may be in hand."""
-        return self._casts_in_hand < self._limit
+        return self.casts_in_hand < self._limit
 
     def join(self) -> None:
         """Take work from now on, beginning with the casts that waited."""
@@ -118,12 +142,19 @@ class MemoryListener:
 
     def answer(self, name: str, body: bytes, sender: Identity, awaited: Awaited[bytes]) -> None:
         """Take a call; its answer stays out when the handler fails."""
-        sign = partial(awaited.sign, self._handlers.address.host or "")
-        self._calls.take(name, self._answer(body, sender, awaited), sign)
+        self._calls.take(name, self._answer(body, sender, awaited), partial(self._sign, sender, awaited))
+        if self.identity in self._bus.links.doubled:
+            self._hands.take(self._answer(body, sender, Awaited()))
+
+    def _sign(self, sender: Identity, awaited: Awaited[bytes], pause: float) -> None:
+        if self._bus.links.holds(sender, self.identity):
+            awaited.sign(self._handlers.address.host or "", pause)
 
     async def _answer(self, body: bytes, sender: Identity, awaited: Awaited[bytes]) -> None:
+        await self._bus.links.crossed(sender, self.identity)
         result = await self._handlers.answer(body, sender, MAX_WHOLE)
-        if result is not None:
+        await self._bus.links.crossed(sender, self.identity)
+        if result is not None and self._bus.links.holds(sender, self.identity):
             awaited.answered(_through_bytes(result))
 
     def cancel(self, name: str) -> None:
@@ -132,19 +163,30 @@ class MemoryListener:
 
     def tell(self, body: bytes, sender: Identity) -> None:
         """Take a fanout."""
-        self._hands.take(self._handlers.tell(body, sender))
+        self._hands.take(self._told(body, sender))
+
+    async def _told(self, body: bytes, sender: Identity) -> None:
+        await self._bus.links.crossed(sender, self.identity)
+        await self._handlers.tell(body, sender)
 
     def run(self, address: Address, cast: CastDelivery) -> None:
         """Take a cast; it goes back to the bus unless it is done with."""
-        self._casts_in_hand += 1
-        task = self._hands.take(self._handlers.run(cast))
+        self.casts_in_hand += 1
+        task = self._hands.take(self._run(cast))
         task.add_done_callback(partial(self._ran, address, replace(cast, attempt=cast.attempt + 1)))
 
+    async def _run(self, cast: CastDelivery) -> float | None:
+        links = self._bus.links
+        await links.crossed(cast.sender, self.identity)
+        again = await self._handlers.run(cast)
+        is_heard = links.holds(self.identity) and not (self.identity in links.doubled and cast.attempt == 1)
+        return again if is_heard else again or 0
+
     def _ran(self, address: Address, again: CastDelivery, task: asyncio.Task[float | None]) -> None:
-        self._casts_in_hand -= 1
+        self.casts_in_hand -= 1
         delay = self._comes_again_after if task.cancelled() else task.result()
         if delay is not None:
-            asyncio.get_running_loop().call_later(delay, self._bus.put, address, again)
+            self._bus.put_later(delay, address, again)
         self._bus.deliver(self.addresses)
 
     async def drain(self, timeout: float) -> None:
@@ -193,7 +235,7 @@ class MemoryTransport:
     async def call(self, address: Address, body: bytes, timeout: float) -> bytes:
         """See ``Transport.call``."""
         body = self._checked(f"call to {address}", body)
-        listener = self._bus.one_at(address)
+        listener = self._bus.one_at(address) if self._is_connected else None
         if listener is None:
             raise NobodyListens(address=str(address))
         try:
@@ -217,13 +259,15 @@ class MemoryTransport:
     async def cast(self, address: Address, body: bytes, message_id: str) -> None:
         """See ``Transport.cast``."""
         body = self._checked(f"cast to {address}", body)
+        if not self._is_connected:
+            raise NoAnswer(address=str(address), seconds=0)
         self._bus.put(address, CastDelivery(body, message_id, attempt=1, sender=self._identity))
 
     async def fanout(self, topic: str, body: bytes) -> None:
         """See ``Transport.fanout``."""
         body = self._checked(f"fanout to {topic}", body, MAX_BODY)
         for listener in self._bus.listeners:
-            if listener.topic == topic:
+            if listener.topic == topic and self._bus.links.holds(self._identity, listener.identity):
                 listener.tell(body, self._identity)
 
     async def listen(
@@ -231,7 +275,7 @@ class MemoryTransport:
     ) -> MemoryListener:
         """See ``Transport.listen``."""
         handlers = Handlers(address, on_call, on_cast, on_fanout)
-        listener = MemoryListener(self._bus, handlers, limit=limit, ack_wait=self._ack_wait)
+        listener = MemoryListener(self._bus, handlers, self._identity, limit=limit, ack_wait=self._ack_wait)
         listener.join()
         self._listeners.append(listener)
         return listener
@@ -257,6 +301,10 @@ class MemoryTransport:
     async def discard(self, address: Address, message_id: str) -> bool:
         """See ``Transport.discard``."""
         return self._bus.parked.pop((address, message_id), None) is not None
+
+    @property
+    def _is_connected(self) -> bool:
+        return self._bus.links.holds(self._identity)
 
     def _checked(self, what: str, body: bytes, limit: int = MAX_WHOLE) -> bytes:
         if len(body) > limit:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,7 @@ from compute.objects.instance import Instance
 from compute.project import project
 from compute.states import TaskState
 from midflight import Context, NotDelivered
-from midflight.db.engine import Database
-from midflight.db.schema.runner import SchemaRunner
+from midflight.testing import LocalFleet
 
 
 @dataclass
@@ -63,25 +61,11 @@ def switchboard() -> Switchboard:
     return Switchboard()
 
 
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file to copy: the schema as this release's revisions make it."""
-    file = tmp_path_factory.mktemp("schema") / "compute.db"
-    SchemaRunner(f"sqlite:///{file}", project.schema, project.tables, "this release").expand(project.migrations)
-    return file
-
-
 @pytest.fixture
-async def database(tmp_path: Path, empty_database: Path) -> AsyncIterator[Database]:
-    database = await Database.open(f"sqlite:///{shutil.copy(empty_database, tmp_path)}")
-    yield database
-    await database.close()
-
-
-@pytest.fixture
-def context(database: Database, switchboard: Switchboard) -> Context:
+async def context(tmp_path: Path, switchboard: Switchboard) -> AsyncIterator[Context]:
     """Of project red, in a process that has the database."""
-    return Context({"project": "red"}, database=database, messenger=switchboard)
+    async with LocalFleet(project, tmp_path) as fleet:
+        yield replace(fleet.context(project="red"), messenger=switchboard)
 
 
 @pytest.fixture

@@ -4,12 +4,10 @@ asked."""
 from __future__ import annotations
 
 import asyncio
-import copy
-import shutil
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +15,6 @@ from typing import Any
 
 import pytest
 import structlog
-from msgspec.structs import replace
 
 from house import clock
 from house.cli import main
@@ -32,10 +29,8 @@ from house.objects.wiring import SoundHost, Wiring
 from house.playing import Playing, Sent
 from house.project import project
 from house.states import Cause
-from midflight import Context, Runtime, Service
-from midflight.config import Config
-from midflight.rpc.rights import Roles
-from midflight.service import RunningService
+from midflight import Context
+from midflight.testing import LocalFleet
 from midflight.transports.embedded import EmbeddedBroker
 
 TOML = """
@@ -126,7 +121,7 @@ class Fleet:
     """What was asked for, and a command line for it."""
 
     config: Path
-    database: str
+    broker: str
     asked: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     """Who was told by a fanout, which nobody waits for."""
@@ -154,37 +149,17 @@ class Fleet:
     async def serve(self) -> AsyncIterator[None]:
         """Its members, with the machines desk and dead."""
 
-        @asynccontextmanager
-        async def watcher(_runtime: Runtime) -> AsyncIterator[Sequence[object]]:
-            yield [Watcher(self.asked, self.told)]
-
-        @asynccontextmanager
-        async def sleeper(_runtime: Runtime) -> AsyncIterator[Sequence[object]]:
-            yield [Sleeper(self.asked, self.told)]
-
-        @asynccontextmanager
-        async def sound(runtime: Runtime) -> AsyncIterator[Sequence[object]]:
-            agent = Sound(self.told)
-            await agent.report(runtime.context())
-            yield [agent]
-
-        noting = copy.copy(project)
-        noting.services = {
-            "watcher": Service("watcher", watcher), "sleeper": Service("sleeper", sleeper, agent=True),
-            "sound": Service("sound", sound, agent=True),
-        }  # fmt: skip
-        noting.roles = Roles(noting.services, [])
-        config = Config.load(self.config)
-        async with AsyncExitStack() as stack:
-            for service, host in (("conductor", "box"), ("watcher", "box"), ("sleeper", "desk"), ("sound", "desk")):
-                told = replace(config, database=self.database if service == "conductor" else None)
-                running = await stack.enter_async_context(RunningService.running(noting, told, service, host))
-                for number, name in enumerate(("desk", "dead") if service == "conductor" else ()):
-                    await Machine(context=running.context(), name=name, mac=f"52:54:00:00:00:0{number}").create()
-                if service == "conductor":
-                    self.loop, self.context = asyncio.get_running_loop(), running.context
-                for name, host_ in {"kitchen": "desk", "bath": "dead"}.items() if service == "conductor" else ():
-                    await Player(context=running.context(), name=name, host=host_).create()
+        sound = Sound(self.told)
+        async with LocalFleet(project, self.config.parent, broker=self.broker, state="state") as fleet:
+            for number, name in enumerate(("desk", "dead")):
+                await Machine(context=fleet.context(), name=name, mac=f"52:54:00:00:00:0{number}").create()
+            for name, host in {"kitchen": "desk", "bath": "dead"}.items():
+                await Player(context=fleet.context(), name=name, host=host).create()
+            conductor = await fleet.start("conductor", "box")
+            self.loop, self.context = asyncio.get_running_loop(), conductor.context
+            await fleet.start("watcher", "box", serving=[Watcher(self.asked, self.told)])
+            await fleet.start("sleeper", "desk", serving=[Sleeper(self.asked, self.told)])
+            await sound.report((await fleet.start("sound", "desk", serving=[sound])).context())
             yield
 
 
@@ -197,13 +172,13 @@ def logging() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def running_fleet(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Iterator[Fleet]:
+def running_fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """It runs in a thread of its own, for all tests of the command line."""
     folder = tmp_path_factory.mktemp("fleet")
     broker = EmbeddedBroker(folder / "broker")
     asyncio.run(broker.start())
     (folder / "midflight.toml").write_text(TOML.format(broker=broker.url, state=folder / "state"))
-    fleet = Fleet(folder / "midflight.toml", f"sqlite:///{shutil.copy(empty_database, folder)}")
+    fleet = Fleet(folder / "midflight.toml", broker.url)
     ready, over = threading.Event(), threading.Event()
 
     async def serve() -> None:

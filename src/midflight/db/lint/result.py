@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from midflight.db.lint.finding import Severity
@@ -26,21 +26,27 @@ class Result:
     """Of one revision."""
 
     digest: str
-    errors: Sequence[str] = ()
+    errors: list[str] = field(default_factory=list)
     """Each finding by its code and table."""
-    warnings: Sequence[str] = ()
-    waived: Sequence[str] = ()
+    warnings: list[str] = field(default_factory=list)
+    waived: list[str] = field(default_factory=list)
+
+
+def of(linted: Linted) -> Result:
+    """What is kept of one revision."""
+    found: dict[Severity, list[str]] = {severity: [] for severity in Severity}
+    for finding in linted.findings:
+        found[finding.severity].append(f"{finding.code} {finding.table}".strip())
+    return Result(linted.digest, found[Severity.ERROR], found[Severity.WARN], found[Severity.WAIVED])
 
 
 def write(schema: Path, linted: Iterable[Linted]) -> Path:
     """Keep the results, in place of earlier ones."""
     lines = [_HEADER]
     for each in linted:
+        kept = of(each)
         lines.append(f"[{json.dumps(each.revision)}]\ndigest = {json.dumps(each.digest)}")
-        for name, severity in (("errors", Severity.ERROR), ("warnings", Severity.WARN), ("waived", Severity.WAIVED)):
-            found = [
-                f"{finding.code} {finding.table}".strip() for finding in each.findings if finding.severity is severity
-            ]
+        for name, found in (("errors", kept.errors), ("warnings", kept.warnings), ("waived", kept.waived)):
             if found:
                 lines.append(f"{name} = {json.dumps(found)}")
         lines.append("")

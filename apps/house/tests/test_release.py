@@ -1,0 +1,7 @@
+"""The releases beside this one survive its code, and its revisions."""
+
+import midflight.testing
+from house.project import project
+
+test_release = midflight.testing.release_check(project)
+test_schema = midflight.testing.db_lint(project)
