@@ -15,7 +15,7 @@ import pytest
 import midflight
 from midflight.cli.app import build
 from midflight.conductor.interface import State
-from midflight.db.forms import Form
+from midflight.db.write_form import Form
 from midflight.upgrade.verdict import Status
 from tests.pages import Page
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -44,6 +46,7 @@ ANY: Any = 3
         (lambda: Project("p", schema=ANY), "Project(schema=…): received 3, expected the Path of a folder"),
         (lambda: Project("p", releases=ANY), "Project(releases=…): received 3, expected the Path of a folder"),
         (lambda: Project("p", tables=ANY), "Project(tables=…): received 3, expected a MetaData"),
+        (lambda: Project("p", tables="a path"), "Project(tables=…): received 'a path', expected a MetaData"),
         (lambda: Project("p", objects=ANY), "Project(objects=…): received 3, expected a list of objects"),
         (lambda: Project("p", objects=Thing), "Project(objects=…): received Thing, expected a list of objects"),  # type: ignore[arg-type]
         (lambda: Project("p", objects=[Thing, Thing]), "Project(objects=…): received Thing, expected each"),
@@ -76,6 +79,26 @@ def test_folders_may_be_given_as_text(tmp_path: Path) -> None:
     """A text is as good as a Path."""
     made = Project("p", releases=str(tmp_path / "releases"), schema=str(tmp_path / "schema"))
     assert (made.releases_dir, made.schema) == (tmp_path / "releases", tmp_path / "schema")
+
+
+def test_tables_that_are_named_are_imported_when_somebody_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not before, and once; what is wrong with them is told then, with its place."""
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "kept_here.py").write_text("from sqlalchemy import MetaData\nmetadata, other = MetaData(), 3\n")
+    made = Project("p", tables="kept_here:metadata")
+    assert "kept_here" not in sys.modules
+    assert made.tables is made.tables is importlib.import_module("kept_here").metadata
+    for named, said in (
+        ("kept_here:other", "Project(tables=…): received 3, expected that kept_here:other is a MetaData"),
+        (
+            "kept_here:third",
+            "Project(tables='kept_here:third'): AttributeError: module 'kept_here' has no attribute 'third'",
+        ),
+        ("nowhere_at_all", "Project(tables='nowhere_at_all'): ModuleNotFoundError: No module named 'nowhere_at_all'"),
+    ):
+        with pytest.raises(ProjectError) as refused:
+            assert Project("p", tables=named).tables
+        assert said in str(refused.value)
 
 
 def test_a_version_is_text() -> None:

@@ -5,21 +5,15 @@ Nothing registers itself at import: what is not in the Project does not exist, a
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import re
 import socket
 import sys
-import traceback
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
-
-from sqlalchemy import MetaData
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from midflight.context import Context, Database
 from midflight.errors import InvalidValue, ProjectError
@@ -27,12 +21,16 @@ from midflight.migrations.online import DataMigration
 from midflight.objects.base import VersionedObject
 from midflight.objects.registry import Registry
 from midflight.objects.remote import remotables_of
+from midflight.references import is_reference, load
 from midflight.rpc.endpoints import check_limit
 from midflight.rpc.faults import Faults
 from midflight.rpc.interface import Contract
 from midflight.rpc.rights import CONDUCTOR, GUEST, OPERATOR, Roles
 from midflight.transports.base import check_name
 from midflight.versions import Release, load_releases
+
+if TYPE_CHECKING:
+    from sqlalchemy import MetaData
 
 T = TypeVar("T")
 
@@ -74,13 +72,13 @@ class Runtime:
 SHORTEST_ABSENCE = timedelta(minutes=5)
 """A shorter one may be a restart."""
 
-_REFERENCE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*(:[^\W\d]\w*)?")
-
 OWN_NAMES = {
     "Fleet", "FleetView", "JournalEntry", "Member", "MigrationState", "ProofResult", "RunResult", "SweepResult",
     "VersionsAtRest", "MigrationDetail", "Comparison", "Traffic", "conductor", "member",
 }  # fmt: skip
 """What midflight's own objects and interfaces are called on the wire, and so no project's may be."""
+
+TABLES_EXPECTED = "a MetaData of SQLAlchemy's, or where one is: 'package.module:metadata'"
 
 RUN_EXPECTED = "run must be an @asynccontextmanager that yields a list of implementations"
 
@@ -114,10 +112,12 @@ class Project:
     """An application as midflight sees it. Building one resolves all annotations and loads all frozen releases.
 
     Raises ProjectError for a definition that cannot work. ``schema`` is the folder of the schema revisions, ``tables``
-    what they lead to; ``errors`` are the exceptions that may cross from a callee to its caller. ``skew_window`` says
-    how many releases back peers may be while the fleet works; `midflight release check` holds the code to it, and a
-    service that is further away does not start. ``store_window`` says the same of services that open the database. A
-    member that was lost for longer than ``retire_after`` is retired; without it, only a person does that.
+    what they lead to: a MetaData, or ``"package.module:metadata"``, which is imported only where the database is open,
+    so that an agent has no SQLAlchemy in memory. ``errors`` are the exceptions that may cross from a callee to its
+    caller. ``skew_window`` says how many releases back peers may be while the fleet works; `midflight release check`
+    holds the code to it, and a service that is further away does not start. ``store_window`` says the same of services
+    that open the database. A member that was lost for longer than ``retire_after`` is retired; without it, only a
+    person does that.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ class Project:
         errors: Iterable[type[Exception]] = (),
         releases: Path | str | None = None,
         schema: Path | str | None = None,
-        tables: MetaData | None = None,
+        tables: MetaData | str | None = None,
         skew_window: int = 1,
         store_window: int = 1,
         retire_after: timedelta | None = None,
@@ -141,8 +141,9 @@ class Project:
             _expect(name_, window, type(window) is int and window >= 0, "0 or more")
         fits = retire_after is None or (isinstance(retire_after, timedelta) and retire_after >= SHORTEST_ABSENCE)
         _expect("retire_after", retire_after, fits, f"None, or a timedelta of at least {SHORTEST_ABSENCE}")
-        _expect("tables", tables, tables is None or isinstance(tables, MetaData), "a MetaData of SQLAlchemy's")
-        self.name, self.tables = name, tables
+        fits = is_reference(tables) if isinstance(tables, str) else tables is None or _is_metadata(tables)
+        _expect("tables", tables, fits, TABLES_EXPECTED)
+        self.name, self._tables = name, tables
         self.skew_window, self.store_window, self.retire_after = skew_window, store_window, retire_after
         objects, interfaces = _each("objects", objects, "objects"), _each("interfaces", interfaces, "interfaces")
         self.contract = _contract(name, objects, interfaces)
@@ -159,6 +160,16 @@ class Project:
         self.releases_dir, self.schema = _folder("releases", releases), _folder("schema", schema)
         self.releases: tuple[Release, ...] = load_releases(self.releases_dir) if self.releases_dir else ()
         """The frozen releases, oldest first."""
+
+    @property
+    def tables(self) -> MetaData | None:
+        """What the revisions lead to, imported now where it was only named. Raises ProjectError for what cannot be
+        imported, or is no MetaData."""
+        if isinstance(self._tables, str):
+            found = load(self._tables, "metadata", f"Project(tables={self._tables!r})")
+            _expect("tables", found, _is_metadata(found), f"that {self._tables} is {TABLES_EXPECTED}")
+            self._tables = cast("MetaData", found)
+        return self._tables
 
     @property
     def registry(self) -> Registry:
@@ -196,6 +207,12 @@ def _expect(argument: str, received: object, fits: bool, expected: str) -> None:
     if not fits:
         shown = received.__name__ if isinstance(received, type) else repr(received)
         raise ProjectError(where=f"Project({argument}=…)", reason=f"received {shown}, expected {expected}")
+
+
+def _is_metadata(tables: object) -> bool:
+    """Who has made one has imported SQLAlchemy; this module does not."""
+    sqlalchemy = sys.modules.get("sqlalchemy")
+    return sqlalchemy is not None and isinstance(tables, sqlalchemy.MetaData)
 
 
 def _name(argument: str, name: str) -> None:
@@ -303,41 +320,9 @@ def load_project(reference: str) -> Project:
 
     Raises ProjectError that names the file and line of what is wrong.
     """
-    if not _REFERENCE.fullmatch(reference):
+    if not is_reference(reference):
         raise ProjectError(where="project", reason=f"received {reference!r}, expected package.module:attribute")
-    module_name, _, attribute = reference.partition(":")
-    if "" not in sys.path:
-        sys.path.insert(0, "")
-    try:
-        found = getattr(importlib.import_module(module_name), attribute or "project")
-    except ProjectError as wrong:
-        raise ProjectError(where=f"{place_of(wrong) or reference}: {wrong.where}", reason=wrong.reason) from None
-    except (Exception, SystemExit) as wrong:  # noqa: BLE001  # whatever a user's module raises
-        where = place_of(wrong) or _file_of(module_name, wrong)
-        raise ProjectError(where=where, reason=f"{type(wrong).__name__}: {wrong}".rstrip(".")) from None
+    found = load(reference, "project", "project")
     if not isinstance(found, Project):
         raise ProjectError(where=reference, reason=f"received {type(found).__name__}, expected a Project")
     return found
-
-
-def place_of(wrong: BaseException) -> str:
-    """Where in the user's own files it went wrong, as ``file:line``; empty where it was in none of them."""
-    if isinstance(wrong, SyntaxError) and wrong.filename:
-        return f"{wrong.filename}:{wrong.lineno}"
-    ours = Path(__file__).parent
-    frames = [f for f in traceback.extract_tb(wrong.__traceback__) if not _foreign(f.filename, ours)]
-    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
-
-
-def _file_of(module: str, wrong: BaseException) -> str:
-    """The file of a module that cannot even be read as one."""
-    spec = importlib.util.find_spec(module) if isinstance(wrong, SyntaxError | ValueError) else None
-    return spec.origin if spec and spec.origin else "project"
-
-
-def _foreign(filename: str, ours: Path) -> bool:
-    return (
-        filename.startswith("<")
-        or Path(filename).is_relative_to(ours)
-        or Path(filename).is_relative_to(importlib.__path__[0])
-    )

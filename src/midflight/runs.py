@@ -8,7 +8,8 @@ from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any
 
 from midflight.errors import ProjectError
-from midflight.project import RUN_EXPECTED, Service, place_of
+from midflight.project import RUN_EXPECTED, Service
+from midflight.references import place_of
 
 
 class NotARun(Exception):

@@ -12,30 +12,22 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
-
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING, Any, Self
 
 from midflight import telemetry
-from midflight.conductor import overrides, store_floor, windows
+from midflight.conductor import overrides, windows
 from midflight.conductor.client import RemoteConductor, RemoteRegistrar
 from midflight.conductor.contract import contract_of, release_of
 from midflight.conductor.floors import FirstWords, PinFloors
-from midflight.conductor.inbox import Inbox
 from midflight.conductor.interface import FleetView, Member, MemberAPI
 from midflight.conductor.membership import MemberServer, Membership, ViewFile
 from midflight.conductor.rejections import ReportingMessenger, SenderTeller
-from midflight.conductor.self_test import self_test
-from midflight.conductor.server import ConductorServer
 from midflight.config import Config, public_url
 from midflight.context import Caller, Context
 from midflight.context import Conductor as ConductorPort
 from midflight.context import Database as DatabasePort
 from midflight.context import Messenger as MessengerPort
-from midflight.db.engine import Database
-from midflight.db.forms import Form
-from midflight.db.schema.runner import SchemaRunner
-from midflight.errors import ConfigError, DatabaseForbidden, ProjectError, SchemaTooOld, UsageError
+from midflight.errors import ConfigError, DatabaseForbidden, ProjectError, UsageError
 from midflight.evacuation import Evacuation
 from midflight.observed import probes_of, tracing_of
 from midflight.probes import Standing
@@ -55,6 +47,11 @@ from midflight.transports import connect
 from midflight.transports.base import Address, Identity
 from midflight.versions import Manifest
 
+if TYPE_CHECKING:  # the door to the database, see _import_database_part
+    from midflight.conductor.opened import Opened
+    from midflight.conductor.server import ConductorServer
+    from midflight.db.engine import Database
+
 _HOST = re.compile(r"[A-Za-z0-9_-]{1,63}")
 
 
@@ -64,6 +61,14 @@ def _known_service(project: Project, name: str) -> str:
         names = ", ".join((CONDUCTOR, *project.services))
         raise ProjectError(where=f"project {project.name}", reason=f"has no service {name!r}; it has {names}")
     return name
+
+
+def _import_database_part() -> type[Opened]:
+    """The door to the database: SQLAlchemy and Alembic are imported behind it only, and an agent does without their
+    20 MB. Called before there is anything that an import could hold up."""
+    from midflight.conductor.opened import Opened
+
+    return Opened
 
 
 class RunningService:
@@ -92,7 +97,9 @@ class RunningService:
         self.topics: tuple[str, ...] = ()
         """On which it takes work, once it is ready."""
         self.probes, self.traces = probes_of(config, self.standing), tracing_of(config, self.standing())
-        self.database: Database | None = None
+        self._database_part = _import_database_part() if self.opens_database else None
+        self.opened: Opened | None = None
+        """What it has where it opens the database."""
         self._counted: list[dict[str, Any]] = []
         self._messengers: list[Messenger] = []
 
@@ -133,7 +140,7 @@ class RunningService:
         await self._let_watch(stack)
         await self._connect(stack)
         await self._open_database(stack)
-        self._prepare_to_speak(stack)
+        self._prepare_to_speak()
         await self._listen_as_member(stack)
         await self._join(stack)
         implementations = await stack.enter_async_context(self._application())
@@ -188,24 +195,21 @@ class RunningService:
         if url is None:
             reason = f"is missing, and {self.service} opens the database: set it, or MIDFLIGHT_DATABASE"
             raise ConfigError(path=self.config.path, where="[midflight] database", reason=reason)
-        self._schema = await self._check_schema(url)
-        self.database = await Database.open(url)
-        stack.push_async_callback(self.database.close)
-        await self.database.read(store_floor.admit, self.service, self.release, self.project.releases)
-        await self.database.read(self._take_store)
+        assert self._database_part is not None
+        self.opened = await self._database_part.open(stack, url, self.project, self.identity, self.contract.manifest)
 
-    async def _check_schema(self, url: str) -> str:
-        """The digest of the revision files here."""
-        runner = SchemaRunner(url, self.project.schema, self.project.tables, self.release)
-        if missing := await asyncio.to_thread(runner.missing):
-            raise SchemaTooOld(missing=", ".join(missing), release=self.release)
-        return runner.digest
+    @property
+    def database(self) -> Database | None:
+        """The rows, where it opens the database."""
+        return self.opened.database if self.opened else None
 
-    def _prepare_to_speak(self, stack: AsyncExitStack) -> None:
+    @property
+    def server(self) -> ConductorServer | None:
+        """Who answers from the rows; it serves a fleet in a conductor only."""
+        return self.opened.server if self.opened else None
+
+    def _prepare_to_speak(self) -> None:
         """From here on there are contexts: a remotable runs here if the database is here, else on a conductor."""
-        self.server = ConductorServer(self.project, self.database, self.id) if self.database else None
-        if self.server is not None:
-            stack.push_async_callback(self.server.beats.flush)
         self._conductor: ConductorPort | None = None if self.database else RemoteConductor(self.floors)
         self._messenger: MessengerPort = ReportingMessenger(
             self._messenger_under(self.floors), self.identity, lambda facts: self.membership.note_rejected(facts)
@@ -241,20 +245,8 @@ class RunningService:
         )  # fmt: skip
 
     async def _obey(self, view: FleetView) -> None:
-        """Change the write forms and the store floor in the database's own queue: a transaction sees those before, or
-        those after."""
-        if self.database is not None:
-            await self.database.read(self._take_forms, view)
-
-    def _take_forms(self, connection: Connection, view: FleetView) -> None:
-        assert self.database is not None
-        self.database.forms = {name: Form(form) for name, form in view.forms.items()}
-        self._take_store(connection)
-
-    def _take_store(self, connection: Connection) -> None:
-        """The floor comes from its row, and not with the view, whose form never changes."""
-        assert self.database is not None
-        self.database.store = store_floor.store(connection, self.contract.manifest, self.project.releases)
+        if self.opened is not None:
+            await self.opened.obey(view)
 
     async def _listen_as_member(self, stack: AsyncExitStack) -> None:
         self._evacuation = self._new_evacuation()
@@ -273,11 +265,8 @@ class RunningService:
 
     def _notes(self, stack: AsyncExitStack) -> Notes:
         """Where it is noted what has run: where the effects are."""
-        if self.database is not None:
-            inbox = Inbox(self.database, self.id)
-            pruning = asyncio.create_task(inbox.prune_for_ever(), name=f"inbox of {self.id}")
-            stack.push_async_callback(_ended, pruning)
-            return inbox
+        if self.opened is not None:
+            return self.opened.inbox(stack)
         logbook = Logbook(self.config.state_dir, f"{self.service}@{self.host}", self.id)
         logbook.open()
         stack.callback(logbook.close)
@@ -337,33 +326,15 @@ class RunningService:
         topics = [t for t in self.contract.interfaces if t != MemberAPI.topic and self._dispatcher.serves(t)]
         self.topics = tuple(topics)
         await self.membership.serve(topics)
-        await self._test_itself()
+        if self.opened is not None:
+            await self.opened.test_itself()
         working = Server(self.transport, self._dispatcher)
         stack.push_async_callback(self._drained, working)
         for topic in topics:
             await working.serve(Address(topic, self.host), limit=limit or CASTS)
-        self._go_rounds(stack)
-        self._migrate_rows(stack)
+        if self.opened is not None:
+            self.opened.go_on(stack)
         stack.push_async_callback(self._begin_to_drain)
-
-    async def _test_itself(self) -> None:
-        """Before the first work. It says nothing to who calls, but is in the journal, and gates read it there."""
-        if self.database is None:
-            return
-        told = await self.database.write(self_test, self.project, self.id, self.release, self._schema)
-        if told["failed"]:
-            log.error("service.self_test_failed", member=self.id, failed=told["failed"])
-
-    def _go_rounds(self, stack: AsyncExitStack) -> None:
-        if self.service == CONDUCTOR and self.server is not None:
-            going = asyncio.create_task(self.server.rounds.run(), name=f"rounds of {self.id}")
-            stack.push_async_callback(_ended, going)
-
-    def _migrate_rows(self, stack: AsyncExitStack) -> None:
-        """In a conductor: what is wanted in the background, while it is this one's turn."""
-        if self.service == CONDUCTOR and self.server is not None and self.project.migrations:
-            migrating = asyncio.create_task(self.server.background.run(), name=f"data migrations of {self.id}")
-            stack.push_async_callback(_ended, migrating)
 
     def _check_served(self) -> None:
         """The broker's rights are those of what is declared."""

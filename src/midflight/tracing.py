@@ -18,7 +18,7 @@ from typing import Any
 from midflight.conductor.interface import ConductorAPI, MemberAPI
 from midflight.config import Config
 from midflight.context import Conductor, Context, Database, Messenger
-from midflight.db.forms import Form
+from midflight.db.write_form import Form
 from midflight.errors import ConfigError, MissingExtra
 from midflight.probes import Standing
 from midflight.rpc.endpoints import spec_of

@@ -13,11 +13,11 @@ from sqlalchemy import delete, insert, inspect, text, update
 from midflight.db import tables
 from midflight.db.clock import now
 from midflight.db.engine import create, parse, transaction
-from midflight.db.forms import Form
 from midflight.db.schema import frozen_tables
 from midflight.db.schema.contracting import ContractRunner, Way
 from midflight.db.schema.refusals import Reader
 from midflight.db.schema.runner import SchemaRunner
+from midflight.db.write_form import Form
 from midflight.errors import StepBlocked
 
 COMPUTE = Path(__file__).resolve().parents[2] / "apps" / "compute"

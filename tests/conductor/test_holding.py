@@ -12,7 +12,7 @@ from midflight.conductor.server import ConductorServer
 from midflight.context import Context
 from midflight.db import forms
 from midflight.db.engine import Database
-from midflight.db.forms import Form
+from midflight.db.write_form import Form
 from midflight.errors import StepBlocked
 from midflight.migrations import constraint
 from midflight.migrations.online import DataMigration

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from midflight.conductor import pins
+from midflight.conductor import pin_rows
 from midflight.conductor.contract import contract_of
 from midflight.conductor.interface import FleetView, Member
 from midflight.conductor.members import of_services
@@ -226,7 +226,7 @@ async def test_who_joins_is_told_of_a_pin_that_another_conductor_has_set(registr
     """Though this one has looked a moment ago, and one more agent is no reason to look again."""
     first = await registry.hello("agent.h1.0", topics=["compute"])
     await registry.hello("agent.h2.0", topics=["compute"])
-    epoch = await registry.database.write(pins.set_pin, "*", "juno", JUNO)
+    epoch = await registry.database.write(pin_rows.set_pin, "*", "juno", JUNO)
     joined = await registry.hello("agent.h3.0", topics=["compute"])
     assert (first.epoch, joined.epoch, joined.pins) == (epoch - 1, epoch, {"*": "juno"})
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from midflight.conductor import pins
+from midflight.conductor import pin_rows, pins
 from midflight.db import journal
 from midflight.db.engine import Database
 from midflight.errors import UsageError
@@ -59,15 +59,15 @@ async def test_epochs(database: Database) -> None:
     """Each change is an epoch of its own and a journal entry; what changes nothing is neither."""
     juno, kilo = RELEASES[0].manifest, RELEASES[2].manifest
     epochs = [
-        await database.write(pins.clear_pin, "*"),
-        await database.write(pins.set_pin, "*", "juno", juno),
-        await database.write(pins.set_pin, "*", "juno", juno),
-        await database.write(pins.set_pin, "compute", "kilo", kilo),
-        await database.write(pins.set_pin, "*", "kilo", kilo),
-        await database.write(pins.clear_pin, "*"),
-        await database.write(pins.clear_pin, "*"),
+        await database.write(pin_rows.clear_pin, "*"),
+        await database.write(pin_rows.set_pin, "*", "juno", juno),
+        await database.write(pin_rows.set_pin, "*", "juno", juno),
+        await database.write(pin_rows.set_pin, "compute", "kilo", kilo),
+        await database.write(pin_rows.set_pin, "*", "kilo", kilo),
+        await database.write(pin_rows.clear_pin, "*"),
+        await database.write(pin_rows.clear_pin, "*"),
     ]
     assert epochs == [0, 1, 1, 2, 3, 4, 4]
-    assert await database.read(pins.current) == [pins.Pin("compute", "kilo", kilo.digest)]
+    assert await database.read(pin_rows.current) == [pins.Pin("compute", "kilo", kilo.digest)]
     kinds = [entry.kind for entry in await database.read(journal.read)]
     assert [kind for kind in kinds if kind.startswith("pin.")] == ["pin.set"] * 3 + ["pin.cleared"]

@@ -16,7 +16,7 @@ from midflight.context import Context
 from midflight.db import journal, tables
 from midflight.db.clock import now
 from midflight.db.engine import Database
-from midflight.db.forms import Form
+from midflight.db.write_form import Form
 from midflight.errors import NotDelivered, OutsideWindow, StepBlocked, UsageError
 from midflight.migrations import proof
 from midflight.migrations.online import DataMigration

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Connection, select
 
-from midflight.conductor import traffic
+from midflight.conductor import traffic, traffic_rows
 from midflight.conductor.rounds import Rounds
 from midflight.conductor.traffic import MINUTE, Minutes, Tally
 from midflight.context import Caller
@@ -125,10 +125,10 @@ def test_who_asks_with_another_release_is_named() -> None:
 def test_the_last_minutes_are_compared_with_the_hour_before(connection: Connection) -> None:
     """All conductors together; p95 is right to within 10 %."""
     minute = traffic.minute_of(NOON.timestamp())
-    traffic.keep(connection, "c1", minute - 1, counted(95, 0.010).take())
-    traffic.keep(connection, "c2", minute - 1, counted(5, 2.0, failed=2).take())
-    traffic.keep(connection, "c1", minute - 30, counted(40, 0.5).take())
-    recent, before = traffic.compared(connection, NOON)
+    traffic_rows.keep(connection, "c1", minute - 1, counted(95, 0.010).take())
+    traffic_rows.keep(connection, "c2", minute - 1, counted(5, 2.0, failed=2).take())
+    traffic_rows.keep(connection, "c1", minute - 30, counted(40, 0.5).take())
+    recent, before = traffic_rows.compared(connection, NOON)
     assert (recent.calls, recent.failed, recent.senders) == (100, 2, {"agent@h1 (juno)": 100})
     assert recent.p95 == pytest.approx(0.010, rel=0.1)
     assert (before.calls, before.failed) == (40, 0)
@@ -145,10 +145,10 @@ def test_the_traffic_is_told_minute_by_minute(connection: Connection) -> None:
     for _ in range(2):
         tally.call(JUNO, 2.0, failed=False)
     tally.reply(Box(), asking(Manifest({"Box": Version(1, 1)})))
-    traffic.keep(connection, "c1", minute - 3, tally.take())
-    traffic.keep(connection, "c2", minute - 3, counted(20).take())
-    traffic.keep(connection, "c1", minute - 1, counted(7).take())
-    first, last = traffic.by_minute(connection, NOON + timedelta(minutes=20))
+    traffic_rows.keep(connection, "c1", minute - 3, tally.take())
+    traffic_rows.keep(connection, "c2", minute - 3, counted(20).take())
+    traffic_rows.keep(connection, "c1", minute - 1, counted(7).take())
+    first, last = traffic_rows.by_minute(connection, NOON + timedelta(minutes=20))
     assert (first.calls, first.seconds, first.pairs, first.backports) == (120, 60.0, {"Box 1.2 1.1": 1}, 1)
     assert first.p50 == pytest.approx(0.010, rel=0.1)
     assert first.p99 == pytest.approx(2.0, rel=0.1)
@@ -163,31 +163,31 @@ def test_the_last_minutes_are_told_in_pieces(connection: Connection) -> None:
         tally = counted(calls, 0.010)
         tally.turn(1)
         tally.call(KILO, 2.0, failed=False)
-        traffic.keep(connection, member, minute, tally.turn(4))
+        traffic_rows.keep(connection, member, minute, tally.turn(4))
         assert tally.take()["calls"] == calls + 1
 
     def told(seconds: int) -> list[tuple[int, int, float]]:
-        found = traffic.by_minute(connection, NOON + timedelta(seconds=seconds))
+        found = traffic_rows.by_minute(connection, NOON + timedelta(seconds=seconds))
         return [(int((each.since - NOON).total_seconds()), each.calls, each.seconds) for each in found]
 
     assert told(11) == []
     assert told(12) == [(0, 7, 10.0)]
     assert told(32) == [(0, 7, 10.0), (10, 2, 10.0)]
     assert told(60 * (traffic.FINE_MINUTES + 1)) == [(0, 9, 60.0)]
-    assert traffic.by_minute(connection, NOON + timedelta(seconds=32))[1].p50 == pytest.approx(2.0, rel=0.1)
-    assert traffic.compared(connection, NOON + timedelta(seconds=50))[0].calls == 0
-    assert traffic.compared(connection, NOON + timedelta(seconds=61))[0].calls == 9
+    assert traffic_rows.by_minute(connection, NOON + timedelta(seconds=32))[1].p50 == pytest.approx(2.0, rel=0.1)
+    assert traffic_rows.compared(connection, NOON + timedelta(seconds=50))[0].calls == 0
+    assert traffic_rows.compared(connection, NOON + timedelta(seconds=61))[0].calls == 9
 
 
 def test_a_minute_of_a_conductor_that_keeps_no_pieces_is_told_as_a_whole(connection: Connection) -> None:
     """That of an earlier midflight, also where others beside it keep some; once it is over."""
     minute = traffic.minute_of(NOON.timestamp())
     whole = counted(4).take()
-    traffic.keep(connection, "c1", minute, {name: value for name, value in whole.items() if name != "pieces"})
-    traffic.keep(connection, "c2", minute, counted(3).take())
-    traffic.keep(connection, "c2", minute + 1, counted(2).take())
-    assert traffic.by_minute(connection, NOON + timedelta(seconds=30)) == []
-    found = traffic.by_minute(connection, NOON + timedelta(seconds=90))
+    traffic_rows.keep(connection, "c1", minute, {name: value for name, value in whole.items() if name != "pieces"})
+    traffic_rows.keep(connection, "c2", minute, counted(3).take())
+    traffic_rows.keep(connection, "c2", minute + 1, counted(2).take())
+    assert traffic_rows.by_minute(connection, NOON + timedelta(seconds=30)) == []
+    found = traffic_rows.by_minute(connection, NOON + timedelta(seconds=90))
     assert [(each.calls, each.seconds) for each in found] == [(7, 60.0), (2, 10.0)]
 
 
@@ -201,16 +201,16 @@ def test_who_starts_in_the_middle_of_a_minute_has_counted_nothing_before() -> No
 
 def test_a_fleet_that_was_counted_for_a_minute_has_rates_of_a_minute(connection: Connection) -> None:
     """And one that was never counted has none."""
-    assert [each.seconds for each in traffic.compared(connection, NOON)] == [0.0, 0.0]
-    traffic.keep(connection, "c1", traffic.minute_of(NOON.timestamp()) - 1, counted(60).take())
-    recent, before = traffic.compared(connection, NOON)
+    assert [each.seconds for each in traffic_rows.compared(connection, NOON)] == [0.0, 0.0]
+    traffic_rows.keep(connection, "c1", traffic.minute_of(NOON.timestamp()) - 1, counted(60).take())
+    recent, before = traffic_rows.compared(connection, NOON)
     assert (recent.calls, recent.seconds, before.seconds, before.p95) == (60, 60.0, 0.0, None)
 
 
 def test_old_minutes_are_let_go(connection: Connection) -> None:
     """They are compared with nothing any more."""
     for minute in (100, 101, 101 + traffic.KEPT_MINUTES):
-        traffic.keep(connection, "c1", minute, counted(1).take())
+        traffic_rows.keep(connection, "c1", minute, counted(1).take())
     left = connection.execute(select(tables.traffic.c.minute).order_by(tables.traffic.c.minute)).scalars().all()
     assert left == [101, 101 + traffic.KEPT_MINUTES]
 
@@ -218,7 +218,7 @@ def test_old_minutes_are_let_go(connection: Connection) -> None:
 def test_a_minute_that_is_kept_twice_is_there_once(connection: Connection) -> None:
     """The later count holds."""
     for calls in (1, 2):
-        traffic.keep(connection, "c1", 100, counted(calls).take())
+        traffic_rows.keep(connection, "c1", 100, counted(calls).take())
     ((content,),) = connection.execute(select(tables.traffic.c.content)).all()
     assert content["calls"] == 2
 

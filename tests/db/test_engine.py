@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from midflight.db import forms, sqlite, tables
 from midflight.db.engine import Database
-from midflight.db.forms import Form
+from midflight.db.write_form import Form
 from midflight.errors import DatabaseBusy, DatabaseUnreachable, InvalidValue, NoDatabaseUrl
 
 

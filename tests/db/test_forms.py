@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from midflight.db import forms, journal, tables
 from midflight.db.engine import create, parse, transaction
 from midflight.db.epoch import current_epoch, next_epoch
-from midflight.db.forms import Form
+from midflight.db.write_form import Form
 from midflight.errors import StepBlocked
 
 LEGAL = {

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, Column, Connection, ForeignKey, Integer, MetaData, String, Table, insert, select, update
 
 from midflight.db import tables
-from midflight.db.forms import Form
+from midflight.db.write_form import Form
 from midflight.migrations import proof as proofs
 from midflight.migrations.online import DataMigration, Deferred, Row, RowContext, data_migration
 from midflight.migrations.proof import Proof

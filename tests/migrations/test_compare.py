@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import Connection
 
 from midflight.db import forms
-from midflight.db.forms import Form
+from midflight.db.write_form import Form
 from midflight.errors import StepBlocked
 from midflight.migrations.compare import compare
 from midflight.migrations.runner import sweep

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from midflight.db import forms
 from midflight.db.engine import transaction
-from midflight.db.forms import Form
+from midflight.db.write_form import Form
 from midflight.errors import CannotDerive, ProjectError
 from midflight.migrations import state
 from midflight.migrations.online import Row, RowContext, data_migration

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, text, update
 
 from midflight.db import forms, journal
 from midflight.db.engine import Database, transaction
-from midflight.db.forms import Form
+from midflight.db.write_form import Form
 from midflight.errors import ProjectError, StepBlocked, UsageError
 from midflight.migrations import state
 from midflight.migrations.online import DataMigration, Deferred, Row, RowContext

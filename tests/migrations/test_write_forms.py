@@ -15,7 +15,7 @@ from sqlalchemy import Connection, insert, make_url, select, text, update
 from midflight.db import forms, sqlite
 from midflight.db.engine import transaction
 from midflight.db.epoch import current_epoch
-from midflight.db.forms import Form
+from midflight.db.write_form import Form
 from midflight.errors import StepBlocked
 from midflight.migrations import proof as proofs
 from midflight.migrations import state

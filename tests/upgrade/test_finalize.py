@@ -4,7 +4,7 @@ import pytest
 
 from midflight.conductor.data_objects import MigrationState, ProofResult
 from midflight.conductor.interface import Fleet, Member
-from midflight.db.forms import Form
+from midflight.db.write_form import Form
 from midflight.errors import StepBlocked
 from midflight.upgrade.finalize import _advance, finalize
 from midflight.upgrade.operator import Late

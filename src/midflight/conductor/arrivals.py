@@ -6,8 +6,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from midflight.conductor import manifests, members, store_floor, windows
+from midflight.conductor import manifests, members, store_floor, window_rows, windows
 from midflight.conductor.interface import Member
+from midflight.conductor.peers import ASIDE
 from midflight.conductor.views import covers
 from midflight.db import journal
 from midflight.db.epoch import current_epoch
@@ -29,7 +30,7 @@ def manifest_of(given: dict[str, list[str]]) -> Manifest:
 def admit(connection: Connection, member: Member, project: Project, at: datetime) -> None:
     """Raises OutsideWindow for one that is no member yet, or was asleep, and is too far from those who are."""
     if not members.is_member(connection, member.id):
-        windows.check_rows(connection, project, member.service, member.release, opens=member.database, at=at)
+        window_rows.check_rows(connection, project, member.service, member.release, opens=member.database, at=at)
 
 
 def register(
@@ -47,7 +48,7 @@ def register(
     beside = windows.Order.of(project).to_keep() if member.database else None
     before = members.register(connection, member, at, beside)
     # One that opens the database and was retired may write again: who compares rows meanwhile must learn of it.
-    if before is None or (member.database and before in members.ASIDE):
+    if before is None or (member.database and before in ASIDE):
         store_floor.note_joined(connection, member)
     elif before != member.state:
         members.note_state(connection, member.id, member.state)

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from midflight.conductor.sweeper import AWAY_SECONDS, Sweeper
 from midflight.db import forms
 from midflight.db.engine import Database
-from midflight.db.forms import Form
+from midflight.db.write_form import Form
 from midflight.errors import DatabaseError, MidflightError, Superseded
 from midflight.migrations import control, lease, state
 from midflight.migrations.control import Wanted

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from midflight.conductor.data_objects import Comparison, MigrationDetail, MigrationState
 from midflight.db import forms
-from midflight.db.forms import Form
+from midflight.db.write_form import DEFAULT, Form
 from midflight.migrations import compare, lease, state
 from midflight.migrations.keys import from_json
 from midflight.migrations.online import DataMigration
@@ -28,7 +28,7 @@ def migration_states(connection: Connection, known: Iterable[DataMigration], at:
     """How far each of these has come."""
     standings, written = state.read_all(connection), forms.current(connection)
     return [
-        _state(each, standings.get(each.name, Standing(each.name)), written.get(each.name, forms.DEFAULT), at)
+        _state(each, standings.get(each.name, Standing(each.name)), written.get(each.name, DEFAULT), at)
         for each in known
     ]
 

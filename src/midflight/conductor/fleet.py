@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from midflight.conductor import members, pins, record, traffic
+from midflight.conductor import members, pin_rows, record, traffic_rows
 from midflight.conductor.data_facts import migration_states
 from midflight.conductor.interface import Fleet, JournalEntry
 from midflight.conductor.self_test import self_tests
@@ -37,7 +37,7 @@ def gather(
         epoch=current_epoch(connection),
         releases=releases,
         members=present,
-        pins={pin.topic: pin.release for pin in pins.current(connection)},
+        pins={pin.topic: pin.release for pin in pin_rows.current(connection)},
         forms={name: form.value for name, form in forms.current(connection).items()},
         migrations=migration_states(connection, migrations, at),
         schema_release=schema.release if schema else None,
@@ -51,7 +51,7 @@ def gather(
         acknowledged=record.acknowledgements(connection, at),
         soaks=record.soaks(connection, at),
         self_tests=self_tests(connection, at),
-        traffic=traffic.compared(connection, at),
+        traffic=traffic_rows.compared(connection, at),
         hidden=_hidden(connection),
         catalogue=_there(connection),
     )

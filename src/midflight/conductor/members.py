@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, Select, String, cast, delete, insert, select, update
 
 from midflight.conductor.interface import Member, State
+from midflight.conductor.peers import ASIDE, Kind, Peer, Present
 from midflight.context import Caller
 from midflight.db import journal
 from midflight.db.tables import members
@@ -42,47 +43,12 @@ _SAID = (
 """What a member says of itself."""
 
 
-ASIDE = State.RETIRED, State.ASLEEP, State.OUTDATED
-"""Members that nobody has to get along with now."""
-
-
 _NOTED = {state.value: f"member.{state.value}" for state in (State.ACTIVE, State.DRAINING, State.ASLEEP)}
 """What a member may say that it is → the journal's kind of entry for one that is it from now on. Other kinds about
 members are the conductors' own, and others read them."""
 
 
-class Peer(Protocol):
-    """What others must know of a member: a Member, or a Present."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def service(self) -> str: ...
-    @property
-    def host(self) -> str: ...
-    @property
-    def manifest(self) -> str: ...
-    @property
-    def topics(self) -> list[str]: ...
-    @property
-    def state(self) -> str: ...
-
-
-class Present(NamedTuple):
-    """A Peer, and no more."""
-
-    id: str
-    service: str
-    host: str
-    manifest: str
-    topics: list[str]
-    state: str
-
-
 P = TypeVar("P", bound=Peer)
-
-Kind = tuple[str, str, str]
-"""A service, a manifest, and the topics on which it takes work, as JSON: of many members there are few kinds."""
 
 
 def check(member: Member) -> None:

@@ -15,7 +15,7 @@ from midflight.conductor import members, store_floor
 from midflight.conductor.data_objects import ProofResult
 from midflight.db import journal
 from midflight.db.engine import Database
-from midflight.db.forms import Form
+from midflight.db.write_form import Form
 from midflight.migrations import proof
 from midflight.migrations.derive import Finding
 from midflight.migrations.keys import Key, key_text

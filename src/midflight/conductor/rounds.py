@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.exc import DBAPIError
 
 from midflight import telemetry
-from midflight.conductor import members, traffic
+from midflight.conductor import members, traffic_rows
 from midflight.conductor.interface import Member, State
 from midflight.conductor.traffic import Minutes, Tally
 from midflight.db import journal
@@ -64,7 +64,7 @@ class Rounds:
 
     async def _keep(self, minute: int, content: Mapping[str, Any]) -> None:
         try:
-            await self._database.write(traffic.keep, self._member, minute, content)
+            await self._database.write(traffic_rows.keep, self._member, minute, content)
         except (MidflightError, DBAPIError) as wrong:  # the counts of one minute are no reason to stop
             telemetry.log.warning("fleet.traffic_not_kept", reason=str(wrong))
 

@@ -14,7 +14,19 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import msgspec
 from sqlalchemy import Connection
 
-from midflight.conductor import arrivals, manifests, members, pins, proving, record, store_floor, traffic, windows
+from midflight.conductor import (
+    arrivals,
+    manifests,
+    members,
+    pin_rows,
+    pins,
+    proving,
+    record,
+    store_floor,
+    traffic_rows,
+    window_rows,
+    windows,
+)
 from midflight.conductor.background import Background
 from midflight.conductor.beats import Beats, Said
 from midflight.conductor.contract import contract_of, release_of
@@ -38,13 +50,13 @@ from midflight.conductor.rejections import decided, told_in_a_beat
 from midflight.conductor.rounds import Rounds
 from midflight.conductor.sweeper import Sweeper, refuse_braked, result_of, told_of
 from midflight.conductor.traffic import Tally, Traffic
-from midflight.conductor.views import Views
+from midflight.conductor.viewing import Views
 from midflight.context import Context
 from midflight.db import at_rest, forms, journal
 from midflight.db.clock import now
 from midflight.db.engine import Database
 from midflight.db.epoch import current_epoch, next_epoch
-from midflight.db.forms import Form
+from midflight.db.write_form import Form
 from midflight.errors import InvalidValue, MidflightError, UnknownField, UnknownRemotable, UsageError
 from midflight.migrations import control, lease, runner
 from midflight.migrations.control import Act
@@ -227,7 +239,7 @@ class ConductorServer(ConductorAPI):
         return await self._database.read(record.page, self._clock(), after, kinds, limit)
 
     async def traffic(self, context: Context) -> list[Traffic]:
-        return await self._database.read(traffic.by_minute, self._clock())
+        return await self._database.read(traffic_rows.by_minute, self._clock())
 
     # What operators change
 
@@ -253,12 +265,12 @@ class ConductorServer(ConductorAPI):
             known = ", ".join(self._topics)
             raise UsageError(reason=f"received topic {topic!r}, expected {pins.EVERY_TOPIC!r} or one of {known}")
         manifest = pins.pinned_manifest(topic, release, self._project.releases)
-        await self._database.read(windows.check_pin, self._project, release)
-        epoch = await self._write(context, pins.set_pin, topic, release, manifest)
+        await self._database.read(window_rows.check_pin, self._project, release)
+        epoch = await self._write(context, pin_rows.set_pin, topic, release, manifest)
         return await self._changed(context, epoch)
 
     async def clear_pin(self, context: Context, topic: str) -> int:
-        return await self._changed(context, await self._write(context, pins.clear_pin, topic))
+        return await self._changed(context, await self._write(context, pin_rows.clear_pin, topic))
 
     async def advance_form(self, context: Context, name: str, to: str) -> int:
         migration, form = self._migration(name), _form(to)

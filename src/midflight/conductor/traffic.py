@@ -10,15 +10,12 @@ import asyncio
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import datetime
 from types import TracebackType
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
-
 from midflight.context import Caller
-from midflight.db.tables import traffic
 from midflight.errors import DatabaseError, MidflightError
 from midflight.objects.base import VersionedObject
 from midflight.objects.fields import field
@@ -30,14 +27,12 @@ PIECE = 10
 """Seconds."""
 FINE_MINUTES = 10
 """So many of the last minutes are told piece by piece."""
-_SETTLED = 2.0
-"""Seconds after its end in which all conductors have written down a piece."""
 RECENT_MINUTES, BEFORE_MINUTES = 5, 60
 KEPT_MINUTES = RECENT_MINUTES + BEFORE_MINUTES + 10
 MOST_KEYS = 1_000
 """So many kinds of answers are counted in a minute at most: what peers choose must not make a row large."""
 MOST_SENDERS = 100
-_STEP = math.log(1.1)
+STEP = math.log(1.1)
 """Durations are kept to within 10 %."""
 
 
@@ -103,7 +98,7 @@ class Tally:
         self.failed += failed
         self.busy += seconds
         self._tell(seconds)
-        self.took[math.ceil(math.log(max(seconds, 1e-6)) / _STEP)] += 1
+        self.took[math.ceil(math.log(max(seconds, 1e-6)) / STEP)] += 1
         if caller is not None and caller.release != self._release:
             sender = str(caller)
             known = sender in self.senders or len(self.senders) < MOST_SENDERS
@@ -142,17 +137,17 @@ class Tally:
             "took": {str(bucket): number for bucket, number in self.took.items()}, "pairs": dict(self.pairs),
         }  # fmt: skip
         known = self._pieces.get(str(self.piece))
-        self._pieces[str(self.piece)] = _summed([known, counted]) if known else counted
+        self._pieces[str(self.piece)] = summed([known, counted]) if known else counted
 
     def _content(self) -> dict[str, Any]:
         reads: dict[str, dict[str, int]] = {}
         for (name, reader), number in self.reads.items():
             reads.setdefault(name, {})[reader] = number
         pieces = dict(self._pieces)
-        return {**_summed(pieces.values()), "reads": reads, "senders": dict(self.senders), "pieces": pieces}
+        return {**summed(pieces.values()), "reads": reads, "senders": dict(self.senders), "pieces": pieces}
 
 
-def _summed(counted: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def summed(counted: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Several pieces together."""
     sums, took, pairs = Counter[str](), Counter[str](), Counter[str]()
     busy = 0.0
@@ -238,93 +233,6 @@ def _objects(value: Any) -> dict[Shape, int]:
 def minute_of(seconds: float) -> int:
     """The number of a minute of Unix time."""
     return int(seconds // MINUTE)
-
-
-def keep(connection: Connection, member: str, minute: int, content: Mapping[str, Any]) -> None:
-    """Write down what a conductor counted in a minute; what nobody compares with any more is let go."""
-    row = traffic.c.minute == minute, traffic.c.member == member
-    if connection.execute(update(traffic).where(*row).values(content=content)).rowcount == 0:
-        connection.execute(insert(traffic).values(minute=minute, member=member, content=content))
-    connection.execute(delete(traffic).where(traffic.c.minute < minute - KEPT_MINUTES))
-
-
-def compared(connection: Connection, at: datetime) -> list[Traffic]:
-    """The last five whole minutes that were counted, and the hour before them."""
-    now = minute_of(at.timestamp())
-    whole = traffic.c.minute > now - KEPT_MINUTES, traffic.c.minute < now
-    rows = connection.execute(select(traffic.c.minute, traffic.c.content).where(*whole))
-    minutes = [(row.minute, row.content) for row in rows]
-    last = max((minute for minute, _ in minutes), default=now - 1)
-    border = last + 1 - RECENT_MINUTES
-    return [_within(minutes, border, last + 1), _within(minutes, border - BEFORE_MINUTES, border)]
-
-
-def _within(minutes: Iterable[tuple[int, Mapping[str, Any]]], since: int, until: int) -> Traffic:
-    inside = [(minute, content) for minute, content in minutes if since <= minute < until]
-    first = min((minute for minute, _ in inside), default=until)
-    return _together([content for _, content in inside], first * MINUTE, until * MINUTE)
-
-
-def by_minute(connection: Connection, at: datetime) -> list[Traffic]:
-    """Each whole minute that is kept, oldest first, all conductors together; without who asked, and for what. The last
-    minutes are told in pieces of ten seconds, also the present one, as far as it has come; not one of which a conductor
-    of an earlier midflight has kept no pieces, but the whole."""
-    now = minute_of(at.timestamp())
-    wanted = select(traffic.c.minute, traffic.c.content).where(traffic.c.minute > now - KEPT_MINUTES)
-    kept: dict[int, list[Mapping[str, Any]]] = {}
-    for row in connection.execute(wanted.order_by(traffic.c.minute)):
-        kept.setdefault(row.minute, []).append({**row.content, "reads": {}, "senders": {}})
-    told: list[Traffic] = []
-    for minute, contents in kept.items():
-        if minute >= now - FINE_MINUTES and all("pieces" in content for content in contents):
-            told += _in_pieces(contents, minute * MINUTE, at.timestamp() - _SETTLED)
-        elif minute < now:
-            told.append(_together(contents, minute * MINUTE, (minute + 1) * MINUTE))
-    return told
-
-
-def _in_pieces(contents: Iterable[Mapping[str, Any]], minute: int, settled: float) -> Iterator[Traffic]:
-    """The pieces of a minute that had ended by then; it begins at that second."""
-    kept: dict[int, list[Mapping[str, Any]]] = {}
-    for content in contents:
-        for number, piece in content["pieces"].items():
-            kept.setdefault(minute + int(number) * PIECE, []).append(piece)
-    for since, pieces in sorted(kept.items()):
-        if since + PIECE <= settled:
-            yield _together(pieces, since, since + PIECE)
-
-
-def _together(contents: Sequence[Mapping[str, Any]], since: int, until: int) -> Traffic:
-    """What several conductors, or several minutes, have counted; from one second to another."""
-    sums = _summed(contents)
-    took = Counter({int(bucket): number for bucket, number in sums["took"].items()})
-    senders, reads = Counter[str](), Counter[tuple[str, str]]()
-    for content in contents:
-        senders.update(content.get("senders", {}))
-        reads.update({(name, d): n for name, counts in content.get("reads", {}).items() for d, n in counts.items()})
-    by_object: dict[str, dict[str, int]] = {}
-    for (name, digest), number in reads.items():
-        by_object.setdefault(name, {})[digest] = number
-    return Traffic(
-        since=_time(since), until=_time(until), calls=sums["calls"], failed=sums["failed"],
-        p50=_quantile(took, 0.50), p95=_quantile(took, 0.95), p99=_quantile(took, 0.99),
-        backports=sum(sums["pairs"].values()), pairs=sums["pairs"], busy=sums["busy"], reads=by_object,
-        senders=dict(senders),
-    )  # fmt: skip
-
-
-def _quantile(took: Counter[int], share: float) -> float | None:
-    """The upper end of the bucket in which that share of all ends."""
-    left = math.ceil(took.total() * share)
-    for bucket in sorted(took):
-        left -= took[bucket]
-        if left <= 0:
-            return math.exp(bucket * _STEP)
-    return None
-
-
-def _time(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
 
 
 Clock = Callable[[], float]

@@ -17,7 +17,7 @@ from midflight.conductor.client import RemoteConductor
 from midflight.conductor.contract import contract_of, release_of
 from midflight.conductor.floors import FirstWords, PinFloors
 from midflight.conductor.interface import ConductorAPI, Member
-from midflight.conductor.members import ASIDE
+from midflight.conductor.peers import ASIDE
 from midflight.conductor.pins import Pin, pinned_manifest
 from midflight.conductor.views import view_of
 from midflight.config import Config, public_url

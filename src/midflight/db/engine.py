@@ -19,10 +19,10 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from midflight.config import public_url
 from midflight.db import forms, postgresql, sqlite, tables
-from midflight.db.forms import Form
 from midflight.db.quick import QuickReads
 from midflight.db.store import OWN, Store, options
 from midflight.db.worker import Worker
+from midflight.db.write_form import DEFAULT, Form
 from midflight.errors import CommitUnknown, DatabaseContended, DatabaseUnreachable, NoDatabaseUrl
 from midflight.rpc.repeats import Receipt, unkept
 from midflight.versions import Manifest
@@ -162,7 +162,7 @@ class Database:
 
     def form(self, name: str) -> Form:
         """How a data migration's field is to be kept by this process, now."""
-        return self.forms.get(name, forms.DEFAULT)
+        return self.forms.get(name, DEFAULT)
 
     def store_manifest(self, since: str | None = None) -> Manifest | None:
         """The manifest for ``to_row`` and ``to_json``: that of the store floor, for all who must still read what is

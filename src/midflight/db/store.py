@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING
 
 from midflight.versions import Manifest, Release
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 _OPTION = "store"
 

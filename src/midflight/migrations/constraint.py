@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, TextClause, text
 
 from midflight.db import forms, journal
-from midflight.db.forms import Form
+from midflight.db.write_form import Form
 from midflight.migrations import runner
 from midflight.migrations.online import DataMigration
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +12,9 @@ from sqlalchemy.exc import DBAPIError
 
 from midflight.migrations.content import same
 from midflight.migrations.faults import is_rows_own
-from midflight.migrations.rows import Deferred, Row, RowContext
+from midflight.migrations.rows import Deferred, Row, RowContext, RowFunction
 from midflight.migrations.stuck import Limit
 from midflight.migrations.table import Snapshot, WalkedTable
-
-RowFunction = Callable[[Row, RowContext], Mapping[str, Any]]
 
 
 class Agrees(msgspec.Struct, frozen=True, gc=False):

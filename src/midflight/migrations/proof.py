@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from midflight.db import forms, journal
 from midflight.db.clock import now
-from midflight.db.forms import Form
+from midflight.db.write_form import Form
 from midflight.errors import StepBlocked
 from midflight.migrations import state
 from midflight.migrations.derive import Agrees, Differs, Failed, Finding, Postponed

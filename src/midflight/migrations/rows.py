@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
-
-from sqlalchemy import Connection, Executable, text
+from typing import TYPE_CHECKING, Any
 
 from midflight.db.store import store_of
 from midflight.versions import Manifest
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Executable
 
 
 class Row(Mapping[str, Any]):
@@ -70,12 +71,19 @@ class RowContext:
 
     def fetch(self, statement: str | Executable, /, **params: Any) -> list[Row]:
         """The rows of a query; its text may have ``:name`` parameters. Raises TypeError if it returns no rows."""
-        query = text(statement) if isinstance(statement, str) else statement
+        query = _as_query(statement) if isinstance(statement, str) else statement
         with self._connection.begin_nested():  # so that a failing query spoils nothing but this row
             found = self._connection.execute(query, params)
             if not found.returns_rows:
                 raise TypeError("fetch takes queries that return rows; what is to be written is returned, not executed")
             return [Row(dict(row)) for row in found.mappings()]
+
+
+def _as_query(statement: str) -> Executable:
+    """Who has rows to read has SQLAlchemy; who declares a data migration need not."""
+    from sqlalchemy import text
+
+    return text(statement)
 
 
 class Deferred(Exception):
@@ -84,3 +92,6 @@ class Deferred(Exception):
     def __init__(self, reason: object) -> None:
         super().__init__(reason)
         self.reason = str(reason)
+
+
+RowFunction = Callable[[Row, RowContext], Mapping[str, Any]]

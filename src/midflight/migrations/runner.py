@@ -20,7 +20,7 @@ from sqlalchemy import Connection, text
 from midflight import telemetry
 from midflight.db import forms, journal
 from midflight.db.clock import now
-from midflight.db.forms import Form
+from midflight.db.write_form import Form
 from midflight.errors import StepBlocked, UsageError
 from midflight.migrations import state
 from midflight.migrations.derive import Agrees, Deriver, Differs, Failed, Finding, Postponed

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from midflight.conductor.interface import Fleet
-from midflight.db.forms import Form
+from midflight.db.write_form import Form
 from midflight.errors import MidflightError
 from midflight.metrics import Described, gauge
 from midflight.metrics import exposition as written

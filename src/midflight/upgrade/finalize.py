@@ -7,7 +7,7 @@ from typing import Protocol
 
 from midflight.conductor.data_objects import MigrationState, ProofResult
 from midflight.conductor.interface import Fleet, Member
-from midflight.db.forms import Form
+from midflight.db.write_form import Form
 from midflight.errors import StepBlocked
 from midflight.upgrade import roster
 from midflight.upgrade.aim import Aim

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from midflight.conductor.interface import Fleet
-from midflight.db.forms import Form
+from midflight.db.write_form import Form
 from midflight.upgrade import roster
 from midflight.upgrade.aim import Aim
 from midflight.upgrade.facts import contract, health, members, pins, traffic, watching

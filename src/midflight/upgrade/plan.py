@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from midflight.conductor.interface import Fleet, Member
-from midflight.db.forms import Form
+from midflight.db.write_form import Form
 from midflight.upgrade import gates, roster
 from midflight.upgrade.aim import Aim
 from midflight.upgrade.facts import data, schema

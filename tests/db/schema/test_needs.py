@@ -11,10 +11,10 @@ from sqlalchemy import Engine, insert, text, update
 from midflight.db import forms, journal, tables
 from midflight.db.clock import now
 from midflight.db.engine import create, parse, transaction
-from midflight.db.forms import Form
 from midflight.db.schema.contracting import ContractRunner, Way
 from midflight.db.schema.refusals import Reader
 from midflight.db.schema.runner import SchemaRunner
+from midflight.db.write_form import Form
 from midflight.errors import ProjectError, StepBlocked
 from tests.db.schema.folders import add, juno_schema
 

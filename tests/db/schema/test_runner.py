@@ -14,9 +14,9 @@ from sqlalchemy import Column, MetaData, String, Table
 
 from midflight.db import catalogue, forms, journal, sqlite, tables
 from midflight.db.engine import Database, create, parse, transaction
-from midflight.db.forms import Form
 from midflight.db.schema.line import own_line
 from midflight.db.schema.runner import SchemaRunner
+from midflight.db.write_form import Form
 from midflight.errors import (
     DatabaseBusy,
     DatabaseUnreachable,

@@ -11,8 +11,8 @@ from midflight.conductor.data_objects import MigrationDetail, MigrationState
 from midflight.conductor.interface import Fleet, JournalEntry
 from midflight.console.sources import DETAILS, FLEET, JOURNAL
 from midflight.console.view import FleetView
-from midflight.db.forms import Form
 from midflight.db.schema.needs import APPLIED
+from midflight.db.write_form import Form
 from midflight.upgrade.facts import schema
 from midflight.upgrade.speed import span
 from midflight.web import Page

@@ -10,8 +10,8 @@ from sqlalchemy import Connection, select
 
 from midflight.db import forms, tables
 from midflight.db.clock import now
-from midflight.db.forms import Form
 from midflight.db.schema.removals import Removal
+from midflight.db.write_form import Form
 
 RETIRED = "retired"
 """The state of a member that no longer counts, as it stands in its row."""

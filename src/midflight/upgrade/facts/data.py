@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from midflight.conductor.data_objects import MigrationState
 from midflight.conductor.interface import Fleet
-from midflight.db.forms import Form
+from midflight.db.write_form import Form
 from midflight.upgrade import kinds
 from midflight.upgrade.aim import Aim
 from midflight.upgrade.roster import ago

@@ -1,0 +1,101 @@
+"""What a service has that opens the database: the rows, who answers from them, and what goes on beside its work.
+
+This is a service's only way to SQLAlchemy and Alembic: ``service.py`` imports it where a service is declared with a
+database, and so an agent never has them in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import Self
+
+from sqlalchemy import Connection
+
+from midflight.conductor import store_floor
+from midflight.conductor.inbox import Inbox
+from midflight.conductor.interface import FleetView
+from midflight.conductor.self_test import self_test
+from midflight.conductor.server import ConductorServer
+from midflight.context import Caller
+from midflight.db.engine import Database
+from midflight.db.schema.runner import SchemaRunner
+from midflight.db.write_form import Form
+from midflight.errors import SchemaTooOld
+from midflight.project import Project
+from midflight.rpc.rights import CONDUCTOR
+from midflight.telemetry import log
+from midflight.versions import Manifest
+
+
+class Opened:
+    """The database's part of the service ``who``. ``schema`` is the digest of the revision files here."""
+
+    def __init__(self, project: Project, who: Caller, own: Manifest, database: Database, schema: str) -> None:
+        self._project, self._who, self._own, self._schema = project, who, own, schema
+        self.database = database
+        self.server = ConductorServer(project, database, who.member)
+
+    @classmethod
+    async def open(cls, stack: AsyncExitStack, url: str, project: Project, who: Caller, own: Manifest) -> Self:
+        """Until the end of ``stack``. Raises SchemaTooOld, OutsideWindow and what opening the database raises."""
+        schema = await _check_schema(url, project, who.release)
+        database = await Database.open(url)
+        stack.push_async_callback(database.close)
+        await database.read(store_floor.admit, who.service, who.release, project.releases)
+        opened = cls(project, who, own, database, schema)
+        await database.read(opened._take_store)
+        stack.push_async_callback(opened.server.beats.flush)
+        return opened
+
+    async def obey(self, view: FleetView) -> None:
+        """Change the write forms and the store floor in the database's own queue: a transaction sees those before, or
+        those after."""
+        await self.database.read(self._take_forms, view)
+
+    def _take_forms(self, connection: Connection, view: FleetView) -> None:
+        self.database.forms = {name: Form(form) for name, form in view.forms.items()}
+        self._take_store(connection)
+
+    def _take_store(self, connection: Connection) -> None:
+        """The floor comes from its row, and not with the view, whose form never changes."""
+        self.database.store = store_floor.store(connection, self._own, self._project.releases)
+
+    def inbox(self, stack: AsyncExitStack) -> Inbox:
+        """Where it is noted what has run: where the effects are. It is pruned until the end of ``stack``."""
+        inbox = Inbox(self.database, self._who.member)
+        pruning = asyncio.create_task(inbox.prune_for_ever(), name=f"inbox of {self._who.member}")
+        stack.push_async_callback(_ended, pruning)
+        return inbox
+
+    async def test_itself(self) -> None:
+        """Before the first work. It says nothing to who calls, but is in the journal, and gates read it there."""
+        who = self._who
+        told = await self.database.write(self_test, self._project, who.member, who.release, self._schema)
+        if told["failed"]:
+            log.error("service.self_test_failed", member=who.member, failed=told["failed"])
+
+    def go_on(self, stack: AsyncExitStack) -> None:
+        """What a conductor does beside its work: its rounds, and, while it is this one's turn, the data migrations that
+        are wanted in the background."""
+        if self._who.service != CONDUCTOR:
+            return
+        going = asyncio.create_task(self.server.rounds.run(), name=f"rounds of {self._who.member}")
+        stack.push_async_callback(_ended, going)
+        if self._project.migrations:
+            name = f"data migrations of {self._who.member}"
+            migrating = asyncio.create_task(self.server.background.run(), name=name)
+            stack.push_async_callback(_ended, migrating)
+
+
+async def _check_schema(url: str, project: Project, release: str) -> str:
+    """The digest of the revision files here."""
+    runner = SchemaRunner(url, project.schema, project.tables, release)
+    if missing := await asyncio.to_thread(runner.missing):
+        raise SchemaTooOld(missing=", ".join(missing), release=release)
+    return runner.digest
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait({task})
