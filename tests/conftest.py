@@ -52,7 +52,7 @@ def rabbit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rabbit]:
     rabbit = Rabbit(tmp_path_factory.mktemp("rabbit"))
     asyncio.run(rabbit.start())
     yield rabbit
-    rabbit.stop()
+    rabbit.close()
 
 
 @pytest.fixture(scope="session")

@@ -60,6 +60,7 @@ async def desk() -> AsyncIterator[Desks]:
     yield start
     for each in started:
         await each.stop()
+        each.held.release()
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -26,6 +26,7 @@ from midflight.web.app import App
 from midflight.web.gatherer import Gatherer
 from tests.cli.fake_operator import FakeOperator
 from tests.console.sights import PASSAGES
+from tests.transports.ports import Port
 from tests.upgrade.fleets import KILO, NOW
 
 KEY = b"the key of all consoles of the tests"
@@ -86,7 +87,7 @@ class Desk:
     hosts: Iterable[str] = ()
     passages: Sequence[Passage] = tuple(PASSAGES)
     shortest: float = 0.05
-    port: int = 0
+    held: Port = field(default_factory=Port, repr=False)
     gatherer: Gatherer | None = None
     _server: uvicorn.Server | None = field(default=None, repr=False)
     _task: asyncio.Task[None] | None = field(default=None, repr=False)
@@ -94,12 +95,11 @@ class Desk:
     @property
     def url(self) -> str:
         """Its address."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://127.0.0.1:{self.held}"
 
     async def start(self) -> None:
         """Listen, again on the same port after a stop."""
-        listening = socket.create_server(("127.0.0.1", self.port))
-        self.port = listening.getsockname()[1]
+        listening = socket.create_server(("127.0.0.1", self.held.number))
         self.gatherer = Gatherer(self._operating, FLEET, shortest=self.shortest)
         access, hosts = Access(self.settings, KEY), list(self.hosts)
         app = App(console("cloud", self.aim, self.passages), self.gatherer, access, hosts)

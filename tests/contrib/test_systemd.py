@@ -25,6 +25,7 @@ from midflight.db.schema.runner import SchemaRunner
 from midflight.errors import ConfigError
 from midflight.supervisor import watchdog_seconds
 from midflight.transports.embedded import EmbeddedBroker
+from tests.transports.ports import Port
 
 UNITS = Path(__file__).parents[2] / "contrib/systemd"
 OF_A_NEW_PROJECT = TEMPLATE / "systemd" / f"{NAME_IN_TEMPLATE}@.service"
@@ -214,10 +215,14 @@ def test_nobody_is_refused_between_two_processes(systemd: Systemd) -> None:
             assert asked(port) == second.pid
 
 
-def test_the_socket_of_systemds_own_tool(folder: Path) -> None:
+@pytest.fixture
+def port() -> Iterator[Port]:
+    with Port() as port:
+        yield port
+
+
+def test_the_socket_of_systemds_own_tool(folder: Path, port: Port) -> None:
     """systemd-socket-activate passes it as systemd does, with LISTEN_PID and names."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     tool = shutil.which("systemd-socket-activate")
     assert tool
     command = [tool, f"--listen=127.0.0.1:{port}", *(f"--setenv={n}" for n in ("PYTHONPATH", "PATH", "HOME"))]
@@ -226,7 +231,7 @@ def test_the_socket_of_systemds_own_tool(folder: Path) -> None:
         try:
             assert activated.stderr is not None
             next(line for line in activated.stderr if "Listening on" in line)
-            assert asked(port) == activated.pid
+            assert asked(port.number) == activated.pid
             activated.send_signal(signal.SIGTERM)
             activated.communicate(timeout=60)
             assert activated.returncode == 0

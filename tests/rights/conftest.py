@@ -113,7 +113,7 @@ def rabbit_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         for member, file in files.items()
     }
     yield Site("rabbit", folder, urls, dict.fromkeys(files, ANONYMOUS), lambda: server._log.read_text(errors="replace"))
-    server.stop()
+    server.close()
 
 
 @pytest.fixture(params=["nats", "rabbit"])

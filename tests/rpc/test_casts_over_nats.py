@@ -12,13 +12,15 @@ from midflight.transports.embedded import EmbeddedBroker
 from tests.rpc.machines import BEFORE, After
 from tests.rpc.test_casts import Yard, eventually
 from tests.rpc.world import Fleet
+from tests.transports.ports import Port
 
 
 @pytest.fixture
 async def own_broker(tmp_path: Path) -> AsyncIterator[EmbeddedBroker]:
     """A broker of this test alone."""
-    async with EmbeddedBroker(tmp_path / "broker") as broker:
-        yield broker
+    with Port() as port:
+        async with EmbeddedBroker(tmp_path / "broker", port.number) as broker:
+            yield broker
 
 
 async def test_parked_casts_outlive_receiver_and_broker_and_run_in_their_order(own_broker: EmbeddedBroker) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Self
 
 from midflight.config import Credentials
+from tests.transports.ports import Port
 
 PROGRAMS = Path("/usr/lib/rabbitmq/bin")
 """Where Debian keeps the programs themselves; those on the PATH want to be root, and then somebody else."""
@@ -48,7 +49,7 @@ class Rabbit:
     def __init__(self, directory: Path, credentials: Credentials | None = None) -> None:
         self._directory, self._credentials = directory, credentials
         self._node = f"midflight-{os.getpid()}-{time.monotonic_ns()}@localhost"
-        self._port, self._distribution_port, self._names_port, self._tls_port = free_ports(4)
+        self._ports = self._port, self._distribution_port, self._names_port, self._tls_port = [Port() for _ in range(4)]
         self._process: subprocess.Popen[bytes] | None = None
         self._names: subprocess.Popen[bytes] | None = None
 
@@ -111,10 +112,12 @@ class Rabbit:
         self.thaw()
 
     def close(self) -> None:
-        """End it for good."""
+        """End it for good, and give its ports back."""
         if self._process is not None:
             self.thaw()
         self.kill()
+        for port in self._ports:
+            port.release()
 
     @property
     def _group(self) -> int:
@@ -178,20 +181,10 @@ class Rabbit:
             await asyncio.sleep(0.05)
 
 
-def free_ports(total: int) -> list[int]:
-    """Ports that nobody has now."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(total)]
-    try:
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
-
-
-def is_open(port: int) -> bool:
+def is_open(port: Port) -> bool:
     """Whether somebody listens there."""
     with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+        return probe.connect_ex(("127.0.0.1", port.number)) == 0
 
 
 def until_we_die() -> list[str]:

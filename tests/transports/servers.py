@@ -12,6 +12,7 @@ from typing import Self
 
 from midflight.config import ANONYMOUS, Credentials
 from midflight.transports.embedded import _until_we_die, find_binary
+from tests.transports.ports import Port
 from tests.transports.recorder import eventually
 
 CLUSTER = """
@@ -23,23 +24,6 @@ ping_interval: "1s"
 ping_max: 2
 """
 """Of one server in a cluster. A frozen neighbour is noticed after three seconds, not after four minutes."""
-
-
-class Port:
-    """A free port of this machine, held for as long as this object lives: a server may listen on it, also after it was
-    killed, and nobody else is given it."""
-
-    def __init__(self) -> None:
-        self._socket = socket.socket()
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._socket.bind(("127.0.0.1", 0))
-
-    def __str__(self) -> str:
-        return str(self._socket.getsockname()[1])
-
-    def release(self) -> None:
-        """Let somebody else have it."""
-        self._socket.close()
 
 
 class NatsServer:
@@ -78,7 +62,7 @@ class NatsServer:
         assert self._process is not None
         assert self._process.poll() is None, (self.directory / "server.log").read_text()
         with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", int(str(self._port)))) == 0
+            return probe.connect_ex(("127.0.0.1", self._port.number)) == 0
 
     def kill(self) -> None:
         """Make an end of it at once."""

@@ -41,7 +41,7 @@ def victim(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> It
     """A broker of these tests alone, to be treated badly; it speaks TLS as well."""
     rabbit = Rabbit(tmp_path_factory.mktemp("victim"), authority.issue("server"))
     yield rabbit
-    rabbit.stop()
+    rabbit.close()
 
 
 @pytest.fixture

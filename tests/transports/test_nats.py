@@ -31,6 +31,7 @@ from midflight.transports.nats_message import identity
 from midflight.transports.nats_store import API
 from tests.rpc.world import counted
 from tests.transports.conftest import ACK_WAIT, Fleet, on_broker
+from tests.transports.ports import Port
 from tests.transports.recorder import MEMBER, Gated, Recorder, eventually
 
 COMPUTE = Address("compute")
@@ -40,8 +41,9 @@ HOST1 = Address("compute", "host1")
 @pytest.fixture
 async def own_broker(tmp_path: Path) -> AsyncIterator[EmbeddedBroker]:
     """A broker of this test alone, to be treated badly."""
-    async with EmbeddedBroker(tmp_path / "broker") as broker:
-        yield broker
+    with Port() as port:
+        async with EmbeddedBroker(tmp_path / "broker", port.number) as broker:
+            yield broker
 
 
 @pytest.fixture

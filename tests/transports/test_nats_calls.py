@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from midflight.transports.nats_connection import Connection
 from midflight.transports.nats_message import CANCEL, SIGN, sign_in, sign_of_life
 from midflight.transports.nats_subjects import Subjects
 from tests.transports.conftest import Fleet, on_broker
+from tests.transports.ports import Port
 from tests.transports.recorder import MEMBER, Gated, Recorder, eventually
 from tests.transports.servers import NatsServer
 
@@ -113,6 +115,13 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
+@pytest.fixture
+def port() -> Iterator[Port]:
+    """For a broker that is killed and comes back."""
+    with Port() as port:
+        yield port
+
+
 def hosts_of_calls(caller: NatsTransport) -> list[str]:
     """Where its calls are in hand, as far as that is known by signs of life."""
     return [awaited.host for _, awaited in caller._calls._calls._calls.values()]
@@ -138,9 +147,9 @@ async def test_a_killed_process_is_missed_long_before_the_deadline(broker: Embed
     await caller.close()
 
 
-async def test_a_long_call_outlives_a_restart_of_the_broker(tmp_path: Path) -> None:
+async def test_a_long_call_outlives_a_restart_of_the_broker(tmp_path: Path, port: Port) -> None:
     """While the broker is away nobody can give a sign of life, and nobody is taken for dead."""
-    async with EmbeddedBroker(tmp_path / "broker") as broker:
+    async with EmbeddedBroker(tmp_path / "broker", port.number) as broker:
         fleet, agent = Fleet(on_broker(broker)), Gated()
         await agent.listen(await fleet.join(), "compute", "host1")
         caller = await fleet.join()
