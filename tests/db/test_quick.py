@@ -79,10 +79,28 @@ async def test_what_is_slow_goes_back_to_the_thread(database: Database, monkeypa
     await proven(database)
     assert await database.read(whose_thread) == LOOP
     monkeypatch.setattr(quick, "SLOW_SECONDS", 1e-9)
-    monkeypatch.setattr(quick, "_preempted", lambda: 0)
     assert await database.read(whose_thread) == LOOP
     monkeypatch.setattr(quick, "SLOW_SECONDS", 60.0)
     assert LOOP not in [await database.read(whose_thread) for _ in range(PROVEN)]
+
+
+@pytest.mark.parametrize(
+    ("waits", "computes", "slow"),
+    [(1, 0.0, True), (0, 1.0, True), (0, 0.0, False)],
+    ids=["waits", "computes", "stolen"],
+)
+async def test_time_that_somebody_else_had_is_not_slow(
+    database: Database, monkeypatch: pytest.MonkeyPatch, waits: int, computes: float, *, slow: bool
+) -> None:
+    """A read takes long where its thread waits or computes; not where its processor was given to others, of which a
+    virtual machine is not even told."""
+    await proven(database)
+    monkeypatch.setattr(quick, "SLOW_SECONDS", 1e-9)
+    told = iter([(0, 0.0), (waits, computes)])
+    monkeypatch.setattr(quick, "_used", lambda: next(told))
+    assert await database.read(whose_thread) == LOOP
+    monkeypatch.undo()
+    assert (await database.read(whose_thread) == LOOP) is not slow
 
 
 async def test_what_is_slow_in_the_thread_stays_there(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,11 +25,13 @@ PROVEN = 20
 
 MOST_CREDIT = 1_000
 
-QUICK_SECONDS = 0.0005
-"""Of CPU time, in a thread: how much time passes there says how busy all others are."""
+QUICK_SECONDS = 0.001
+"""Of CPU time, in a thread: how much time passes there says how busy all others are. What is quick takes a tenth of it,
+or, where somebody else has used the processor just before, a third."""
 
 SLOW_SECONDS = 0.002
-"""Of time that passes, in the loop, unless the system gave our processor to somebody else meanwhile."""
+"""Of time that passes in the loop while this thread computes, or waits: not while the system, or the host of a virtual
+machine, has given its processor to somebody else."""
 
 COST = 100
 """What a slow run takes of the credit, for each SLOW_SECONDS that it took. Once in a while anything is slow; what must
@@ -64,7 +66,7 @@ class QuickReads:
         if store is not self._store:
             self._connection.execution_options(**options(store))
             self._store = store
-        began, preempted = time.perf_counter(), _preempted()
+        began, before = time.perf_counter(), _used()
         if not self._lasting.is_active:
             self._lasting = self._connection.begin()
         self._driver.execute("BEGIN")
@@ -74,7 +76,7 @@ class QuickReads:
             if self._driver.in_transaction:
                 self._driver.execute("ROLLBACK")  # which also ends what was not read to its end
             seconds = time.perf_counter() - began
-            slow = seconds >= SLOW_SECONDS and _preempted() == preempted
+            slow = seconds >= SLOW_SECONDS and _was_ours(before, _used())
             self._note(work, -int(COST * seconds / SLOW_SECONDS) if slow else 1)
         self._without_breath += 1
         if self._without_breath >= BREATH:
@@ -104,6 +106,11 @@ class QuickReads:
         self._connection.close()
 
 
-def _preempted() -> int:
-    """How often this thread has lost its processor without waiting for anything."""
-    return resource.getrusage(resource.RUSAGE_THREAD).ru_nivcsw
+def _used() -> tuple[int, float]:
+    """How often this thread has waited for something, and the seconds of CPU that it has taken."""
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw, time.thread_time()
+
+
+def _was_ours(before: tuple[int, float], after: tuple[int, float]) -> bool:
+    """Whether it was by this thread that the time between the two was long."""
+    return after[0] > before[0] or after[1] - before[1] >= SLOW_SECONDS

@@ -14,6 +14,22 @@ from midflight.transports.amqp_post import Post
 
 WATCH_SECONDS = 1.0
 PAUSE_SECONDS = 0.25
+LONGEST_PAUSE = 4.0
+"""Between two rounds of attempts to come back, on the average; no two members wait equally long."""
+
+
+class Pauses:
+    """How long a member waits that could not come back. A broker that refuses is about to start, and costs nothing to
+    ask: that pause stays short. One that takes a connection and does not get to it has too many of them, and has worked
+    for nothing where it is given up: after each such attempt the pause is doubled, up to LONGEST_PAUSE."""
+
+    def __init__(self) -> None:
+        self._pause = PAUSE_SECONDS
+
+    def after(self, *, overrun: bool) -> float:
+        """Seconds until the next attempt; ``overrun`` says whether the last one has run into its time limit."""
+        self._pause = min(2 * self._pause, LONGEST_PAUSE) if overrun else PAUSE_SECONDS
+        return self._pause * random.uniform(0.5, 1.5)
 
 
 class Connection:
@@ -25,6 +41,8 @@ class Connection:
         """Called when a link has come to its end, and with it all queues and messages that were its own."""
         self._access, self._name, self._ack_wait = access, name, ack_wait
         self._link: Link | None = None
+        self._overrun = False
+        """Whether a broker did not get to us in time, in the last round of attempts."""
         self._changed = asyncio.Condition()
         self._keeper: asyncio.Task[None] | None = None
         self._closing = False
@@ -103,15 +121,16 @@ class Connection:
             callback()
 
     async def _redial(self) -> Link:
+        pauses = Pauses()
         while True:
             try:
                 return await self._dial()
             except BrokerUnreachable:
-                # A fleet whose broker has restarted does not come back in step.
-                await asyncio.sleep(PAUSE_SECONDS * random.uniform(0.5, 1.5))
+                await asyncio.sleep(pauses.after(overrun=self._overrun))
 
     async def _dial(self) -> Link:
         reasons: list[str] = []
+        self._overrun = False
         self._access.renew()
         for server in random.sample(self._access.servers, len(self._access.servers)):
             link = Link(server, self._name, self._ack_wait, self._access.tls)
@@ -119,8 +138,10 @@ class Connection:
                 await link.open()
             except BrokerUnreachable as error:
                 reasons.append(error.reason)
+                self._overrun |= link.overran
             except FAILURES as error:
                 reasons.append(str(error) or "no answer")
+                self._overrun |= isinstance(error, TimeoutError)
                 await link.close()
             else:
                 return link

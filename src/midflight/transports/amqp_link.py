@@ -119,6 +119,8 @@ class Link:
 
     def __init__(self, url: str, name: str, ack_wait: float, tls: ssl.SSLContext | None) -> None:
         self.url, self._wire = public_url(url), Wire()
+        self.overran = False
+        """Whether the broker did not get to let us in, in the time that it had."""
         self._connection = LibraryConnection(
             _with_heartbeat(url, max(LEAST_HEARTBEAT, round(ack_wait / 2))),
             context=tls,
@@ -147,6 +149,7 @@ class Link:
 
     def _why_not(self, connecting: asyncio.Future[Any]) -> str:
         if not connecting.done() or connecting.cancelled():
+            self.overran = True
             return f"nobody spoke AMQP there within {CONNECT_SECONDS} s"
         error = connecting.exception()
         if isinstance(error, InvalidFrameError) and "Connection.OpenOk" in str(error):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-HOLD_SECONDS = 0.0003
+HOLD_SECONDS = 0.001
 """So long a message waits for others of its turn before it goes out with them. Only where the work between two messages
-is heavy does that matter: the peer then begins while we still work, and 16 gets in flight take 4/5 of the time."""
+is heavy does that matter. Without an end, nothing is done by the peer while we work; with a third of it, 16 gets in
+flight cost both sides a tenth more CPU, since a socket is woken for each one or two of them."""
 
 
 class Burst:
