@@ -51,7 +51,9 @@ WRITES = [
     "pin show", "pin set juno", "pin clear", "parked list", "parked show 5a5a-stop", "parked replay 5a5a-stop",
     "parked discard gone-1", "data list", "data run", "data show prices_become_cents",
     "data retry prices_become_cents", "data prove prices_become_cents", "data compare prices_become_cents",
-    "data pace", "release list", "release check", "release diff juno", "release freeze kilo", "release retire juno",
+    "data pace", "data start prices_become_cents", "data pause prices_become_cents",
+    "data resume prices_become_cents", "data cancel prices_become_cents", "data brake",
+    "release list", "release check", "release diff juno", "release freeze kilo", "release retire juno",
     "db expand --dry-run", "db expand", "db sync", "db status", "db history", "db facts", "db contract",
     "db revision -m more", "broker secret key", "init bakery", "doctor", "data explode",
 ]  # fmt: skip

@@ -10,16 +10,19 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from importlib.metadata import version
 from io import TextIOWrapper
 
 from cyclopts import App, CycloptsError, UnusedCliTokensError
 
 from midflight import telemetry
+from midflight.cli.examples import lines_of
 from midflight.cli.output import NotWritten, Output, Page, writing
 from midflight.errors import MidflightError, UsageError
 from midflight.telemetry import printable
 
+HELP = {"--help", "-h"}
 USAGE, INTERNAL, AGAIN, INTERRUPTED, UNREAD = 64, 70, 75, 130, 141
 UNFOLDED = 10_000
 """Columns of a help page that no terminal shows: whoever reads it folds its lines."""
@@ -48,6 +51,7 @@ NOUNS = {
         "What each command writes with --json, as JSON Schema.",
     ),
     "release": ("midflight.cli.release:app", "Frozen releases: what each understands."),
+    "completion": ("midflight.cli.completion:completion", "What completes these commands in a shell."),
 }
 
 
@@ -59,7 +63,7 @@ def build() -> App:
         console=Page() if terminal else Page(width=UNFOLDED),
         help="Distributed Python services that are upgraded while they work.",
         version=lambda: version("midflight"),
-        help_format="markdown",
+        help_format="markdown" if terminal else "plaintext",
         help_formatter="default" if terminal else "plain",
         result_action="return_value",
         suppress_keyboard_interrupt=False,
@@ -91,6 +95,7 @@ def _run(given: list[str], out: Output) -> int:
         _refuse_bytes(given)
         app = build()
         _refuse_half(app, given)
+        _teach(app, given)
         answer = app(given, exit_on_error=False, print_error=False)
         return answer if isinstance(answer, int) else 0
     except CycloptsError as wrong:
@@ -124,6 +129,15 @@ def _refuse_half(app: App, given: list[str]) -> None:
         raise UsageError(reason=f"{' '.join((*app.name, *words))} needs a command: {verbs}. See --help")
 
 
+def _teach(app: App, given: list[str]) -> None:
+    """The page of the command that is asked for ends with examples."""
+    if HELP.isdisjoint(given):
+        return
+    words, apps, _ = app.parse_commands([word for word in given if word not in HELP])
+    if examples := lines_of(" ".join(words)):
+        apps[-1].help_epilogue = f"Examples:\n\n{examples}"
+
+
 def _log_level(environment: Mapping[str, str]) -> str:
     """What a command logs to standard error: by MIDFLIGHT_LOG, else only what is wrong. A service logs more."""
     level = environment.get(LOG_VARIABLE, "warning")
@@ -135,8 +149,15 @@ def _log_level(environment: Mapping[str, str]) -> str:
 def _usage(wrong: CycloptsError) -> str:
     text = str(wrong)
     if isinstance(wrong, UnusedCliTokensError):
-        text = f"received {' '.join(wrong.unused_tokens or ())!r}, which is more than the command takes"
+        left = [*(wrong.unused_tokens or ())]
+        text = f"received {' '.join(left)!r}, which is more than the command takes{_meant(wrong, left[0])}"
     return f"{text.rstrip('.')}. See --help."
+
+
+def _meant(wrong: UnusedCliTokensError, word: str) -> str:
+    """Where a command has others below it, the word may be one of these with a slip."""
+    verbs = wrong.command_chain and build()[wrong.command_chain[0]]
+    return f'. Did you mean "{near[0]}"?' if verbs and (near := get_close_matches(word, [*verbs])) else ""
 
 
 def _fail(out: Output, kind: str, message: str, code: int) -> int:

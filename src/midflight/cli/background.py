@@ -13,7 +13,7 @@ from midflight.migrations.pace import Pace
 from midflight.upgrade.operator import operating
 
 
-async def start(name: str, /, *, config: ConfigFile = None) -> int:
+async def start(name: str, /, *, config: ConfigFile = None, json: Json = False) -> int:
     """Migrate rows in the background: the conductors do it, one at a time, at the fleet's pace.
 
     Parameters
@@ -21,10 +21,10 @@ async def start(name: str, /, *, config: ConfigFile = None) -> int:
     name
         The data migration.
     """
-    return await _steer(name, "start", "runs in the background: see midflight data show", config)
+    return await _steer(name, "start", "runs in the background: see midflight data show", config, json)
 
 
-async def pause(name: str, /, *, config: ConfigFile = None) -> int:
+async def pause(name: str, /, *, config: ConfigFile = None, json: Json = False) -> int:
     """Stop migrating rows in the background, until it is resumed.
 
     Parameters
@@ -32,10 +32,10 @@ async def pause(name: str, /, *, config: ConfigFile = None) -> int:
     name
         The data migration.
     """
-    return await _steer(name, "pause", "is paused behind its last chunk", config)
+    return await _steer(name, "pause", "is paused behind its last chunk", config, json)
 
 
-async def resume(name: str, /, *, config: ConfigFile = None) -> int:
+async def resume(name: str, /, *, config: ConfigFile = None, json: Json = False) -> int:
     """Go on in the background with what was paused, or had stopped because too many rows failed.
 
     Parameters
@@ -43,10 +43,10 @@ async def resume(name: str, /, *, config: ConfigFile = None) -> int:
     name
         The data migration.
     """
-    return await _steer(name, "resume", "goes on where it was", config)
+    return await _steer(name, "resume", "goes on where it was", config, json)
 
 
-async def cancel(name: str, /, *, config: ConfigFile = None) -> int:
+async def cancel(name: str, /, *, config: ConfigFile = None, json: Json = False) -> int:
     """Stop migrating rows in the background for good. Rows that are migrated stay so; a new start begins at the first.
 
     Parameters
@@ -54,18 +54,19 @@ async def cancel(name: str, /, *, config: ConfigFile = None) -> int:
     name
         The data migration.
     """
-    return await _steer(name, "cancel", "is cancelled; rows that are migrated stay so", config)
+    return await _steer(name, "cancel", "is cancelled; rows that are migrated stay so", config, json)
 
 
-async def _steer(name: str, act: str, done: str, config: ConfigFile) -> int:
-    out, place = Output(), open_place(config)
+async def _steer(name: str, act: str, done: str, config: ConfigFile, json: bool) -> int:
+    out, place = Output(json=json), open_place(config)
     async with operating(place.config, place.project) as operator:
         await operator.steer(place.project.migration(name).name, act)
     out.say(f"{name} {done}")
+    out.document({"migration": name, "act": act})
     return 0
 
 
-async def brake(*, release: bool = False, config: ConfigFile = None) -> int:
+async def brake(*, release: bool = False, config: ConfigFile = None, json: Json = False) -> int:
     """Let nobody migrate rows, whoever asks for it, before the brake is released again.
 
     Parameters
@@ -73,10 +74,11 @@ async def brake(*, release: bool = False, config: ConfigFile = None) -> int:
     release
         Release it.
     """
-    out, place = Output(), open_place(config)
+    out, place = Output(json=json), open_place(config)
     async with operating(place.config, place.project) as operator:
         await operator.brake(not release)
     out.say("the brake is released" if release else "the brake is on: each chunk that runs ends, and none begins")
+    out.document({"brake": not release})
     return 0
 
 

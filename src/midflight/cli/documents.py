@@ -198,6 +198,19 @@ class DoctorDocument(Document):
     found: list[FoundDocument]
 
 
+class SteeredDocument(Document):
+    """What was asked of a data migration in the background."""
+
+    migration: str
+    act: str
+
+
+class BrakeDocument(Document):
+    """Whether the brake is on."""
+
+    brake: bool
+
+
 class FrozenDocument(Document):
     """The release that was frozen; ``written`` is whether its file is new."""
 
@@ -294,6 +307,8 @@ DOCUMENTS: dict[str, list[Any]] = {
     **{f"upgrade-{name}": [each] for name, each in OF_UPGRADE.items()},
     "broker-config": [dict[str, Any]],
     "broker-secret": [SecretDocument],
+    **{f"data-{act}": [SteeredDocument] for act in ("cancel", "pause", "resume", "start")},
+    "data-brake": [BrakeDocument],
     "data-compare": [Comparison],
     "data-list": [list[MigrationState]],
     "data-pace": [dict[str, Any]],
