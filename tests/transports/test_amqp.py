@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from aiormq import spec
@@ -25,6 +26,7 @@ from tests.transports.certificates import Authority
 from tests.transports.conftest import ACK_WAIT, Fleet, on_rabbit
 from tests.transports.rabbit import Rabbit
 from tests.transports.recorder import MEMBER, Gated, Recorder, eventually
+from tests.transports.relay import Relay
 
 COMPUTE = Address("compute")
 HOST1 = Address("compute", "host1")
@@ -62,12 +64,12 @@ def transport(url: str, ack_wait: float = ACK_WAIT) -> AmqpTransport:
     return AmqpTransport(url, name="member", project="test", ack_wait=ack_wait, identity=MEMBER)
 
 
-async def call(caller: AmqpTransport, address: Address, body: bytes) -> bytes:
+async def call(caller: AmqpTransport, address: Address, body: bytes, timeout: float = 1) -> bytes:
     """Call until somebody answers: after an outage the caller may be back before the others are."""
     async with asyncio.timeout(60):
         while True:
             try:
-                return await caller.call(address, body, timeout=1)
+                return await caller.call(address, body, timeout)
             except (NobodyListens, NoAnswer):
                 await asyncio.sleep(0.05)
 
@@ -185,6 +187,24 @@ async def test_second_try(own_broker: Rabbit) -> None:
     await agent.listen(member, "compute", "host1")
     assert await member.call(HOST1, b"hello", timeout=5) == b"one:hello"
     await member.close()
+
+
+async def test_a_way_that_is_slower_to_open_than_a_call_may_take(rabbit: Rabbit) -> None:
+    """The channel for what is sent is opened once for all who need it. Were it begun anew for each, nothing would ever
+    go out to a broker that takes longer for it than anyone waits."""
+    fleet, url = Fleet(on_rabbit(rabbit)), urlsplit(rabbit.url)
+    await Recorder().listen(member := await fleet.join(), "compute", "host1")
+    relay = await Relay(url.port or 0).start()
+    far = AmqpTransport(
+        f"amqp://guest:guest@{relay.netloc}/", name="far", project=member._queues.names.project, identity=MEMBER
+    )
+    await far.open()
+    relay.delay = 0.6  # 2.4 s until a channel is open, 1.2 s for a call
+    assert await call(far, HOST1, b"hello", timeout=2) == b"one:hello"
+    relay.delay = 0.0
+    await far.close()
+    await relay.stop()
+    await fleet.close()
 
 
 # TLS

@@ -129,6 +129,7 @@ class Link:
         )
         self._channels: dict[str, Channel] = {}
         self._posts: dict[str, Post] = {}
+        self._opening: dict[str, asyncio.Future[Post]] = {}
         self._turns: dict[str, asyncio.Lock] = {}
         self._pinging: asyncio.Future[Any] | None = None
 
@@ -188,12 +189,19 @@ class Link:
         return None if post is None or post.is_closed else post
 
     async def post(self, use: str) -> Post:
-        """The same, opened by the first who needs it, and anew after the broker has closed it."""
-        async with self._turn(use):
-            post = self.living_post(use)
-            if post is None:
-                post = self._posts[use] = Post(await self.new_channel(), self._wire)
-            return post
+        """The same, opened for the first who needs it, and anew after the broker has closed it. Whoever is in too much
+        of a hurry for that leaves it to the others: begun anew for each, a slow broker would never be done with it."""
+        opening = self._opening.get(use)
+        if opening is None or opening.done():
+            opening = self._opening[use] = asyncio.ensure_future(self._open_post(use))
+            opening.add_done_callback(_forget)
+        return await asyncio.shield(opening)
+
+    async def _open_post(self, use: str) -> Post:
+        post = self.living_post(use)
+        if post is None:
+            post = self._posts[use] = Post(await self.new_channel(), self._wire)
+        return post
 
     def deliver(self, channel: Channel, callback: Callable[[DeliveredMessage], None]) -> None:
         """Have what is delivered on a channel given to the callback, which only starts work, by the reader itself."""
