@@ -261,3 +261,24 @@ async def test_an_act_that_crashes_is_not_shown_as_done(monkeypatch: pytest.Monk
         told = await outcome(web, await web.post("/act/retire", data={"member": LOST.id}))
     assert "done" not in told
     assert "this is a bug in midflight or in the project: ZeroDivisionError(&#39;oops&#39;)" in told
+
+
+async def test_a_script_is_told_what_became_of_its_act() -> None:
+    """In JSON, when it is over, with the same rights as a person: the key of a form that comes from a browser counts."""
+    conductors = Conductors(FLEET)
+    json = {"accept": "application/json"}
+    async with asking(conductors, Authorization="Bearer ann's secret") as web:
+        done = await web.post("/act/retire", data={"member": LOST.id}, headers=json)
+        refused = await web.post("/act/retire", data={"member": "nobody"}, headers=json)
+    assert (done.status_code, done.json()) == (200, {"did": ["compute@n1 (juno) is retired"], "failed": None})
+    assert (refused.status_code, refused.json()["did"]) == (409, [])
+    assert "nobody" in refused.json()["failed"]
+    async with asking(conductors, origin="http://localhost") as web:
+        assert (await web.post("/signin", data={"token": "ann's secret"})).status_code == 200
+        sent = await web.post("/act/retire", data={"member": LOST.id}, headers=json)
+        assert (sent.status_code, "none that you were given here" in sent.text) == (403, True)
+        (key,) = re.findall(r'<meta name="form-key" content="(\w+)">', (await web.get("/upgrade")).text)
+        sent = await web.post("/act/retire", data={"member": LOST.id, "form_key": key}, headers=json)
+        assert (sent.status_code, sent.json()["failed"]) == (200, None)
+    async with asking(conductors, Authorization="Bearer bob's secret") as web:
+        assert "form-key" not in (await web.get("/upgrade")).text

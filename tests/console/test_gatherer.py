@@ -92,10 +92,11 @@ async def test_there_is_one_picture_a_second_at_most(monkeypatch: pytest.MonkeyP
     """And so no browser is pushed more often. What took long has a quarter of the time, however large the fleet."""
     slept: list[float] = []
 
-    async def sleep(seconds: float) -> None:
+    async def came(_event: asyncio.Event, seconds: float) -> bool:
         slept.append(seconds)
+        return False
 
-    monkeypatch.setattr(gathering.asyncio, "sleep", sleep)
+    monkeypatch.setattr(gathering, "_came", came)
     gatherer = Gatherer(lambda: None, FLEET)  # type: ignore[arg-type,return-value]
     gatherer.want([FLEET])
     for took in (0.0, 0.2, 2.0):
@@ -162,6 +163,25 @@ async def test_while_nobody_looks_it_asks_rarely(monkeypatch: pytest.MonkeyPatch
         assert conductors.asked == 1
         gatherer.want([FLEET])
         await until(gatherer, 3)
+
+
+async def test_who_has_changed_something_sees_it_at_once() -> None:
+    """It is asked again without a pause, once; then there is one as before."""
+    conductors = Conductors(cloud())
+
+    @asynccontextmanager
+    async def connect() -> AsyncIterator[Conductors]:
+        yield conductors
+
+    gatherer = Gatherer(connect, FLEET, shortest=3600)
+    task = asyncio.create_task(gatherer.run())
+    await until(gatherer, 1)
+    gatherer.hurry()
+    await until(gatherer, 2)
+    for _ in range(20):
+        await asyncio.sleep(SHORT)
+    assert conductors.asked == 2
+    task.cancel()
 
 
 async def test_who_takes_no_push_costs_nothing() -> None:

@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -84,7 +84,8 @@ class App:
         async def show(request: Request) -> Response:
             viewer = self._access.viewer(request)
             picture = await self._first(self._site.shown(page))
-            return HTMLResponse(self._renderer.page(page, self._view(request, viewer, picture)))
+            key = self._form_key(request, viewer) if viewer.may_act else None
+            return HTMLResponse(self._renderer.page(page, self._view(request, viewer, picture), key))
 
         return show
 
@@ -164,16 +165,24 @@ class App:
             question = act.ask(self._site.scene(picture, fields))
         except self._gatherer.errors as wrong:
             return self._message(request, 409, act.title, str(wrong), viewer)
-        key = self._access.form_key(viewer, request.cookies.get(self._access.cookie))
+        key = self._form_key(request, viewer)
         facts = {"title": act.title, "act": act, "question": question, "form_key": key, "back": self._back(request)}
         return HTMLResponse(self._renderer.whole("act.html", viewer, **facts))
 
     async def _do(self, request: Request, viewer: Viewer, act: Act[Any]) -> Response:
+        """A script that takes JSON is told what has become of it; a person is led to where that is shown."""
         fields = await form_of(request)
         if not self._access.check_form(viewer, request.cookies.get(self._access.cookie), fields.pop("form_key", "")):
             words = "This form is none that you were given here. Nothing was done."
             return self._message(request, 403, act.title, words, viewer)
+        if "application/json" in request.headers.get("accept", ""):
+            outcome = await self._doing.do(act, viewer, fields)
+            told = {"did": outcome.lines, "failed": outcome.failed}
+            return JSONResponse(told, 409 if outcome.failed else 200)
         return RedirectResponse(f"/outcome/{self._doing.begin(act, viewer, fields)}", 303)
+
+    def _form_key(self, request: Request, viewer: Viewer) -> str:
+        return self._access.form_key(viewer, request.cookies.get(self._access.cookie))
 
     async def _outcome(self, request: Request) -> Response:
         viewer = self._access.viewer(request)

@@ -42,10 +42,20 @@ class Doing:
         self._outcomes[name] = outcome
         for old in list(self._outcomes)[:-REMEMBERED]:
             del self._outcomes[old]
+        self._begin(outcome, fields)
+        return name
+
+    async def do(self, act: Act[Any], viewer: Viewer, fields: dict[str, str]) -> Outcome:
+        """Do it, and wait for what becomes of it."""
+        outcome = Outcome(act, viewer.name)
+        await asyncio.shield(self._begin(outcome, fields))
+        return outcome
+
+    def _begin(self, outcome: Outcome, fields: dict[str, str]) -> asyncio.Task[None]:
         task = asyncio.create_task(self._do(outcome, fields))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return name
+        return task
 
     def outcome(self, name: str) -> Outcome | None:
         """What has become of an act; None where that is forgotten."""
@@ -72,3 +82,4 @@ class Doing:
             telemetry.log.critical("console.act_crashed", act=act.name, by=outcome.by, exc_info=True)
         finally:
             outcome.over = True
+            self._gatherer.hurry()

@@ -100,7 +100,7 @@ class Gatherer:
         self.picture, self.closed = Picture(), False
         self._wanted: dict[Source[Any], float] = {}
         self._asked: dict[Source[Any], float] = {}
-        self._looked, self._newer = asyncio.Event(), asyncio.Event()
+        self._looked, self._changed, self._newer = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     def want(self, sources: Sequence[Source[Any]]) -> None:
         """Somebody looks at these now."""
@@ -109,6 +109,10 @@ class Gatherer:
         self._wanted.update((source, until) for source in sources)
         if new:
             self._looked.set()
+
+    def hurry(self) -> None:
+        """Something was changed by somebody here, who wants to see that: ask again at once."""
+        self._changed.set()
 
     async def after(self, number: int, seconds: float) -> Picture:
         """The first picture behind this number, or the present one after so many seconds, or once it is closed."""
@@ -173,12 +177,19 @@ class Gatherer:
         self._newer = asyncio.Event()
 
     async def _pause(self, took: float) -> None:
-        """Until it may be asked again; longer while nobody looks, until somebody does."""
+        """Until it may be asked again, or must be; longer while nobody looks, until somebody does."""
         self._looked.clear()
-        await asyncio.sleep(max(self._shortest - took, (SHARE - 1) * took))
-        if not any(until > time.monotonic() for until in self._wanted.values()):
-            try:
-                async with asyncio.timeout(IDLE):
-                    await self._looked.wait()
-            except TimeoutError:
-                pass  # nobody came
+        if await _came(self._changed, max(self._shortest - took, (SHARE - 1) * took)):
+            self._changed.clear()
+        elif not any(until > time.monotonic() for until in self._wanted.values()):
+            await _came(self._looked, IDLE)
+
+
+async def _came(event: asyncio.Event, seconds: float) -> bool:
+    """Whether it came within so many seconds."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True

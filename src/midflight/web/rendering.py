@@ -61,10 +61,10 @@ class Renderer:
         """A page of its own, like the one to sign in."""
         return self._environment.get_template(template).render(viewer=viewer, page=None, now=_now(), **facts)
 
-    def page(self, page: Page[Any], view: View) -> str:
-        """A page as it is now."""
+    def page(self, page: Page[Any], view: View, form_key: str | None = None) -> str:
+        """A page as it is now. With the key, its scripts may send forms in the name of who looks at it."""
         template = self._environment.get_template(f"{page.name}.html")
-        return template.render(self._facts(page, view))
+        return template.render(self._facts(page, view), form_key=form_key)
 
     def live(self, page: Page[Any], view: View) -> str:
         """The part of it that is pushed. Equal texts, nothing new."""
