@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from house.objects.history import History
 from house.objects.look import Look
+from house.objects.patch_bay import PatchBay
 from house.objects.wake import Wake
 from house.operator import AWAKE, House
+from house.sound_operator import Live
 from house.web.visitor import Visitor
 from midflight.web import Picture, Source
 
@@ -51,3 +53,20 @@ async def _histories(visitor: Visitor, picture: Picture) -> Mapping[str, History
 
 HISTORIES = Source("the history", _histories, seconds=30.0)
 """Day by day, by the machine's name."""
+
+
+async def _bay(visitor: Visitor, _: Picture) -> PatchBay:
+    return await visitor.do(lambda operator: operator.sound.bay())
+
+
+BAY = Source("the patch bay", _bay)
+"""Streams, rooms, what is patched to what, and what agents have reported of it."""
+
+
+async def _live(visitor: Visitor, picture: Picture) -> Live:
+    bay = picture.of(BAY)
+    return Live() if bay is None else await visitor.do(lambda operator: operator.sound.live(bay))
+
+
+LIVE = Source("the agents of sound", _live)
+"""What they say at this moment: levels above all."""

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from house.objects.patch_bay import PatchBay
 from house.operator import House
 from house.reasons import woken_by
-from house.web.sources import HOUSE
+from house.web.sources import BAY, HOUSE
 from midflight.web import Scene, View
 
 
@@ -34,3 +35,10 @@ class HouseScene(Scene):
     def house(self) -> House:
         """How it stands."""
         return self.picture.of(HOUSE) or House([])
+
+    @property
+    def bay(self) -> PatchBay:
+        """The patch bay, for acts that ask for it beside."""
+        bay = self.picture.of(BAY)
+        assert bay is not None  # an act is not asked before what it needs was seen
+        return bay

@@ -13,12 +13,14 @@ from house.objects.history import Day, History
 from house.objects.hold import Hold
 from house.objects.look import Look
 from house.objects.machine import Machine
+from house.objects.patch_bay import PatchBay
 from house.objects.requester import Requester
 from house.objects.rule import Rule
 from house.objects.wake import Wake
 from house.operator import House
 from house.states import Cause, State
 from midflight import NotDelivered
+from tests.web.sounds import SoundKeeper, loud_house, silent_house
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 LAPTOP = "52:54:00:aa:00:01"
@@ -123,9 +125,14 @@ def quiet_house() -> Keeper:
 class Keeper:
     """What is asked of the house. Set ``shown`` to another one, or to None while nobody answers."""
 
-    def __init__(self, shown: House | None, wakes: Sequence[Wake] = (), looks: Iterable[Look] = ()) -> None:
+    def __init__(
+        self, shown: House | None, wakes: Sequence[Wake] = (), looks: Iterable[Look] = (),
+        sounds: SoundKeeper | None = None,
+    ) -> None:  # fmt: skip
         self.shown, self.known_wakes, self.known_looks = shown, list(wakes), {look.machine: look for look in looks}
         self.acts: list[str] = []
+        self.sounds = sounds or SoundKeeper(PatchBay(at=NOW))
+        self.sounds.acts = self.acts
         self.wrong: Exception | None = None
         self.took: float | None = 2.1
 
@@ -192,16 +199,28 @@ class Keeper:
     async def unrule(self, rule: int) -> None:
         self._did(f"unrule {rule}")
 
+    @property
+    def sound(self) -> SoundKeeper:
+        return self.sounds
+
     def _did(self, what: str) -> None:
         self.acts.append(what)
         if self.wrong is not None:
             raise self.wrong
 
 
+def loud() -> Keeper:
+    """Music in most rooms; one of its hosts sleeps."""
+    return Keeper(House([machine("pi-attic", State.ASLEEP, 80), machine("nas")]), sounds=loud_house())
+
+
 LOOKS: dict[str, tuple[str, Callable[[], Keeper]]] = {
     "machines": ("/machines", busy_house),
     "quiet": ("/machines", quiet_house),
     "empty": ("/machines", lambda: Keeper(House([]))),
+    "sound": ("/sound", loud),
+    "silence": ("/sound", lambda: Keeper(House([]), sounds=silent_house())),
+    "no-sound": ("/sound", quiet_house),
     "history": ("/history", busy_house),
     "one": ("/history?machine=nas&days=90", busy_house),
     "no-history": ("/history", lambda: Keeper(House([]))),
@@ -209,4 +228,4 @@ LOOKS: dict[str, tuple[str, Callable[[], Keeper]]] = {
     "no-rules": ("/rules", quiet_house),
 }
 """What the screenshots show, and what axe reads."""
-MAIN = "machines", "history", "rules"
+MAIN = "machines", "sound", "history", "rules"

@@ -3,7 +3,8 @@
 from house.web.pages.history import HISTORY_PAGE
 from house.web.pages.machines import MACHINES_PAGE
 from house.web.pages.rules import RULES_PAGE
+from house.web.pages.sound import SOUND_PAGE
 from house.web.view import HouseView
 from midflight.web import Page
 
-PAGES: list[Page[HouseView]] = [MACHINES_PAGE, HISTORY_PAGE, RULES_PAGE]
+PAGES: list[Page[HouseView]] = [MACHINES_PAGE, SOUND_PAGE, HISTORY_PAGE, RULES_PAGE]
