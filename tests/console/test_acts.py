@@ -264,7 +264,7 @@ async def test_an_act_that_crashes_is_not_shown_as_done(monkeypatch: pytest.Monk
 
 
 async def test_a_script_is_told_what_became_of_its_act() -> None:
-    """In JSON, when it is over, with the same rights as a person: the key of a form that comes from a browser counts."""
+    """In JSON, when it is over, with the rights that a person has: from a browser, the key of a form counts."""
     conductors = Conductors(FLEET)
     json = {"accept": "application/json"}
     async with asking(conductors, Authorization="Bearer ann's secret") as web:

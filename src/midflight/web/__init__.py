@@ -24,8 +24,8 @@ A page is three things, and no route is to be written for it:
 No script and no style in a template: the content security policy lets none run. What a page's script has to do goes
 into a file in ``static/``, which the block ``scripts`` names, and finds its numbers in ``data-`` attributes. Bars are
 SVG, whose attributes are no style. A script does an act at once by a POST of its fields to ``/act/NAME``, with
-``Accept: application/json`` and, as ``form_key``, the content of the page's ``meta[name=form-key]``: the answer says what
-it ``did``, and why it ``failed``.
+``Accept: application/json`` and, as ``form_key``, the content of the page's ``meta[name=form-key]``: the answer says
+what it ``did``, and why it ``failed``.
 """
 
 from midflight.web.access import Access, Viewer
