@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo test test-faults coverage fuzz lint format types pictures wheel-test bench-objects bench-rpc bench-growth bench-data bench-fleet bench-house ci changelog lock clean
+.PHONY: help setup packages demo test test-plans test-faults coverage fuzz lint format types pictures wheel-test bench-objects bench-rpc bench-growth bench-data bench-fleet bench-house ci changelog lock clean
 
 PYTHON ?=
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -12,6 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 READY := .venv/.ready
 PEER := build/bench/peer
 SECONDS ?= 60
+PLANS ?= 200
 COMPUTE := apps/compute/juno apps/compute/kilo apps/compute/liberty
 HOUSE := apps/house
 APP ?= compute
@@ -39,6 +40,10 @@ test: packages $(READY) ## pass all tests: the framework's, then those of each a
 	python -m pytest -n 3 --dist loadfile
 	@set -e; for tree in $(COMPUTE); do (set -x; cd $$tree && python -m pytest -n 2 --dist loadfile); done
 	cd $(HOUSE) && python -m pytest -n 2 --dist loadgroup
+
+test-plans: $(READY) ## let PLANS=200 random things happen to clouds that are upgraded; a failing one says how to repeat it (SEED=…)
+	@seed=$${SEED:-$$RANDOM}; set -x; cd apps/compute/kilo && \
+		MIDFLIGHT_PLANS=$(PLANS) MIDFLIGHT_SEED=$$seed python -m pytest tests/test_plans.py -n 2
 
 test-faults: packages $(READY) ## kill, freeze and cut off what a loaded fleet stands on, and count; as root; into build/faults
 	python -m pytest tests/faults -n 3 --dist loadfile

@@ -1,0 +1,139 @@
+"""Processes of one release: real ones, forked from a process that has the release's code loaded already."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from midflight.testing import zygote
+
+READY_SECONDS = 60.0
+"""Until ``service.ready``; a machine with much else to do needs some."""
+GONE_SECONDS = 60.0
+"""From SIGTERM to the exit; draining takes up to 20 of them."""
+
+
+class PlanFailed(AssertionError):
+    """What went wrong in a fleet of several releases."""
+
+
+@dataclass(eq=False)
+class Process:
+    """One process, with the file that it logs to."""
+
+    pid: int
+    log: Path
+    release: Release
+
+    @property
+    def code(self) -> int | None:
+        """The code with which it ended; None while it runs."""
+        self.release.hear(0)
+        return self.release.ended.get(self.pid)
+
+    def wait(self, seconds: float) -> int:
+        """The code with which it ends. Raises PlanFailed when it does not."""
+        until = time.monotonic() + seconds
+        while self.code is None:
+            if time.monotonic() > until:
+                raise PlanFailed(f"{self.log.name} was not gone within {seconds:g} s{self.last_words()}")
+            self.release.hear(0.1)
+        return self.release.ended[self.pid]
+
+    def until_ready(self) -> None:
+        """Wait until it takes work. Raises PlanFailed, also where its code is that of another release."""
+        until = time.monotonic() + READY_SECONDS
+        while (ready := self._said("service.ready")) is None:
+            if self.code is not None or time.monotonic() > until:
+                raise PlanFailed(f"{self.log.name} did not come up{self.last_words()}")
+            self.release.hear(0.01)
+        if ready["release"] != self.release.name:
+            reason = f"the code in {self.release.tree} is release {ready['release']}, not {self.release.name}"
+            raise PlanFailed(f"{reason}: give its folder, or midflight release freeze {self.release.name} there")
+
+    def _said(self, event: str) -> dict[str, Any] | None:
+        for line in self.log.read_bytes().splitlines(keepends=True):
+            if event.encode() in line and line.endswith(b"}\n"):
+                found: dict[str, Any] = json.loads(line)
+                return found
+        return None
+
+    def stop(self) -> None:
+        """SIGTERM, and wait. Raises PlanFailed where it does not end with 0."""
+        os.kill(self.pid, signal.SIGTERM)
+        if code := self.wait(GONE_SECONDS):
+            raise PlanFailed(f"{self.log.name} ended with {code} after SIGTERM{self.last_words()}")
+
+    def kill(self) -> None:
+        """SIGKILL: no farewell."""
+        os.kill(self.pid, signal.SIGKILL)
+        self.wait(GONE_SECONDS)
+
+    def last_words(self) -> str:
+        """The end of its log, to stand behind an error."""
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        return "".join(f"\n  | {line[:300]}" for line in lines[-8:])
+
+
+@dataclass
+class Release:
+    """One release: its tree, and a process that all of its processes are forked from."""
+
+    name: str
+    tree: Path
+    project: str
+    ended: dict[int, int] = field(default_factory=dict)
+    _rest: bytes = b""
+
+    def __post_init__(self) -> None:
+        foreign = ("MIDFLIGHT_", "LISTEN_", "NOTIFY_")
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+        environment["PYTHONPATH"] = os.pathsep.join([str(self.tree), *filter(None, [environment.get("PYTHONPATH")])])
+        self._zygote = subprocess.Popen(
+            [sys.executable, zygote.__file__, self.project], cwd=self.tree, env=environment,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
+        )  # fmt: skip
+        self._started: list[int] = []
+        atexit.register(self.close)
+
+    def start(self, *words: str, log: Path) -> Process:
+        """Run a command of midflight's in the release's tree."""
+        assert self._zygote.stdin is not None
+        self._zygote.stdin.write(json.dumps({"words": words, "log": str(log)}).encode() + b"\n")
+        until = time.monotonic() + READY_SECONDS
+        while not self._started:
+            self.hear(0.1)
+            if self._zygote.poll() is not None or time.monotonic() > until:
+                raise PlanFailed(f"the code of {self.name} in {self.tree} cannot be loaded: {self.project}")
+        log.touch()
+        return Process(self._started.pop(), log, self)
+
+    def hear(self, seconds: float) -> None:
+        """Wait for news of its processes, no longer than this."""
+        assert self._zygote.stdout is not None
+        if not select.select([self._zygote.stdout], [], [], seconds)[0]:
+            return
+        *lines, self._rest = (self._rest + os.read(self._zygote.stdout.fileno(), 65536)).split(b"\n")
+        for said in map(json.loads, lines):
+            if "started" in said:
+                self._started.append(said["started"])
+            else:
+                self.ended[said["ended"]] = said["code"]
+
+    def close(self) -> None:
+        """End all of its processes."""
+        atexit.unregister(self.close)
+        assert self._zygote.stdin is not None
+        assert self._zygote.stdout is not None
+        self._zygote.stdin.close()
+        self._zygote.wait()
+        self._zygote.stdout.close()

@@ -1,0 +1,186 @@
+"""A fleet of processes of two releases: its hooks, what is noticed, and what a failure says."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from midflight.project import Project
+from midflight.testing import MixedFleet
+from midflight.testing.plans import read
+from midflight.testing.processes import PlanFailed, Release
+from midflight.upgrade.freeze import freeze
+
+SHOP = """
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Protocol
+
+from midflight import Context, Interface, Project, Service, endpoint
+
+
+class ClerkAPI(Interface, Protocol, topic="clerk", version="{version}"):
+    @endpoint(since="1.0")
+    async def greet(self, context: Context, name: str) -> str: ...
+
+
+class Clerk(ClerkAPI):
+    async def greet(self, context: Context, name: str) -> str:
+        return f"hello {{name}}, from {version}"
+
+
+@asynccontextmanager
+async def clerk(runtime):
+    yield [Clerk()]
+
+
+project = Project(
+    "shop", interfaces=[ClerkAPI], services=[Service("clerk", clerk, agent=True)], releases=Path(__file__).parent
+)
+"""
+
+
+@pytest.fixture(scope="module")
+def trees(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Two releases of a shop, and the project as the newer one has it."""
+    folder = tmp_path_factory.mktemp("shops")
+    found: dict[str, Any] = {}
+    for release, version, before in (("juno", "1.0", None), ("kilo", "1.1", "juno")):
+        tree = folder / release
+        tree.mkdir()
+        (tree / "shop_of_two.py").write_text(SHOP.format(version=version))
+        if before:
+            (tree / f"{before}.toml").write_bytes((folder / before / f"{before}.toml").read_bytes())
+        found |= {release: tree, "project": project_in(tree)}
+        freeze(found["project"], release)
+    return found | {"project": project_in(folder / "kilo")}
+
+
+def project_in(tree: Path) -> Project:
+    """As another process would import it."""
+    spec = importlib.util.spec_from_file_location("shop_of_two", tree / "shop_of_two.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found: Project = module.project
+    return found
+
+
+@pytest.fixture
+def shop(trees: dict[str, Any]) -> type[MixedFleet]:
+    """One that notes its hooks."""
+
+    class Shop(MixedFleet):
+        project, reference = trees["project"], "shop_of_two:project"
+        releases: ClassVar = {name: trees[name] for name in ("juno", "kilo")}
+        members: ClassVar = {"clerk": 1, "conductor": 1}
+
+        def __init__(self, folder: Path) -> None:
+            super().__init__(folder)
+            self.told: list[str] = []
+
+        def greeting(self) -> str:
+            (endpoint,) = (spec.cls.greet for topic, spec in self.project.contract.interfaces.items())
+            found: str = self.guest.call(endpoint, "ada")
+            return found
+
+        def on_start(self) -> None:
+            self.told.append(f"start: {self.greeting()}")
+
+        def on_mixed(self) -> None:
+            self.told.append(f"mixed: {self.greeting()}")
+
+        def after_unpin(self) -> None:
+            self.told.append(f"unpinned: {self.greeting()}")
+
+        def after_finalize(self) -> None:
+            self.told.append(f"final: {self.greeting()}")
+
+        def check(self) -> None:
+            self.told.append("check")
+
+        def on_end(self) -> None:
+            self.told.append("end")
+
+    return Shop
+
+
+def test_a_plan_goes_from_one_release_to_the_next(shop: Any, tmp_path: Path) -> None:
+    """Its hooks are told in order, the members are really of the releases that they are said to be, and are replaced,
+    killed and rolled back as planned."""
+    plan = "kilo pinned: upgrade conductor-1, roll back conductor-1, kill clerk-1 | kilo unpinned: kill conductor-1"
+    fleet = shop(tmp_path)
+    fleet.go(read(plan))
+    assert [told for told in fleet.told if told != "check"] == [
+        "start: hello ada, from 1.0", "mixed: hello ada, from 1.0", "mixed: hello ada, from 1.0",
+        "unpinned: hello ada, from 1.1", "final: hello ada, from 1.1", "end",
+    ]  # fmt: skip
+    assert fleet.told.count("check") == 10
+    logs = {path.name for path in tmp_path.glob("*-1.*.log")}
+    assert logs == {
+        "clerk-1.juno.1.log", "clerk-1.juno.2.log", "clerk-1.kilo.1.log", "conductor-1.juno.1.log",
+        "conductor-1.kilo.1.log", "conductor-1.juno.2.log", "conductor-1.kilo.2.log", "conductor-1.kilo.3.log",
+    }  # fmt: skip
+    killed = {path.name for path in tmp_path.glob("*-1.*.log") if "service.stopped" not in path.read_text()}
+    assert killed == {"clerk-1.juno.1.log", "conductor-1.kilo.2.log"}
+
+
+def test_a_member_that_ends_by_itself_is_noticed(shop: Any, tmp_path: Path) -> None:
+    """With its code and its last words; and nobody is left behind."""
+
+    class Murdered(shop):  # type: ignore[misc]
+        def on_start(self) -> None:
+            self.pids = [process.pid for process in self.running.values()]
+            os.kill(self.running["clerk-1"].pid, signal.SIGKILL)
+            self.running["clerk-1"].wait(60)
+
+    fleet = Murdered(tmp_path)
+    with pytest.raises(PlanFailed, match=r"clerk-1 has ended by itself, with -9\n  \| (?s:.*)service\.ready"):
+        fleet.go(())
+    assert not [pid for pid in fleet.pids if Path(f"/proc/{pid}").exists()]
+    assert fleet.told == ["end"]
+
+
+def test_a_failing_plan_is_shortened_and_told_how_to_be_tried_again(
+    shop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was needless is gone."""
+
+    class Afraid(shop):  # type: ignore[misc]
+        def check(self) -> None:
+            gone = [
+                log.name for log in self.folder.glob("clerk-1.*.log") if log.name != self.running["clerk-1"].log.name
+            ]
+            assert not gone or "kilo" in self.running["clerk-1"].log.name, "clerk-1 was replaced"
+
+    monkeypatch.setenv("MIDFLIGHT_PLAN", "kilo pinned: restart conductor-1, kill clerk-1")
+    test = Afraid.plans()
+    (marks,) = test.pytestmark
+    assert marks.args == ("seed", [0])
+    with pytest.raises(
+        PlanFailed, match=r"clerk-1 was replaced(?s:.*)\n  plan    kilo pinned: kill clerk-1\n"
+    ) as failed:
+        test(0, tmp_path)
+    assert "again   MIDFLIGHT_PLAN='kilo pinned: kill clerk-1'" in str(failed.value)
+
+
+def test_the_environment_says_which_plans(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many, and from which seed on; else as many as the test says, from 1 on."""
+    assert shop.plans(3).pytestmark[0].args[1] == range(1, 4)
+    monkeypatch.setenv("MIDFLIGHT_PLANS", "200")
+    monkeypatch.setenv("MIDFLIGHT_SEED", "17")
+    assert shop.plans(3).pytestmark[0].args[1] == range(17, 217)
+
+
+def test_code_that_cannot_be_loaded_is_named(tmp_path: Path) -> None:
+    """With the release and its folder."""
+    release = Release("juno", tmp_path, "nowhere:project")
+    with pytest.raises(PlanFailed, match=r"the code of juno in .* cannot be loaded: nowhere:project"):
+        release.start("run", log=tmp_path / "log")
+    release.close()

@@ -1,0 +1,58 @@
+"""Where the code of a release is found."""
+
+from __future__ import annotations
+
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from midflight.errors import UsageError
+from midflight.testing.release_trees import tree_of
+
+
+def git(folder: Path, *words: str) -> None:
+    who = ("-c", "user.name=a", "-c", "user.email=a@localhost")
+    subprocess.run(["git", *who, *words], cwd=folder, check=True, capture_output=True)
+
+
+def test_a_folder_is_taken_as_it_is(tmp_path: Path) -> None:
+    """Nothing is copied, so that what is being written is what is tried."""
+    assert tree_of(tmp_path, Path(), tmp_path / "cache") == tmp_path.resolve()
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_wheel_is_unpacked_once_for_its_content(tmp_path: Path) -> None:
+    """Another wheel by the same name is another tree."""
+    wheel, trees = tmp_path / "cloud-1-py3-none-any.whl", []
+    for text in ("one", "one", "two"):
+        with zipfile.ZipFile(wheel, "w") as archive:
+            archive.writestr(zipfile.ZipInfo("cloud.py"), text)
+        trees.append(tree_of(wheel, Path(), tmp_path / "cache"))
+    assert [(tree / "cloud.py").read_text() for tree in trees[1:]] == ["one", "two"]
+    assert trees[0] == trees[1] != trees[2]
+
+
+def test_a_commit_is_unpacked_as_the_folder_was(tmp_path: Path) -> None:
+    """Of the repository, only what lies in the same folder; whatever else is checked out by now."""
+    repository, app = tmp_path / "repository", tmp_path / "repository/apps/cloud"
+    app.mkdir(parents=True)
+    git(repository, "init", "-q")
+    (app / "cloud.py").write_text("one")
+    git(repository, "add", ".")
+    git(repository, "commit", "-qm", "one")
+    git(repository, "tag", "juno")
+    (app / "cloud.py").write_text("two")
+    tree = tree_of("juno", app, tmp_path / "cache")
+    assert [path.name for path in tree.iterdir()] == ["cloud.py"]
+    assert (tree / "cloud.py").read_text() == "one"
+    assert tree_of("juno", app, tmp_path / "cache") == tree
+
+
+@pytest.mark.parametrize("where", ["no-such-tag", Path("nowhere"), Path("nowhere.whl")])
+def test_what_is_no_release_is_refused(where: Path | str, tmp_path: Path) -> None:
+    """With what was received and the way out."""
+    git(tmp_path, "init", "-q")
+    with pytest.raises(UsageError, match=r"received .*no.* as a release, (expected a folder|and the repository of)"):
+        tree_of(where, tmp_path, tmp_path / "cache")
