@@ -9,11 +9,18 @@ from playwright.async_api import async_playwright
 
 from tests.web.conftest import CHROMIUM, FLAGS
 from tests.web.desk import TOKENS, Desk, open_tab
-from tests.web.houses import busy_house
+from tests.web.houses import busy_house, loud
 
 PICTURES = Path(__file__).parents[2] / "pictures"
-SHOWN = ("machines", "light"), ("history", "dark")
-"""Which page, by day or by night."""
+PHONE = 390
+"""Pixels."""
+SHOWN = (
+    ("machines", "light", 1200, busy_house),
+    ("history", "dark", 1200, busy_house),
+    ("sound", "dark", 1200, loud),
+    ("sound", "light", PHONE, loud),
+)
+"""Which page, by day or by night, how wide, and of which house."""
 
 
 async def draw() -> None:
@@ -21,17 +28,19 @@ async def draw() -> None:
     PICTURES.mkdir(exist_ok=True)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        for name, theme in SHOWN:
-            desk = Desk(busy_house(), TOKENS)
+        for name, theme, width, house in SHOWN:
+            desk = Desk(house(), TOKENS)
             await desk.start()
-            tab = await open_tab(browser, desk.url, "/signin", theme=theme, width=1200)
+            tab = await open_tab(browser, desk.url, "/signin", theme=theme, width=width)
             await tab.page.fill("#token", "ann's secret")
             await tab.page.keyboard.press("Enter")
             await tab.page.wait_for_url("**/machines")
             await tab.page.goto(f"{desk.url}/{name}")
             await tab.reads("#pulse", "live")
             await tab.page.wait_for_timeout(500)  # fonts
-            await tab.page.screenshot(path=PICTURES / f"{name}-{theme}.png", full_page=True)
+            whole = width > PHONE
+            file = f"{name}-{theme}.png" if whole else f"{name}-phone.png"
+            await tab.page.screenshot(path=PICTURES / file, full_page=whole)
             await tab.context.close()
             await desk.stop()
         await browser.close()
