@@ -9,7 +9,10 @@ import sys
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
+from compute import listener
 from compute.listener import serving
+
+listener.LAST_REQUESTS_SECONDS = 30.0  # a busy machine may hold up whoever has connected
 
 
 async def app(scope, receive, send):
@@ -26,6 +29,8 @@ async def main() -> None:
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         await stop.wait()
+        sys.stdout.write("leaving\n")
+        sys.stdout.flush()
 
 
 asyncio.run(main())

@@ -92,9 +92,12 @@ async def test_the_last_answer_of_a_leaving_server_closes_its_connection(listeni
     """A connection that was accepted before the stop and asks after it is answered, with Connection: close."""
     server = await started(listening)
     reader, writer = await asyncio.open_connection(*listening.getsockname())
-    await asyncio.sleep(0.1)
+    later: Counter[str] = Counter()
+    await talk(listening.getsockname(), itertools.repeat(0, 1), later)
+    assert later == {"answered": 1}  # so ours was accepted too
     server.send_signal(signal.SIGTERM)
-    await asyncio.sleep(0.3)
+    assert server.stdout is not None
+    assert await server.stdout.readline() == b"leaving\n"
     writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     answer = await reader.read()
     writer.close()
