@@ -142,7 +142,7 @@ async def test_a_service_with_a_limit(world: World) -> None:
         answer = asyncio.create_task(COMPUTE.on("h1").call(juno.ComputeAPI.wait, conductor.context()))
         await work["gates"]["entered"].wait()
         with pytest.raises(NotDelivered, match="busy: service agent runs 1 at once"):
-            await COMPUTE.within(0.1).call(juno.ComputeAPI.look, conductor.context(), juno.Machine(name="a"))
+            await COMPUTE.within(4).call(juno.ComputeAPI.look, conductor.context(), juno.Machine(name="a"))
         async with world.running("agent", "h2", app={}):
             await eventually(lambda: "h2" in agent.floors.hosts("compute"))
         work["gates"]["release"].set()

@@ -83,7 +83,7 @@ async def test_a_call_without_a_turn_is_not_delivered(fleet: Fleet) -> None:
     with capture_logs() as logs:
         for _ in range(3):
             with pytest.raises(NotDelivered, match="compute@h1 .* is busy: compute.work runs 2 at once"):
-                await JUNO.within(0.6).call(WORK, api.context, "late")
+                await JUNO.within(1.5).call(WORK, api.context, "late")
     gated.go.set()
     await asyncio.gather(*running)
     assert gated.done == ["0", "1"]
@@ -132,7 +132,7 @@ async def test_a_service_s_limit_holds_for_all_its_endpoints(fleet: Fleet) -> No
     gated, api = await served(fleet, Line(3, "service compute"))
     calls = await several(3, lambda what: JUNO.call(WORK, api.context, what))
     with pytest.raises(NotDelivered, match="busy: service compute runs 3 at once"):
-        await JUNO.within(0.6).call(ECHO, api.context, "x")
+        await JUNO.within(1.5).call(ECHO, api.context, "x")
     gated.go.set()
     await asyncio.gather(*calls)
     assert await JUNO.call(ECHO, api.context, "x") == "x"

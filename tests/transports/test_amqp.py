@@ -408,7 +408,7 @@ async def test_deleted_queues_are_noticed(own_fleet: Fleet[AmqpTransport]) -> No
 
 async def test_deleted_exchange_is_noticed(own_fleet: Fleet[AmqpTransport], monkeypatch: pytest.MonkeyPatch) -> None:
     """An exchange that was deleted, of which the broker tells nobody, is soon there again, with its listeners."""
-    monkeypatch.setattr("midflight.transports.amqp_subscription.LOOK_SECONDS", 0.2)
+    monkeypatch.setattr("midflight.transports.amqp_subscription.LOOK_SECONDS", 2.0)
     agent, member, caller = Recorder(), await own_fleet.join(), await own_fleet.join()
     await agent.listen(member, "compute", "host1")
     link = await caller._inbound.link(asyncio.get_running_loop().time() + 5)
@@ -496,12 +496,12 @@ async def test_broker_that_stays_away(
 ) -> None:
     """While the broker is away a call was certainly not executed, a cast is not confirmed, listening fails, a fanout is
     lost, and all of them end in time; a drain and a close end too."""
+    agent, member = Recorder(), await own_fleet.join()
+    listener = await agent.listen(member, "compute", "host1")
     monkeypatch.setattr(amqp_transport, "CAST_SECONDS", 0.3)
     monkeypatch.setattr(amqp_transport, "REPLY_SECONDS", 0.3)
     monkeypatch.setattr("midflight.transports.amqp_subscription.LOOK_SECONDS", 0.3)
     monkeypatch.setattr("midflight.transports.amqp_parked.READ_SECONDS", 0.3)
-    agent, member = Recorder(), await own_fleet.join()
-    listener = await agent.listen(member, "compute", "host1")
     own_broker.kill()
     await eventually(lambda: not member._inbound._has_link and not member._outbound._has_link)
     async with asyncio.timeout(60):
@@ -540,11 +540,11 @@ async def test_frozen_broker(
 ) -> None:
     """A broker that keeps its connections and answers nothing: calls end in time, also when more is sent than the
     buffers hold; the connection is broken off; and when the broker moves again so does everything else."""
+    agent, caller = Recorder(), await own_fleet.join()
+    await agent.listen(await own_fleet.join(), "compute", "host1")
     monkeypatch.setattr(amqp_connection, "WATCH_SECONDS", 0.1)
     monkeypatch.setattr(amqp_link, "PING_SECONDS", 0.4)
     monkeypatch.setattr(amqp_link, "CONNECT_SECONDS", 1.0)
-    agent, caller = Recorder(), await own_fleet.join()
-    await agent.listen(await own_fleet.join(), "compute", "host1")
     own_broker.freeze()
     try:
         async with asyncio.timeout(60):
@@ -564,13 +564,13 @@ async def test_memory_alarm(
 ) -> None:
     """A broker that is short of memory takes no more messages: casts and calls end in time, and their connection is
     kept; what is in hand can be acknowledged meanwhile; afterwards everything flows."""
-    monkeypatch.setattr(amqp_transport, "CAST_SECONDS", 0.5)
-    monkeypatch.setattr(amqp_connection, "WATCH_SECONDS", 0.1)
-    monkeypatch.setattr(amqp_link, "PING_SECONDS", 0.3)
     agent, member, caller = Gated(), await own_fleet.join(), await own_fleet.join()
     await agent.listen(member, "compute", "host1")
     await caller.cast(HOST1, b"in hand", "cast-1")
     await eventually(lambda: agent.running == 1)
+    monkeypatch.setattr(amqp_transport, "CAST_SECONDS", 0.5)
+    monkeypatch.setattr(amqp_connection, "WATCH_SECONDS", 0.1)
+    monkeypatch.setattr(amqp_link, "PING_SECONDS", 1.0)
     link = await caller._outbound.link(0)
     await asyncio.to_thread(own_broker.control, "set_vm_memory_high_watermark", "0.0001")
     try:

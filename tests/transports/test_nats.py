@@ -67,6 +67,11 @@ async def call(caller: NatsTransport, address: Address, body: bytes) -> bytes:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Connections that take a broker for dead within half a second."""
+    be_impatient(monkeypatch)
+
+
+def be_impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on."""
     monkeypatch.setattr(nats_connection, "WATCH_SECONDS", 0.1)
     monkeypatch.setattr(nats_client, "ANSWER_SECONDS", 0.4)
     monkeypatch.setattr(nats_client, "SECOND_CHANCE_SECONDS", 0.1)
@@ -327,12 +332,12 @@ async def test_broker_that_stays_away(
 ) -> None:
     """While the broker is away a call was certainly not executed, a cast is not confirmed, listening fails, a fanout is
     lost, and all of them end in time; a drain and a close end too."""
+    agent, member = Recorder(), await own_fleet.join()
+    listener = await agent.listen(member, "compute", "host1")
     monkeypatch.setattr(nats_transport, "CAST_SECONDS", 0.3)
     monkeypatch.setattr(nats_transport, "REPLY_SECONDS", 0.3)
     monkeypatch.setattr(nats_store, "API_SECONDS", 0.3)
     monkeypatch.setattr(nats_store, "CONNECT_SECONDS", 0.3)
-    agent, member = Recorder(), await own_fleet.join()
-    listener = await agent.listen(member, "compute", "host1")
     own_broker.kill()
     await eventually(lambda: not member._connection._client.is_connected)
     async with asyncio.timeout(60):
@@ -355,9 +360,9 @@ async def test_answer_that_cannot_be_sent(
 ) -> None:
     """An answer for which there is no broker in time is given up and counted, and the listener goes on when there is
     one."""
-    monkeypatch.setattr(nats_transport, "REPLY_SECONDS", 0.1)
     agent, member, caller = Gated(), await own_fleet.join(), await own_fleet.join()
     await agent.listen(member, "compute", "host1")
+    monkeypatch.setattr(nats_transport, "REPLY_SECONDS", 0.1)
     before = counted("transport.answer_lost")
     calling = asyncio.create_task(caller.call(HOST1, b"call", timeout=60))
     await eventually(lambda: agent.running == 1)
@@ -410,14 +415,16 @@ async def freeze(pid: int) -> None:
     await eventually(lambda: all(") T " in (thread / "stat").read_text() for thread in threads.iterdir()))
 
 
-@pytest.mark.usefixtures("impatient")
-async def test_frozen_broker(own_broker: EmbeddedBroker, own_fleet: Fleet[NatsTransport]) -> None:
+async def test_frozen_broker(
+    own_broker: EmbeddedBroker, own_fleet: Fleet[NatsTransport], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A broker that keeps its connections and answers nothing: calls end in time, the connection is broken off, and
     when the broker moves again so does everything else."""
     agent, caller = Recorder(), await own_fleet.join()
     await agent.listen(await own_fleet.join(), "compute", "host1")
     assert own_broker.pid is not None
     await freeze(own_broker.pid)
+    be_impatient(monkeypatch)
     async with asyncio.timeout(60):
         with pytest.raises(NoAnswer):
             await caller.call(HOST1, b"frozen", timeout=0.3)
@@ -444,11 +451,13 @@ async def test_call_ends_in_time_although_nobody_reads_what_we_send(
     assert len(ends) == 20
 
 
-@pytest.mark.usefixtures("impatient")
-async def test_connection_that_the_library_gave_up(own_fleet: Fleet[NatsTransport]) -> None:
+async def test_connection_that_the_library_gave_up(
+    own_fleet: Fleet[NatsTransport], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A connection that the broker ends with an error, after which the library closes for good, is made anew."""
     agent, member, caller = Recorder(), await own_fleet.join(), await own_fleet.join()
     await agent.listen(member, "compute", "host1")
+    be_impatient(monkeypatch)
     clients = [member._connection._client, caller._connection._client]
     for client in clients:
         assert client._transport is not None
@@ -459,11 +468,11 @@ async def test_connection_that_the_library_gave_up(own_fleet: Fleet[NatsTranspor
     await eventually(lambda: agent.bodies == [b"cast"])
 
 
-@pytest.mark.usefixtures("impatient")
-async def test_deaf_connection(own_fleet: Fleet[NatsTransport]) -> None:
+async def test_deaf_connection(own_fleet: Fleet[NatsTransport], monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection whose reader has ended, which the library does not notice, is made anew."""
     agent, member, caller = Recorder(), await own_fleet.join(), await own_fleet.join()
     await agent.listen(member, "compute", "host1")
+    be_impatient(monkeypatch)
     reader = caller._connection._client._reading_task
     assert reader
     reader.cancel()

@@ -33,10 +33,10 @@ async def fleet(broker: EmbeddedBroker) -> AsyncIterator[Fleet[NatsTransport]]:
     await fleet.close()
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
     """What does not come is missed sooner, so that tests need not wait for long."""
-    monkeypatch.setattr(nats_parts, "PART_SECONDS", 0.5)
+    monkeypatch.setattr(nats_parts, "PART_SECONDS", 1.0)
 
 
 class Raw:
@@ -158,6 +158,7 @@ async def test_a_part_that_does_not_fit_ends_it(fleet: Fleet[NatsTransport], raw
     assert listener._large._coming._taken == {}
 
 
+@pytest.mark.usefixtures("brisk")
 async def test_a_sender_that_goes_on_no_more_holds_nothing(fleet: Fleet[NatsTransport], raw: Raw) -> None:
     """A hundred bodies of which only the beginning comes are dropped soon; a good call is served meanwhile."""
     agent, caller = Recorder(), await fleet.join()
@@ -189,6 +190,7 @@ async def test_a_sender_has_room_for_so_much_and_no_more(
     assert len(agent.calls) == 1
 
 
+@pytest.mark.usefixtures("brisk")
 async def test_a_callee_that_takes_no_further_part_has_not_run_it(fleet: Fleet[NatsTransport], raw: Raw) -> None:
     """Until the last part has gone out, the call is NobodyListens, long before its deadline."""
     caller = await fleet.join()
@@ -198,6 +200,7 @@ async def test_a_callee_that_takes_no_further_part_has_not_run_it(fleet: Fleet[N
     assert [len(message.data) for message in raw.heard][:2] == [caller.max_body, caller.max_body]
 
 
+@pytest.mark.usefixtures("brisk")
 async def test_an_answer_of_which_a_part_is_lost_is_no_answer(fleet: Fleet[NatsTransport], raw: Raw) -> None:
     """It has run: the call is NoAnswer, long before its deadline. So is one that is too large to be true."""
     caller = await fleet.join()
