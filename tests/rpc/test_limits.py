@@ -17,7 +17,9 @@ from midflight.rpc.client import Client
 from midflight.rpc.contract import interface_in_words
 from midflight.rpc.interface import Contract, Interface, endpoint, spec_of
 from midflight.rpc.limits import LONGEST_LINE, Line
+from midflight.rpc.server import CASTS
 from midflight.transports.base import Address
+from midflight.transports.places import ASIDE
 from tests.rpc import juno
 from tests.rpc.world import Fleet, JunoCompute, Member, counted, settled
 
@@ -113,6 +115,20 @@ async def test_casts_beyond_the_limit_lose_nothing(fleet: Fleet) -> None:
     while len(heir.done) < 6:
         await asyncio.sleep(0.001)
     assert (gated.peak, gated.done, sorted(heir.done)) == (2, [], ["0", "1", "2", "3", "4", "5"])
+
+
+@pytest.mark.usefixtures("limited")
+async def test_casts_that_wait_hold_up_no_others(fleet: Fleet) -> None:
+    """However many casts of one endpoint a host has that wait for their turns, up to a bound, those of another run."""
+    gated, api = await served(fleet)
+    await several(CASTS + ASIDE - 1, lambda what: JUNO.on("h1").cast(WORK, api.context, what))
+    await JUNO.on("h1").cast(ECHO, api.context, "beside")
+    await settled()
+    assert (gated.running, gated.done) == (2, ["beside"])
+    gated.go.set()
+    while len(gated.done) < CASTS + ASIDE:
+        await asyncio.sleep(0.001)
+    assert gated.peak == 2
 
 
 @pytest.mark.usefixtures("limited")

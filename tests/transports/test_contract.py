@@ -12,6 +12,7 @@ from functools import partial
 import pytest
 
 from midflight.errors import MessageTooLarge
+from midflight.transports import places
 from midflight.transports.base import (
     Address,
     CastDelivery,
@@ -183,6 +184,49 @@ async def test_casts_run_side_by_side_within_the_limit(fleet: Fleet[Transport]) 
     await eventually(lambda: agent.finished == 10)
     assert agent.most == 3
     assert Counter(agent.bodies) == Counter(b"%d" % number for number in range(10))
+
+
+class Waiting(Recorder):
+    """Casts that begin with ``w`` stand aside until ``gate`` is set; ``begun`` are those that came so far."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate, self.begun, self.inside, self.most = asyncio.Event(), list[bytes](), 0, 0
+
+    async def on_cast(self, delivery: CastDelivery) -> None:
+        self.begun.append(delivery.body)
+        if delivery.body.startswith(b"w"):
+            async with delivery.aside():
+                await self.gate.wait()
+        self.inside += 1
+        self.most = max(self.most, self.inside)
+        await asyncio.sleep(0)
+        self.inside -= 1
+        await super().on_cast(delivery)
+
+
+async def test_what_stands_aside_holds_up_no_others(fleet: Fleet[Transport], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Casts that came to a host and must wait take no places of those that need not, up to a bound; beyond it they stay
+    with the broker. In the end each has run, no more of them at once than the limit says."""
+    monkeypatch.setattr(places, "ASIDE", 3)
+    agent, caller = Waiting(), await fleet.join()
+    await agent.listen(await fleet.join(), "compute", "host1", limit=2)
+    for number in range(3):
+        await caller.cast(HOST1, b"w%d" % number, f"wait-{number}")
+    await eventually(lambda: len(agent.begun) == 3)
+    await caller.cast(HOST1, b"quick", "quick-1")
+    await caller.cast(COMPUTE, b"shared", "quick-2")
+    await eventually(lambda: len(agent.casts) == 2)
+    for number in range(3, 9):
+        await caller.cast(HOST1, b"w%d" % number, f"wait-{number}")
+    await eventually(lambda: len(agent.begun) == 2 + 2 + 3)
+    await caller.cast(HOST1, b"late", "quick-3")
+    await asyncio.sleep(0.1)
+    assert (len(agent.begun), agent.bodies.count(b"late")) == (7, 0)
+    agent.gate.set()
+    await eventually(lambda: len(agent.casts) == 12)
+    assert agent.most <= 2
+    assert Counter(agent.bodies) == Counter([b"quick", b"shared", b"late", *(b"w%d" % number for number in range(9))])
 
 
 async def test_killed_listener(fleet: Fleet[Transport]) -> None:

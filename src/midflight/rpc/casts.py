@@ -74,7 +74,8 @@ class Casts:
     async def on_cast(self, delivery: CastDelivery, address: Address) -> None:
         """Serve a cast that came to ``address``, or park it. Raises Redeliver for one that shall come again."""
         arrival = self._read(delivery, address)
-        async with self._order.turn(arrival.key):  # nothing is awaited before: turns are in the order of arrival
+        # Nothing is awaited before: turns are in the order of arrival.
+        async with self._order.turn(arrival.key, delivery.aside):
             try:
                 await self._serve(arrival, arrival.key)
             except (BrokerUnreachable, NoAnswer) as away:
@@ -146,7 +147,7 @@ class Casts:
     async def _effect(self, arrival: Arrival, work: Work, key: Key | None) -> None:
         replayed = arrival.delivery.replayed
         try:
-            await self._once.run(work, arrival.message_id, by_word=replayed)
+            await self._once.run(work, arrival.message_id, by_word=replayed, aside=arrival.delivery.aside)
         except Redeliver as not_now:
             self._order.expect(key, arrival.message_id, not_now.delay)
             raise

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
 
 from midflight import telemetry
 from midflight.rpc.endpoints import EndpointSpec
+from midflight.transports.base import Aside
 
 LONGEST_LINE = 16
 """So many calls may wait, for each that runs. Whoever came later would hardly have a turn before its deadline."""
@@ -23,12 +26,17 @@ class Line:
         self._waiting = 0
         self._turned_away, self._said = 0, float("-inf")
 
+    @property
+    def is_free(self) -> bool:
+        """Whether there is a turn now."""
+        return not self._free.locked()
+
     async def enter(self, until: float | None) -> bool:
         """Wait for a turn, up to ``until`` in time.monotonic() seconds; None waits for as long as it takes.
 
         Returns False where there was none in time, or where so many wait already that there would be none.
         """
-        if not self._free.locked():
+        if self.is_free:
             return await self._free.acquire()
         if until is None:
             return await self._waited()
@@ -84,6 +92,18 @@ class Turns:
             for line in passed:
                 line.leave()
         return None
+
+    @asynccontextmanager
+    async def taken(self, aside: Aside = nullcontext) -> AsyncIterator[None]:
+        """Hold the turns for the block, however long it takes until there are any; who has to wait, waits ``aside``."""
+        is_ours = False
+        try:
+            async with nullcontext() if all(line.is_free for line in self._lines) else aside():
+                is_ours = await self.enter() is None
+            yield
+        finally:
+            if is_ours:
+                self.leave()
 
     def leave(self) -> None:
         """Let the next ones in."""

@@ -10,9 +10,9 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
-from midflight.transports.base import ParkedMessage
+from midflight.transports.base import Aside, ParkedMessage
 
 Key = tuple[str, str]
 """A topic, and an ordering key in it."""
@@ -31,16 +31,21 @@ class Order:
         self._coming: dict[Key, tuple[str, float]] = {}
 
     @asynccontextmanager
-    async def turn(self, key: Key | None) -> AsyncIterator[None]:
-        """The block is run alone among those of its key, in the order in which they came."""
+    async def turn(self, key: Key | None, aside: Aside = nullcontext) -> AsyncIterator[None]:
+        """The block is run alone among those of its key, in the order in which they came; who waits for its turn waits
+        ``aside``."""
         if key is None:
             yield
             return
         self._waiting[key] += 1
+        turn, is_ours = self._turns.setdefault(key, asyncio.Lock()), False
         try:
-            async with self._turns.setdefault(key, asyncio.Lock()):
-                yield
+            async with aside() if turn.locked() else nullcontext():
+                is_ours = await turn.acquire()
+            yield
         finally:
+            if is_ours:
+                turn.release()
             self._waiting[key] -= 1
             if not self._waiting[key]:
                 del self._waiting[key], self._turns[key]

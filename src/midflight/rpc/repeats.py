@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from contextlib import nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -25,7 +26,7 @@ from midflight import telemetry
 from midflight.errors import IdReused, MidflightError, Unknown
 from midflight.rpc.messages import Request
 from midflight.rpc.work import Work, leave_if_stopped
-from midflight.transports.base import Redeliver
+from midflight.transports.base import Aside, Redeliver
 
 DONE_SECONDS = 86_400.0
 """So long it is known that a cast is done: longer than a broker should be away that has not heard of it."""
@@ -167,20 +168,17 @@ class Once:
     def __init__(self, notes: Notes, memory: Notes) -> None:
         self._notes, self._memory = notes, memory
 
-    async def run(self, work: Work, message_id: str, *, by_word: bool = False) -> State:
-        """Run it in its turn, unless it has run. Returns DONE when it has, now or before; PARKED where that is what it
-        is, and not ``by_word`` of an operator.
+    async def run(self, work: Work, message_id: str, *, by_word: bool = False, aside: Aside = nullcontext) -> State:
+        """Run it in its turn, for which it waits ``aside``, unless it has run. Returns DONE when it has, now or before;
+        PARKED where that is what it is, and not ``by_word`` of an operator.
 
         Raises IdReused, Unsettled, Redeliver while somebody else has it in hand, and else what the handler raises.
         """
-        await work.turns.enter()
-        try:
+        async with work.turns.taken(aside):
             if message_id:
                 return await self._run(work, Receipt(work.request, message_id, by_word))
             await work.done()
             return State.DONE
-        finally:
-            work.turns.leave()
 
     async def park(self, receipt: Receipt) -> None:
         """What was Unsettled is parked by now."""

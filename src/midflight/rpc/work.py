@@ -30,11 +30,8 @@ class Work:
 
     async def done_in_turn(self) -> Any:
         """Run it when the limits of service and endpoint let it in, however long that takes."""
-        await self.turns.enter()
-        try:
+        async with self.turns.taken():
             return await self.done()
-        finally:
-            self.turns.leave()
 
     async def done(self) -> Any:
         """Run it."""

@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from itertools import count as numbers
 
 from aiormq.abc import AbstractChannel, DeliveredMessage
 
 from midflight.telemetry import count
+from midflight.transports import places
 from midflight.transports.amqp_connection import Connection
 from midflight.transports.amqp_link import FAILURES, guarded
 from midflight.transports.amqp_outbox import ATTEMPTS, Outbox, act_of, headers_of, message_id_of
@@ -25,6 +27,7 @@ from midflight.transports.amqp_subscription import Subscription
 from midflight.transports.base import Address, CastDelivery, Identity
 from midflight.transports.handlers import Unproven, refuse
 from midflight.transports.hands import Hands
+from midflight.transports.places import Places
 
 SETTLE_SECONDS = 5.0
 
@@ -51,7 +54,7 @@ class Consumer:
     ) -> None:
         self._connection, self._outbox, self._queues, self._senders = connection, outbox, queues, senders
         self._run, self._hands = run, hands
-        self._limit, self._turns = limit, asyncio.Semaphore(limit)
+        self._limit, self._places = limit, Places(limit)
         self._subscriptions: dict[str, Subscription] = {}
         self._numbers = numbers(1)
         self._seen = Seen()
@@ -66,7 +69,9 @@ class Consumer:
         for address in addresses:
             find = partial(self._queues.find_cast, address=address)
             arrived = partial(self._arrived, address)
-            subscription = Subscription(self._connection, find, arrived, limit=self._limit, held=self._held)
+            # The broker cannot be told of those that stand aside: it gives them out beforehand.
+            limit = self._limit + places.ASIDE if address.host else self._limit
+            subscription = Subscription(self._connection, find, arrived, limit=limit, held=self._held)
             self._subscriptions[self._queues.names.cast(address)] = subscription
             await subscription.start()
 
@@ -121,15 +126,15 @@ class Consumer:
         self._seen.add(key)
         self._in_hand[key] = [message]
         delivery = CastDelivery(message.body, message_id_of(message), attempt, sender, replayed=bool(act_of(message)))
-        self._waiting[key] = task = self._hands.take(self._in_turn(key, delivery))
+        self._waiting[key] = task = self._hands.take(self._in_turn(address, key, delivery))
         task.add_done_callback(partial(self._ran, key, sender))
 
-    async def _in_turn(self, key: str, delivery: CastDelivery) -> float | None:
-        async with self._turns:
+    async def _in_turn(self, address: Address, key: str, delivery: CastDelivery) -> float | None:
+        async with self._places.one(address) as place:
             if self._stopping:
                 return 0.0
             del self._waiting[key]
-            return await self._run(delivery)
+            return await self._run(replace(delivery, aside=place.aside))
 
     def _ran(self, key: str, sender: Identity, task: asyncio.Task[float | None]) -> None:
         self._waiting.pop(key, None)

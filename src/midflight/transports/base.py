@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass, field
 from typing import Protocol, Self
 
 from midflight.errors import InvalidValue, MidflightError
@@ -108,16 +109,22 @@ class Redeliver(Exception):
         self.delay = delay
 
 
+Aside = Callable[[], AbstractAsyncContextManager[None]]
+"""What a cast waits in that has come and cannot begin: its place among those that run is another's meanwhile."""
+
+
 @dataclass(frozen=True, slots=True)
 class CastDelivery:
     """One delivery of a cast from ``sender``. ``attempt`` counts from 1. What is ``replayed`` had been parked, and was
-    sent again by its sender here, who need not be the one that sent it first."""
+    sent again by its sender here, who need not be the one that sent it first. A handler that has to wait before it
+    begins does so in ``aside()``: meanwhile it counts no more among those that run at once."""
 
     body: bytes
     message_id: str
     attempt: int
     sender: Identity
     replayed: bool = False
+    aside: Aside = field(default=nullcontext, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +211,7 @@ class Transport(Protocol):
     ) -> Listener:
         """Take work as ``address.host`` of ``address.topic``: what is sent to the topic (shared with the other hosts of
         it), to this host, and to all. Returns when the broker knows; at most ``limit`` casts run at once, and with 0
-        none are taken.
+        none are taken. Beside them, up to ``places.ASIDE`` casts to this host may stand aside.
 
         Each handler is told who sent the message. Where the broker gives rights, nobody can have it say somebody else.
 

@@ -33,6 +33,7 @@ from midflight.transports.base import (
 from midflight.transports.handlers import Handlers
 from midflight.transports.hands import Hands
 from midflight.transports.links import Links
+from midflight.transports.places import Places
 from midflight.transports.signs import CallsInHand, new_name
 
 MAX_BODY = 1_040_384
@@ -119,7 +120,8 @@ class MemoryListener:
     def __init__(self, bus: MemoryBus, handlers: Handlers, identity: Identity, *, limit: int, ack_wait: float) -> None:
         address, self.identity = handlers.address, identity
         self.addresses = {Address(address.topic), address}
-        self._bus, self._handlers, self._limit, self._ack_wait = bus, handlers, limit, ack_wait
+        self._bus, self._handlers, self._ack_wait = bus, handlers, ack_wait
+        self._places = Places(limit, self._grown)
         self._hands = Hands()
         self._calls = CallsInHand(self._hands, address.topic)
         self.casts_in_hand = 0
@@ -133,7 +135,10 @@ class MemoryListener:
     @property
     def has_room(self) -> bool:
         """Whether one more cast may be in hand."""
-        return self.casts_in_hand < self._limit
+        return self.casts_in_hand < self._places.room
+
+    def _grown(self) -> None:
+        self._bus.deliver(self.addresses)
 
     def join(self) -> None:
         """Take work from now on, beginning with the casts that waited."""
@@ -172,13 +177,14 @@ class MemoryListener:
     def run(self, address: Address, cast: CastDelivery) -> None:
         """Take a cast; it goes back to the bus unless it is done with."""
         self.casts_in_hand += 1
-        task = self._hands.take(self._run(cast))
+        task = self._hands.take(self._run(address, cast))
         task.add_done_callback(partial(self._ran, address, replace(cast, attempt=cast.attempt + 1)))
 
-    async def _run(self, cast: CastDelivery) -> float | None:
+    async def _run(self, address: Address, cast: CastDelivery) -> float | None:
         links = self._bus.links
         await links.crossed(cast.sender, self.identity)
-        again = await self._handlers.run(cast)
+        async with self._places.one(address) as place:
+            again = await self._handlers.run(replace(cast, aside=place.aside))
         is_heard = links.holds(self.identity) and not (self.identity in links.doubled and cast.attempt == 1)
         return again if is_heard else again or 0
 

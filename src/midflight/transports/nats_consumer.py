@@ -24,6 +24,7 @@ from midflight.transports.nats_interest import Interest
 from midflight.transports.nats_message import is_replayed, message_id_of, status_of
 from midflight.transports.nats_senders import sender_of
 from midflight.transports.nats_store import API, ELECTED, Refused, Store, nanoseconds
+from midflight.transports.places import Places
 
 POLL_SECONDS = 10
 """How long one poll stays open. The broker then ends it with a word; where it forgot the poll, we notice soon after."""
@@ -81,13 +82,12 @@ class Consumer:
     ) -> None:
         self._connection, self._store, self._run, self._hands = connection, store, run, hands
         self._bodies = bodies
-        self._limit, self._ack_wait = limit, ack_wait
+        self._places, self._ack_wait = Places(limit, self._look_again), ack_wait
         self._inbox = connection.new_inbox()
         self._polls: dict[str, Poll] = {}
         self._in_hand: dict[int, Msg] = {}
         self._done: dict[tuple[int, str], None] = {}
         self._waiting: dict[int, asyncio.Task[float | None]] = {}
-        self._turns = asyncio.Semaphore(limit)
         self._settling = Hands()
         self._tasks = Hands()
         self._look = asyncio.Event()
@@ -153,8 +153,8 @@ class Consumer:
         try:
             if poll.failed:
                 await self._mend(poll)
-            if not poll.expected and len(self._in_hand) < self._limit:
-                await self._open(poll, self._limit - len(self._in_hand))
+            if not poll.expected and (room := self._places.room - len(self._in_hand)) > 0:
+                await self._open(poll, room)
         except (NotTaken, Refused, TimeoutError) as error:
             if not poll.failed:
                 log.warning("transport.poll_failed", address=poll.name, reason=str(error) or "no answer")
@@ -175,6 +175,9 @@ class Consumer:
             deadline=asyncio.get_running_loop().time() + POLL_SECONDS,
             reply=self._reply_to(poll),
         )
+
+    def _look_again(self) -> None:
+        self._look.set()
 
     async def _until_something_changes(self) -> None:
         try:
@@ -233,10 +236,11 @@ class Consumer:
         task.add_done_callback(partial(self._ran, sequence))
 
     async def _in_turn(self, sequence: int, address: Address, delivery: CastDelivery) -> float | None:
-        async with self._turns:
+        async with self._places.one(address) as place:
             if self._stopping:
                 return 0.0
             del self._waiting[sequence]
+            delivery = replace(delivery, aside=place.aside)
             return await (self._run_whole(address, delivery) if is_ticket(delivery.body) else self._run(delivery))
 
     async def _run_whole(self, address: Address, delivery: CastDelivery) -> float | None:
