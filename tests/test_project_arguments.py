@@ -57,6 +57,7 @@ ANY: Any = 3
         (lambda: Project("p", services=[Service(ANY, run)]), "Project(services=…): received 3, expected letters"),
         (lambda: Project("p", services=[Service("a/../b c", run)]), "received 'a/../b c', expected letters"),
         (lambda: Project("p", services=[Service("plain", ANY)]), "service plain: run must be an @asynccontextmanager"),
+        (lambda: Project("p", services=[Service("plain", "a path")]), "service plain: run must be an @async"),
         (lambda: Project("p", services=[PLAIN, PLAIN]), "expected each of them once"),
         (lambda: Project("p", services=[PLAIN, Service("plain", run)]), "service plain: two of this name"),
         (lambda: Project("p", migrations=[ANY]), "received 3, expected functions with @data_migration"),
@@ -98,6 +99,19 @@ def test_tables_that_are_named_are_imported_when_somebody_asks(tmp_path: Path, m
     ):
         with pytest.raises(ProjectError) as refused:
             assert Project("p", tables=named).tables
+        assert said in str(refused.value)
+
+
+def test_a_run_that_is_named_is_imported_by_who_runs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The project is built without it; what is no run is refused with the service's name."""
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "runs_here.py").write_text("from tests.test_project_arguments import run\nother = 3\n")
+    made = Project("p", services=[Service("a", "runs_here:run"), Service("b", "runs_here:other"), Service("c", "gone")])
+    assert "runs_here" not in sys.modules
+    assert made.service("a").load_run().__name__ == "run"
+    for name, said in (("b", "service b: runs_here:other: run must be an"), ("c", "service c: ModuleNotFoundError")):
+        with pytest.raises(ProjectError) as refused:
+            made.service(name).load_run()
         assert said in str(refused.value)
 
 

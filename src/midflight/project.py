@@ -90,7 +90,8 @@ class Service:
     """One kind of process of the fleet.
 
     ``run`` is an async context manager: it starts what the service needs, yields the implementations of the
-    interfaces that it serves, and stops when the last accepted message has been answered. ``agent`` services live on
+    interfaces that it serves, and stops when the last accepted message has been answered. Where it is only named,
+    ``"package.module:name"``, only processes of this service import it. ``agent`` services live on
     many hosts, do not know of all others, and are upgraded last, one by one. At most ``limit`` calls, casts and fanouts
     run at once in a process; a call beyond waits for half of the time that is left to it and is then NotDelivered, a
     cast waits at the broker.
@@ -100,12 +101,21 @@ class Service:
     """
 
     name: str
-    run: Run
+    run: Run | str
     database: bool = False
     agent: bool = False
     limit: int | None = None
     serves: Sequence[type] | None = None
     evacuate: Callable[[Runtime], Awaitable[Sequence[str]]] | None = None
+
+    def load_run(self) -> Run:
+        """Its ``run``, imported now where it was only named. Raises ProjectError for what is no run."""
+        if not isinstance(self.run, str):
+            return self.run
+        found = load(self.run, "run", f"service {self.name}")
+        if not callable(found):
+            raise ProjectError(where=f"service {self.name}", reason=f"{self.run}: {RUN_EXPECTED}")
+        return cast("Run", found)
 
 
 class Project:
@@ -246,7 +256,7 @@ def _services(services: Iterable[Service]) -> Iterable[Service]:
         if service.name in (CONDUCTOR, OPERATOR, GUEST):
             reason = "is midflight's own, and every project has it: take it out, or give yours another name"
             raise ProjectError(where=f"service {service.name}", reason=reason)
-        if not callable(service.run):
+        if not (is_reference(service.run) if isinstance(service.run, str) else callable(service.run)):
             raise ProjectError(where=f"service {service.name}", reason=RUN_EXPECTED)
         check_limit(service.limit, f"service {service.name}")
     return services

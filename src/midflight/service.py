@@ -8,7 +8,7 @@ import secrets
 import socket
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -31,7 +31,7 @@ from midflight.errors import ConfigError, DatabaseForbidden, ProjectError, Usage
 from midflight.evacuation import Evacuation
 from midflight.observed import probes_of, tracing_of
 from midflight.probes import Standing
-from midflight.project import Project, Runtime, Service
+from midflight.project import Project, Run, Runtime, Service
 from midflight.rpc.client import Floors, Messenger
 from midflight.rpc.dispatch import Dispatcher
 from midflight.rpc.interface import Contract
@@ -97,6 +97,7 @@ class RunningService:
         self.topics: tuple[str, ...] = ()
         """On which it takes work, once it is ready."""
         self.probes, self.traces = probes_of(config, self.standing), tracing_of(config, self.standing())
+        self._run: Run = self._serve_rows if service == CONDUCTOR else project.service(service).load_run()
         self._database_part = _import_database_part() if self.opens_database else None
         self.opened: Opened | None = None
         """What it has where it opens the database."""
@@ -291,7 +292,7 @@ class RunningService:
         declared = self._declared()
         async with AsyncExitStack() as stack:
             with mistakes_of(declared):
-                manager = manager_of(declared.run(self._runtime()))
+                manager = manager_of(self._run(self._runtime()))
                 implementations = await stack.enter_async_context(manager)
                 if not isinstance(implementations, Sequence) or isinstance(implementations, str | bytes):
                     raise NotARun
@@ -314,7 +315,11 @@ class RunningService:
     def _declared(self) -> Service:
         if self.service != CONDUCTOR:
             return self.project.service(self.service)
-        return Service(CONDUCTOR, lambda _: _served(self.server), database=True)
+        return Service(CONDUCTOR, self._run, database=True)
+
+    def _serve_rows(self, _: Runtime) -> AbstractAsyncContextManager[Sequence[object]]:
+        """The run of a conductor."""
+        return _served(self.server)
 
     async def _take_work(self, stack: AsyncExitStack, implementations: Sequence[object]) -> None:
         """Others must know what we understand before the first of them can reach us."""

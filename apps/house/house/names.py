@@ -9,3 +9,5 @@ from msgspec import Meta
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$")]
 """Of a machine, which is the host of its agents too; of a stream, a room or a group."""
 Port = Annotated[int, Meta(ge=1, le=65_535)]
+ALL = "all"
+"""Every room of the house. No room or group has this name."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from house import tables
 from house.errors import AddressTaken, AlreadyExists, NotClaimed, NotFound, NotNow, NotYours, StaysAwake
 from house.interfaces import SleeperAPI, SoundAPI, WatcherAPI
 from house.objects.away import Away
@@ -22,9 +21,6 @@ from house.objects.scene import Scene, Setting
 from house.objects.stream import Stream
 from house.objects.wake import Wake, WakeList
 from house.objects.wiring import SoundHost, Wiring
-from house.sleeper.service import sleeper
-from house.sound.service import sound
-from house.watcher.service import watcher
 from midflight import Project, Service
 
 HERE = Path(__file__).parent.parent
@@ -37,12 +33,12 @@ project = Project(
     ],
     interfaces=[SleeperAPI, SoundAPI, WatcherAPI],
     services=[
-        Service("sleeper", sleeper, agent=True),
-        Service("sound", sound, agent=True),
-        Service("watcher", watcher, agent=True),
+        Service("sleeper", "house.sleeper.service:sleeper", agent=True),
+        Service("sound", "house.sound.service:sound", agent=True),
+        Service("watcher", "house.watcher.service:watcher", agent=True),
     ],
     errors=[AddressTaken, AlreadyExists, NotClaimed, NotFound, NotNow, NotYours, StaysAwake],
     releases=HERE / "releases",
     schema=HERE / "schema",
-    tables=tables.metadata,
+    tables="house.kept.tables:metadata",
 )  # fmt: skip

@@ -48,7 +48,7 @@ class Patched:
 
 class SoundOperator:
     """Asks conductors and agents. Raises the house's errors, NotDelivered and Unknown. A *target* is the name of a room
-    or of a group, or ``patching.ALL``. ``wake`` wakes a machine, ``machines`` tells which there are."""
+    or of a group, or ``names.ALL``. ``wake`` wakes a machine, ``machines`` tells which there are."""
 
     def __init__(
         self,

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Self
 
-from sqlalchemy import Connection
-
-from house import patching, rows
+from house import kept
 from house.names import Name
 from house.rights import PEOPLE
-from house.tables import groups, players
-from midflight import Context, InvalidValue, VersionedObject, field, from_row, remotable, to_row
+from midflight import Context, VersionedObject, field, from_row, remotable
 
 WHAT = "group"
 
@@ -27,40 +24,23 @@ class Group(VersionedObject, version="1.0"):
     @remotable
     async def get(cls, context: Context, name: str) -> Self:
         """One group. Raises NotFound."""
-        return from_row(cls, await context.db.read(rows.one, groups, WHAT, {"name": name}), context=context)
+        row = await context.db.read(kept.rows.one, kept.tables.groups, WHAT, {"name": name})
+        return from_row(cls, row, context=context)
 
     @remotable(allow=PEOPLE)
     async def create(self) -> None:
         """Let it be known. Raises AlreadyExists where a room has its name too, NotFound for a room that is none, and
         InvalidValue for one that is named twice."""
-        self.id = await self.context.db.write(_insert, self)
+        self.id = await self.context.db.write(kept.groups.add, self)
         self.reset_changes()
 
     @remotable(allow=PEOPLE)
     async def save(self) -> None:
         """Keep its rooms. Raises what ``create`` does."""
-        await self.context.db.write(_save, self)
+        await self.context.db.write(kept.groups.change, self)
         self.reset_changes()
 
     @remotable(allow=PEOPLE)
     async def destroy(self) -> None:
         """Rooms are as they are, and no group any more. Raises NotFound."""
-        await self.context.db.write(rows.remove, groups, WHAT, self.id)
-
-
-def _insert(connection: Connection, group: Group) -> int:
-    patching.check_name(connection, group.name)
-    _check(connection, group)
-    return rows.add(connection, groups, WHAT, group.name, to_row(group))
-
-
-def _save(connection: Connection, group: Group) -> None:
-    _check(connection, group)
-    rows.change(connection, groups, WHAT, group.id, to_row(group, only_changes=True))
-
-
-def _check(connection: Connection, group: Group) -> None:
-    for name in group.players:
-        rows.one(connection, players, "room", {"name": name})
-        if group.players.count(name) > 1:
-            raise InvalidValue(path="Group.players", received=f"{name!r} twice", expected="each room once")
+        await self.context.db.write(kept.rows.remove, kept.tables.groups, WHAT, self.id)

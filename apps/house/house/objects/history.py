@@ -6,11 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Self
 
-from sqlalchemy import Connection, or_, select
-
-from house import clock, rows
-from house.rows import utc
-from house.tables import machines, naps, wakes
+from house import clock, kept
 from midflight import Context, VersionedObject, field, remotable
 
 Nap = tuple[datetime, datetime]
@@ -40,7 +36,7 @@ class History(VersionedObject, version="1.0"):
     async def of_machine(cls, context: Context, machine: str, days: int = 30) -> Self:
         """The last so many days of a machine, today among them: one at least, and ten years at most. Raises
         NotFound."""
-        found = await context.db.read(_gather, machine, min(max(days, 1), MOST_DAYS), clock.now())
+        found = await context.db.read(kept.histories.gather, machine, min(max(days, 1), MOST_DAYS), clock.now())
         return cls(context=context, machine=machine, days=found)
 
     @property
@@ -82,15 +78,3 @@ def _within(nap: Nap, day: date) -> float:
     begins = datetime(day.year, day.month, day.day, tzinfo=UTC)
     fell_at, woke_at = max(nap[0], begins), min(nap[1], begins + timedelta(days=1))
     return max(0.0, (woke_at - fell_at).total_seconds())
-
-
-def _gather(connection: Connection, name: str, days: int, now: datetime) -> list[Day]:
-    """In the thread of the database, where it holds nobody up."""
-    row = rows.one(connection, machines, "machine", {"name": name})
-    first = (now - timedelta(days=days - 1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    slept = select(naps.c.fell_at, naps.c.woke_at).filter_by(machine=name)
-    slept = slept.where(or_(naps.c.woke_at.is_(None), naps.c.woke_at > first))
-    woken = select(wakes.c.asked_at, wakes.c.cause).filter_by(machine=name).where(wakes.c.asked_at >= first)
-    naps_then = [(utc(fell), now if woke is None else utc(woke)) for fell, woke in connection.execute(slept)]
-    wakes_then = [(utc(asked), cause) for asked, cause in connection.execute(woken)]
-    return list(summed(naps_then, wakes_then, row["watts"] - row["watts_asleep"], now, days))

@@ -6,12 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Self
 
-from sqlalchemy import Connection, delete, or_, select
-
-from house import clock, rows
+from house import clock, kept
 from house.rights import PEOPLE
-from house.rows import Row
-from house.tables import holds, machines
 from midflight import Context, InvalidValue, ObjectList, VersionedObject, field, from_row, remotable, to_row
 
 WHAT = "hold"
@@ -31,7 +27,8 @@ class Hold(VersionedObject, version="1.0"):
     @remotable
     async def get(cls, context: Context, id: int) -> Self:
         """One hold. Raises NotFound."""
-        return from_row(cls, await context.db.read(rows.one, holds, WHAT, {"id": id}), context=context)
+        row = await context.db.read(kept.rows.one, kept.tables.holds, WHAT, {"id": id})
+        return from_row(cls, row, context=context)
 
     @remotable(allow=PEOPLE)
     async def create(self) -> None:
@@ -39,19 +36,20 @@ class Hold(VersionedObject, version="1.0"):
         self.made_at = clock.now()
         if self.until <= self.made_at:
             raise InvalidValue(path="Hold.until", received=self.until.isoformat(), expected="a time that is to come")
-        self.id = await self.context.db.write(_insert, self)
+        self.id = await self.context.db.write(kept.holds.add, self)
         self.reset_changes()
 
     @remotable(allow=PEOPLE)
     async def save(self) -> None:
         """Hold it longer, or for another reason. Raises NotFound where it has been let go."""
-        await self.context.db.write(rows.change, holds, WHAT, self.id, to_row(self, only_changes=True))
+        values = to_row(self, only_changes=True)
+        await self.context.db.write(kept.rows.change, kept.tables.holds, WHAT, self.id, values)
         self.reset_changes()
 
     @remotable(allow=PEOPLE)
     async def destroy(self) -> None:
         """Let it go. Raises NotFound."""
-        await self.context.db.write(rows.remove, holds, WHAT, self.id)
+        await self.context.db.write(kept.rows.remove, kept.tables.holds, WHAT, self.id)
 
 
 class HoldList(ObjectList[Hold], version="1.0"):
@@ -61,28 +59,14 @@ class HoldList(ObjectList[Hold], version="1.0"):
     @remotable
     async def get_all(cls, context: Context) -> Self:
         """All that hold now."""
-        return cls._of(context, await context.db.read(_holding, None))
+        return cls._of(context, await context.db.read(kept.holds.holding, None))
 
     @classmethod
     @remotable
     async def get_by_machine(cls, context: Context, machine: str) -> Self:
         """Those that hold this machine now, by its name or with the whole house."""
-        return cls._of(context, await context.db.read(_holding, machine))
+        return cls._of(context, await context.db.read(kept.holds.holding, machine))
 
     @classmethod
-    def _of(cls, context: Context, found: Iterable[Row]) -> Self:
+    def _of(cls, context: Context, found: Iterable[kept.rows.Row]) -> Self:
         return from_row(cls, {}, objects=[from_row(Hold, row, context=context) for row in found], context=context)
-
-
-def _insert(connection: Connection, hold: Hold) -> int:
-    if hold.machine is not None:
-        rows.one(connection, machines, "machine", {"name": hold.machine})
-    connection.execute(delete(holds).where(holds.c.until <= hold.made_at))  # what has run out is nobody's any more
-    return rows.add(connection, holds, WHAT, hold.reason, to_row(hold))
-
-
-def _holding(connection: Connection, machine: str | None) -> list[Row]:
-    found = select(holds).where(holds.c.until > clock.now()).order_by(holds.c.id)
-    if machine is not None:
-        found = found.where(or_(holds.c.machine == machine, holds.c.machine.is_(None)))
-    return rows.found(connection, found)

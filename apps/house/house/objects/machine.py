@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from msgspec import Meta
-from sqlalchemy import Connection, delete
 
-from house import clock, moves, rows
-from house.errors import AddressTaken
+from house import clock, kept
 from house.names import Name, Port
 from house.rights import AGENT, PEOPLE, WATCHER, check_own
-from house.rows import Row
 from house.states import NEXT, Mode, State
-from house.tables import holds, machines, rules
-from midflight import Context, ObjectList, VersionedObject, check_expected, field, from_row, remotable, to_row, types
+from midflight import Context, ObjectList, VersionedObject, field, from_row, remotable, types
 
 WHAT = "machine"
 
@@ -58,25 +54,26 @@ class Machine(VersionedObject, version="1.0"):
     @remotable
     async def get(cls, context: Context, name: str) -> Self:
         """One machine. Raises NotFound."""
-        return from_row(cls, await context.db.read(rows.one, machines, WHAT, {"name": name}), context=context)
+        row = await context.db.read(kept.rows.one, kept.tables.machines, WHAT, {"name": name})
+        return from_row(cls, row, context=context)
 
     @remotable(allow=(*AGENT, *PEOPLE))
     async def create(self) -> None:
         """Let the house know of it; an agent, of its own machine. Raises AlreadyExists, AddressTaken and NotYours."""
         check_own(self.context, self.name)
-        self.id = await self.context.db.write(_insert, self)
+        self.id = await self.context.db.write(kept.machines.add, self)
         self.reset_changes()
 
     @remotable(allow=PEOPLE)
     async def save(self, expect: dict[str, str | None] | None = None) -> None:
         """Keep what changed. Raises NotFound, AddressTaken, and Conflict if the row has not the expected values."""
-        await self.context.db.write(_save, self, expect or {})
+        await self.context.db.write(kept.machines.change, self, expect or {})
         self.reset_changes()
 
     @remotable(allow=PEOPLE)
     async def destroy(self) -> None:
         """Forget it, with its holds and rules. Its history stays. Raises NotFound."""
-        await self.context.db.write(_delete, self.id, self.name)
+        await self.context.db.write(kept.machines.remove, self.id, self.name)
 
     # How it falls asleep, and wakes. Each is one transaction on the row as it is, whatever this copy says, and is for
     # the machine's own agent: another's gets NotYours.
@@ -90,39 +87,39 @@ class Machine(VersionedObject, version="1.0"):
         whatever speaks against it. Raises StaysAwake with what does."""
         check_own(self.context, self.name)
         asked = self.name, because, needed_at, forced, clock.now()
-        planned: datetime | None = await self.context.db.write(moves.ask_leave, *asked)
+        planned: datetime | None = await self.context.db.write(kept.moves.ask_leave, *asked)
         return planned
 
     @remotable(allow=AGENT)
     async def stay(self, because: tuple[str, ...]) -> None:
         """It was falling, and does not sleep after all."""
         check_own(self.context, self.name)
-        await self.context.db.write(moves.stay, self.name, because, clock.now())
+        await self.context.db.write(kept.moves.stay, self.name, because, clock.now())
 
     @remotable(allow=AGENT)
     async def fall_asleep(self, method: str) -> None:
         """It sleeps from now on, with this method. Raises NotNow where it was not falling: leave has run out."""
         check_own(self.context, self.name)
-        await self.context.db.write(moves.fall_asleep, self.name, method, clock.now())
+        await self.context.db.write(kept.moves.fall_asleep, self.name, method, clock.now())
 
     @remotable(allow=AGENT)
     async def wake_up(self) -> None:
         """It is awake, by its own word. Saying so again changes nothing."""
         check_own(self.context, self.name)
-        await self.context.db.write(moves.wake_up, self.name, clock.now())
+        await self.context.db.write(kept.moves.wake_up, self.name, clock.now())
 
     @remotable(allow=AGENT)
     async def stay_awake(self, because: tuple[str, ...], flag_armed: bool | None) -> None:
         """It is awake because of this, and this is what its network card says of itself: its agent's word, which counts
         more than what a watcher sees of it."""
         check_own(self.context, self.name)
-        await self.context.db.write(moves.stay_awake, self.name, because, flag_armed, clock.now())
+        await self.context.db.write(kept.moves.stay_awake, self.name, because, flag_armed, clock.now())
 
     @classmethod
     @remotable(allow=WATCHER)
     async def note_seen(cls, context: Context, name: str, alive: bool) -> None:
         """What a watcher sees of a machine, for those that have no agent: it lives, or answers no more."""
-        await context.db.write(moves.note_seen, name, alive, clock.now())
+        await context.db.write(kept.moves.note_seen, name, alive, clock.now())
 
 
 class MachineList(ObjectList[Machine], version="1.0"):
@@ -132,41 +129,15 @@ class MachineList(ObjectList[Machine], version="1.0"):
     @remotable
     async def get_all(cls, context: Context) -> Self:
         """All of the house."""
-        return cls._of(context, await context.db.read(rows.every, machines, {}))
+        return cls._of(context, await context.db.read(kept.rows.every, kept.tables.machines, {}))
 
     @classmethod
     @remotable
     async def get_by_watcher(cls, context: Context, watcher: str) -> Self:
         """Those that the watcher on this host guards, and those that any watcher may guard."""
-        found = await context.db.read(rows.every, machines, {})
+        found = await context.db.read(kept.rows.every, kept.tables.machines, {})
         return cls._of(context, [row for row in found if row["watcher"] in (None, watcher)])
 
     @classmethod
-    def _of(cls, context: Context, found: Iterable[Row]) -> Self:
+    def _of(cls, context: Context, found: Iterable[kept.rows.Row]) -> Self:
         return from_row(cls, {}, objects=[from_row(Machine, row, context=context) for row in found], context=context)
-
-
-def _insert(connection: Connection, machine: Machine) -> int:
-    _check_addresses(connection, machine)
-    return rows.add(connection, machines, WHAT, machine.name, to_row(machine))
-
-
-def _save(connection: Connection, machine: Machine, expect: Mapping[str, Any]) -> None:
-    row = rows.one(connection, machines, WHAT, {"name": machine.name})
-    check_expected(Machine, row, expect)
-    _check_addresses(connection, machine)
-    rows.change(connection, machines, WHAT, row["id"], to_row(machine, only_changes=True, onto=row))
-
-
-def _check_addresses(connection: Connection, machine: Machine) -> None:
-    """A house has few machines, so all of them are looked at. Raises AddressTaken."""
-    ours = {machine.mac, *map(str, machine.addresses)}
-    for other in rows.every(connection, machines, {}):
-        if other["name"] != machine.name and (taken := ours & {other["mac"], *other["addresses"]}):
-            raise AddressTaken(machine.name, min(taken), other["name"])
-
-
-def _delete(connection: Connection, id: int | None, name: str) -> None:
-    rows.remove(connection, machines, WHAT, id)
-    for table in (holds, rules):
-        connection.execute(delete(table).filter_by(machine=name))

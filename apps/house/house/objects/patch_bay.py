@@ -5,10 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Self, TypeVar
 
-from sqlalchemy import Connection, Table
-
-from house import clock, patching, rows
-from house.objects import scene
+from house import clock, kept
 from house.objects.group import Group
 from house.objects.hearing import Hearing, Sending
 from house.objects.player import Player, Volume
@@ -16,8 +13,7 @@ from house.objects.scene import Scene
 from house.objects.stream import Stream
 from house.objects.wiring import SoundHost
 from house.rights import PEOPLE
-from house.tables import groups, hearings, players, sendings, sound_hosts, streams
-from midflight import Context, InvalidValue, VersionedObject, field, from_row, remotable
+from midflight import Context, InvalidValue, VersionedObject, field, remotable
 
 T = TypeVar("T", bound=VersionedObject)
 
@@ -42,28 +38,28 @@ class PatchBay(VersionedObject, version="1.0"):
     @remotable
     async def get(cls, context: Context) -> Self:
         """All of it."""
-        found: Self = await context.db.read(_gather, cls)
+        found: Self = await context.db.read(kept.patch_bays.gather, cls)
         return found
 
     @classmethod
     @remotable(allow=PEOPLE)
     async def patch(cls, context: Context, target: str, stream: str | None) -> list[str]:
         """Have them hear a stream; silence, where it is None. Raises NotNow for one that is disabled."""
-        patched: list[str] = await context.db.write(patching.patch, target, stream)
+        patched: list[str] = await context.db.write(kept.patching.patch, target, stream)
         return patched
 
     @classmethod
     @remotable(allow=PEOPLE)
     async def set_volume(cls, context: Context, target: str, volume: Volume) -> list[str]:
         """How loud they are, in percent."""
-        changed: list[str] = await context.db.write(patching.set_rooms, target, {"volume": volume})
+        changed: list[str] = await context.db.write(kept.patching.set_rooms, target, {"volume": volume})
         return changed
 
     @classmethod
     @remotable(allow=PEOPLE)
     async def mute(cls, context: Context, target: str, muted: bool = True) -> list[str]:
         """Have them be silent, though they go on hearing what they hear; or not any more."""
-        changed: list[str] = await context.db.write(patching.set_rooms, target, {"muted": muted})
+        changed: list[str] = await context.db.write(kept.patching.set_rooms, target, {"muted": muted})
         return changed
 
     @classmethod
@@ -73,22 +69,5 @@ class PatchBay(VersionedObject, version="1.0"):
         over."""
         if at is not None and at <= clock.now():
             raise InvalidValue(path="sleep timer", received=at.isoformat(), expected="a time that is to come")
-        changed: list[str] = await context.db.write(patching.set_rooms, target, {"off_at": at})
+        changed: list[str] = await context.db.write(kept.patching.set_rooms, target, {"off_at": at})
         return changed
-
-
-def _gather(connection: Connection, kind: type[PatchBay]) -> PatchBay:
-    return kind(
-        at=clock.now(),
-        streams=_all(connection, streams, Stream),
-        players=_all(connection, players, Player),
-        groups=_all(connection, groups, Group),
-        scenes=scene.every(connection),
-        hosts=_all(connection, sound_hosts, SoundHost),
-        hearings=_all(connection, hearings, Hearing),
-        sendings=_all(connection, sendings, Sending),
-    )
-
-
-def _all(connection: Connection, table: Table, kind: type[T]) -> list[T]:
-    return [from_row(kind, row) for row in rows.every(connection, table, {})]

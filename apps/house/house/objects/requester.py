@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Self
 
-from house import rows
+from house import kept
 from house.rights import PEOPLE
-from house.rows import Row
-from house.tables import requesters
 from midflight import Context, ObjectList, VersionedObject, field, from_row, remotable, to_row, types
 
 WHAT = "requester"
@@ -27,19 +25,20 @@ class Requester(VersionedObject, version="1.0"):
     @remotable(allow=PEOPLE)
     async def create(self) -> None:
         """Have watchers think so; tell them by ``WatcherAPI.changed``."""
-        self.id = await self.context.db.write(rows.add, requesters, WHAT, self.mac, to_row(self))
+        self.id = await self.context.db.write(kept.rows.add, kept.tables.requesters, WHAT, self.mac, to_row(self))
         self.reset_changes()
 
     @remotable(allow=PEOPLE)
     async def save(self) -> None:
         """Keep what changed. Raises NotFound."""
-        await self.context.db.write(rows.change, requesters, WHAT, self.id, to_row(self, only_changes=True))
+        values = to_row(self, only_changes=True)
+        await self.context.db.write(kept.rows.change, kept.tables.requesters, WHAT, self.id, values)
         self.reset_changes()
 
     @remotable(allow=PEOPLE)
     async def destroy(self) -> None:
         """Think nothing of it any more. Raises NotFound."""
-        await self.context.db.write(rows.remove, requesters, WHAT, self.id)
+        await self.context.db.write(kept.rows.remove, kept.tables.requesters, WHAT, self.id)
 
 
 class RequesterList(ObjectList[Requester], version="1.0"):
@@ -49,9 +48,9 @@ class RequesterList(ObjectList[Requester], version="1.0"):
     @remotable
     async def get_all(cls, context: Context) -> Self:
         """All of the house."""
-        return cls._of(context, await context.db.read(rows.every, requesters, {}))
+        return cls._of(context, await context.db.read(kept.rows.every, kept.tables.requesters, {}))
 
     @classmethod
-    def _of(cls, context: Context, found: Iterable[Row]) -> Self:
+    def _of(cls, context: Context, found: Iterable[kept.rows.Row]) -> Self:
         objects = [from_row(Requester, row, context=context) for row in found]
         return from_row(cls, {}, objects=objects, context=context)

@@ -9,10 +9,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Meta
 
-from house import rows
+from house import kept
 from house.rights import PEOPLE
-from house.rows import Row
-from house.tables import rules
 from midflight import Context, InvalidValue, ObjectList, VersionedObject, field, from_row, remotable, to_row
 
 WHAT = "rule"
@@ -38,20 +36,21 @@ class Rule(VersionedObject, version="1.0"):
     async def create(self) -> None:
         """Let it hold from now on. Raises InvalidValue for a zone that nobody knows, or a rule without days."""
         _check(self)
-        self.id = await self.context.db.write(rows.add, rules, WHAT, self.note, to_row(self))
+        self.id = await self.context.db.write(kept.rows.add, kept.tables.rules, WHAT, self.note, to_row(self))
         self.reset_changes()
 
     @remotable(allow=PEOPLE)
     async def save(self) -> None:
         """Keep what changed. Raises NotFound, and InvalidValue."""
         _check(self)
-        await self.context.db.write(rows.change, rules, WHAT, self.id, to_row(self, only_changes=True))
+        values = to_row(self, only_changes=True)
+        await self.context.db.write(kept.rows.change, kept.tables.rules, WHAT, self.id, values)
         self.reset_changes()
 
     @remotable(allow=PEOPLE)
     async def destroy(self) -> None:
         """Let it go. Raises NotFound."""
-        await self.context.db.write(rows.remove, rules, WHAT, self.id)
+        await self.context.db.write(kept.rows.remove, kept.tables.rules, WHAT, self.id)
 
     @property
     def in_words(self) -> str:
@@ -89,10 +88,10 @@ class RuleList(ObjectList[Rule], version="1.0"):
     @remotable
     async def get_all(cls, context: Context) -> Self:
         """All of the house."""
-        return cls._of(context, await context.db.read(rows.every, rules, {}))
+        return cls._of(context, await context.db.read(kept.rows.every, kept.tables.rules, {}))
 
     @classmethod
-    def _of(cls, context: Context, found: Iterable[Row]) -> Self:
+    def _of(cls, context: Context, found: Iterable[kept.rows.Row]) -> Self:
         return from_row(cls, {}, objects=[from_row(Rule, row, context=context) for row in found], context=context)
 
 

@@ -6,15 +6,12 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Self
 
 from msgspec import Meta
-from sqlalchemy import Connection, delete, update
 
-from house import rows
-from house.errors import AddressTaken
+from house import kept
 from house.names import Name, Port
 from house.playing import Kind
 from house.rights import PEOPLE
-from house.tables import players, sendings, settings, sound_hosts, streams
-from midflight import Context, InvalidValue, VersionedObject, field, from_row, remotable, to_row
+from midflight import Context, VersionedObject, field, from_row, remotable
 
 WHAT = "stream"
 LOCAL = IPv4Network("239.0.0.0/8")
@@ -42,67 +39,23 @@ class Stream(VersionedObject, version="1.0"):
     @remotable
     async def get(cls, context: Context, name: str) -> Self:
         """One stream. Raises NotFound."""
-        return from_row(cls, await context.db.read(rows.one, streams, WHAT, {"name": name}), context=context)
+        row = await context.db.read(kept.rows.one, kept.tables.streams, WHAT, {"name": name})
+        return from_row(cls, row, context=context)
 
     @remotable(allow=PEOPLE)
     async def create(self) -> None:
         """Have it sent. Raises AlreadyExists, AddressTaken, NotFound for a host that has no sound, and InvalidValue."""
-        self.id, self.address = await self.context.db.write(_insert, self)
+        self.id, self.address = await self.context.db.write(kept.streams.add, self)
         self.reset_changes()
 
     @remotable(allow=PEOPLE)
     async def save(self) -> None:
         """Keep what changed. Raises what ``create`` does. Rooms that a disabled stream is patched to are silent, and
         play it again when it is enabled."""
-        await self.context.db.write(_save, self)
+        await self.context.db.write(kept.streams.change, self)
         self.reset_changes()
 
     @remotable(allow=PEOPLE)
     async def destroy(self) -> None:
         """Take it away, also from the rooms and scenes that it is patched to. Raises NotFound."""
-        await self.context.db.write(_delete, self.id, self.name)
-
-
-def _insert(connection: Connection, stream: Stream) -> tuple[int, IPv4Address]:
-    address = stream.address or _free(connection, stream.name)
-    _check(connection, stream, address)
-    return rows.add(connection, streams, WHAT, stream.name, {**to_row(stream), "address": str(address)}), address
-
-
-def _save(connection: Connection, stream: Stream) -> None:
-    row = rows.one(connection, streams, WHAT, {"name": stream.name})
-    if stream.address is not None:
-        _check(connection, stream, stream.address)
-    values = to_row(stream, only_changes=True, onto=row)
-    if stream.address is None and "address" in values:
-        values["address"] = str(_free(connection, stream.name))
-    rows.change(connection, streams, WHAT, row["id"], values)
-
-
-def _check(connection: Connection, stream: Stream, address: IPv4Address) -> None:
-    if address not in LOCAL:
-        expected = f"a multicast group of {LOCAL}, or none, and the house gives one"
-        raise InvalidValue(path="Stream.address", received=str(address), expected=expected)
-    if stream.kind is not Kind.SINK and not stream.source:
-        expected = f"what the {stream.kind} is: a device, a sink, a path or a URL"
-        raise InvalidValue(path="Stream.source", received="''", expected=expected)
-    rows.one(connection, sound_hosts, "host with sound", {"name": stream.host})
-    for other in rows.every(connection, streams, {"address": str(address)}):
-        if other["name"] != stream.name:
-            raise AddressTaken(stream.name, str(address), other["name"])
-
-
-def _free(connection: Connection, name: str) -> IPv4Address:
-    """The lowest that is nobody's."""
-    taken = {row["address"] for row in rows.every(connection, streams, {}) if row["name"] != name}
-    for address in OURS.hosts():
-        if str(address) not in taken:
-            return address
-    raise InvalidValue(path="Stream.address", received="none", expected=f"one of another network: {OURS} is used up")
-
-
-def _delete(connection: Connection, id: int | None, name: str) -> None:
-    rows.remove(connection, streams, WHAT, id)
-    for table in (settings, sendings):
-        connection.execute(delete(table).filter_by(stream=name))
-    connection.execute(update(players).filter_by(stream=name).values(stream=None))
+        await self.context.db.write(kept.streams.remove, self.id, self.name)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any, Self
+from typing import Self
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select, update
-
-from house import moves, rows
+from house import kept
 from house.rights import WATCHER
-from house.rows import Row
 from house.states import Cause
-from house.tables import machines, wakes
-from midflight import Context, ObjectList, VersionedObject, field, from_row, remotable, to_row, types
+from midflight import Context, ObjectList, VersionedObject, field, from_row, remotable, types
 
 MOST = 10_000
 SOON = timedelta(seconds=30)
@@ -42,7 +38,7 @@ class Wake(VersionedObject, version="1.0"):
     async def report(self) -> None:
         """Have it kept. A watcher wakes first and reports afterwards, as often as it takes: what is reported again is
         brought up to date, by its ``uuid``. The wake of a machine that the house has forgotten is kept too."""
-        await self.context.db.write(_keep, self)
+        await self.context.db.write(kept.wakes.keep, self)
         self.reset_changes()
 
     @property
@@ -58,42 +54,8 @@ class WakeList(ObjectList[Wake], version="1.0"):
     @remotable
     async def latest(cls, context: Context, machine: str | None = None, limit: int = 50) -> Self:
         """The last so many of a machine, or of the house; at most 10 000."""
-        return cls._of(context, await context.db.read(_latest, machine, min(max(limit, 0), MOST)))
+        return cls._of(context, await context.db.read(kept.wakes.latest, machine, min(max(limit, 0), MOST)))
 
     @classmethod
-    def _of(cls, context: Context, found: Iterable[Row]) -> Self:
+    def _of(cls, context: Context, found: Iterable[kept.rows.Row]) -> Self:
         return from_row(cls, {}, objects=[from_row(Wake, row, context=context) for row in found], context=context)
-
-
-def _keep(connection: Connection, wake: Wake) -> None:
-    values: dict[str, Any] = {name: value for name, value in to_row(wake).items() if name != "id"}
-    kept = connection.execute(update(wakes).where(wakes.c.uuid == values["uuid"]).values(values))
-    if not kept.rowcount:
-        connection.execute(insert(wakes).values(values))
-    connection.execute(delete(wakes).where(*_seemed_its_own(wake)))
-    _move(connection, wake)
-
-
-def _seemed_its_own(wake: Wake) -> Iterator[ColumnElement[bool]]:
-    """A machine that says that it is awake before its watcher says that it woke it."""
-    yield wakes.c.machine == wake.machine
-    yield wakes.c.uuid != str(wake.uuid)
-    yield wakes.c.cause.in_([Cause.ITSELF.value, Cause.PLANNED.value])
-    yield wakes.c.asked_at.between(wake.asked_at, (wake.awake_at or wake.asked_at) + SOON)
-
-
-def _move(connection: Connection, wake: Wake) -> None:
-    """What it says of the machine, unless something newer is known of that."""
-    at = wake.awake_at or wake.asked_at
-    machine = select(machines.c.since).where(machines.c.name == wake.machine)
-    found = connection.execute(machine.where(or_(machines.c.since.is_(None), machines.c.since <= at))).one_or_none()
-    if found is not None:
-        move = moves.begin_to_wake if wake.awake_at is None else moves.woken
-        move(connection, wake.machine, at)
-
-
-def _latest(connection: Connection, machine: str | None, limit: int) -> list[Row]:
-    found = select(wakes).order_by(wakes.c.asked_at.desc(), wakes.c.id.desc()).limit(limit)
-    if machine is not None:
-        found = found.filter_by(machine=machine)
-    return rows.found(connection, found)

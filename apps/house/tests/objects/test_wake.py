@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from house.objects import history as past
-from house.objects.history import Day, History, summed
+from house.kept import histories
+from house.objects.history import MOST_DAYS, Day, History, summed
 from house.objects.machine import Machine
 from house.objects.requester import Requester, RequesterList
 from house.objects.wake import Wake, WakeList
@@ -87,8 +87,8 @@ async def test_a_history_has_ten_years_at_most_and_is_made_elsewhere(
         threads.append(threading.current_thread())
         return summed(*given)
 
-    monkeypatch.setattr(past, "summed", noting)
-    assert [len((await History.of_machine(context, "desk", n)).days) for n in (10**12, 0)] == [past.MOST_DAYS, 1]
+    monkeypatch.setattr(histories, "summed", noting)
+    assert [len((await History.of_machine(context, "desk", n)).days) for n in (10**12, 0)] == [MOST_DAYS, 1]
     assert threads[0] is not threading.main_thread()
     assert len(await WakeList.latest(context, limit=10**12)) == 0
 

@@ -43,7 +43,7 @@ def _changed(tree: Path) -> Path:
         "None\n", 'None\n    room: str | None = field(default=None, since="1.1")\n',
     )  # fmt: skip
     edit(
-        tree / "house/tables.py",
+        tree / "house/kept/tables.py",
         '    Column("planned_wake", DateTime),\n',
         ",\n",
         ',\n    Column("room", String(63)),\n',

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, time, timedelta
 from ipaddress import IPv4Address
 from typing import Any
 
+from house.names import ALL
 from house.objects.group import Group
 from house.objects.hearing import Hearing, Sending
 from house.objects.patch_bay import PatchBay
@@ -14,7 +15,6 @@ from house.objects.player import Player
 from house.objects.scene import Scene, Setting
 from house.objects.stream import Stream
 from house.objects.wiring import SoundHost
-from house.patching import ALL
 from house.playing import Kind, Playing, Sent
 from house.sound_operator import Live, Patched
 

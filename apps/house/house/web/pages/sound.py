@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from house.names import ALL
 from house.objects.hearing import Hearing
 from house.objects.patch_bay import PatchBay
 from house.objects.scene import Scene
-from house.patching import ALL
 from house.playing import Kind, Playing, Sent
 from house.sound_operator import Live
 from house.standing import Room, Source, rooms, sources

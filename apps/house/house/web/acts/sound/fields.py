@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from house.errors import NotFound
-from house.patching import ALL
+from house.names import ALL
 from house.web.view import HouseScene
 from midflight.web import Field
 

@@ -10,13 +10,11 @@ from typing import Any
 
 from sqlalchemy import Connection, update
 
-from house import rows
 from house.errors import AlreadyExists, NotFound, NotNow
-from house.tables import groups, players, streams
+from house.kept import rows
+from house.kept.tables import groups, players, streams
+from house.names import ALL
 from midflight import InvalidValue
-
-ALL = "all"
-"""Every room of the house. No room or group has this name."""
 
 
 def rooms_of(connection: Connection, target: str) -> list[str]:

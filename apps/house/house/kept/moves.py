@@ -12,14 +12,14 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, Table, insert, or_, select, update
 
-from house import leave, patching, rows
+from house import leave
 from house.errors import NotNow
-from house.objects import away, scene
+from house.kept import aways, patching, rows, scenes
+from house.kept.rows import Row
+from house.kept.tables import holds, machines, naps, rules, wakes
 from house.objects.hold import Hold
 from house.objects.rule import Rule
-from house.rows import Row
 from house.states import Cause, State
-from house.tables import holds, machines, naps, rules, wakes
 from midflight import from_row
 
 NEAR = timedelta(minutes=5)
@@ -36,12 +36,12 @@ def ask_leave(
 ) -> datetime | None:
     """Let it fall, unless something speaks against that; when it is to wake by plan. Raises StaysAwake, NotFound."""
     row = _row(connection, name)
-    left = away.latest(connection, now)
+    left = aways.latest(connection, now)
     away_until = None if left is None else rows.utc(left["until"])
     last_wake = row["last_wake"] and rows.utc(row["last_wake"])
     held = [from_row(Hold, each) for each in _of_machine(connection, holds, name)]
     bound = [from_row(Rule, each) for each in _of_machine(connection, rules, name)]
-    needed = [needed_at, scene.needed_on(connection, name, away_until or now)]
+    needed = [needed_at, scenes.needed_on(connection, name, away_until or now)]
     planned = leave.next_wake(bound, needed, away_until, now)
     if not forced:
         shortest, heard = row["shortest_awake_seconds"], patching.in_use(connection, name)
