@@ -19,6 +19,7 @@ from benchmarks.data import faults
 from benchmarks.data.table import fill
 from benchmarks.paper import paper
 from midflight.db.cluster import Cluster
+from midflight.migrations.pace import Pace
 
 ROOT = Path(__file__).parent.parent.parent
 LIMITS = (100, 1_000, 10_000)
@@ -81,7 +82,7 @@ def foreground(url: str, rows: int, seconds: float) -> dict[str, Any]:
     with writing(url, rows) as without:
         time.sleep(seconds)
     with writing(url, rows) as during:
-        paced = run("ours", url, 0.5)
+        paced = run("ours", url, Pace().duty)
     return {"without": without, "during": during, "paced": paced}
 
 

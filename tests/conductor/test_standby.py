@@ -84,7 +84,7 @@ async def until_held(sweeper: Sweeper, reason: str, chunks: int = 400) -> None:
 async def test_a_standby_that_lags_holds(database: Database, pair: tuple[Cluster, Standby]) -> None:
     """Its replay stands still while rows are written; they wait until it has caught up."""
     _, standby = pair
-    await database.write(lease.set_pace, {"replica_lag": 0.5, "most_rows": 1})
+    await database.write(lease.set_pace, {"replica_lag": 0.5, "most_rows": 1, "duty": 0.5})
     sweeper = Sweeper(database, Latency())
     await sweeper.chunk(migrate_flavor_data)
     standby.say("pg_wal_replay_pause()")
@@ -121,7 +121,7 @@ async def test_the_standby_takes_over(database: Database, pair: tuple[Cluster, S
     """The primary dies between two chunks; when the standby is promoted, the migration goes on from the cursor that it
     has. What a save was told is there is there, each row was migrated once, and the proof holds."""
     primary, standby = pair
-    await database.write(lease.set_pace, {"most_rows": 20})
+    await database.write(lease.set_pace, {"most_rows": 20, "duty": 0.5})
     sweeper, saved = Sweeper(database, Latency()), []
 
     def save(connection: Connection, number: int) -> None:

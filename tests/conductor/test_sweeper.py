@@ -146,10 +146,15 @@ def test_duty() -> None:
 @pytest.mark.parametrize(
     ("changes", "error"),
     [
-        ({"target": -1}, "pace.target: received -1, expected `float` > 0.0."),
-        ({"duty": 1.5}, "pace.duty: received 1.5, expected `float` <= 1.0."),
+        ({"target": -1}, "pace.target: received -1, expected seconds, more than 0."),
+        ({"duty": 1.5}, "pace.duty: received 1.5, expected more than 0, and at most 1."),
+        ({"duty": "fast"}, "pace.duty: received fast, expected more than 0, and at most 1."),
+        ({"most_rows": 0}, "pace.most_rows: received 0, expected a whole number, at least 1."),
+        ({"lock_waiters": 1.5}, "pace.lock_waiters: received 1.5, expected a whole number, at least 0."),
+        ({"vacuum": "maybe"}, "pace.vacuum: received maybe, expected true or false."),
         ({"speed": 3}, "pace: received speed, expected one of target, duty, most_rows, failure_ratio"),
-        ({"sql": "SELECT 1"}, "pace.sql: received SELECT 1, expected `array`, got `str`."),
+        ({"sql": "SELECT 1"}, "pace.sql: received SELECT 1, expected a list of texts."),
+        ({"http": [3]}, "pace.http[0]: received [3], expected a list of texts."),
     ],
 )
 async def test_settings_that_are_none(database: Database, changes: Mapping[str, Any], error: str) -> None:
