@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from midflight.errors import BrokerUnreachable
+from midflight.transports import embedded
 from midflight.transports.base import Address
 from midflight.transports.embedded import EmbeddedBroker, find_binary
 from midflight.transports.nats import NatsTransport
@@ -46,6 +47,44 @@ async def test_life_of_a_broker(tmp_path: Path, end: str) -> None:
     await eventually(lambda: agent.bodies == [b"kept"])
     await listener.close()
     await broker.stop()
+
+
+HALVES = {
+    "nothing": b"",
+    "half a greeting": b'CONNECT {"verbose',
+    "half a subject": b'CONNECT {"verbose": false}\r\nPUB mf.test.call.compute.ho',
+    "half of the headers": b'CONNECT {"headers": true}\r\nHPUB mf.test.call.compute.host1.a.b 40 80\r\nNATS/1.0\r\n',
+    "half a body": b"CONNECT {}\r\nPUB mf.test.call.compute.host1.a.b 1000000\r\n" + bytes(500_000),
+}
+"""What a peer may say, and then no more."""
+
+
+async def half_said(port: int, words: bytes) -> bytes:
+    """Say that, and wait; what the broker says until it closes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    with closing(writer):
+        writer.write(words)
+        return await reader.read()
+
+
+async def test_peers_that_say_half_of_something(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten peers of each kind that begin to speak and go no further: the broker lets each of them go, nobody hears what
+    they had begun, and until then every call of the others is answered."""
+    monkeypatch.setattr(embedded, "PING_SECONDS", 2)
+    async with EmbeddedBroker(tmp_path) as broker:
+        port = int(broker.url.rpartition(":")[2])
+        agent, caller, listener = Recorder(), await member(broker), await member(broker)
+        await agent.listen(listener, "compute", "host1")
+        slow = asyncio.gather(*(half_said(port, words) for words in HALVES.values() for _ in range(10)))
+        asked = 0
+        while not slow.done():
+            assert await caller.call(HOST1, b"%d" % asked, timeout=30) == b"one:%d" % asked
+            asked += 1
+            await asyncio.sleep(0.05)
+        assert all(b"Stale Connection" in said for said in await slow)
+        assert agent.calls == [b"%d" % number for number in range(asked)]
+        await caller.close()
+        await listener.close()
 
 
 async def test_two_brokers_side_by_side(tmp_path: Path) -> None:

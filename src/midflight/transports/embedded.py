@@ -20,12 +20,17 @@ from midflight.errors import BrokerUnreachable
 BINARY = "nats-server"
 START_SECONDS = 10.0
 STOP_SECONDS = 5.0
+PING_SECONDS = 10
+"""A peer that has not answered two pings is let go: one that vanished, that is frozen, or that says half of something
+and no more. By default a server waits four minutes for it."""
 
 CONFIGURATION = """\
 host: 127.0.0.1
 port: {port}
 ports_file_dir: {directory}
 jetstream {{ store_dir: {directory} }}
+ping_interval: "{ping}s"
+ping_max: 2
 """
 
 
@@ -91,7 +96,8 @@ class EmbeddedBroker:
             stale.unlink()
         configuration = self.directory / f"{BINARY}.conf"
         directory = json.dumps(str(self.directory))
-        configuration.write_text(CONFIGURATION.format(port=self._port or -1, directory=directory))
+        written = CONFIGURATION.format(port=self._port or -1, directory=directory, ping=PING_SECONDS)
+        configuration.write_text(written)
         command = [*_until_we_die(), find_binary(), "--config", str(configuration)]
         try:
             with self._log.open("ab") as log:
