@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo test test-plans test-faults coverage fuzz lint format types pictures wheel-test bench-objects bench-rpc bench-growth bench-data bench-fleet bench-house ci changelog lock clean
+.PHONY: help setup packages demo test test-plans test-faults coverage fuzz lint format types pictures docs wheel-test bench-objects bench-rpc bench-growth bench-data bench-fleet bench-house ci changelog lock clean
 
 PYTHON ?=
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -74,6 +74,9 @@ types: $(READY) ## check types with mypy --strict and pyright
 pictures: packages $(READY) ## draw the pictures of the console and of the house anew, into docs/pictures and apps/house
 	python -m tests.console
 	cd $(HOUSE) && python -m tests.web
+
+docs: $(READY) ## build the site of the documents, with pages from the code, into build/site; links are checked
+	mkdocs build --strict --quiet
 
 wheel-test: $(READY) ## build the wheel and test it in a fresh environment, away from the sources
 	.ci/wheel-test

@@ -14,6 +14,7 @@ import pytest
 
 import midflight
 from midflight.cli.app import build
+from midflight.cli.init import TEMPLATE
 from midflight.conductor.interface import State
 from midflight.db.write_form import Form
 from midflight.upgrade.verdict import Status
@@ -65,10 +66,10 @@ def test_links_between_documents_lead_somewhere(document: Path) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=_name)
 def test_documents_name_only_targets_that_exist(document: Path) -> None:
-    """Every `make something` in a document is a target of the Makefile."""
+    """Every `make something` in a document is a target of the Makefile, or of that of a new project."""
     named = set(re.findall(r"(?:`|\$ )make ([a-z-]+)", document.read_text()))
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert named - targets == set()
+    makefiles = "".join(path.read_text() for path in (ROOT / "Makefile", TEMPLATE / "Makefile"))
+    assert named - {*re.findall(r"^([a-z-]+):", makefiles, re.MULTILINE)} == set()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=_name)
@@ -77,6 +78,14 @@ def test_documents_name_only_commands_that_exist(document: Path) -> None:
     commands = set(re.findall(r"(?:`|\$ )midflight ([a-z]+(?: [a-z]+)?)", document.read_text()))
     for command in sorted(commands):
         assert build().parse_args([*command.split(), "--help"], exit_on_error=False, print_error=False)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=_name)
+def test_documents_name_only_tests_that_exist(document: Path) -> None:
+    """Every promise that names the test which holds it, as `tests/…` or `tests/…::test_…`, names one that is there."""
+    for path, test in re.findall(r"`(tests/[\w/.]+)(?:::(\w+))?`", document.read_text()):
+        assert (ROOT / path).exists(), path
+        assert not test or f"def {test}(" in (ROOT / path).read_text(), f"{path}::{test}"
 
 
 def test_make_help_lists_every_target() -> None:

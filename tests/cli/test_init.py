@@ -40,7 +40,7 @@ def test_a_new_project_has_everything_under_its_own_name(midflight: Command) -> 
 def test_a_new_project_says_what_comes_next(midflight: Command) -> None:
     """Three commands."""
     said = midflight("init", "bakery").out.splitlines()
-    assert said == ["done: bakery/ with 27 files", "next:", "  cd bakery", "  make test", "  make up"]
+    assert said == ["done: bakery/ with 25 files", "next:", "  cd bakery", "  make test", "  make up"]
 
 
 def test_a_new_project_is_the_release_that_it_has_frozen(midflight: Command, monkeypatch: pytest.MonkeyPatch) -> None:

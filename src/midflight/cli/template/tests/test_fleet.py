@@ -1,20 +1,43 @@
-"""All of it together: real processes, a real broker, a real database."""
+"""All of it together: real services, and rows in a file; what goes between them is in memory."""
 
-from conftest import Fleet
+import asyncio
+from pathlib import Path
 
-
-def test_a_job_is_done(fleet: Fleet) -> None:
-    """A guest asks, the dispatcher tells a worker, the worker has its conductor write down what came of it."""
-    added = fleet.ask("add", "good", "morning")
-    assert added.code == 0, added.out
-    number = added.out.split()[1]
-    done = f"{number}  done  GOOD MORNING"
-    fleet.until(lambda: done in fleet.ask("list").out.splitlines(), done)
+from example_fleet.dispatcher import hand_out
+from example_fleet.jobs import DONE, Job, JobList
+from example_fleet.project import project
+from midflight.testing import LocalFleet
 
 
-def test_everybody_has_a_place_in_the_fleet(fleet: Fleet) -> None:
-    """The commands see who is there, and what each of them runs."""
-    listed = fleet.midflight("fleet", "list")
-    assert listed.code == 0, listed.out
-    members = sorted(line.split()[:2] for line in listed.out.splitlines()[1:-1])
-    assert members == [["conductor", "c1"], ["dispatcher", "d1"], ["worker", "w1"], ["worker", "w2"]]
+def test_a_job_is_done(tmp_path: Path) -> None:
+    """It is kept, a worker is told of it, and has its conductor write down what came of it."""
+
+    async def ask() -> Job:
+        async with LocalFleet(project, tmp_path) as fleet:
+            await fleet.start("conductor")
+            worker = await fleet.start("worker")
+            job = Job(context=worker.context(), text="good morning")
+            await job.create()
+            await hand_out(worker.context())
+            await fleet.settled()
+            return await Job.get(fleet.context(), job.id or 0)
+
+    done = asyncio.run(ask())
+    assert (done.words, done.state, done.result) == (2, DONE, "GOOD MORNING")
+
+
+def test_nothing_is_lost_while_no_worker_is_there(tmp_path: Path) -> None:
+    """What was handed out waits for the next one."""
+
+    async def ask() -> list[str]:
+        async with LocalFleet(project, tmp_path) as fleet:
+            conductor = await fleet.start("conductor")
+            worker = await fleet.start("worker")
+            await worker.stop()
+            await Job(context=conductor.context(), text="patience").create()
+            assert await hand_out(conductor.context()) == 1
+            await fleet.start("worker")
+            await fleet.settled()
+            return [job.state for job in await JobList.all(fleet.context())]
+
+    assert asyncio.run(ask()) == [DONE]

@@ -1,8 +1,14 @@
 """Rows that catch up."""
 
-from conftest import Fleet
+import asyncio
+from pathlib import Path
 
-from example_fleet.migrations import words_of
+from sqlalchemy import Connection, select
+
+from example_fleet.migrations import count_words, words_of
+from example_fleet.project import project
+from example_fleet.tables import jobs
+from midflight.testing import LocalFleet
 
 
 def test_words_are_counted() -> None:
@@ -10,9 +16,18 @@ def test_words_are_counted() -> None:
     assert [words_of(text) for text in ("", "one", " good \n morning ")] == [0, 1, 2]
 
 
-def test_rows_from_elsewhere_catch_up(fleet: Fleet) -> None:
-    """A row that was written past the code is counted, while everybody works; and all rows are proven."""
-    fleet.rows("INSERT INTO jobs (text, state) VALUES ('from far away', 'done')")
-    done = fleet.midflight("data", "run")
-    assert done.code == 0, done.out
-    assert fleet.rows("SELECT words FROM jobs WHERE text = 'from far away'") == [(3,)]
+def test_a_row_from_elsewhere_is_counted(tmp_path: Path) -> None:
+    """It was written past the code, and has no count."""
+
+    def written(connection: Connection) -> int | None:
+        connection.execute(jobs.insert().values(id=7, text="from far away", state="done"))
+        count_words.apply(connection, 7)
+        words: int | None = connection.execute(select(jobs.c.words)).scalar_one()
+        return words
+
+    async def count() -> int | None:
+        async with LocalFleet(project, tmp_path) as fleet:
+            words: int | None = await fleet.context().db.write(written)
+            return words
+
+    assert asyncio.run(count()) == 3

@@ -1,0 +1,169 @@
+"""What the site has beside the pages of this folder: pages that are written from the code, and the repository's own.
+
+MkDocs calls these functions; see mkdocs.yml.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+import midflight
+from midflight import errors
+from midflight.cli.app import NOUNS, build
+from midflight.cli.examples import EXAMPLES, lines_of
+
+ROOT = Path(__file__).parents[2]
+OWN = {"ARCHITECTURE.md": "architecture.md", "CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md",
+       "SECURITY.md": "security.md", "README.md": "readme.md"}  # fmt: skip
+"""Pages at the root of the repository, and where they are in the site."""
+_LINK = re.compile(r"(?P<text>!?\[[^\]]*\])\((?P<target>[^)#:]+)(?P<anchor>#[^)]*)?\)")
+_EVENT = re.compile(r"[a-z_]+(\.[a-z_]+)+")
+
+
+def on_config(config: Any) -> Any:
+    """Four voices: to learn, to do, to look up, to understand. A new page is in the site when it is in its folder."""
+    config.nav = [
+        {"Learn": [{"Start": "README.md"}, "tutorial.md", {"A taste": "readme.md"}]},
+        {"Do": [*_pages("how-to"), "from-oslo-versionedobjects.md"]},
+        {"Look up": [*_pages("reference"), *(f"reference/{name}.md" for name in WRITTEN), "glossary.md"]},
+        {
+            "Understand": [
+                *_pages("explanation"),
+                {"Architecture": "architecture.md"},
+                {"Decisions": _pages("decisions")},
+            ]
+        },
+        {"Project": ["contributing.md", "security.md", "changelog.md"]},
+    ]
+    return config
+
+
+def _pages(folder: str) -> list[str]:
+    """Its index first."""
+    names = sorted(path.name for path in (ROOT / "docs" / folder).glob("*.md"))
+    return [f"{folder}/{name}" for name in sorted(names, key=lambda name: name != "README.md")]
+
+
+def on_files(files: Files, config: Any) -> Files:
+    """Add them."""
+    for source, name in OWN.items():
+        files.append(File.generated(config, name, content=(ROOT / source).read_text()))
+    for name, write in WRITTEN.items():
+        files.append(File.generated(config, f"reference/{name}.md", content="\n".join(write())))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, files: Files, **_: Any) -> str:
+    """A link to a page of the repository leads to that page in the site; one to a file of it is the file's name."""
+    of_root = {name: source for source, name in OWN.items()}
+    here = PurePosixPath("docs") / page.file.src_uri
+    if page.file.src_uri in of_root:
+        here = PurePosixPath(of_root[page.file.src_uri])
+
+    def led(link: re.Match[str]) -> str:
+        target = _normal(here.parent / link["target"])
+        if (inside := _inside(target, files)) is None:
+            return link["text"].strip("![]") if not link["text"].startswith("!") else ""
+        up = "../" * (len(PurePosixPath(page.file.src_uri).parts) - 1)
+        return f"{link['text']}({up}{inside}{link['anchor'] or ''})"
+
+    parts = re.split(r"(^```.*?^```$)", markdown, flags=re.DOTALL | re.MULTILINE)
+    return "".join(part if part.startswith("```") else _LINK.sub(led, part) for part in parts)
+
+
+def _normal(path: PurePosixPath) -> str:
+    found: list[str] = []
+    for part in path.parts:
+        if part == "..":
+            found.pop()
+        elif part != ".":
+            found.append(part)
+    return "/".join(found)
+
+
+def _inside(target: str, files: Files) -> str | None:
+    """Where a file of the repository is in the site."""
+    if target in OWN:
+        return OWN[target]
+    name = target.removeprefix("docs/")
+    for each in (name, f"{name}/README.md"):
+        file = files.get_file_from_path(each)
+        if target.startswith("docs") and file is not None and file.inclusion.is_included():
+            return each
+    return None
+
+
+# Pages that are written from the code.
+
+
+def _cli() -> Iterator[str]:
+    """Each command with what it takes, as its help page says it."""
+    yield "# Commands\n\nOne table of exit codes holds for all of them.\n\n| code | means |\n|---|---|"
+    for code, meaning in re.findall(r"(\d+) ([^·.]+)", (inspect.getmodule(build).__doc__ or "").replace("\n", " ")):
+        yield f"| {code} | {meaning.strip()} |"
+    tree = build()
+    for name in sorted(EXAMPLES, key=lambda name: [*NOUNS].index(name.split()[0])):
+        app = tree
+        for word in name.split():
+            app = app[word]
+        said = inspect.cleandoc(inspect.getdoc(app.default_command) or "")
+        text, _, parameters = said.partition("Parameters\n----------\n")
+        yield f"\n## midflight {name}\n\n{text.strip()}\n"
+        for option, what in re.findall(r"^(\w+)\n((?: .*\n?)+)", parameters, re.MULTILINE):
+            yield f"- `{option.replace('_', '-')}`: {' '.join(what.split())}"
+        yield f"\n```text\n{inspect.cleandoc(lines_of(name))}\n```"
+
+
+def _errors() -> Iterator[str]:
+    """Each error with its message, which says the cause and the way out."""
+    yield "# Errors\n\nWhat stands in braces is a fact of the error: an attribute of it, which travels with it.\n"
+    for name, kind in vars(errors).items():
+        if inspect.isclass(kind) and issubclass(kind, errors.MidflightError) and kind.__module__ == errors.__name__:
+            bases = ", ".join(f"`{base.__name__}`" for base in kind.__bases__)
+            yield f"\n## {name}\n\n{inspect.getdoc(kind)}\n"
+            yield f"A {bases}. A command that ends by it exits {kind.exit_code}."
+
+
+def _events() -> Iterator[str]:
+    """Each event of the log, with its facts and the module that says it."""
+    yield "# Log events\n\nOne JSON object a line; `event` is its name, and these are its facts.\n"
+    yield "| event | level | facts | in |\n|---|---|---|---|"
+    package = Path(midflight.__file__).parent
+    found = {}
+    for path in sorted(package.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
+                name = node.args[0].value if isinstance(node.args[0], ast.Constant) else None
+                levels = ("debug", "info", "warning", "error", "critical", "exception")
+                if isinstance(name, str) and _EVENT.fullmatch(name) and node.func.attr in levels:
+                    facts = ", ".join(f"`{each.arg}`" for each in node.keywords if each.arg and each.arg != "exc_info")
+                    found[name] = f"| `{name}` | {node.func.attr} | {facts} | {path.relative_to(package)} |"
+    yield from (found[name] for name in sorted(found))
+
+
+def _api() -> Iterator[str]:
+    """Each name of the front door."""
+    yield "# The API\n\nThese names are the whole of what an application needs.\n"
+    for name in midflight.__all__:
+        thing = getattr(midflight, name)
+        yield f"\n## {name}\n"
+        try:
+            yield f"```python\n{name}{inspect.signature(thing)}\n```\n"
+        except (TypeError, ValueError):  # a module, or a class without a signature of its own
+            pass
+        if said := inspect.getdoc(thing):
+            yield said
+        for method, function in vars(thing).items() if inspect.isclass(thing) else ():
+            if not method.startswith("_") and inspect.isfunction(function) and inspect.getdoc(function):
+                yield f"\n**{method}**: {inspect.getdoc(function)}"
+
+
+WRITTEN = {"cli": _cli, "errors": _errors, "log-events": _events, "api": _api}
