@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib.util
 import os
 import signal
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
 from midflight.project import Project
-from midflight.testing import MixedFleet
+from midflight.testing import MixedFleet, mixed_fleet
 from midflight.testing.plans import read
 from midflight.testing.processes import PlanFailed, Release
 from midflight.upgrade.freeze import freeze
@@ -121,7 +122,7 @@ def test_a_plan_goes_from_one_release_to_the_next(shop: Any, tmp_path: Path) -> 
         "start: hello ada, from 1.0", "mixed: hello ada, from 1.0", "mixed: hello ada, from 1.0",
         "unpinned: hello ada, from 1.1", "final: hello ada, from 1.1", "end",
     ]  # fmt: skip
-    assert fleet.told.count("check") == 10
+    assert fleet.told.count("check") == 11
     logs = {path.name for path in tmp_path.glob("*-1.*.log")}
     assert logs == {
         "clerk-1.juno.1.log", "clerk-1.juno.2.log", "clerk-1.kilo.1.log", "conductor-1.juno.1.log",
@@ -145,6 +146,28 @@ def test_a_member_that_ends_by_itself_is_noticed(shop: Any, tmp_path: Path) -> N
         fleet.go(())
     assert not [pid for pid in fleet.pids if Path(f"/proc/{pid}").exists()]
     assert fleet.told == ["end"]
+
+
+def test_work_goes_on_meanwhile_and_fails_the_plan_when_it_does(shop: Any, tmp_path: Path) -> None:
+    """It begins after the start, is done while members are replaced, and what it raises is told."""
+
+    class Busy(shop):  # type: ignore[misc]
+        worked = 0
+
+        def work(self) -> None:
+            assert "unpinned: hello ada, from 1.1" not in self.told, "new words"
+            self.greeting()
+            self.worked += 1
+
+        def after_unpin(self) -> None:
+            super().after_unpin()
+            self.traffic._thread.join()
+
+    fleet = Busy(tmp_path)
+    with pytest.raises(AssertionError, match="new words"):
+        fleet.go(read("kilo pinned: restart conductor-1"))
+    assert fleet.worked > 0
+    assert fleet.told[-2:] == ["unpinned: hello ada, from 1.1", "end"]
 
 
 def test_a_failing_plan_is_shortened_and_told_how_to_be_tried_again(
@@ -176,6 +199,28 @@ def test_the_environment_says_which_plans(shop: Any, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("MIDFLIGHT_PLANS", "200")
     monkeypatch.setenv("MIDFLIGHT_SEED", "17")
     assert shop.plans(3).pytestmark[0].args[1] == range(17, 217)
+
+
+def test_nobody_outlives_the_test_run(shop: Any, tmp_path: Path) -> None:
+    """A run that is killed has no time to end its processes: they end with it, and so with the one that forked them."""
+    fleet = shop(tmp_path)
+    with ExitStack() as stack:
+        fleet._set_up(stack)
+        fleet.command("db", "expand", release="juno")
+        conductor = fleet._started("conductor-1", "juno")
+        release = conductor.release
+        os.kill(release._zygote.pid, signal.SIGKILL)
+        fleet.until(lambda: not runs(conductor.pid))
+    release.close()
+    mixed_fleet._releases.clear()
+
+
+def runs(pid: int) -> bool:
+    """A zombie does not: it waits for a parent who will hear of it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
 
 
 def test_code_that_cannot_be_loaded_is_named(tmp_path: Path) -> None:

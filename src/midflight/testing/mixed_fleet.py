@@ -23,6 +23,7 @@ from midflight.rpc.rights import CONDUCTOR
 from midflight.testing.plans import Act, Plan, drawn, read, said, shortest
 from midflight.testing.processes import PlanFailed, Process, Release
 from midflight.testing.release_trees import tree_of
+from midflight.testing.traffic import Traffic
 from midflight.transports.embedded import EmbeddedBroker
 
 T = TypeVar("T")
@@ -67,6 +68,8 @@ class MixedFleet:
         """The release of the pin, while there is one."""
         self.guest: Guest
         """A connection of a guest's, once the fleet has started."""
+        self.traffic: Traffic
+        """What goes on meanwhile, after ``on_start``."""
         self._numbers, self._heard = dict[str, int](), dict[Path, int]()
 
     # Hooks.
@@ -86,6 +89,11 @@ class MixedFleet:
     def check(self) -> None:
         """What always holds: after the start, each act and each step. midflight's own invariants are looked at as well:
         who was not told to end runs, who was told to ended well, and no message was rejected for its version."""
+
+    def work(self) -> None:
+        """What users do meanwhile: called again and again in a thread of its own, from after ``on_start`` until the
+        last step; so there is always a call in flight when a member is replaced. It may raise NotDelivered and Unknown
+        where a member was killed meanwhile, and else nothing. Without one, nobody uses the fleet."""
 
     def on_end(self) -> None:
         """The processes have ended, however it went."""
@@ -194,9 +202,13 @@ class MixedFleet:
             self._start_all(oldest)
             self.guest = stack.enter_context(connect(self.project, self._config("operator")))
             self.on_start()
+            self.traffic = Traffic(self.work if type(self).work is not MixedFleet.work else _rest)
+            stack.callback(self.traffic.stop)
             self._look()
             for old, new in pairwise(self.releases):
                 self._hop(plan, old, new)
+            self.traffic.stop()
+            self._look()
             self._stop_all()
 
     def _hop(self, plan: Plan, old: str, new: str) -> None:
@@ -228,8 +240,9 @@ class MixedFleet:
         if act.verb in ("upgrade", "roll back") and running.release.name == wanted:
             return
         if act.verb == "kill":
-            running.kill()
-            self.running[act.member] = self._started(act.member, wanted)
+            with self.traffic.kill():
+                running.kill()
+                self.running[act.member] = self._started(act.member, wanted)
         else:
             self._replace(act.member, wanted)
         if len({each.release.name for each in self.running.values()}) > 1:
@@ -249,6 +262,8 @@ class MixedFleet:
         for name, process in self.running.items():
             if (code := process.code) is not None:
                 raise PlanFailed(f"{name} has ended by itself, with {code}{process.last_words()}")
+        if self.traffic.failure is not None:
+            raise self.traffic.failure
         for log in self._fresh_logs():
             raise PlanFailed(f"{log.name} tells of a message that was rejected for its version")
         self.check()
@@ -323,6 +338,10 @@ class MixedFleet:
         for process in self.running.values():
             if process.code is None:
                 process.kill()
+
+
+def _rest() -> None:
+    time.sleep(0.01)
 
 
 def _entries(table: Mapping[str, Any]) -> str:

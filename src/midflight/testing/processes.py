@@ -100,7 +100,7 @@ class Release:
         environment["PYTHONPATH"] = os.pathsep.join([str(self.tree), *filter(None, [environment.get("PYTHONPATH")])])
         self._zygote = subprocess.Popen(
             [sys.executable, zygote.__file__, self.project], cwd=self.tree, env=environment,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, start_new_session=True,
         )  # fmt: skip
         self._started: list[int] = []
         atexit.register(self.close)

@@ -7,6 +7,7 @@ whoever still runs with it.
 """
 
 import contextlib
+import ctypes
 import gc
 import importlib
 import json
@@ -20,6 +21,10 @@ LOADED = ("midflight.process", "midflight.db.schema.runner", "midflight.cli.run"
 """What most commands need, where the release's midflight has it."""
 
 
+DIE_WITH_PARENT = 1
+"""PR_SET_PDEATHSIG of prctl(2)."""
+
+
 def say(**words: int) -> None:
     """One line for whoever started us."""
     os.write(1, json.dumps(words).encode() + b"\n")
@@ -30,6 +35,7 @@ def run(words: list[str], log: str) -> None:
     code = 70
     try:
         os.setsid()
+        ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)

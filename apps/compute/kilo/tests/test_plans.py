@@ -15,13 +15,14 @@ TREE = Path(__file__).parents[1]
 
 
 class Cloud(MixedFleet):
-    """One instance, which is rebooted whenever the fleet is mixed, and keeps its flavor."""
+    """One instance, which is rebooted whenever the fleet is mixed, and keeps its flavor. All the while somebody counts
+    in its metadata, and finds what was saved."""
 
     project, reference = project, "compute.project:project"
     releases: ClassVar = {"juno": TREE.parent / "juno", "kilo": TREE}
     members: ClassVar = {"conductor": 2, "scheduler": 1, "api": 1, "compute": 2}
     app: ClassVar = {"http_port": 0, "resize_seconds": 0}
-    reboots = 0
+    reboots = counted = 0
 
     def on_start(self) -> None:
         red = self.guest.with_values(project="red")
@@ -41,6 +42,15 @@ class Cloud(MixedFleet):
         self.until(lambda: self.instance.task_state is None)
 
     on_mixed = after_unpin = after_finalize = reboot
+
+    def work(self) -> None:
+        instance = self.instance
+        found = int(instance.metadata.get("count", "0"))
+        assert found in (self.counted, self.counted + 1)  # the latter was Unknown, since somebody was killed
+        instance.metadata["count"] = str(found + 1)
+        self.counted = found
+        self.guest.run(instance.save())
+        self.counted = found + 1
 
     def check(self) -> None:
         found = self.instance
