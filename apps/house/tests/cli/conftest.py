@@ -7,9 +7,10 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from logging import ERROR
 from pathlib import Path
 from typing import Any
 
@@ -163,12 +164,23 @@ class Fleet:
             yield
 
 
+@contextmanager
+def quiet() -> Iterator[None]:
+    """The fleet, which runs in our process, says nothing where we read what a command says; and that a command says how
+    its process logs is of no consequence afterwards."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(ERROR))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
+
+
 @pytest.fixture(autouse=True)
 def logging() -> Iterator[None]:
-    """A command says how its process logs; tests that come after it have a log of their own."""
-    before = structlog.get_config()
-    yield
-    structlog.configure(**before)
+    """For the time of a test."""
+    with quiet():
+        yield
 
 
 @pytest.fixture(scope="session")

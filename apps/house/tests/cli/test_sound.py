@@ -13,17 +13,19 @@ from house.cli.app import SOUND
 from house.objects.machine import Machine
 from house.objects.player import Player
 from midflight import Context
-from tests.cli.conftest import Fleet
+from tests.cli.conftest import Fleet, quiet
 
 
 @pytest.fixture(scope="module")
 def streams(running_fleet: Fleet) -> Iterator[None]:
     """A radio and a record, for all tests here."""
-    for name in ("radio", "record"):
-        running_fleet.run("sound", "stream", name, "--kind", "file", "--source", f"/{name}.ogg", "--host", "desk")
+    with quiet():
+        for name in ("radio", "record"):
+            running_fleet.run("sound", "stream", name, "--kind", "file", "--source", f"/{name}.ogg", "--host", "desk")
     yield
-    for name in ("radio", "record"):
-        running_fleet.run("sound", "stream", name, "--remove")
+    with quiet():
+        for name in ("radio", "record"):
+            running_fleet.run("sound", "stream", name, "--remove")
 
 
 @pytest.fixture
