@@ -3,46 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import statistics
-import struct
 from pathlib import Path
 from typing import Any
 
-from house.lan import ethernet, ip, magic
+from house.lan import magic
 from house.states import State
-from tests.lab.netns import inside
-from tests.lab.network import Network, Sleeper, network
+from tests.lab.network import Sleeper, network
 from tests.lab.noise import send
+from tests.lab.tap import Tap, asks
 from tests.lab.watching import watching
 from tests.lan import frames
 
 ROUNDS, MACHINES = 10, 10
-_ALL, _TIMESTAMPNS = 0x0003, 35
-
-
-class Tap:
-    """Sees each frame at the watcher's card, in both directions."""
-
-    def __init__(self, net: Network) -> None:
-        with inside(net.watcher):
-            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-            self.socket.setsockopt(socket.SOL_SOCKET, _TIMESTAMPNS, 1)
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
-            self.socket.bind(("eth0", _ALL))
-        self.socket.setblocking(False)
-
-    def seen(self) -> list[tuple[float, bytes]]:
-        """What has passed since: each with its time in seconds."""
-        found = []
-        while True:
-            try:
-                data, extra, _, _ = self.socket.recvmsg(2048, 64)
-            except BlockingIOError:
-                return found
-            (_, _, stamp), *_ = extra
-            seconds, nanoseconds = struct.unpack("qq", stamp)
-            found.append((seconds + nanoseconds / 1e9, data))
 
 
 async def measure(folder: Path) -> dict[str, Any]:
@@ -76,11 +49,6 @@ async def measure(folder: Path) -> dict[str, Any]:
 
 
 def _took(sleeper: Sleeper, seen: list[tuple[float, bytes]]) -> float | None:
-    asked = [at for at, data in seen if _asks(sleeper, data)]
+    asked = [at for at, data in seen if asks(sleeper, data)]
     answered = [at for at, data in seen if magic.is_for(sleeper.mac, data)]
     return answered[0] - asked[0] if asked and answered else None
-
-
-def _asks(sleeper: Sleeper, data: bytes) -> bool:
-    frame = ethernet.decode(data)
-    return frame.kind == ethernet.IPV4 and ip.decode_v4(frame.payload).destination == sleeper.four

@@ -47,7 +47,7 @@ class Stage:
         ]
         self.page = Unit("page", net.watcher, folder, command)
         self.box.units += [*self.agents.values(), self.page]
-        self.trees = {"alder": trees.first(folder / "alder")}
+        self.trees = {"alder": trees.present(folder / "alder")}
         self.tree = self.trees["alder"]
         """From which the box's own commands are run."""
         self.answers: list[float | None] = []

@@ -33,7 +33,6 @@ UNLISTED = 8080
 
 async def moving_in(stage: Stage) -> None:
     """An always-on box, and machines whose agents make themselves known"""
-    await stage.command("midflight", "release", "freeze", "alder", aloud=False)
     await stage.command("midflight", "db", "expand", MIDFLIGHT_DATABASE=stage.box.database)
     await stage.box.broker.start(ready=False)
     await stage.box.conductor.start(stage.tree)

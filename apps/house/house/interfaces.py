@@ -18,12 +18,13 @@ class WatcherAPI(Interface, Protocol, topic="watcher", version="1.0"):
     @endpoint(since="1.0", idempotent=True, allow=AGENT)
     async def claim(self, context: Context, machine: Machine) -> None:
         """Guard it from now on: in proxy mode, have its addresses. The answer is the acknowledgement without which no
-        machine sleeps. Raises NotClaimed."""
+        machine sleeps. For the machine's own agent. Raises NotClaimed, and NotYours for another's."""
         ...
 
     @endpoint(since="1.0", idempotent=True, allow=AGENT)
     async def release(self, context: Context, machine: str) -> None:
-        """Guard it no more, and let it have its addresses. One that is not guarded is left as it is."""
+        """Guard it no more, and let it have its addresses. One that is not guarded is left as it is. For the machine's
+        own agent: raises NotYours for another's."""
         ...
 
     @endpoint(since="1.0", idempotent=True, allow=PEOPLE)

@@ -99,6 +99,8 @@ def begin_to_wake(connection: Connection, name: str, now: datetime) -> None:
 def note_seen(connection: Connection, name: str, alive: bool, now: datetime) -> None:
     """A watcher's word on a machine that has no agent to say it."""
     row = _row(connection, name)
+    if row["since"] is not None and rows.utc(row["since"]) > now:
+        return
     if alive:
         wake_up(connection, name, now)
     elif row["state"] in (State.AWAKE, State.UNKNOWN, State.WAKING):

@@ -18,9 +18,11 @@ from midflight import to_row
 def keep(connection: Connection, wake: Wake) -> None:
     """A new one, or what is new of it; and what that says of the machine."""
     values: dict[str, Any] = {name: value for name, value in to_row(wake).items() if name != "id"}
-    kept = connection.execute(update(wakes).where(wakes.c.uuid == values["uuid"]).values(values))
-    if not kept.rowcount:
+    known = connection.execute(select(wakes.c.awake_at).where(wakes.c.uuid == values["uuid"])).one_or_none()
+    if known is None:
         connection.execute(insert(wakes).values(values))
+    elif known.awake_at is None or wake.awake_at is not None:  # else it is an earlier report that came late
+        connection.execute(update(wakes).where(wakes.c.uuid == values["uuid"]).values(values))
     connection.execute(delete(wakes).where(*_seemed_its_own(wake)))
     _move(connection, wake)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated, Self
@@ -13,9 +13,14 @@ from house import clock, kept
 from house.names import Name, Port
 from house.rights import AGENT, PEOPLE, WATCHER, check_own
 from house.states import NEXT, Mode, State
-from midflight import Context, ObjectList, VersionedObject, field, from_row, remotable, types
+from midflight import Context, InvalidValue, ObjectList, VersionedObject, field, from_row, remotable, types
 
 WHAT = "machine"
+STANDS: Mapping[str, object] = {
+    "state": State.UNKNOWN, "since": None, "because": (), "last_wake": None, "seen_at": None, "flag_armed": None,
+    "planned_wake": None,
+}  # fmt: skip
+"""How a new machine stands. From then on, its moves say how it does."""
 
 
 class Machine(VersionedObject, version="1.0"):
@@ -59,14 +64,18 @@ class Machine(VersionedObject, version="1.0"):
 
     @remotable(allow=(*AGENT, *PEOPLE))
     async def create(self) -> None:
-        """Let the house know of it; an agent, of its own machine. Raises AlreadyExists, AddressTaken and NotYours."""
+        """Let the house know of it; an agent, of its own machine. Raises AlreadyExists, AddressTaken, NotYours, and
+        InvalidValue for a word on how it stands."""
         check_own(self.context, self.name)
+        _refuse(self, [name for name, value in STANDS.items() if getattr(self, name) != value])
         self.id = await self.context.db.write(kept.machines.add, self)
         self.reset_changes()
 
     @remotable(allow=PEOPLE)
     async def save(self, expect: dict[str, str | None] | None = None) -> None:
-        """Keep what changed. Raises NotFound, AddressTaken, and Conflict if the row has not the expected values."""
+        """Keep what changed of how it is guarded and what it uses. Raises NotFound, AddressTaken, Conflict if the row
+        has not the expected values, and InvalidValue for a word on how it stands."""
+        _refuse(self, [name for name in self.changes() if name in STANDS])
         await self.context.db.write(kept.machines.change, self, expect or {})
         self.reset_changes()
 
@@ -117,9 +126,10 @@ class Machine(VersionedObject, version="1.0"):
 
     @classmethod
     @remotable(allow=WATCHER)
-    async def note_seen(cls, context: Context, name: str, alive: bool) -> None:
-        """What a watcher sees of a machine, for those that have no agent: it lives, or answers no more."""
-        await context.db.write(kept.moves.note_seen, name, alive, clock.now())
+    async def note_seen(cls, context: Context, name: str, alive: bool, at: datetime) -> None:
+        """What a watcher saw of a machine, for those that have no agent: it lived then, or answered no more. It may be
+        told late: where something newer is known, it changes nothing."""
+        await context.db.write(kept.moves.note_seen, name, alive, at)
 
 
 class MachineList(ObjectList[Machine], version="1.0"):
@@ -141,3 +151,11 @@ class MachineList(ObjectList[Machine], version="1.0"):
     @classmethod
     def _of(cls, context: Context, found: Iterable[kept.rows.Row]) -> Self:
         return from_row(cls, {}, objects=[from_row(Machine, row, context=context) for row in found], context=context)
+
+
+def _refuse(machine: Machine, told: Sequence[str]) -> None:
+    """Nobody who asks from outside says by a row how a machine stands. Raises InvalidValue."""
+    if told and machine.context.caller is not None:
+        received = repr(getattr(machine, told[0]))
+        expected = "no word on how it stands, which is for its agent and its watcher to say"
+        raise InvalidValue(path=f"Machine.{told[0]}", received=received, expected=expected)

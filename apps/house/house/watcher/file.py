@@ -17,9 +17,30 @@ import msgspec
 from house.lan import ip
 from house.lan.mac import Mac
 from house.states import Mode, State
-from house.watcher.guarded import Guarded
+from house.watcher.guarded import Guarded, Requester
 
 T = TypeVar("T")
+
+
+class KeptWake(msgspec.Struct, frozen=True):
+    """A wake that is under way, or of which the house does not know yet."""
+
+    uuid: UUID
+    machine: str
+    cause: str
+    """A word of ``Cause``, or of a later release's."""
+    mac: str | None
+    address: str | None
+    name: str | None
+    port: int | None
+    asked_at: datetime
+    awake_at: datetime | None
+    tries: int
+
+    def requester(self) -> Requester:
+        """Who asked for it."""
+        mac = None if self.mac is None else Mac.parse(self.mac)
+        return Requester(mac, None if self.address is None else ip.parse(self.address), self.port)
 
 
 class KeptMachine(msgspec.Struct, frozen=True):
@@ -38,14 +59,16 @@ class KeptMachine(msgspec.Struct, frozen=True):
     state: str
     """A word of ``State``, or of a later release's."""
     since: datetime
+    wake: KeptWake | None = None
+    """The one that is under way."""
 
     @classmethod
-    def of(cls, machine: Guarded, state: State, since: datetime) -> KeptMachine:
+    def of(cls, machine: Guarded, state: State, since: datetime, wake: KeptWake | None) -> KeptMachine:
         """As it is written."""
         addresses = tuple(map(str, machine.addresses))
         return cls(
             machine.name, str(machine.mac), addresses, machine.interface, machine.vlan, machine.mode,
-            tuple(sorted(machine.wake_ports)), machine.ping_wakes, machine.wakes_per_hour, state, since,
+            tuple(sorted(machine.wake_ports)), machine.ping_wakes, machine.wakes_per_hour, state, since, wake,
         )  # fmt: skip
 
     def machine(self) -> Guarded:
@@ -55,22 +78,6 @@ class KeptMachine(msgspec.Struct, frozen=True):
             self.name, Mac.parse(self.mac), tuple(map(ip.parse, self.addresses)), self.interface, self.vlan, mode,
             frozenset(self.wake_ports), self.ping_wakes, self.wakes_per_hour,
         )  # fmt: skip
-
-
-class KeptWake(msgspec.Struct, frozen=True):
-    """A wake of which the house does not know yet."""
-
-    uuid: UUID
-    machine: str
-    cause: str
-    """A word of ``Cause``, or of a later release's."""
-    mac: str | None
-    address: str | None
-    name: str | None
-    port: int | None
-    asked_at: datetime
-    awake_at: datetime | None
-    tries: int
 
 
 class _Parts(msgspec.Struct, frozen=True):

@@ -119,6 +119,11 @@ class Guard:
             return []
         return self._begin_to_wake(cause, Requester(), now)
 
+    def wakes_still(self, wake: Wake, now: float) -> None:
+        """The watcher before had begun to wake it. Nobody knows how far its tries have come: the next is due now."""
+        self.wake, self.state = wake, State.WAKING
+        self._next_try = self._next_probe = now
+
     def becomes(self, machine: Guarded, card: Card, now: float) -> list[Act]:
         """Its settings are others, or the watcher's card is. What is under way goes on. Addresses that are not claimed
         any more are given back by what is returned; those that it has now are claimed with the next tick."""

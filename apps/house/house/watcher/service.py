@@ -16,6 +16,7 @@ from house.lan.errors import LanError
 from house.objects.machine import Machine, MachineList
 from house.objects.requester import RequesterList
 from house.objects.wake import Wake
+from house.rights import check_own
 from house.states import Cause
 from house.watcher import handover
 from house.watcher.file import GuardFile, KeptWake
@@ -40,10 +41,12 @@ class Watcher(WatcherAPI):
     # What others ask.
 
     async def claim(self, context: Context, machine: Machine) -> None:
+        check_own(context, machine.name)
         await self.watch.claim(Guarded.of(machine))
         handover.store(self.watch.sockets)
 
     async def release(self, context: Context, machine: str) -> None:
+        check_own(context, machine)
         self.watch.release(machine)
 
     async def wake(self, context: Context, machine: str) -> Wake:
@@ -94,9 +97,9 @@ class Watcher(WatcherAPI):
             if told and self.watch.untold.get(uuid) is wake:
                 del self.watch.untold[uuid]
                 self.watch.keep()
-        for name, alive in [*self.watch.unseen.items()]:
-            told = await self._taken(Machine.note_seen(context, name, alive), failed, name)
-            if told and self.watch.unseen.get(name) is alive:
+        for name, sight in [*self.watch.unseen.items()]:
+            told = await self._taken(Machine.note_seen(context, name, *sight), failed, name)
+            if told and self.watch.unseen.get(name) is sight:
                 del self.watch.unseen[name]
         if failed:
             raise failed[0]

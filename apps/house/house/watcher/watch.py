@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from math import inf
 from uuid import UUID
 
@@ -31,6 +31,8 @@ CONTEST_SECONDS = 0.25
 _NAME_SECONDS = 2.0
 _REPORTS = 1000
 """Wakes of which the house does not know yet, at most; of more, the oldest are forgotten."""
+Sight = tuple[bool, datetime]
+"""Whether a machine lived, and when that was seen."""
 log = structlog.get_logger("watcher")
 
 
@@ -42,8 +44,8 @@ class Watch:
         self.clock, self.file = clock, file
         self.untold: dict[UUID, KeptWake] = {}
         """Wakes of which the house is to be told; who has told it takes them out, and calls ``keep``."""
-        self.unseen: dict[str, bool] = {}
-        """Whether a machine lives, by its name, where the house may not know; it is to be told, too."""
+        self.unseen: dict[str, Sight] = {}
+        """What was seen of a machine, by its name, where the house may not know; it is to be told, too."""
         self.news = asyncio.Event()
         """Set when there is one more."""
         self.ignored: tuple[tuple[str, str | None], ...] = ()
@@ -82,6 +84,8 @@ class Watch:
                 continue
             if guard.guarded:
                 guard.since -= max(0.0, (self.clock.now() - each.since).total_seconds())
+            if each.wake is not None:
+                guard.wakes_still(self._wake(each.wake), self.clock.boottime())
             if each.state == State.FALLING:  # what it still sends is no sign that it woke
                 self._where[each.name].do(guard.sleeps(self.clock.boottime()))
         self._starts = False
@@ -186,7 +190,12 @@ class Watch:
     def _as_kept(self) -> Kept:
         now, moment = self.clock.boottime(), self.clock.now()
         machines = [
-            KeptMachine.of(guard.machine, guard.state, moment - timedelta(seconds=now - guard.since))
+            KeptMachine.of(
+                guard.machine,
+                guard.state,
+                moment - timedelta(seconds=now - guard.since),
+                None if guard.wake is None else self.kept(guard.wake),
+            )
             for guard in self.guards.values()
         ]
         return Kept(tuple(machines), self.ignored, tuple(self.untold.values()))
@@ -207,6 +216,12 @@ class Watch:
             asked_at=moment - timedelta(seconds=now - wake.asked),
             awake_at=None if wake.awake is None else moment - timedelta(seconds=now - wake.awake),
         )  # fmt: skip
+
+    def _wake(self, kept: KeptWake) -> Wake:
+        """One that the process before had begun."""
+        asked = self.clock.boottime() - max(0.0, (self.clock.now() - kept.asked_at).total_seconds())
+        cause = Cause(kept.cause) if kept.cause in {*Cause} else Cause.UNKNOWN
+        return Wake(kept.machine, cause, kept.requester(), asked, None, kept.tries, kept.uuid, kept.name)
 
     # Guards come and go.
 
@@ -317,7 +332,7 @@ class Watch:
 
     def see(self, seen: Seen) -> None:
         """A machine lives, or lives no more."""
-        self.unseen[seen.machine] = seen.alive
+        self.unseen[seen.machine] = seen.alive, self.clock.now()
         self.news.set()
 
     def report(self, wake: Wake) -> None:

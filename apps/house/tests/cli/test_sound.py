@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from house import clock
 from house.cli import main
 from house.cli.app import SOUND
 from house.objects.machine import Machine
@@ -123,7 +124,7 @@ def test_a_machine_that_sleeps_is_woken_for_what_is_heard_there(
 
     async def falls_asleep(context: Context) -> None:
         await Machine(context=context, name="dead-pi", mac="52:54:00:00:00:0f").create()
-        await Machine.note_seen(context, "dead-pi", False)
+        await Machine.note_seen(context, "dead-pi", False, clock.now())
         await Player(context=context, name="attic", host="dead-pi").create()
 
     sound.do(falls_asleep)

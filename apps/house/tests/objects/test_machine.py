@@ -114,12 +114,12 @@ async def test_a_machine_that_just_woke_stays_awake(desk: Machine, time: Jumping
 async def test_a_machine_without_an_agent_is_as_it_is_seen(context: Context, time: JumpingClock) -> None:
     """Its naps are counted all the same."""
     await Machine(context=context, name="tv", mac="52:54:00:00:00:09").create()
-    await Machine.note_seen(context, "tv", True)
-    await Machine.note_seen(context, "tv", False)
-    await Machine.note_seen(context, "tv", False)
+    await Machine.note_seen(context, "tv", True, time.now())
+    await Machine.note_seen(context, "tv", False, time.now())
+    await Machine.note_seen(context, "tv", False, time.now())
     time.pass_(minutes=10)
     assert (await Machine.get(context, "tv")).state is State.ASLEEP
-    await Machine.note_seen(context, "tv", True)
+    await Machine.note_seen(context, "tv", True, time.now())
     assert (await Machine.get(context, "tv")).state is State.AWAKE
     assert (await History.of_machine(context, "tv")).asleep_seconds == 600
 
@@ -131,3 +131,15 @@ async def test_who_is_forgotten_takes_its_holds_along(desk: Machine, context: Co
     again = Machine(context=context, name="desk", mac="52:54:00:00:00:01")
     await again.create()
     assert await again.ask_leave(IDLE) is None
+
+
+async def test_what_was_seen_and_is_told_late_changes_nothing(
+    desk: Machine, context: Context, time: JumpingClock
+) -> None:
+    """A watcher may see that a machine answers no more, wake it, and be heard of both much later, in any order."""
+    seen = time.now()
+    time.pass_(minutes=1)
+    await desk.ask_leave(IDLE)
+    await desk.stay(())
+    await Machine.note_seen(context, "desk", False, seen)
+    assert (await Machine.get(context, "desk")).state is State.AWAKE

@@ -21,7 +21,8 @@ async def asleep(desk: Machine) -> None:
 
 
 async def test_a_wake_is_reported_as_often_as_it_takes(desk: Machine, context: Context, time: JumpingClock) -> None:
-    """It is one row, brought up to date, and moves the machine to waking and to awake."""
+    """It is one row, brought up to date, and moves the machine to waking and to awake. A first report that comes after
+    the last one takes nothing back."""
     await asleep(desk)
     time.pass_(hours=1)
     wake = Wake(context=context, machine="desk", requester_mac="52:54:00:00:00:aa", port=22, asked_at=time.now())
@@ -31,6 +32,8 @@ async def test_a_wake_is_reported_as_often_as_it_takes(desk: Machine, context: C
     wake.awake_at, wake.tries = time.now() + timedelta(seconds=1.5), 2
     for _ in range(2):
         await wake.report()
+    late = Wake(context=context, uuid=wake.uuid, machine="desk", asked_at=wake.asked_at)
+    await late.report()
     (found,) = await WakeList.latest(context, "desk")
     assert (found.uuid, found.tries, found.took_seconds, found.port) == (wake.uuid, 2, 1.5, 22)
     machine = await Machine.get(context, "desk")
@@ -105,7 +108,7 @@ async def test_a_machine_that_nobody_woke_woke_by_plan_or_by_itself(
     time.pass_(hours=2, minutes=minutes)
     for _ in range(2):
         await desk.wake_up()
-    await Machine.note_seen(context, "desk", False)
+    await Machine.note_seen(context, "desk", False, time.now())
     await desk.stay_awake((), True)
     (wake,) = await WakeList.latest(context)
     assert (wake.cause, wake.took_seconds, wake.tries) == (cause, 0, 0)

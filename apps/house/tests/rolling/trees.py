@@ -21,11 +21,16 @@ def upgrade() -> None:
 '''
 
 
-def first(folder: Path) -> Path:
-    """A copy of this tree, whose first release is not frozen yet."""
-    copy = shutil.copytree(
+def present(folder: Path) -> Path:
+    """A copy of this tree, as it is."""
+    return shutil.copytree(
         HOUSE, folder, ignore=shutil.ignore_patterns("tests", "contrib", "state", ".*", "__pycache__")
     )
+
+
+def first(folder: Path) -> Path:
+    """A copy of this tree, whose first release is not frozen yet."""
+    copy = present(folder)
     for frozen in (*copy.glob("releases/*.toml"), *copy.glob("schema/tables/*.toml")):
         frozen.unlink()
     return copy

@@ -279,7 +279,7 @@ async def test_its_own_word_counts_more_than_what_is_seen_of_it(
     """A watcher that cannot see it takes it for asleep; the next time that it says how it is, it is awake."""
     async with assemble(checks={"logins": {"idle_minutes": 90}}) as agent:
         await agent.round()
-        await Machine.note_seen(context, "desk", False)
+        await Machine.note_seen(context, "desk", False, time.now())
         assert (await found(context)).state is State.ASLEEP
         time.pass_(minutes=5)
         await agent.round()

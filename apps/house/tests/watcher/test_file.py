@@ -28,7 +28,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     """A machine with all that is known of it, a requester, and a wake of which nobody was told yet."""
     file = GuardFile(tmp_path / "state" / "guards.json")
     wake = KeptWake(uuid4(), "theobromine", Cause.DEMAND, "02:00:00:00:00:01", "192.0.2.1", "desk", 22, NOON, None, 3)
-    kept = Kept((KeptMachine.of(MACHINE, State.ASLEEP, NOON),), (("02:00:00:00:00:66", None),), (wake,))
+    kept = Kept((KeptMachine.of(MACHINE, State.ASLEEP, NOON, None),), (("02:00:00:00:00:66", None),), (wake,))
     file.write(kept)
     assert file.read() == kept
     assert file.read().machines[0].machine() == MACHINE
@@ -44,7 +44,7 @@ def test_words_of_a_later_release_lose_nothing(tmp_path: Path) -> None:
     known is asked how it stands; what is guarded beside it, and a wake of which nobody was told, are there."""
     later = {"mode": "relay", "state": "dozing"}
     wake = KeptWake(uuid4(), "theobromine", "omen", None, None, None, None, NOON, None, 1)
-    known = KeptMachine.of(MACHINE, State.ASLEEP, NOON)
+    known = KeptMachine.of(MACHINE, State.ASLEEP, NOON, None)
     (tmp_path / "guards.json").write_bytes(
         msgspec.json.encode(Kept((msgspec.structs.replace(known, **later), known), (), (wake,)))
     )
@@ -59,7 +59,7 @@ def test_words_of_a_later_release_lose_nothing(tmp_path: Path) -> None:
 def test_one_machine_that_cannot_be_read_takes_nothing_else_with_it(tmp_path: Path) -> None:
     """The others are guarded, and there is a copy of the file as it was."""
     path = tmp_path / "guards.json"
-    known = msgspec.json.encode(KeptMachine.of(MACHINE, State.ASLEEP, NOON))
+    known = msgspec.json.encode(KeptMachine.of(MACHINE, State.ASLEEP, NOON, None))
     path.write_bytes(b'{"machines": [{"name": "odd"}, ' + known + b"]}")
     file = GuardFile(path)
     assert [each.name for each in file.read().machines] == ["theobromine"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from datetime import datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from house.watcher.watch import Watch
 from midflight import Context, MidflightError, NotDelivered, RemoteError, types
 from tests.jumping import NOON, JumpingClock
 
+LATER = NOON + timedelta(hours=2)
 NOBODY = types.MacAddress("ff:ff:ff:ff:ff:ff")
 BROKEN = RemoteError(what="Machine.note_seen", callee="conductor", kind="KeyError", message="of its own")
 
@@ -45,7 +47,7 @@ async def test_whoever_asked_is_told_of(watcher: Watcher, desk: Machine, context
 
 async def test_what_the_house_refuses_is_told_once(watcher: Watcher, desk: Machine, context: Context) -> None:
     """A machine that was destroyed meanwhile holds up no word of another."""
-    watcher.watch.unseen = {"gone": True, "desk": False}
+    watcher.watch.unseen = {"gone": (True, LATER), "desk": (False, LATER)}
     await watcher.tell()
     assert watcher.watch.unseen == {}
     assert (await Machine.get(context, "desk")).state is State.ASLEEP
@@ -60,7 +62,7 @@ async def test_what_could_not_be_taken_in_is_kept(
     error: MidflightError, left: list[str], watcher: Watcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where only that failed, the rest is told; where nobody hears, all is kept."""
-    watcher.watch.unseen = {"odd": True, "desk": True}
+    watcher.watch.unseen = {"odd": (True, LATER), "desk": (True, LATER)}
     monkeypatch.setattr(Machine, "note_seen", _failing("odd", error))
     with pytest.raises(type(error)):
         await watcher.tell()
@@ -69,7 +71,7 @@ async def test_what_could_not_be_taken_in_is_kept(
 
 async def test_a_mistake_ends_no_task(watcher: Watcher, monkeypatch: pytest.MonkeyPatch) -> None:
     """Telling goes on after an error that nobody has thought of."""
-    watcher.watch.unseen = {"odd": True}
+    watcher.watch.unseen = {"odd": (True, LATER)}
     monkeypatch.setattr(Machine, "note_seen", _failing("odd", ZeroDivisionError()))
     assert await watcher._tried(watcher.tell()) is False
     monkeypatch.setattr(Machine, "note_seen", _failing("nobody", ZeroDivisionError()))
@@ -94,7 +96,7 @@ async def test_a_machine_with_a_mac_that_no_card_has_keeps_no_other_from_being_g
 def _failing(name: str, error: Exception) -> Callable[..., Coroutine[Any, Any, None]]:
     """``Machine.note_seen`` of a house that cannot do it for one machine."""
 
-    async def note_seen(context: Context, machine: str, alive: bool) -> None:
+    async def note_seen(context: Context, machine: str, alive: bool, at: datetime) -> None:
         if machine == name:
             raise error
 
