@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo test test-plans test-faults coverage fuzz lint format types pictures docs wheel-test bench-objects bench-rpc bench-growth bench-data bench-fleet bench-house ci changelog lock clean
+.PHONY: help setup packages demo test test-plans test-faults coverage fuzz lint format types pictures docs wheel-test bench-objects bench-rpc bench-growth bench-data bench-fleet bench-house bench-audio ci changelog lock clean
 
 PYTHON ?=
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -98,6 +98,9 @@ bench-fleet: packages $(READY) ## measure beats, pins and gates of 100, 1,000 an
 
 bench-house: packages $(READY) ## measure how soon the house's watcher wakes, for whom not, and what it costs; as root, into build/bench
 	cd $(HOUSE) && python -m bench
+
+bench-audio: packages $(READY) ## measure how far the house's rooms play apart, and what interrupts them; as root, into build/bench
+	cd $(HOUSE) && python -m bench.audio $(if $(SMALL),--small)
 
 $(PEER)/.ready: requirements/peer.txt
 	python -m venv --clear $(PEER)

@@ -14,11 +14,11 @@ from house.sound.wanted import Feed, Room, Wanted
 
 
 def wanted(wiring: Wiring, engine: Engine) -> Wanted:
-    """What one engine of the host is to do. It sends a stream that some room of the house hears by it, and one into
-    which programs of its own host play: that has a place to play into though nobody hears it."""
+    """What one engine of the host is to do. It has all streams of the host where some room of the house, or one of this
+    host, hears by it."""
     streams = {stream.name: stream for stream in wiring.streams}
     players = [player for player in wiring.players if player.engine is engine]
-    sent = [stream for stream in wiring.streams if stream.host == wiring.host and stream.enabled]
+    sent = [stream for stream in wiring.streams if stream.host == wiring.host]
     return Wanted(
         wiring.host,
         tuple(map(_feed, sent)) if engine in wiring.engines or players else (),
@@ -27,7 +27,7 @@ def wanted(wiring: Wiring, engine: Engine) -> Wanted:
 
 
 def _feed(stream: Stream) -> Feed:
-    return Feed(stream.name, stream.kind, stream.source, stream.host, str(stream.address), stream.port)
+    return Feed(stream.name, stream.kind, stream.source, stream.host, str(stream.address), stream.port, stream.enabled)
 
 
 def _room(player: Player, streams: dict[str, Stream]) -> Room:

@@ -10,7 +10,8 @@ class Feed(msgspec.Struct, frozen=True):
 
     ``kind`` says what it is fed by: ``sink`` (programs play into one of its own), ``capture`` (the source of that
     name), ``monitor`` (what the sink of that name plays), ``file`` or ``radio`` (a path or a URL). It goes from
-    ``host`` to the multicast ``group`` and ``port``.
+    ``host`` to the multicast ``group`` and ``port``. One that is not ``enabled`` goes nowhere, and programs that play
+    into it have a place all the same: else they would be heard elsewhere.
     """
 
     name: str
@@ -19,6 +20,7 @@ class Feed(msgspec.Struct, frozen=True):
     host: str
     group: str
     port: int
+    enabled: bool = True
 
 
 class Room(msgspec.Struct, frozen=True):

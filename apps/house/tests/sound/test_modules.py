@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from house.playing import Playing, Sent
 from house.sound.pulse_rtp.modules import Act, Found, Load, Loaded, Module, Sink, Turn, Unload, plan
 from house.sound.wanted import Feed, Room, Wanted
@@ -108,3 +110,13 @@ def test_its_own_host() -> None:
     assert "latency_msec=20 " in receiver(tv, -1000).argument
     assert receiver(RADIO, 0).argument.endswith("latency_msec=500")
     assert receiver(RADIO, 250).argument.endswith("latency_msec=750")
+
+
+def test_a_disabled_stream_keeps_its_place() -> None:
+    """Programs that play into a stream go on to do so when it is disabled, and nothing is sent."""
+    found = Found(sources=["house.radio.monitor"])
+    found = done(found, plan(Wanted("station", (RADIO,)), found).acts)
+    off = msgspec.structs.replace(RADIO, enabled=False)
+    (act,) = plan(Wanted("station", (off,)), found).acts
+    assert isinstance(act, Unload)
+    assert act.loaded.name == "module-rtp-send"

@@ -60,6 +60,7 @@ class Announcer:
             except OSError as wrong:
                 log.warning("sound.group_unheard", group=group, reason=str(wrong))
         self._groups = groups
+        self._origins = {key: origin for key, origin in self._origins.items() if key[0] in groups}
         self._say()
 
     def renew(self, feed: Feed) -> None:

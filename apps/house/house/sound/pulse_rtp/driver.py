@@ -84,7 +84,7 @@ class PulseRtp:
         )
         return Heard(
             {room.name: self._room(room, playing.get(room.name)) for room in wanted.rooms},
-            {feed.name: self._feed(feed.name) for feed in wanted.feeds},
+            {feed.name: self._feed(feed) for feed in wanted.feeds},
         )
 
     def _room(self, room: Room, input: Input | None) -> RoomHeard:
@@ -111,12 +111,14 @@ class PulseRtp:
         senders = self._announcer.senders(feed)
         return f"{' and '.join(senders)} all send to {feed.group}, which is {feed.name}'s" if len(senders) > 1 else ""
 
-    def _feed(self, name: str) -> FeedHeard:
-        if name in self._plan.feeds:
-            return self._plan.feeds[name]
-        if why := self._failed.get(f"stream {name}"):
+    def _feed(self, feed: Feed) -> FeedHeard:
+        if feed.name in self._plan.feeds:
+            return self._plan.feeds[feed.name]
+        if why := self._failed.get(f"stream {feed.name}"):
             return FeedHeard(Sent.BROKEN, why)
-        level = self._levels.take(f"stream {name}")
+        if not feed.enabled:
+            return FeedHeard(Sent.OFF)
+        level = self._levels.take(f"stream {feed.name}")
         return FeedHeard(Sent.IDLE) if level is None else FeedHeard(Sent.SENDING, level_db=level)
 
     async def stirred(self) -> None:

@@ -153,13 +153,14 @@ def _sending(wanted: Wanted, found: Found) -> tuple[list[Load], dict[str, str], 
     to_come = {f"{sink_of(feed)}.monitor" for feed in wanted.feeds if _has_sink(feed)}
     for feed in wanted.feeds:
         source = source_of(feed)
-        if source not in {*found.sources, *to_come}:
+        if feed.enabled and source not in {*found.sources, *to_come}:
             troubles[feed.name] = FeedHeard(Sent.BROKEN, f"there is no source {source!r} on {wanted.host}")
             continue
         if _has_sink(feed):
             lines.append(Load(f"stream {feed.name}", _null_sink(feed)))
-        lines.append(Load(f"stream {feed.name}", _sender(feed)))
-        sources[feed.name] = source
+        if feed.enabled:
+            lines.append(Load(f"stream {feed.name}", _sender(feed)))
+            sources[feed.name] = source
     return lines, sources, troubles
 
 

@@ -17,7 +17,8 @@ CARD = "card"
 
 def configure(host: Host, card: Card | None = None) -> None:
     """Write what its PulseAudio reads at its start. The tests, as another user, may speak to it, too."""
-    host.write(".config/pulse/daemon.conf", (HERE / "contrib/pulse/daemon.conf").read_text())
+    shipped = (HERE / "contrib/pulse/daemon.conf").read_text()
+    host.write(".config/pulse/daemon.conf", f"{shipped}log-target = newfile:{host.home}/pulse.log\nlog-level = info\n")
     lines = ["load-module module-native-protocol-unix auth-anonymous=1", "load-module module-suspend-on-idle timeout=1"]
     if card is not None:
         pipe = f"sink_name={CARD} file={card.pipe} rate=48000 channels=2 format=s16le"
@@ -30,7 +31,7 @@ def configure(host: Host, card: Card | None = None) -> None:
 def start_command(host: Host) -> list[str]:
     """What starts it, and leaves it running."""
     warm_up = "test -d ~/.cache/gstreamer-1.0 || gst-inspect-1.0 > /dev/null"
-    return host.as_user("sh", "-c", f"{warm_up}; exec pulseaudio --start --log-target=newfile:{host.home}/pulse.log -v")
+    return host.as_user("sh", "-c", f"{warm_up}; exec pulseaudio --start")
 
 
 def address(host: Host) -> str:

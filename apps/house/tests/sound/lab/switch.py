@@ -37,16 +37,18 @@ class Host:
     def run_path(self) -> Path:
         return self.home / "run"
 
-    def as_user(self, *command: str) -> list[str]:
-        """A command as its user, in its namespace."""
+    def as_user(self, *command: str, privileges: Sequence[str] = (), **more: str) -> list[str]:
+        """A command as its user, in its namespace, and with more in its environment."""
         environment = [
             f"PATH={os.environ['PATH']}:/usr/sbin:/usr/bin:/bin", f"HOME={self.home}", f"USER={self.name}",
             f"XDG_RUNTIME_DIR={self.run_path}", "LC_ALL=C",
+            *(f"{key}={value}" for key, value in more.items()),
         ]  # fmt: skip
         user = str(self.user)
         return [
             "ip", "netns", "exec", self.namespace, "nice", "-n", f"-{PRIORITY}",
-            "setpriv", "--reuid", user, "--regid", user, "--clear-groups", "env", "-i", *environment, *command,
+            "setpriv", "--reuid", user, "--regid", user, "--clear-groups", *privileges,
+            "env", "-i", *environment, *command,
         ]  # fmt: skip
 
     async def start(self, *command: str) -> asyncio.subprocess.Process:

@@ -20,6 +20,7 @@ WINDOW = RATE // 2
 """So much of a recording is listened to at once."""
 LIKE = 0.4
 """From this correlation on a tune is heard: alone it has 0.9, another one 0.2, two together 0.7 each."""
+THIN = 16
 SILENT = 1
 """What PulseAudio's dither may leave."""
 
@@ -74,7 +75,21 @@ def heard(window: Samples, names: tuple[str, ...]) -> set[str]:
     """Which of the tunes are in it; a set with "?" where it is neither silent nor any of them."""
     if len(window) == 0 or np.abs(window).max() <= SILENT:
         return set()
-    return {name for name in names if match(window, name).likeness > LIKE} or {"?"}
+    thin = _thinned(window)
+    spectrum = np.conj(np.fft.rfft(thin, RATE * SECONDS // THIN))
+    norm = float(np.linalg.norm(thin) * np.sqrt(len(thin)))
+    return {name for name in names if _highest(spectrum, name) / norm > LIKE} or {"?"}
+
+
+def _highest(spectrum: NDArray[np.complex128], name: str) -> float:
+    """Of the correlation with a tune, where both have every 16th sample only: enough to know it by, and cheap."""
+    thin = _thinned(tune(name))
+    return float(np.fft.irfft(spectrum * np.fft.rfft(thin), len(thin)).max() / thin.std())
+
+
+def _thinned(samples: Samples) -> NDArray[np.float64]:
+    whole = len(samples) // THIN * THIN
+    return samples[:whole].reshape(-1, THIN).mean(axis=1)
 
 
 def gaps(recording: Samples, longer_ms: float = 20.0) -> list[tuple[int, int]]:

@@ -1,0 +1,1 @@
+"""What sound reaches: how far rooms are apart, how soon they play what is patched to them, and what interrupts them."""

@@ -1,0 +1,58 @@
+"""How soon a room plays what it is patched to, and plays again when its engine was killed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from tests.sound.lab import tunes
+from tests.sound.lab.cards import Card
+from tests.sound.lab.studio import ENGINES, studio
+
+ENGINE = "pulse-rtp"
+ROOM = "kitchen"
+STEP = tunes.RATE // 20
+"""Every 50 ms of a recording it is asked what is heard."""
+
+
+async def measure(folder: Path, switches: int, kills: int, pipe_bytes: int) -> dict[str, Any]:
+    """Switch a room from stream to stream, and kill its engine, that often."""
+    async with studio(folder, ENGINES[ENGINE], pipe_bytes=pipe_bytes) as music:
+        await music.reset()
+        await music.apply()
+        soon, wrong = list[float](), 0
+        for number in range(switches):
+            tune = ("radio", "news")[number % 2]
+            asked = time.monotonic()
+            await music.patch(**{ROOM: tune})
+            await asyncio.sleep(2.5)
+            heard = _first(music.cards[ROOM], tune, asked)
+            wrong += heard is None or music.heard(ROOM) != {tune}
+            soon += [] if heard is None else [heard - asked]
+        again = list[float]()
+        for _ in range(kills):
+            killed = time.monotonic()
+            await music.kill(ROOM)
+            await music.apply(ROOM)
+            await music.hear(**{ROOM: tune})
+            first = _first(music.cards[ROOM], tune, killed + 0.2)  # what the card had in hand is no new start
+            again += [] if first is None else [first - killed]
+        return {
+            "patch_to_sound_s": median(soon) if soon else None, "patch_to_sound_max_s": max(soon, default=None),
+            "switches": switches, "wrong_rooms": wrong,
+            "restart_s": max(again, default=None), "kills": kills,
+        }  # fmt: skip
+
+
+def _first(card: Card, tune: str, after: float) -> float | None:
+    """When the room began to play a tune, after that moment: the first of its windows of 100 ms that has it."""
+    start = max(0, round((after - card.began) * tunes.RATE))
+    played = card.played(start)
+    for first in range(0, len(played) - 2 * STEP, STEP):
+        window = played[first : first + 2 * STEP]
+        if tunes.match(window, tune).likeness > 0.7:
+            return card.time(start + first)
+    return None

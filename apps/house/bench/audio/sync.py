@@ -1,0 +1,154 @@
+"""How far apart rooms play, by engine and by what is in the way: one factor at a time.
+
+Every half a second a window of each room is looked for in the tune; where it is there, and when the room's card played
+it, says how far that room is behind another one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from tests.sound.lab import tunes
+from tests.sound.lab.cards import Card
+from tests.sound.lab.studio import ENGINES, Studio, studio
+from tests.sound.lab.switch import Host
+
+ROOMS = ("kitchen", "office")
+
+
+@dataclass(frozen=True)
+class Factor:
+    """What is in the way: sound cards that are that much too fast, and too slow; packets that get lost; a room that
+    joins when the others have played for a while."""
+
+    name: str
+    ppm: float = 0.0
+    loss: int = 0
+    joins_late: bool = False
+
+
+FACTORS = (
+    Factor("0 ppm"), Factor("±20 ppm", ppm=20), Factor("±50 ppm", ppm=50), Factor("±100 ppm", ppm=100),
+    Factor("1 % loss, ±20 ppm", ppm=20, loss=1), Factor("5 % loss, ±20 ppm", ppm=20, loss=5),
+    Factor("a late joiner, ±20 ppm", ppm=20, joins_late=True),
+)  # fmt: skip
+
+
+async def measure(folder: Path, settle: float, seconds: float, pipe_bytes: int) -> list[dict[str, Any]]:
+    """A row for each engine and factor."""
+    rows = list[dict[str, Any]]()
+    for engine in ENGINES:
+        for number, factor in enumerate(FACTORS):
+            place = folder / f"{engine}-{number}"
+            place.mkdir()
+            rows.append(await _row(place, engine, factor, settle, seconds, pipe_bytes))
+    return rows
+
+
+async def _row(
+    folder: Path, engine: str, factor: Factor, settle: float, seconds: float, pipe_bytes: int
+) -> dict[str, Any]:
+    ppm = {ROOMS[0]: factor.ppm, ROOMS[1]: -factor.ppm}
+    async with studio(folder, ENGINES[engine], ppm=ppm, pipe_bytes=pipe_bytes) as music:
+        await music.reset()
+        await music.apply()
+        early, late = (ROOMS[:1], ROOMS[1:]) if factor.joins_late else (ROOMS, ())
+        for room in (early, late):
+            await music.patch(**dict.fromkeys(room, "radio"))
+            await music.hear(**dict.fromkeys(room, "radio"))
+            if room and not (factor.joins_late and room == late):  # of a late joiner the first seconds count
+                await asyncio.sleep(settle)
+        for room in ROOMS:
+            _lose(music.hosts[room], factor.loss)
+        began = {room: music.cards[room].now for room in ROOMS}
+        spent, received = _cpu(music), _received(music)
+        await asyncio.sleep(seconds)
+        apart = _apart(music.cards[ROOMS[0]], music.cards[ROOMS[1]], began[ROOMS[0]])
+        gaps = sum(len(tunes.gaps(music.cards[room].played(began[room]))) for room in ROOMS)
+        late_ms = _lateness(music.cards[ROOMS[0]], seconds)
+        players = seconds * len(ROOMS)
+        return {
+            "engine": engine, "factor": factor.name, "seconds": seconds, "windows": len(apart),
+            "sync_p50_ms": _percentile(apart, 50), "sync_p95_ms": _percentile(apart, 95),
+            "sync_max_ms": _percentile(apart, 100), "gaps": gaps,
+            "kbit_per_s": (_received(music) - received) * 8 / 1000 / players,
+            "cpu_share": (_cpu(music) - spent) / players, "machine_late_p95_ms": late_ms,
+        }  # fmt: skip
+
+
+def _apart(one: Card, other: Card, start: int) -> list[float]:
+    """How far the other one is off, in milliseconds, window by window. Those in which one of them hardly plays the tune
+    are left out: they are gaps, and counted as such."""
+    period, found = tunes.RATE * tunes.SECONDS, list[float]()
+    heard, there = one.played(), other.played()
+    for first in range(start, len(heard) - tunes.WINDOW, tunes.WINDOW):
+        then = round((one.time(first) - other.began) * tunes.RATE * (1 + other.ppm / 1e6))
+        if then < 0 or then + tunes.WINDOW > len(there):
+            continue
+        a = tunes.match(heard[first : first + tunes.WINDOW], "radio")
+        b = tunes.match(there[then : then + tunes.WINDOW], "radio")
+        if min(a.likeness, b.likeness) > tunes.LIKE:
+            behind = (b.position - a.position + period / 2) % period - period / 2
+            found.append(abs(behind) * 1000 / tunes.RATE)
+    return found
+
+
+def _lose(host: Host, percent: int) -> None:
+    """Have a room get that many packets less."""
+    if percent:
+        rule = f"udp dport 5004 numgen random mod 100 < {percent} drop"
+        table = f"table ip lossy {{ chain room {{ type filter hook prerouting priority 0; {rule}; }} }}"
+        command = ["ip", "netns", "exec", host.namespace, "nft", "-f", "-"]
+        subprocess.run(command, input=table, text=True, check=True)
+
+
+def _cpu(music: Studio) -> float:
+    """Seconds of computing, of all that the rooms' users run."""
+    ticks = 0
+    for room in ROOMS:
+        for process in music.hosts[room].processes():
+            fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / 100
+
+
+def _received(music: Studio) -> int:
+    """Bytes that the rooms have got."""
+    total = 0
+    for room in ROOMS:
+        engine = music.hosts[room].processes()[0]
+        lines = Path(f"/proc/{engine}/net/dev").read_text().splitlines()
+        total += sum(int(line.split(":")[1].split()[0]) for line in lines if line.strip().startswith("eth0:"))
+    return total
+
+
+def _lateness(card: Card, seconds: float) -> float:
+    """How late the machine let the card take its blocks."""
+    return float(np.percentile(np.fromfile(card.lateness, np.float32)[-int(seconds * 100) :], 95)) * 1000
+
+
+def _percentile(values: list[float], percent: float) -> float | None:
+    return float(np.percentile(values, percent)) if values else None
+
+
+def best(rows: list[dict[str, Any]]) -> float | None:
+    """The p95 of the engine whose rooms are the least apart, at ±20 ppm."""
+    found = [row["sync_p95_ms"] for row in rows if row["factor"] == "±20 ppm" and row["sync_p95_ms"] is not None]
+    return min(found) if found else None
+
+
+def middle(runs: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Of several runs of the same table, the median of each figure."""
+    return [{key: _middle([row[key] for row in same]) for key in same[0]} for same in zip(*runs, strict=True)]
+
+
+def _middle(values: list[Any]) -> Any:
+    figures = [value for value in values if isinstance(value, int | float)]
+    return median(figures) if figures else values[0]

@@ -1,0 +1,143 @@
+"""The rest of a house: a broker, a conductor, and an agent beside each engine, each a process of its own on the
+laboratory's hosts."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from house.objects.hearing import Hearing
+from house.objects.patch_bay import PatchBay
+from house.objects.stream import Stream
+from house.playing import Playing
+from midflight import Context
+from midflight.db.engine import Database
+from tests.sound.lab.cards import HERE
+from tests.sound.lab.pulse import CARD
+from tests.sound.lab.studio import STATION, Studio, until
+
+AGENTS = (STATION, "kitchen", "office")
+"""Where they are."""
+PROGRAMS = Path(sys.executable).parent
+SOURCES = f"{HERE}:{HERE.parents[1] / 'src'}"
+READS_ALL = ["--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search"]
+"""So that an ordinary user can run what is checked out under somebody's home."""
+
+
+class House:
+    """Its processes: ``broker`` and ``conductor`` on the station, and the agents, each by its host's name."""
+
+    def __init__(self, studio: Studio, folder: Path, database: Database) -> None:
+        self.studio, self.folder, self.context = studio, folder, Context(database=database)
+        self.running: dict[str, asyncio.subprocess.Process] = {}
+
+    async def start(self, *names: str) -> None:
+        """Start them."""
+        for name in names:
+            match name:
+                case "broker":
+                    store = ["-js", "-sd", str(self.folder / "broker"), "-a", "0.0.0.0", "-p", "4222"]
+                    await self._as_root(name, str(PROGRAMS / "nats-server"), *store)
+                case "conductor":
+                    await self._as_root(name, *self._service("conductor", STATION))
+                case _:
+                    host = self.studio.hosts[name]
+                    command = host.as_user(*self._service("sound", name), privileges=READS_ALL, PYTHONPATH=SOURCES)
+                    await self._run(name, *command)
+
+    async def kill(self, *names: str, how: signal.Signals = signal.SIGKILL) -> None:
+        """They end, and nothing that they have started does."""
+        for name in names:
+            self.running[name].send_signal(how)
+            await self.running.pop(name).wait()
+
+    async def tell(self, *command: str) -> str:
+        """What the command line says to this, on the station."""
+        namespace = self.studio.hosts[STATION].namespace
+        done = await asyncio.create_subprocess_exec(
+            "ip", "netns", "exec", namespace, sys.executable, "-m", "house", *command,
+            "--config", str(self._config(STATION)), cwd=HERE, env=self._environment(),
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        said, _ = await done.communicate()
+        assert done.returncode == 0, f"house {' '.join(command)}: {said.decode()}"
+        return said.decode()
+
+    async def stand(self, **states: Playing) -> None:
+        """Wait until the house knows that its rooms stand like that."""
+
+        async def known() -> dict[str, Playing]:
+            return {room: hearing.state for room, hearing in (await self.hearings()).items() if room in states}
+
+        await until(known, states.__eq__, states)
+
+    async def hearings(self) -> dict[str, Hearing]:
+        """What agents have said of the rooms."""
+        return {each.player: each for each in (await PatchBay.get(self.context)).hearings}
+
+    async def enable(self, stream: str, enabled: bool) -> None:
+        """Have a stream sent, or not."""
+        found = await Stream.get(self.context, stream)
+        found.enabled = enabled
+        await found.save()
+
+    async def engine(self, name: str) -> object:
+        """What makes an engine the same as before: its processes, what is loaded, and what plays."""
+        host = self.studio.hosts[name]
+        listed = [await host.run("pactl", "list", "short", what) for what in ("modules", "sink-inputs")]
+        return sorted(host.processes("pulseaudio")), [
+            line.split("\t")[:3] for each in listed for line in each.splitlines()
+        ]
+
+    def _service(self, service: str, host: str) -> list[str]:
+        run = [str(PROGRAMS / "midflight"), "run", service]
+        return [*run, "--host", host, "--config", str(self._config(host))]
+
+    def _config(self, name: str) -> Path:
+        """The file that one host's processes read."""
+        host = self.studio.hosts[name]
+        lines = [
+            "[midflight]", 'project = "house.project:project"', "beat_seconds = 1",
+            f'broker = "nats://{self.studio.hosts[STATION].address}:4222"', f'state = "{host.home}/state"',
+        ]  # fmt: skip
+        if name in self.studio.cards:
+            lines += [f"[app.sound.rooms.{name}]", f'sink = "{CARD}"']
+        return host.write("house.toml", "\n".join(lines) + "\n")
+
+    def _environment(self) -> dict[str, str]:
+        database = f"sqlite:///{self.folder}/house.db"
+        return {**os.environ, "PYTHONPATH": SOURCES, "MIDFLIGHT_DATABASE": database}
+
+    async def _as_root(self, name: str, *command: str) -> None:
+        await self._run(name, "ip", "netns", "exec", self.studio.hosts[STATION].namespace, *command)
+
+    async def _run(self, name: str, *command: str) -> None:
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self.running[name] = await asyncio.create_subprocess_exec(
+                *command, cwd=HERE, env=self._environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+
+
+@asynccontextmanager
+async def house(studio: Studio, folder: Path, empty: Path, hosts: Sequence[str]) -> AsyncIterator[House]:
+    """All of it runs, with agents on these hosts; no stream is there yet."""
+    shutil.copy(empty, folder / "house.db")
+    database = await Database.open(f"sqlite:///{folder}/house.db")
+    built = House(studio, folder, database)
+    try:
+        await built.start("broker", "conductor", *hosts)
+        await built.stand(**{host: Playing.SILENT for host in hosts if host != STATION})
+        yield built
+    finally:
+        for process in built.running.values():
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+        await database.close()

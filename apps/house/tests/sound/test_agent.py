@@ -1,0 +1,108 @@
+"""Agents keep engines at what the house wants: patched on the command line, heard in the rooms."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from house.objects.patch_bay import PatchBay
+from house.patching import ALL
+from house.playing import Playing
+from tests.sound.lab import tunes
+from tests.sound.lab.house import AGENTS, House
+from tests.sound.lab.studio import until
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("sound")]
+ROOMS = AGENTS[1:]
+
+
+async def test_patched(home: House) -> None:
+    """A room plays what it is patched to, and the house knows that it does; a room without a stream is silent."""
+    await home.tell("sound", "patch", "kitchen", "radio")
+    await home.tell("sound", "patch", "office", "news")
+    await home.studio.hear(kitchen="radio", office="news")
+    await home.stand(kitchen=Playing.PLAYING, office=Playing.PLAYING)
+    await home.tell("sound", "patch", "kitchen", "news")
+    await home.tell("sound", "off", "office")
+    await home.studio.hear(kitchen="news", office=None)
+    await home.stand(kitchen=Playing.PLAYING, office=Playing.SILENT)
+    assert (await home.hearings())["kitchen"].stream == "news"
+
+
+async def test_disabled(home: House) -> None:
+    """The rooms of a stream that is disabled fall silent and say why; they play it again when it is enabled."""
+    await PatchBay.patch(home.context, "kitchen", "radio")
+    await home.studio.hear(kitchen="radio")
+    await home.enable("radio", enabled=False)
+    await home.studio.hear(kitchen=None)
+    await home.stand(kitchen=Playing.WAITING)
+    assert (await home.hearings())["kitchen"].why == "radio is disabled"
+    await home.enable("radio", enabled=True)
+    await home.studio.hear(kitchen="radio")
+
+
+async def test_all_but_the_engines_go_away(home: House) -> None:
+    """While agents, conductor and broker are killed, are away, and come again, rooms play on, and nobody touches their
+    engines: the same processes have the same modules and the same streams."""
+    await PatchBay.patch(home.context, ALL, "radio")
+    await home.studio.hear(kitchen="radio", office="radio")
+    before = {host: await home.engine(host) for host in AGENTS}
+    names = ("broker", "conductor", *AGENTS)
+    await home.kill(*names)
+    told = {room: hearing.at for room, hearing in (await home.hearings()).items()}
+    await home.studio.hear(kitchen="radio", office="radio")
+    await home.start(*names)
+
+    async def told_again() -> list[str]:
+        return [room for room, hearing in (await home.hearings()).items() if hearing.at != told[room]]
+
+    await until(told_again, lambda rooms: set(rooms) >= set(ROOMS), "a word from both rooms' agents")
+    await home.stand(kitchen=Playing.PLAYING, office=Playing.PLAYING)
+    await home.studio.hear(kitchen="radio", office="radio")
+    assert {host: await home.engine(host) for host in AGENTS} == before
+
+
+async def test_an_engine_is_killed(home: House) -> None:
+    """A room whose engine is killed plays again, as loud as before, and its agent counts that; nobody but the agent has
+    to be there for it."""
+    await PatchBay.patch(home.context, "kitchen", "radio")
+    await PatchBay.set_volume(home.context, "kitchen", 50)
+    await home.studio.plays_at("kitchen", tunes.LOUD / 8)
+    await home.kill("conductor")
+    restarts = (await home.hearings())["kitchen"].restarts
+    host = home.studio.hosts["kitchen"]
+    killed = host.processes("pulseaudio")
+    assert killed
+    for process in killed:
+        os.kill(process, signal.SIGKILL)
+
+    async def runs() -> list[int]:
+        return host.processes("pulseaudio")
+
+    await until(runs, lambda found: bool(found) and not set(found) & set(killed), "another one")
+    await home.studio.hear(kitchen="radio")
+    await home.studio.plays_at("kitchen", tunes.LOUD / 8)
+    await home.start("conductor")
+
+    async def counted() -> int:
+        return (await home.hearings())["kitchen"].restarts
+
+    await until(counted, (restarts + 1).__eq__, restarts + 1)
+    await PatchBay.set_volume(home.context, "kitchen", 100)
+
+
+async def test_an_agent_that_begins_knows_what_to_play(home: House) -> None:
+    """An agent that begins while no conductor answers has its room play what it played last, though the engine is
+    another one."""
+    await PatchBay.patch(home.context, "office", "news")
+    await home.studio.hear(office="news")
+    await home.kill("conductor", "office")
+    for process in home.studio.hosts["office"].processes("pulseaudio"):
+        os.kill(process, signal.SIGKILL)
+    await home.studio.hear(office=None)
+    await home.start("office")
+    await home.studio.hear(office="news")
+    await home.start("conductor")
+    await home.stand(office=Playing.PLAYING)
