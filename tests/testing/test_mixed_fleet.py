@@ -16,6 +16,7 @@ from midflight.testing import MixedFleet, mixed_fleet
 from midflight.testing.plans import read
 from midflight.testing.processes import PlanFailed, Release
 from midflight.upgrade.freeze import freeze
+from tests.testing.test_release_trees import git
 
 SHOP = """
 from contextlib import asynccontextmanager
@@ -48,18 +49,17 @@ project = Project(
 
 @pytest.fixture(scope="module")
 def trees(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Two releases of a shop, and the project as the newer one has it."""
-    folder = tmp_path_factory.mktemp("shops")
-    found: dict[str, Any] = {}
-    for release, version, before in (("juno", "1.0", None), ("kilo", "1.1", "juno")):
-        tree = folder / release
-        tree.mkdir()
+    """Two releases of a shop, of which the older is a commit by now, and the project as the newer one has it."""
+    tree = tmp_path_factory.mktemp("repository") / "shop"
+    tree.mkdir()
+    git(tree, "init", "-q")
+    for release, version in (("juno", "1.0"), ("kilo", "1.1")):
         (tree / "shop_of_two.py").write_text(SHOP.format(version=version))
-        if before:
-            (tree / f"{before}.toml").write_bytes((folder / before / f"{before}.toml").read_bytes())
-        found |= {release: tree, "project": project_in(tree)}
-        freeze(found["project"], release)
-    return found | {"project": project_in(folder / "kilo")}
+        freeze(project_in(tree), release)
+        git(tree, "add", ".")
+        git(tree, "commit", "-qm", release)
+        git(tree, "tag", release)
+    return {"juno": "juno", "kilo": tree, "project": project_in(tree)}
 
 
 def project_in(tree: Path) -> Project:
@@ -74,8 +74,9 @@ def project_in(tree: Path) -> Project:
 
 
 @pytest.fixture
-def shop(trees: dict[str, Any]) -> type[MixedFleet]:
+def shop(trees: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> type[MixedFleet]:
     """One that notes its hooks."""
+    monkeypatch.setattr(mixed_fleet, "CACHE", trees["kilo"].parent / "cache")
 
     class Shop(MixedFleet):
         project, reference = trees["project"], "shop_of_two:project"

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -20,6 +18,7 @@ from midflight.db.cluster import Cluster
 from midflight.guest import Guest, connect
 from midflight.project import Project
 from midflight.rpc.rights import CONDUCTOR
+from midflight.testing import config_files
 from midflight.testing.plans import Act, Plan, drawn, read, said, shortest
 from midflight.testing.processes import PlanFailed, Process, Release
 from midflight.testing.release_trees import tree_of
@@ -28,7 +27,8 @@ from midflight.transports.embedded import EmbeddedBroker
 
 T = TypeVar("T")
 
-CACHE = Path(tempfile.gettempdir()) / f"midflight-releases-{os.getuid()}"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "midflight" / "releases"
+"""Where commits and wheels are unpacked."""
 COMMAND_SECONDS = 120.0
 TRIES = 20
 """How often a failing plan is tried to be shorter."""
@@ -229,7 +229,7 @@ class MixedFleet:
             if (act.release, act.phase) == (new, "unpinned"):
                 self._do(act, old, new)
         if self.project.migrations:
-            self.until(lambda: self.command("data", "run", release=new, accept=(0, 1)) == 0)
+            self.until(lambda: self.command("data", "run", release=new, accept=(0, 1, 2)) == 0)  # 2: all are deferred
         self.until(lambda: self.command("upgrade", "finalize", "--yes", release=new, accept=(0, 1, 4, 75)) < 2)
         self.after_finalize()
         self._look()
@@ -286,7 +286,7 @@ class MixedFleet:
             self._url = stack.enter_context(Cluster()).create()
         stack.callback(self._kill_all)
         for name in (*self.names(), "operator"):
-            self._write(self._config(name))
+            config_files.write(self._config(name))
 
     def _config(self, name: str) -> Config:
         service = service_of(name)
@@ -295,13 +295,6 @@ class MixedFleet:
             project=self.reference, broker=self._broker, database=self._url if opens else None, beat_seconds=0.5,
             state=str(self.folder / "state" / name), app=dict(self.app), path=str(self.folder / f"{name}.toml"),
         )  # fmt: skip
-
-    def _write(self, config: Config) -> None:
-        """What all releases read; so no entry that one of them may not have."""
-        entries = ("project", "broker", "database", "beat_seconds", "state")
-        own = {name: value for name in entries if (value := getattr(config, name)) is not None}
-        tables = (f"[{table}]\n{_entries(of)}" for table, of in (("midflight", own), ("app", config.app)))
-        Path(config.path).write_text("\n".join(tables))
 
     def _start_all(self, release: str) -> None:
         for name in self.names():
@@ -342,17 +335,6 @@ class MixedFleet:
 
 def _rest() -> None:
     time.sleep(0.01)
-
-
-def _entries(table: Mapping[str, Any]) -> str:
-    return "".join(f"{key} = {_toml(value)}\n" for key, value in table.items())
-
-
-def _toml(value: Any) -> str:
-    """What TOML and JSON write alike is left to the latter."""
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key} = {_toml(each)}" for key, each in value.items()) + "}"
-    return json.dumps(value)
 
 
 def service_of(name: str) -> str:

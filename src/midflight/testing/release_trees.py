@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import shutil
@@ -29,6 +30,7 @@ def tree_of(where: Path | str, here: Path, cache: Path) -> Path:
     raise UsageError(reason=f"received {where} as a release, expected a folder, a .whl, or a commit as a str")
 
 
+@functools.cache
 def _of_commit(commit: str, here: Path, cache: Path) -> Path:
     try:
         found = _git(here, "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}").decode().strip()
