@@ -7,8 +7,8 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from house.names import ALL
 from house.objects.patch_bay import PatchBay
-from house.patching import ALL
 from house.project import project
 from midflight.db.schema.runner import SchemaRunner
 from tests.sound.lab import tunes

@@ -7,8 +7,8 @@ import signal
 
 import pytest
 
+from house.names import ALL
 from house.objects.patch_bay import PatchBay
-from house.patching import ALL
 from house.playing import Playing
 from tests.sound.lab import tunes
 from tests.sound.lab.house import AGENTS, House
