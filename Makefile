@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo test test-plans test-faults coverage fuzz lint format types pictures docs wheel-test bench-objects bench-rpc bench-growth bench-data bench-fleet bench-house bench-audio ci changelog lock clean
+.PHONY: help setup packages demo test test-plans test-faults coverage fuzz lint format types pictures docs wheel-test bench-objects bench-rpc bench-growth bench-data bench-fleet bench-import bench-house bench-audio ci changelog lock clean
 
 PYTHON ?=
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -95,6 +95,9 @@ bench-data: $(READY) ## measure data migrations beside a loop over what is left 
 
 bench-fleet: packages $(READY) ## measure beats, pins and gates of 100, 1,000 and 5,000 simulated members, into build/bench
 	python -m benchmarks.fleet
+
+bench-import: $(READY) $(PEER)/.ready ## measure what an import costs beside oslo.versionedobjects with oslo.messaging, into build/bench
+	python -m benchmarks.imports --incumbent $(PEER)/bin/python
 
 bench-house: packages $(READY) ## measure how soon the house's watcher wakes, for whom not, and what it costs; as root, into build/bench
 	cd $(HOUSE) && python -m bench

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from benchmarks.data import faults
 from benchmarks.fleet import __main__ as fleet
 from benchmarks.growth import __main__ as growth
 from benchmarks.growth import simulated
+from benchmarks.imports import __main__ as imports
 from benchmarks.rpc import __main__ as bench
 from benchmarks.rpc.contenders import Contender, Process
 from midflight.db.cluster import Cluster
@@ -96,3 +98,13 @@ def test_a_sweeper_that_is_killed(tmp_path: Path) -> None:
     found = faults.kills(f"sqlite:///{tmp_path}/killed.db", 5_000, times=3)
     assert found.pop("kills") in (1, 2, 3)
     assert found == {"kills_lost": 0, "kills_twice": 0, "kills_proven": 1}
+
+
+def test_imports_are_told_as_shares_of_the_incumbent_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each contender is imported in a process of its own, and what is imported more has more in memory."""
+    monkeypatch.setattr(imports, "INCUMBENT", "sqlalchemy")
+    found = imports.by_turns(sys.executable, 1)
+    told = imports.figures(found)
+    assert {*imports.WANTED} <= told.keys()
+    assert found["import"].modules < found["declaring"].modules < found["agent"].modules < found["conductor"].modules
+    assert told["import_mb"] < told["agent_mb"] < told["conductor_mb"]

@@ -1,0 +1,1 @@
+"""What it costs to import midflight, beside the incumbent."""
