@@ -145,8 +145,8 @@ def _kill_after_the_note(folder: Path) -> None:
     """Between the note that a cast is done and its acknowledgement there is no code of an application."""
     run = Once.run
 
-    async def watched(self: Once, work: Any, message_id: str, *, by_word: bool = False) -> State:
-        state = await run(self, work, message_id, by_word=by_word)
+    async def watched(self: Once, work: Any, message_id: str, **options: Any) -> State:
+        state = await run(self, work, message_id, **options)
         killed_at(folder, "after", work.arguments.get("name", ""))
         return state
 
