@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -90,6 +91,7 @@ class Watch:
                 self._where[each.name].do(guard.sleeps(self.clock.boottime()))
         self._starts = False
         self._settle()
+        gc.freeze()  # what is there by now stays, and is not looked through while somebody waits for a magic packet
 
     def stop(self) -> None:
         """Stand guard no more. Claims stay, for who comes next, and how all stands is written down."""
