@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -22,6 +23,9 @@ from house.watcher.guarded import Guarded
 from house.watcher.watch import TwoWithOneAddress, Watch
 
 EXPECTED = "NAME=MAC,ADDRESS[,ADDRESS…], or NAME=ADDRESS[,ADDRESS…] for a NAME in /etc/ethers"
+
+LOOK_SECONDS = 5.0
+"""How often it is looked whether an interface was made anew."""
 
 
 def machine(
@@ -63,10 +67,18 @@ async def _watch(machines: Sequence[Guarded], state: Path, ignored: Sequence[Mac
     try:
         watch.start()
         watch.set(machines, [(str(mac), None) for mac in ignored], strict=True)
-        await stop.wait()
+        while not stop.is_set():
+            await _set_within(stop, LOOK_SECONDS)
+            watch.look_again()
     finally:
         watch.untold.clear()  # there is nobody to tell
         watch.stop()
+
+
+async def _set_within(event: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 def _check(machines: Sequence[Guarded]) -> None:

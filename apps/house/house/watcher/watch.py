@@ -123,6 +123,11 @@ class Watch:
                     log.warning("watcher.not_guarded", machine=machine.name, reason=str(wrong))
         self._settle()
 
+    def look_again(self) -> None:
+        """See whether interfaces were made anew, where nobody says when machines are to be read again."""
+        self._look_again()
+        self._settle()
+
     async def claim(self, machine: Guarded) -> None:
         """Guard a machine that is about to sleep. It is awake, so it is asked for each of its addresses: where it does
         not answer, nobody would hear who wants it. Raises NotClaimed: then it must not sleep."""
@@ -138,6 +143,9 @@ class Watch:
         if not lookout.say(speech.probes(machine.addresses, lookout.card.mac, BROADCAST, machine.vlan)):
             raise NotClaimed(machine.name, f"the watcher's interface {lookout.interface.name} is down")
         await asyncio.sleep(CONTEST_SECONDS)
+        if self.guards.get(machine.name) is not guard:
+            raise NotClaimed(machine.name, "the house has forgotten it meanwhile, or has given it to another watcher")
+        lookout = self._where[machine.name]
         if guard.contested is not None:
             raise NotClaimed(machine.name, f"another host has its address too: {guard.contested}")
         if silent := [str(each) for each in machine.addresses if guard.answered.get(each, -inf) < asked]:

@@ -54,7 +54,7 @@ async def done(web: httpx.AsyncClient, act: str, **fields: str) -> None:
 
 
 async def test_what_is_done_on_the_page_is_done_in_the_house(fleet: Fleet, page: str) -> None:
-    """A test by its watcher, and a hold in the name of who signed in, which the next look shows."""
+    """A test by its watcher, and a hold in the name of who signed in, which the next look shows under its title."""
     async with httpx.AsyncClient(
         base_url=page, headers={"Authorization": "Bearer secret"}, follow_redirects=True, timeout=60
     ) as web:
@@ -66,6 +66,7 @@ async def test_what_is_done_on_the_page_is_done_in_the_house(fleet: Fleet, page:
             seen = (await web.get("/machines")).text
         (number,) = re.findall(r"/act/let-go\?hold=(\d+)", seen)
         assert "by ada: a film" in seen
+        assert "<title>Machines · house</title>" in seen
         assert "a test" in (await web.get("/history")).text
         await done(web, "let-go", hold=number)
     async with httpx.AsyncClient(base_url=page) as stranger:

@@ -157,6 +157,13 @@ def _verbs(watch: Watch) -> dict[str, Callable[..., Any]]:
     async def claim(name: str) -> None:
         await watch.claim(watch.guards[name].machine)
 
+    async def claim_and_forget(name: str) -> None:
+        """The house forgets a machine while the claim still listens for it."""
+        claiming = asyncio.create_task(claim(name))
+        await asyncio.sleep(0)  # until it listens
+        await set_([], [])
+        await claiming
+
     async def release(name: str) -> None:
         watch.release(name)
 
@@ -170,7 +177,8 @@ def _verbs(watch: Watch) -> dict[str, Callable[..., Any]]:
     async def wakes() -> list[str]:
         return [wake.machine for wake in watch.untold.values()]
 
-    return {"set": set_, "claim": claim, "release": release, "wake": wake, "states": states, "wakes": wakes}
+    verbs = set_, claim, claim_and_forget, release, wake, states, wakes
+    return {each.__name__.strip("_"): each for each in verbs}
 
 
 def _guarded(name: str, mac: str, addresses: list[str], mode: str, **more: Any) -> Guarded:

@@ -53,13 +53,16 @@ async def _said(process: asyncio.subprocess.Process, event: str) -> str:
 
 
 async def test_one_command_wakes_a_machine(tmp_path: Path) -> None:
-    """It finds out by itself that the machine sleeps, and says who woke it; told to end, it ends with 0."""
+    """It finds out by itself that the machine sleeps, and that its own interface is made anew meanwhile, and says who
+    woke the machine; told to end, it ends with 0."""
     sleeper = Sleeper(0)
     async with network([sleeper]) as net:
         sleeper.suspend()
         what = f"theobromine={sleeper.mac},{sleeper.four},{sleeper.six}"
         async with _house_watch(net, what, "--state", str(tmp_path)) as process:
             assert "theobromine" in await _said(process, "watcher.asleep")
+            net.renew_watcher()
+            assert "theobromine" in await _said(process, "watcher.interface_anew")
             await net.curl(sleeper, sleeper.four)
             said = await _said(process, "watcher.alive")
             assert "woken_by" in said

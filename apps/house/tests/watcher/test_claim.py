@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from house.states import State
 from tests.lab.network import Sleeper, network
 from tests.lab.watching import Watching, watching
@@ -37,3 +39,14 @@ async def test_a_machine_that_the_watcher_cannot_hear_is_not_claimed(tmp_path: P
         ]
         states = await watcher.ask("states")
         assert [name for name, state in states.items() if state == State.FALLING] == ["m0"]
+
+
+async def test_a_machine_that_is_forgotten_meanwhile_is_not_claimed(tmp_path: Path) -> None:
+    """The house forgets it while the watcher still listens for it: nobody would wake it."""
+    sleeper = Sleeper(0)
+    async with network([sleeper]) as net, watching(net, tmp_path) as watcher:
+        with pytest.raises(
+            RuntimeError, match="the house has forgotten it meanwhile, or has given it to another watcher"
+        ):
+            await watcher.ask("claim_and_forget", sleeper.name)
+        assert await watcher.ask("states") == {}
