@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from house.playing import Playing
 from tests.sound.lab import tunes
 from tests.sound.lab.cards import Card
 from tests.sound.lab.studio import ENGINES, studio
@@ -34,17 +35,23 @@ async def measure(folder: Path, switches: int, kills: int, pipe_bytes: int) -> d
             soon += [] if heard is None else [heard - asked]
         again = list[float]()
         for _ in range(kills):
-            killed = time.monotonic()
+            killed, first = time.monotonic(), music.cards[ROOM].now
             await music.kill(ROOM)
             await music.apply(ROOM)
+            await music.stands(ROOM, Playing.PLAYING)
             await music.hear(**{ROOM: tune})
-            first = _first(music.cards[ROOM], tune, killed + 0.2)  # what the card had in hand is no new start
-            again += [] if first is None else [first - killed]
+            again.append(_end_of_silence(music.cards[ROOM], first) - killed)
         return {
             "patch_to_sound_s": median(soon) if soon else None, "patch_to_sound_max_s": max(soon, default=None),
             "switches": switches, "wrong_rooms": wrong,
             "restart_s": max(again, default=None), "kills": kills,
         }  # fmt: skip
+
+
+def _end_of_silence(card: Card, start: int) -> float:
+    """When the last silence from there on was over; of none, when it began."""
+    last, length = max(tunes.gaps(card.played(start), 50), default=(0, 0))
+    return card.time(start + last + length)
 
 
 def _first(card: Card, tune: str, after: float) -> float | None:

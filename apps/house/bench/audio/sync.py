@@ -104,7 +104,8 @@ def _lose(host: Host, percent: int) -> None:
     """Have a room get that many packets less."""
     if percent:
         rule = f"udp dport 5004 numgen random mod 100 < {percent} drop"
-        table = f"table ip lossy {{ chain room {{ type filter hook prerouting priority 0; {rule}; }} }}"
+        hook = "type filter hook prerouting priority 0"
+        table = f"table ip lossy {{\n chain room {{\n {hook};\n {rule}\n }}\n}}\n"
         command = ["ip", "netns", "exec", host.namespace, "nft", "-f", "-"]
         subprocess.run(command, input=table, text=True, check=True)
 

@@ -115,3 +115,17 @@ async def test_the_stream_of_its_own_host(house: Studio) -> None:
     await house.play("news", "tv")
     await house.patch(kitchen="tv")
     await house.hear(kitchen="news")
+
+
+async def test_a_file(house: Studio) -> None:
+    """A file is played into its stream, over and over, without anybody's doing; one that is not there makes its stream
+    broken, in words that name it."""
+    tape, none = house.folder / "tape.wav", house.folder / "none.wav"
+    tunes.write_wav("news", tape)
+    house.feeds["tape"] = Feed("tape", "file", str(tape), STATION, "239.255.12.7", 5004)
+    house.feeds["none"] = Feed("none", "file", str(none), STATION, "239.255.12.6", 5004)
+    house.set("kitchen", feed=house.feeds["tape"])
+    await house.apply()
+    await house.hear(kitchen="news")
+    await house.sends("none", Sent.BROKEN)
+    assert str(none) in (await house.look(STATION)).feeds["none"].why

@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from house.playing import Playing, Sent
-from house.sound.pulse_rtp.modules import Act, Found, Load, Loaded, Module, Sink, Turn, Unload, plan
+from house.sound.pulse_rtp import feeding
+from house.sound.pulse_rtp.modules import Act, Begin, End, Found, Load, Loaded, Module, Player, Sink, Turn, Unload, plan
 from house.sound.wanted import Feed, Room, Wanted
 
 CARD = Sink(0, "dac", "dac.monitor", 100, mute=False)
@@ -120,3 +121,21 @@ def test_a_disabled_stream_keeps_its_place() -> None:
     (act,) = plan(Wanted("station", (off,)), found).acts
     assert isinstance(act, Unload)
     assert act.loaded.name == "module-rtp-send"
+
+
+def test_files_and_radios_are_played() -> None:
+    """One is begun once, ended when it is disabled, and begun anew when it comes from elsewhere; players of others
+    stay."""
+    jazz = Feed("jazz", "radio", "http://a/jazz", "station", "239.255.12.4", 5004)
+    theirs = Player("mpd", 7)
+    begun = plan(Wanted("station", (jazz,)), Found(players=[theirs])).acts[-1]
+    assert begun == Begin(jazz)
+    mine = Player(feeding.label(jazz), 8)
+    for there in (Found(players=[theirs, mine]), Found(players=[theirs], beginning=[mine.label])):
+        assert Begin(jazz) not in plan(Wanted("station", (jazz,)), there).acts
+    off = msgspec.structs.replace(jazz, enabled=False)
+    acts = plan(Wanted("station", (off,)), Found(players=[theirs, mine])).acts
+    assert [act for act in acts if isinstance(act, Begin | End)] == [End(mine)]
+    moved = msgspec.structs.replace(jazz, source="http://b/jazz")
+    acts = plan(Wanted("station", (moved,)), Found(players=[theirs, mine])).acts
+    assert [act for act in acts if isinstance(act, Begin | End)] == [End(mine), Begin(moved)]

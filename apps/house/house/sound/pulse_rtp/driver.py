@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from house.playing import Playing, Sent
 from house.sound.errors import EngineDead, EngineError
 from house.sound.heard import FeedHeard, Heard, RoomHeard
-from house.sound.pulse_rtp import sap
+from house.sound.pulse_rtp import feeding, sap
 from house.sound.pulse_rtp.announcer import Announcer
+from house.sound.pulse_rtp.feeding import Feeding
 from house.sound.pulse_rtp.levels import Levels, Place
-from house.sound.pulse_rtp.modules import Act, Load, Plan, Turn, Unload, plan
+from house.sound.pulse_rtp.modules import Act, Begin, End, Found, Load, Plan, Player, Turn, Unload, plan
 from house.sound.pulse_rtp.server import Input, Server
 from house.sound.wanted import Feed, Room, Wanted
 
@@ -29,6 +33,7 @@ class PulseRtp:
         self._plan = Plan((), {}, {}, {}, {})
         self._failed: dict[str, str] = {}
         self._announcer = Announcer()
+        self._feeding = Feeding(address)
         self._silent: dict[str, float] = {}
         """Since when rooms have heard nothing of a stream that they listen to."""
 
@@ -38,7 +43,7 @@ class PulseRtp:
         return is_new
 
     async def apply(self, wanted: Wanted, *, rehearse: bool = False) -> list[str]:
-        planned = plan(wanted, await self._server.found())
+        planned = plan(wanted, await self._found(wanted))
         if not rehearse:
             self._plan, self._failed = planned, {}
             for act in planned.acts:
@@ -52,6 +57,11 @@ class PulseRtp:
             )
         return [str(act) for act in planned.acts]
 
+    async def _found(self, wanted: Wanted) -> Found:
+        players = [Player(each.application, each.process) for each in await self._server.inputs() if each.process]
+        beginning = [feeding.label(feed) for feed in wanted.feeds if self._feeding.begins(feed)]
+        return replace(await self._server.found(), players=players, beginning=beginning)
+
     async def _do(self, act: Act) -> None:
         try:
             match act:
@@ -61,10 +71,16 @@ class PulseRtp:
                     await self._server.unload(loaded)
                 case Turn(sink, volume, mute):
                     await self._server.turn(sink, volume, mute)
+                case Begin(feed):
+                    await self._feeding.begin(feed)
+                case End(player):
+                    os.kill(player.process, signal.SIGTERM)
+        except ProcessLookupError:
+            pass  # it has ended meanwhile
         except EngineDead:
             raise
         except EngineError as wrong:  # the others play on
-            whose = act.whose if isinstance(act, Load) else ""
+            whose = act.whose if isinstance(act, Load) else f"stream {act.feed.name}" if isinstance(act, Begin) else ""
             self._failed[whose] = f"could not {act}: {wrong}"
 
     # How it stands.
@@ -119,7 +135,10 @@ class PulseRtp:
         if not feed.enabled:
             return FeedHeard(Sent.OFF)
         level = self._levels.take(f"stream {feed.name}")
-        return FeedHeard(Sent.IDLE) if level is None else FeedHeard(Sent.SENDING, level_db=level)
+        if level is not None:
+            return FeedHeard(Sent.SENDING, level_db=level)
+        why = self._feeding.failure(feed)
+        return FeedHeard(Sent.BROKEN, why) if why else FeedHeard(Sent.IDLE)
 
     async def stirred(self) -> None:
         await self._server.stirred()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from house.playing import Playing, Sent
 from house.sound.heard import FeedHeard, RoomHeard
-from house.sound.pulse_rtp import sap
+from house.sound.pulse_rtp import feeding, sap
 from house.sound.wanted import Feed, Room, Wanted
 
 OURS = "house."
@@ -63,13 +63,23 @@ class Sink:
 
 
 @dataclass(frozen=True)
+class Player:
+    """A program that plays, by what it calls itself."""
+
+    label: str
+    process: int
+
+
+@dataclass(frozen=True)
 class Found:
-    """What there is in an engine."""
+    """What there is in an engine. ``beginning`` are labels of players that were begun and are not there yet."""
 
     modules: Sequence[Loaded] = ()
     sinks: Sequence[Sink] = ()
     sources: Sequence[str] = ()
     default_sink: str = ""
+    players: Sequence[Player] = ()
+    beginning: Sequence[str] = ()
 
 
 # Acts.
@@ -108,7 +118,27 @@ class Turn:
         return f"set {self.sink.name} to {self.volume} %{', muted' if self.mute else ''}"
 
 
-Act = Load | Unload | Turn
+@dataclass(frozen=True)
+class Begin:
+    """Play a file or a radio into its stream."""
+
+    feed: Feed
+
+    def __str__(self) -> str:
+        return f"play {self.feed.source} into {sink_of(self.feed)}"
+
+
+@dataclass(frozen=True)
+class End:
+    """Do so no more."""
+
+    player: Player
+
+    def __str__(self) -> str:
+        return f"end the player {self.player.label}"
+
+
+Act = Load | Unload | Turn | Begin | End
 
 
 @dataclass(frozen=True)
@@ -145,7 +175,16 @@ def plan(wanted: Wanted, found: Found) -> Plan:
     there = {loaded.module for loaded in found.modules}
     unloads = [Unload(each) for each in found.modules if ours(each) and each.module not in wants]
     loads = [line for line in lines if line.module not in there]
-    return Plan((*unloads, *turns, *loads), receivers, sources, rooms, feeds)
+    begins, ends = _feeding(wanted, found)
+    return Plan((*ends, *unloads, *turns, *loads, *begins), receivers, sources, rooms, feeds)
+
+
+def _feeding(wanted: Wanted, found: Found) -> tuple[list[Begin], list[End]]:
+    played = {feeding.label(feed): feed for feed in wanted.feeds if feed.kind in feeding.KINDS and feed.enabled}
+    there = {player.label for player in found.players}
+    begins = [Begin(feed) for label, feed in played.items() if label not in {*there, *found.beginning}]
+    ours = [player for player in found.players if player.label.startswith(OURS)]
+    return begins, [End(player) for player in ours if player.label not in played]
 
 
 def _sending(wanted: Wanted, found: Found) -> tuple[list[Load], dict[str, str], dict[str, FeedHeard]]:

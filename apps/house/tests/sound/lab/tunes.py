@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import wave
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -46,6 +47,14 @@ def _spectrum(name: str) -> NDArray[np.complex128]:
 def write(name: str, file: Path) -> None:
     """As raw stereo for programs that play it."""
     file.write_bytes(np.repeat(tune(name), 2).tobytes())
+    file.chmod(0o644)
+
+
+def write_wav(name: str, file: Path) -> None:
+    """As a file that any player knows."""
+    with wave.open(str(file), "wb") as into:
+        into.setparams((1, 2, RATE, 0, "NONE", ""))
+        into.writeframes(tune(name).tobytes())
     file.chmod(0o644)
 
 

@@ -1,0 +1,60 @@
+"""Plays files and radios into streams: ffmpeg does, and plays on without us."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import time
+import zlib
+
+from house.sound.errors import EngineError, NoEngine
+from house.sound.wanted import Feed
+
+FFMPEG = "ffmpeg"
+KINDS = ("file", "radio")
+BEGIN_SECONDS = 10.0
+"""So long it may take to open its source; after so long, one that has ended is tried again."""
+
+
+def label(feed: Feed) -> str:
+    """What PulseAudio knows it by: another one for each source."""
+    return f"house.{feed.name}.{zlib.crc32(feed.source.encode()):08x}"
+
+
+def command(feed: Feed) -> list[str]:
+    """A file is played over and over."""
+    again = ["-stream_loop", "-1"] if feed.kind == "file" else []
+    into = ["-ac", "2", "-ar", "48000", "-name", label(feed), "-device", f"house.{feed.name}", "-f", "pulse", feed.name]
+    return [FFMPEG, "-nostdin", "-loglevel", "quiet", *again, "-i", feed.source, *into]
+
+
+class Feeding:
+    """Those that were begun here, by their labels. ``address`` is PulseAudio's, where it is not the user's own."""
+
+    def __init__(self, address: str | None) -> None:
+        self._environment = os.environ if address is None else {**os.environ, "PULSE_SERVER": address}
+        self._begun: dict[str, tuple[asyncio.subprocess.Process, float]] = {}
+
+    def begins(self, feed: Feed) -> bool:
+        """Whether it was begun lately, so that nothing of it need be there yet."""
+        _, at = self._begun.get(label(feed), (None, -BEGIN_SECONDS))
+        return time.monotonic() - at < BEGIN_SECONDS
+
+    async def begin(self, feed: Feed) -> None:
+        """Play it. Raises NoEngine, and EngineError for a source that would be an option."""
+        if shutil.which(FFMPEG) is None:
+            raise NoEngine(FFMPEG, FFMPEG)
+        if feed.source.startswith("-"):
+            raise EngineError(f"received the source {feed.source!r}, expected a path or a URL")
+        process = await asyncio.create_subprocess_exec(
+            *command(feed), env=self._environment, start_new_session=True, stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        self._begun[label(feed)] = process, time.monotonic()
+
+    def failure(self, feed: Feed) -> str:
+        """Why nothing of it is heard, where it has ended by itself."""
+        process, _ = self._begun.get(label(feed), (None, 0.0))
+        code = None if process is None else process.returncode
+        return f"ffmpeg cannot play {feed.source}: it has ended with exit code {code}" if code is not None else ""
