@@ -67,7 +67,7 @@ class Shell:
         """What the command writes, and its exit code."""
         assert self._bash.stdin is not None
         assert self._bash.stdout is not None
-        self._bash.stdin.write(f"{command} </dev/null\nprintf '%s %s\\n' '{_END}' $?\n")
+        self._bash.stdin.write(f"{{ {command}\n}} </dev/null\nprintf '%s %s\\n' '{_END}' $?\n")
         self._bash.stdin.flush()
         written = []
         for line in self._bash.stdout:
