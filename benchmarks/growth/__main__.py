@@ -35,7 +35,7 @@ Figures = dict[str, float]
 
 async def fleet_of(number: int, seconds: float) -> Figures:
     """The figures of a fleet of so many agents, with a broker, a database and a conductor of its own."""
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, as_one_process():
         folder = Path(name)
         async with (
             EmbeddedBroker(folder / "nats") as broker,
@@ -46,8 +46,7 @@ async def fleet_of(number: int, seconds: float) -> Figures:
                 project=PROJECT, broker=broker.url, state=str(folder / "state"), path=str(folder / "x"),
                 beat_seconds=BEAT_SECONDS, call_seconds=30.0,
             )  # fmt: skip
-            with as_one_process():
-                return await measure(agents, number, watched, seconds)
+            return await measure(agents, number, watched, seconds)
 
 
 def _database(folder: Path) -> str:

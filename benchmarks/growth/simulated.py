@@ -16,7 +16,7 @@ from benchmarks.growth.fleet import NAMES, AgentAPI, Machine, project, told
 from midflight import Client, service, telemetry
 from midflight.config import Config
 from midflight.service import RunningService
-from midflight.transports import nats_client, nats_connection
+from midflight.transports import embedded, nats_client, nats_connection
 
 AT_ONCE = 16
 """Members that join, and calls that are in flight."""
@@ -30,11 +30,13 @@ PATIENCE = 120.0
 @contextmanager
 def as_one_process() -> Iterator[None]:
     """Fit for thousands of members during the block. In a fleet each process has a contract of its own; here it is the
-    same. And each looks after its connection every second, which is much for one process that has thousands of them."""
+    same. And each looks after its connection every second, which is much for one process that has thousands of them;
+    nor does a broker that is started in the block expect all of them to answer its pings soon."""
     patience = int(PATIENCE)
     with (
         patch.object(service, "contract_of", functools.cache(service.contract_of)),
         patch.object(nats_connection, "WATCH_SECONDS", 30),
+        patch.object(embedded, "PING_SECONDS", patience),
         patch.multiple(nats_client, CONNECT_SECONDS=patience, PING_SECONDS=patience, ANSWER_SECONDS=patience),
     ):
         yield

@@ -33,6 +33,7 @@ from tests.rpc.world import counted
 from tests.transports.conftest import ACK_WAIT, Fleet, on_broker
 from tests.transports.ports import Port
 from tests.transports.recorder import MEMBER, Gated, Recorder, eventually
+from tests.transports.relay import Relay
 
 COMPUTE = Address("compute")
 HOST1 = Address("compute", "host1")
@@ -337,6 +338,7 @@ async def test_broker_that_stays_away(
     monkeypatch.setattr(nats_transport, "CAST_SECONDS", 0.3)
     monkeypatch.setattr(nats_transport, "REPLY_SECONDS", 0.3)
     monkeypatch.setattr(nats_store, "API_SECONDS", 0.3)
+    monkeypatch.setattr(nats_store, "STORE_SECONDS", 0.3)
     monkeypatch.setattr(nats_store, "CONNECT_SECONDS", 0.3)
     own_broker.kill()
     await eventually(lambda: not member._connection._client.is_connected)
@@ -353,6 +355,20 @@ async def test_broker_that_stays_away(
         await listener.drain(timeout=5)
         await member.close()
     assert (agent.calls, agent.casts, agent.fanouts) == ([], [], [])
+
+
+async def test_a_store_that_has_much_to_do_is_waited_for(
+    broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever starts while many others do is told late what is parked, and does not fail for that."""
+    relay = await Relay(int(broker.url.rpartition(":")[2])).start()
+    url = f"nats://{relay.netloc}"
+    member = await NatsTransport(url, name="member", project="late", identity=MEMBER).open()
+    monkeypatch.setattr(nats_store, "API_SECONDS", 0.1)
+    relay.delay = 0.2
+    assert await member.parked(HOST1) == []
+    await member.close()
+    await relay.stop()
 
 
 async def test_answer_that_cannot_be_sent(

@@ -208,7 +208,10 @@ class Store:
             "num_replicas": 1,
             "inactive_threshold": nanoseconds(API_SECONDS),
         }
-        made = await self.ask(f"CONSUMER.CREATE.{stream}.{name}.{subject}", stream_name=stream, config=config)
+        # Whoever starts does this, and many may start at once: a store that has much to do is waited for.
+        made = await self.ask(
+            f"CONSUMER.CREATE.{stream}.{name}.{subject}", within=STORE_SECONDS, stream_name=stream, config=config
+        )
         if not (total := made["num_pending"]):
             return []
         interest = await self._connection.subscribe(f"{inbox}.*", heard.put_nowait)
@@ -244,10 +247,11 @@ class Store:
             return False
         return True
 
-    async def ask(self, what: str, **request: Any) -> Any:
-        """One request of JetStream's own. Raises Refused, NotTaken or TimeoutError."""
+    async def ask(self, what: str, *, within: float | None = None, **request: Any) -> Any:
+        """One request of JetStream's own, answered within so many seconds, else API_SECONDS. Raises Refused, NotTaken
+        or TimeoutError."""
         body = msgspec.json.encode(request)
-        return _answered(await self._connection.request(f"{API}.{what}", body, API_SECONDS))
+        return _answered(await self._connection.request(f"{API}.{what}", body, within or API_SECONDS))
 
 
 def _patience(error: Exception) -> float:
