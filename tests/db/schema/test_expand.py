@@ -265,6 +265,24 @@ def test_two_columns_that_say_the_same(expand: Expand, engine: Engine) -> None:
     assert found == [("A", "A"), ("B", "B"), (None, None), ("d", "D")]
 
 
+@ON_POSTGRESQL
+def test_types_without_an_equality(expand: Expand, engine: Engine) -> None:
+    """JSON is kept in step too, though PostgreSQL cannot say whether two of its texts are equal."""
+    run(engine, """ALTER TABLE instances ADD COLUMN tags json DEFAULT '{"none": 1}'""")
+    labels = 'expand.add_column("instances", sa.Column("labels", sa.JSON))'
+    expand(labels, 'expand.mirror_column("instances", "tags", "labels")')
+    run(
+        engine,
+        """INSERT INTO instances (id, tags) VALUES (1, '{"a": 1}'), (2, '{"b": 1}')""",
+        """INSERT INTO instances (id, labels) VALUES (3, '{"c": 1}')""",
+        """UPDATE instances SET tags = '{"a": 2}' WHERE id = 1""",
+        """UPDATE instances SET labels = '{"b": 2}' WHERE id = 2""",
+        "UPDATE instances SET host = 'h' WHERE id = 3",
+    )
+    found = ask(engine, "SELECT tags, labels FROM instances ORDER BY id")
+    assert found == [({name: n}, {name: n}) for name, n in (("a", 2), ("b", 2), ("c", 1))]
+
+
 def test_another_type(expand: Expand, engine: Engine) -> None:
     """A mirror may say the same in another type."""
     expand(

@@ -69,15 +69,18 @@ def _on_postgresql(
 ) -> Sequence[str]:
     old, new = columns
     forward, back = ways[0].format(f"NEW.{old}"), ways[1].format(f"NEW.{new}")
-    unsaid = "" if default is None else f" OR NEW.{old} IS NOT DISTINCT FROM ({default})"
+    # Compared as jsonb, which every type has: json, xml and others have no equality of their own.
+    new_changed, old_changed = (f"to_jsonb(NEW.{each}) IS DISTINCT FROM to_jsonb(OLD.{each})" for each in (new, old))
+    as_kept = f"CASE WHEN false THEN NEW.{old} ELSE ({default}) END"  # so that a bare literal is of the column's type
+    unsaid = "" if default is None else f" OR to_jsonb(NEW.{old}) IS NOT DISTINCT FROM to_jsonb({as_kept})"
     body = f"""
     BEGIN
       IF TG_OP = 'INSERT' THEN
         IF NEW.{new} IS NULL THEN NEW.{new} := {forward};
         ELSIF NEW.{old} IS NULL{unsaid} THEN NEW.{old} := {back}; END IF;
-      ELSIF NEW.{new} IS DISTINCT FROM OLD.{new} AND NEW.{old} IS NOT DISTINCT FROM OLD.{old} THEN
+      ELSIF {new_changed} AND NOT ({old_changed}) THEN
         NEW.{old} := {back};
-      ELSIF NEW.{old} IS DISTINCT FROM OLD.{old} AND NEW.{new} IS NOT DISTINCT FROM OLD.{new} THEN
+      ELSIF {old_changed} AND NOT ({new_changed}) THEN
         NEW.{new} := {forward};
       END IF;
       RETURN NEW;
