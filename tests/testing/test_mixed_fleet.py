@@ -202,6 +202,20 @@ def test_the_environment_says_which_plans(shop: Any, monkeypatch: pytest.MonkeyP
     assert shop.plans(3).pytestmark[0].args[1] == range(17, 217)
 
 
+def test_a_step_that_is_refused_for_good_is_told_with_its_reasons(
+    shop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked again as long as it may pass by itself, and not for ever."""
+    monkeypatch.setattr(mixed_fleet, "REFUSED_SECONDS", 0)
+
+    class Older(shop):  # type: ignore[misc]
+        def after_unpin(self) -> None:
+            self._replace("clerk-1", "juno")
+
+    with pytest.raises(PlanFailed, match=r"(?s)finalize --yes exited with 2.*clerk@clerk-1.*juno"):
+        Older(tmp_path).go(())
+
+
 def test_nobody_outlives_the_test_run(shop: Any, tmp_path: Path) -> None:
     """A run that is killed has no time to end its processes: they end with it, and so with the one that forked them."""
     fleet = shop(tmp_path)

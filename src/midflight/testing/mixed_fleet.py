@@ -30,6 +30,8 @@ T = TypeVar("T")
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "midflight" / "releases"
 """Where commits and wheels are unpacked."""
 COMMAND_SECONDS = 120.0
+REFUSED_SECONDS = 60.0
+"""For so long a step may be refused before that is a failure."""
 TRIES = 20
 """How often a failing plan is tried to be shorter."""
 REJECTED = b'"rpc.version_rejected"'
@@ -229,10 +231,17 @@ class MixedFleet:
             if (act.release, act.phase) == (new, "unpinned"):
                 self._do(act, old, new)
         if self.project.migrations:
-            self.until(lambda: self.command("data", "run", release=new, accept=(0, 1, 2)) == 0)  # 2: all are deferred
-        self.until(lambda: self.command("upgrade", "finalize", "--yes", release=new, accept=(0, 1, 4, 75)) < 2)
+            self._persist("data", "run", release=new, accept=(0,))
+        self._persist("upgrade", "finalize", "--yes", release=new, accept=(0, 1))
         self.after_finalize()
         self._look()
+
+    def _persist(self, *words: str, release: str, accept: tuple[int, ...]) -> None:
+        """Ask again while it refuses: rows are deferred, or a beat comes late on a busy machine, and that passes."""
+        limit = time.monotonic() + REFUSED_SECONDS
+        while self.command(*words, release=release, accept=(0, 1, 2, 4, 75)) not in accept:
+            if time.monotonic() > limit:
+                self.command(*words, release=release, accept=accept)
 
     def _do(self, act: Act, old: str, new: str) -> None:
         running = self.running[act.member]
