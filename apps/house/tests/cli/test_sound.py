@@ -99,6 +99,7 @@ def test_rooms_are_set_one_by_one_and_together(sound: Fleet, capsys: pytest.Capt
     for words in (["timer", "bath", "--undo"], ["mute", "all", "--undo"], ["group", "upstairs", "--remove"]):
         assert sound.run("sound", *words) == 0
     assert sound.run("sound", "room", "bath", "--offset", "0", "--engine", "pulse-rtp") == 0
+    assert sound.run("sound", "volume", "bath", "70") == 0
 
 
 def test_scenes_are_kept_played_and_dropped(sound: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
