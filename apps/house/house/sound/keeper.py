@@ -75,7 +75,7 @@ class Keeper:
         stirred = asyncio.create_task(self._driver.stirred(), name=f"{self.engine} stirs")
         woken = asyncio.create_task(self._wake.wait(), name=f"something is wanted of {self.engine}")
         # An engine that is not there stirs at once.
-        first = [woken] if self.trouble else [stirred, woken]
+        first = [stirred, woken] if self._has_run and not self.trouble else [woken]
         try:
             await asyncio.wait(first, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         finally:
