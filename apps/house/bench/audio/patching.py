@@ -24,7 +24,7 @@ async def measure(folder: Path, switches: int, kills: int, pipe_bytes: int) -> d
     async with studio(folder, ENGINES[ENGINE], pipe_bytes=pipe_bytes) as music:
         await music.reset()
         await music.apply()
-        soon, wrong = list[float](), 0
+        soon, wrong, tune = list[float](), 0, "radio"
         for number in range(switches):
             tune = ("radio", "news")[number % 2]
             asked = time.monotonic()
