@@ -82,7 +82,8 @@ async def test_engine_is_killed(house: Studio) -> None:
         await house.kill(name)
         assert await driver.ready()
         assert await driver.apply(house.wanted(name)) != []
-        await house.hear(kitchen="radio", office="news")
+        async with house.tended("kitchen", "office"):
+            await house.hear(kitchen="radio", office="news")
 
 
 async def test_a_new_driver_takes_over(house: Studio) -> None:

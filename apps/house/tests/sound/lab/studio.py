@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -17,6 +17,7 @@ import numpy as np
 
 from house.playing import Playing, Sent
 from house.sound.driver import Driver
+from house.sound.errors import EngineError
 from house.sound.heard import Heard
 from house.sound.wanted import Feed, Room, Wanted
 from tests.sound.lab import tunes
@@ -170,6 +171,26 @@ class Studio:
             return (await self.look(self.feeds[feed].host)).feeds[feed].state
 
         await until(sent, state.__eq__, state)
+
+    @asynccontextmanager
+    async def tended(self, *names: str) -> AsyncIterator[None]:
+        """The engines of these hosts are kept running and looked at all the while, as their agents do it: PulseAudio
+        ends now and then when a sender begins anew, and a room that is silent for long takes its stream anew."""
+
+        async def tend() -> None:
+            while True:
+                for name in names:
+                    with suppress(EngineError):  # it has ended just now, and is started in the next round
+                        await self.apply(name)
+                        await self.look(name)
+                await asyncio.sleep(0.5)
+
+        tending = asyncio.create_task(tend())
+        try:
+            yield
+        finally:
+            tending.cancel()
+            await asyncio.wait([tending])
 
     async def look(self, name: str) -> Heard:
         """What the engine of a host says."""
