@@ -364,6 +364,46 @@ async def until_nobody_listens(caller: Transport) -> None:
                 await caller.call(HOST1, b"late", timeout=1)
 
 
+class Leaving(Waiting):
+    """Besides, casts that begin with ``r`` run until ``released`` is set; ``rw`` wants to stand aside only then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.released = asyncio.Event()
+
+    async def on_cast(self, delivery: CastDelivery) -> None:
+        if not delivery.body.startswith(b"r"):
+            await super().on_cast(delivery)
+            return
+        self.begun.append(delivery.body)
+        await self.released.wait()
+        if delivery.body == b"rw":
+            async with delivery.aside():
+                pass
+        self.casts.append(delivery)
+
+
+async def test_drain_gives_back_what_has_not_begun(fleet: Fleet[Transport]) -> None:
+    """Of a drained listener's casts only what runs is finished. What stands aside, wants to after that, or waits for
+    its place does not begin, although it could, and is run by the next listener."""
+    agent, next_agent, caller = Leaving(), Recorder(), await fleet.join()
+    listener = await agent.listen(await fleet.join(), "compute", "host1", limit=2)
+    for count, bodies in ((2, [b"w0", b"w1"]), (4, [b"r", b"rw"]), (4, [b"not begun"])):
+        for body in bodies:
+            await caller.cast(HOST1, body, f"cast-{body.decode()}".replace(" ", "-"))
+        await eventually(lambda count=count: len(agent.begun) == count)
+    draining = asyncio.create_task(listener.drain(timeout=60))
+    with pytest.raises(NobodyListens):
+        await until_nobody_listens(caller)
+    agent.gate.set()
+    agent.released.set()
+    await draining
+    assert (agent.bodies, sorted(agent.begun)) == ([b"r"], [b"r", b"rw", b"w0", b"w1"])
+    await next_agent.listen(await fleet.join(), "compute", "host1")
+    await eventually(lambda: len(next_agent.casts) == 4)
+    assert sorted(next_agent.bodies) == [b"not begun", b"rw", b"w0", b"w1"]
+
+
 async def test_drain_gives_back_what_takes_too_long(fleet: Fleet[Transport]) -> None:
     """When the bound of a drain is over, what is left is cancelled, and its casts are run by somebody else at once."""
     agent, next_agent, caller = Gated(), Recorder(), await fleet.join()

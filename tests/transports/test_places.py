@@ -53,3 +53,63 @@ async def test_a_place_is_not_lost_nor_made_by_who_is_cancelled() -> None:
         assert done == []
     await late
     assert (done, where.room) == ([1], 1)
+
+
+async def run(where: Places, address: Address, done: list[int], number: int) -> None:
+    async with where.one(address):
+        done.append(number)
+
+
+async def test_who_comes_back_goes_first() -> None:
+    """Who comes back from aside goes before all who come first, since others may wait for its endpoint or its key; of
+    these, those of the topic and of the host take turns, each in the order in which they came."""
+    where, gate, done = Places(1), asyncio.Event(), list[int]()
+    back = asyncio.create_task(stand(where, HERE, gate, done, 0))
+    await asyncio.sleep(0)
+    async with where.one(HERE):
+        addresses = [HERE, HERE, HERE, TOPIC, TOPIC]
+        new = [asyncio.create_task(run(where, address, done, number)) for number, address in enumerate(addresses, 1)]
+        await asyncio.sleep(0)
+        gate.set()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert done == []
+    await asyncio.gather(back, *new)
+    assert done == [0, 4, 1, 5, 2, 3]
+
+
+async def test_nobody_begins_who_has_no_place_when_it_is_stopped() -> None:
+    """Who holds a place goes on, and lets no other begin; who waits for one, stands aside, or wants to do so later is
+    cancelled."""
+    where, gate, done = Places(1), asyncio.Event(), list[int]()
+    aside = asyncio.create_task(stand(where, HERE, gate, done, 1))
+    await asyncio.sleep(0)
+    async with where.one(HERE):
+        waits = asyncio.create_task(run(where, TOPIC, done, 2))
+        await asyncio.sleep(0)
+        where.stop()
+        gate.set()
+        comes = asyncio.create_task(run(where, HERE, done, 3))
+        await asyncio.wait([aside, waits, comes])
+    comes_last = asyncio.create_task(stand(where, HERE, gate, done, 4))
+    await asyncio.wait([comes_last])
+    assert [task.cancelled() for task in (aside, waits, comes, comes_last)] == [True] * 4
+    assert (done, where.room) == ([], 1)
+
+
+async def test_who_steps_aside_when_it_is_stopped_is_cancelled() -> None:
+    """What has a place, and would have to wait for its turn, has not begun either."""
+    where, gate, done = Places(1), asyncio.Event(), list[int]()
+
+    async def step() -> None:
+        async with where.one(HERE) as place:
+            await gate.wait()
+            async with place.aside():
+                done.append(1)
+
+    steps = asyncio.create_task(step())
+    await asyncio.sleep(0)
+    where.stop()
+    gate.set()
+    await asyncio.wait([steps])
+    assert (steps.cancelled(), done, where.room) == (True, [], 1)

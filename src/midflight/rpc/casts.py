@@ -40,7 +40,7 @@ from midflight.transports.base import (
 from midflight.transports.hands import Hands
 
 MOST_ATTEMPTS = 10
-"""A cast whose handler failed this often is parked."""
+"""A cast whose handler fails when it was given out this often is parked; what was given back counts too."""
 _LONGEST_PAUSE = 30.0
 _BROKER_AWAY = 1.0
 _ITS_TURN = 0.5

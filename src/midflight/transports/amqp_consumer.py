@@ -59,7 +59,6 @@ class Consumer:
         self._numbers = numbers(1)
         self._seen = Seen()
         self._in_hand: dict[str, list[DeliveredMessage]] = {}
-        self._waiting: dict[str, asyncio.Task[float | None]] = {}
         self._settling = Hands()
         self._withdrawn = asyncio.Event()
         self._stopping = self._abandoned = False
@@ -81,12 +80,11 @@ class Consumer:
             self._subscriptions[queue].renew()
 
     async def stop(self) -> None:
-        """Take nothing new. What was on its way here, or was not begun, goes back at once."""
+        """Take nothing new. What was on its way here, was not begun, or stands aside goes back at once."""
         self._stopping = True
+        self._places.stop()
         await asyncio.gather(*(subscription.stop() for subscription in self._subscriptions.values()))
         self._withdrawn.set()
-        for task in self._waiting.values():
-            task.cancel()
 
     async def settle(self) -> None:
         """Wait until the broker knows what became of all that was in hand."""
@@ -126,18 +124,14 @@ class Consumer:
         self._seen.add(key)
         self._in_hand[key] = [message]
         delivery = CastDelivery(message.body, message_id_of(message), attempt, sender, replayed=bool(act_of(message)))
-        self._waiting[key] = task = self._hands.take(self._in_turn(address, key, delivery))
+        task = self._hands.take(self._in_turn(address, delivery))
         task.add_done_callback(partial(self._ran, key, sender))
 
-    async def _in_turn(self, address: Address, key: str, delivery: CastDelivery) -> float | None:
+    async def _in_turn(self, address: Address, delivery: CastDelivery) -> float | None:
         async with self._places.one(address) as place:
-            if self._stopping:
-                return 0.0
-            del self._waiting[key]
             return await self._run(replace(delivery, aside=place.aside))
 
     def _ran(self, key: str, sender: Identity, task: asyncio.Task[float | None]) -> None:
-        self._waiting.pop(key, None)
         messages, delay = self._in_hand.pop(key), 0.0 if task.cancelled() else task.result()
         if delay is None:
             self._seen.add_done(key)

@@ -117,7 +117,8 @@ Aside = Callable[[], AbstractAsyncContextManager[None]]
 class CastDelivery:
     """One delivery of a cast from ``sender``. ``attempt`` counts from 1. What is ``replayed`` had been parked, and was
     sent again by its sender here, who need not be the one that sent it first. A handler that has to wait before it
-    begins does so in ``aside()``: meanwhile it counts no more among those that run at once."""
+    begins does so in ``aside()``: meanwhile it counts no more among those that run at once; and it is cancelled there,
+    and comes again, when its listener is drained."""
 
     body: bytes
     message_id: str
@@ -148,8 +149,9 @@ class Listener(Protocol):
     """Takes work for one topic and host. Handlers of one listener run side by side, each in a task of its own."""
 
     async def drain(self, timeout: float) -> None:
-        """Take no new work, let what is in hand finish for up to ``timeout`` seconds and send its answers; then cancel
-        what is left and give its casts back to the broker. Calling it twice does no harm."""
+        """Take no new work, give back the casts that have not begun or stand aside, let what is in hand finish for up
+        to ``timeout`` seconds and send its answers; then cancel what is left and give its casts back to the broker.
+        Calling it twice does no harm."""
         ...
 
 

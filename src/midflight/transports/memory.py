@@ -198,6 +198,7 @@ class MemoryListener:
     async def drain(self, timeout: float) -> None:
         """See ``Listener.drain``."""
         self._leave()
+        self._places.stop()
         await self._hands.finish(timeout)
         await self._hands.drop()
 

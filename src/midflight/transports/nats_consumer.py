@@ -87,7 +87,6 @@ class Consumer:
         self._polls: dict[str, Poll] = {}
         self._in_hand: dict[int, Msg] = {}
         self._done: dict[tuple[int, str], None] = {}
-        self._waiting: dict[int, asyncio.Task[float | None]] = {}
         self._settling = Hands()
         self._tasks = Hands()
         self._look = asyncio.Event()
@@ -107,14 +106,13 @@ class Consumer:
         self._tasks.take(self._report_progress())
 
     async def stop(self) -> None:
-        """Take nothing new. What was on its way here, or was not begun, goes back at once."""
+        """Take nothing new. What was on its way here, was not begun, or stands aside goes back at once."""
         self._stopping = True
+        self._places.stop()
         self._look.set()
         self._connection.on_mended.discard(self._all_forgotten)
         await self._connection.withdraw(*self._interests)
         self._withdrawn.set()
-        for task in self._waiting.values():
-            task.cancel()
 
     async def settle(self) -> None:
         """Wait until the broker knows what became of all that was in hand."""
@@ -231,15 +229,11 @@ class Consumer:
             self._settling.take(self._settle(message, ACK))
             return
         self._in_hand[sequence] = message
-        task = self._hands.take(self._in_turn(sequence, poll.address, delivery))
-        self._waiting[sequence] = task
+        task = self._hands.take(self._in_turn(poll.address, delivery))
         task.add_done_callback(partial(self._ran, sequence))
 
-    async def _in_turn(self, sequence: int, address: Address, delivery: CastDelivery) -> float | None:
+    async def _in_turn(self, address: Address, delivery: CastDelivery) -> float | None:
         async with self._places.one(address) as place:
-            if self._stopping:
-                return 0.0
-            del self._waiting[sequence]
             delivery = replace(delivery, aside=place.aside)
             return await (self._run_whole(address, delivery) if is_ticket(delivery.body) else self._run(delivery))
 
@@ -253,13 +247,12 @@ class Consumer:
             count("transport.bodies_gone")
             log.error("transport.body_gone", message_id=delivery.message_id, reason=str(gone))
             body = delivery.body
-        return await self._run(replace(delivery, body=body))
+        return 0.0 if self._stopping else await self._run(replace(delivery, body=body))
 
     def _address_of(self, message: Msg) -> Address:
         return self._polls[message.metadata.consumer].address
 
     def _ran(self, sequence: int, task: asyncio.Task[float | None]) -> None:
-        self._waiting.pop(sequence, None)
         message, word = self._in_hand.pop(sequence), _word(task)
         if word == ACK:
             self._remember(sequence, message)
