@@ -136,3 +136,13 @@ def test_a_clash_with_our_names_has_its_place(tmp_path: Path, monkeypatch: pytes
     )
     with pytest.raises(ProjectError, match=r"clashing.py:4: clashing.Member: Member is a name of midflight's own"):
         load_project("clashing")
+
+
+def test_a_project_says_which_services_open_the_database_and_which_are_agents() -> None:
+    """Of a conductor as well, which every project has; who is none of its services is named."""
+    project = Project("p", services=[PLAIN, Service("rows", run, database=True), Service("agent", run, agent=True)])
+    names = ["conductor", "plain", "rows", "agent"]
+    assert [name for name in names if project.opens_database(name)] == ["conductor", "rows"]
+    assert [name for name in names if project.is_agent(name)] == ["agent"]
+    with pytest.raises(ProjectError, match="has no service 'else'"):
+        project.is_agent("else")

@@ -189,6 +189,14 @@ class Project:
         """A declared service. Raises ProjectError that lists what there is."""
         return _find(self.services, name, "service", self.name)
 
+    def opens_database(self, name: str) -> bool:
+        """Whether a conductor, or a declared service, opens the database."""
+        return name == CONDUCTOR or self.service(name).database
+
+    def is_agent(self, name: str) -> bool:
+        """Whether a declared service lives on many hosts; a conductor does not."""
+        return name != CONDUCTOR and self.service(name).agent
+
     def topics_of(self, service: str) -> tuple[str, ...]:
         """The topics on which a declared service takes work. Raises ProjectError for an interface of no topic here."""
         given = self.service(service).serves

@@ -125,7 +125,7 @@ class RunningService:
     @property
     def opens_database(self) -> bool:
         """Whether it is declared with a database."""
-        return self.service == CONDUCTOR or self.project.service(self.service).database
+        return self.project.opens_database(self.service)
 
     def context(self, values: Mapping[str, str] | None = None, **more: Any) -> Context:
         """A context for work in this process."""

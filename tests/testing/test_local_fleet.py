@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from midflight.errors import NotDelivered, PinnedOut, Unknown, UsageError, VersionRejected
+from midflight.migrations.online import Row, RowContext, data_migration
+from midflight.project import Project
 from midflight.testing import LocalFleet, LocalMember
 from tests.conductor.world import eventually
 from tests.testing.stores import CLERKS, Clerk, ClerkAPI, Crate, store
@@ -91,12 +96,50 @@ async def test_who_is_cut_off_reaches_nobody(fleet: LocalFleet, clerk: Clerk, de
     assert clerk.crates == []
 
 
+async def test_who_is_replaced_has_a_whole_network(fleet: LocalFleet, clerk: Clerk, desk: LocalMember) -> None:
+    """Whatever was done to the one before on that host; what waited for that one runs there, once."""
+    before = member(fleet, "clerk")
+    before.partition()
+    before.delay(3600)
+    before.duplicate()
+    await CLERKS.cast(ClerkAPI.put, desk.context(), Crate(number=1))
+    await before.stop()
+    successor = Clerk("h1")
+    async with asyncio.timeout(60):
+        await fleet.start("clerk", serving=[successor])
+    assert await CLERKS.on("h1").call(ClerkAPI.put, desk.context(), Crate(number=2)) == "h1 has 2"
+    await fleet.settled()
+    assert sorted(crate.number for crate in successor.crates) == [1, 2]
+    assert clerk.crates == []
+
+
+async def test_who_leaves_mends_no_network_of_who_is_there_already(fleet: LocalFleet, desk: LocalMember) -> None:
+    """Two members of one service on one host share it."""
+    successor = await fleet.start("desk")
+    successor.partition()
+    await desk.stop()
+    assert not successor.hears
+
+
+async def test_a_start_that_takes_too_long_leaves_nobody_behind(fleet: LocalFleet) -> None:
+    """It is given up as any other work that is cancelled."""
+    conductor = member(fleet, "conductor")
+    conductor.partition()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2):
+            await fleet.start("clerk")
+    assert fleet.members == [conductor]
+    lives = [task for task in asyncio.all_tasks() if "LocalMember.started" in repr(task.get_coro())]
+    assert lives == [conductor._life]
+
+
 async def test_work_in_hand_becomes_unknown_behind_a_broken_network(
     fleet: LocalFleet, clerk: Clerk, desk: LocalMember
 ) -> None:
     """Its caller does not hear that it was done."""
-    asking = asyncio.create_task(CLERKS.within(1).call(ClerkAPI.work, desk.context()))
-    await clerk.begun.wait()
+    asking = asyncio.create_task(CLERKS.within(60).call(ClerkAPI.work, desk.context()))
+    async with asyncio.timeout(60):
+        await clerk.begun.wait()
     member(fleet, "clerk").partition()
     clerk.done.set()
     with pytest.raises(Unknown):
@@ -150,6 +193,22 @@ async def test_a_drained_member_takes_no_new_work(fleet: LocalFleet, desk: Local
     await eventually(lambda: desk._running.floors.hosts("clerk") == [])
     await clerk.undrain()
     await eventually(lambda: desk._running.floors.hosts("clerk") == ["attic"])
+
+
+@data_migration(release="kilo", table="crates", key="id")
+def crate_labels(row: Row, context: RowContext) -> dict[str, Any]:
+    """Whatever; it never runs."""
+    return {}
+
+
+async def test_each_fleet_has_the_migrations_of_its_project(tmp_path: Path) -> None:
+    """Also where another project of that name and schema was there before, without them."""
+    for number, migrations in enumerate(([], [crate_labels])):
+        (folder := tmp_path / str(number)).mkdir()
+        async with LocalFleet(Project("store", migrations=migrations), folder):
+            with closing(sqlite3.connect(folder / "fleet.db")) as rows:
+                found = rows.execute("SELECT name FROM mf_forms").fetchall()
+        assert found == [(each.name,) for each in migrations]
 
 
 async def test_a_network_that_others_use_is_not_cut(tmp_path: Path) -> None:

@@ -11,10 +11,11 @@ from typing import Any, ClassVar
 
 import pytest
 
+from midflight.errors import InvalidValue, UsageError
 from midflight.project import Project
 from midflight.testing import MixedFleet, mixed_fleet
 from midflight.testing.plans import read
-from midflight.testing.processes import PlanFailed, Release
+from midflight.testing.processes import PlanFailed, Process, Release
 from midflight.upgrade.freeze import freeze
 from tests.testing.test_release_trees import git
 
@@ -143,10 +144,27 @@ def test_a_member_that_ends_by_itself_is_noticed(shop: Any, tmp_path: Path) -> N
             self.running["clerk-1"].wait(60)
 
     fleet = Murdered(tmp_path)
-    with pytest.raises(PlanFailed, match=r"clerk-1 has ended by itself, with -9\n  \| (?s:.*)service\.ready"):
+    with pytest.raises(
+        PlanFailed, match=r"clerk-1\.juno\.1\.log has ended by itself, with -9\n  \| (?s:.*)service\.ready"
+    ):
         fleet.go(())
     assert not [pid for pid in fleet.pids if Path(f"/proc/{pid}").exists()]
     assert fleet.told == ["end"]
+
+
+def test_who_ends_by_itself_while_its_successor_starts_is_noticed(shop: Any, tmp_path: Path) -> None:
+    """It was not the plan that ended it."""
+
+    class Murdered(shop):  # type: ignore[misc]
+        def _started(self, name: str, release: str) -> Process:
+            process: Process = super()._started(name, release)
+            if (before := self.running.get(name)) is not None:
+                os.kill(before.pid, signal.SIGKILL)
+                before.wait(60)
+            return process
+
+    with pytest.raises(PlanFailed, match=r"conductor-1\.juno\.1\.log has ended by itself, with -9"):
+        Murdered(tmp_path).go(())
 
 
 def test_work_goes_on_meanwhile_and_fails_the_plan_when_it_does(shop: Any, tmp_path: Path) -> None:
@@ -202,6 +220,55 @@ def test_the_environment_says_which_plans(shop: Any, monkeypatch: pytest.MonkeyP
     assert shop.plans(3).pytestmark[0].args[1] == range(17, 217)
 
 
+@pytest.mark.parametrize(("variable", "value"), [("PLANS", "x"), ("PLANS", "0"), ("PLANS", ""), ("SEED", "-1")])
+def test_a_number_that_is_none_is_named(variable: str, value: str, shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the variable that has it."""
+    monkeypatch.setenv(f"MIDFLIGHT_{variable}", value)
+    with pytest.raises(InvalidValue, match=rf"^MIDFLIGHT_{variable}: received '{value}', expected a whole number"):
+        shop.plans()
+
+
+@pytest.mark.parametrize(
+    ("plan", "told"),
+    [
+        ("kilo pinned: kill clerk-2", "received 'clerk-2', expected one of Shop's: conductor-1, clerk-1"),
+        ("liberty pinned: kill clerk-1", "received 'liberty', expected one of Shop's: kilo"),
+        ("juno pinned: kill clerk-1", "received 'juno', expected one of Shop's: kilo"),
+    ],
+)
+def test_the_plan_of_another_fleet_is_refused(
+    plan: str, told: str, shop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No process is started for it."""
+    monkeypatch.setenv("MIDFLIGHT_PLAN", plan)
+    with pytest.raises(InvalidValue, match=f"^'{plan}' in MIDFLIGHT_PLAN: {told}"):
+        shop.plans()(0, tmp_path)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_database_that_there_is_not_is_refused() -> None:
+    """Else an SQLite file would be tested silently."""
+    with pytest.raises(UsageError, match=r"Fleet\.database: received 'postgres', expected sqlite or postgresql"):
+        type("Fleet", (MixedFleet,), {"database": "postgres"})
+
+
+def test_a_plan_that_fails_before_its_first_act_is_not_made_shorter(
+    shop: Any, trees: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is told is why it failed, and that no act did it; and the next plan fails in the same way."""
+    (tmp_path / "broken").mkdir()
+
+    class Broken(shop):  # type: ignore[misc]
+        releases: ClassVar = {"juno": tmp_path / "broken", "kilo": trees["kilo"]}
+        reference = "nowhere:project"
+
+    monkeypatch.setenv("MIDFLIGHT_PLAN", "kilo pinned: restart conductor-1, kill clerk-1")
+    told = r"(?s)the code of juno in .* cannot be loaded: nowhere:project\n  plan    no act at all\n.* 2 acts, 0 tries"
+    for _ in range(2):
+        with pytest.raises(PlanFailed, match=told):
+            Broken.plans()(0, tmp_path / str(len([*tmp_path.iterdir()])))
+
+
 def test_a_step_that_is_refused_for_good_is_told_with_its_reasons(
     shop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -239,8 +306,20 @@ def runs(pid: int) -> bool:
 
 
 def test_code_that_cannot_be_loaded_is_named(tmp_path: Path) -> None:
-    """With the release and its folder."""
+    """With the release and its folder, each time that it is asked for."""
     release = Release("juno", tmp_path, "nowhere:project")
-    with pytest.raises(PlanFailed, match=r"the code of juno in .* cannot be loaded: nowhere:project"):
-        release.start("run", log=tmp_path / "log")
+    for _ in range(2):
+        with pytest.raises(PlanFailed, match=r"the code of juno in .* cannot be loaded: nowhere:project"):
+            release.start("run", log=tmp_path / "log")
+    release.close()
+
+
+def test_who_has_ended_cannot_be_told_to(trees: dict[str, Any], tmp_path: Path) -> None:
+    """A stop says that it ended by itself; a kill finds its work done."""
+    release = Release("kilo", trees["kilo"], "shop_of_two:project")
+    process = release.start("--version", log=tmp_path / "version.log")
+    assert process.wait(60) == 0
+    process.kill()
+    with pytest.raises(PlanFailed, match=r"version\.log has ended by itself, with 0"):
+        process.stop()
     release.close()

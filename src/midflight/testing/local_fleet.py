@@ -21,7 +21,6 @@ from midflight.db.engine import Database
 from midflight.db.schema.runner import SchemaRunner
 from midflight.errors import UsageError
 from midflight.project import Project, Runtime
-from midflight.rpc.rights import CONDUCTOR
 from midflight.service import RunningService
 from midflight.testing.local_member import LocalMember
 from midflight.testing.skew import speaking
@@ -29,8 +28,9 @@ from midflight.transports.memory import bus_named
 from midflight.versions import Manifest
 
 _numbers = itertools.count()
-_empty: dict[tuple[str, str], bytes] = {}
-"""The database that has no rows yet, by project and the digest of its revisions: expanded once in a process."""
+_empty: dict[tuple[str, str, str, tuple[str, ...]], bytes] = {}
+"""The database that has no rows yet, by project, release, the digest of its revisions, and data migrations: expanded
+once in a process."""
 
 
 class LocalFleet:
@@ -89,7 +89,8 @@ class LocalFleet:
 
         With ``speaks`` it is skewed: its code is today's, but on the wire it is a member of that frozen release, which
         others see, obey and translate for. With ``serving``, these objects stand in for what its run would yield.
-        ``sockets`` are what a supervisor would pass it. Raises what a start of the service raises.
+        ``sockets`` are what a supervisor would pass it. Raises what a start of the service raises. In an
+        ``asyncio.timeout`` that is over, whoever has not started yet is gone.
         """
         project = _standing_in(self.project, service, serving) if serving else self.project
         kind = speaking(self.project.release(speaks)) if speaks else RunningService
@@ -103,12 +104,9 @@ class LocalFleet:
 
     def _is_known(self, member: LocalMember, other: LocalMember) -> bool:
         """Whether another one has been told of a member. Agents need not be, who are told of few others."""
-        if other is member or not other.hears or self._is_agent(other.service):
+        if other is member or not other.hears or self.project.is_agent(other.service):
             return True
         return all(other.told_of(topic, member.host) == self._spoken_at(topic, member.host) for topic in member.topics)
-
-    def _is_agent(self, service: str) -> bool:
-        return service != CONDUCTOR and self.project.service(service).agent
 
     def _spoken_at(self, topic: str, host: str) -> str:
         """The digest of what all members understand that take work there."""
@@ -116,8 +114,8 @@ class LocalFleet:
         return Manifest.lowest([each.manifest for each in there]).digest
 
     def _config_of(self, service: str) -> Config:
-        opens = service == CONDUCTOR or self.project.service(service).database
-        return Config(**{**self._config, "database": self.database if opens else None})
+        database = self.database if self.project.opens_database(service) else None
+        return Config(**{**self._config, "database": database})
 
     async def settled(self, seconds: float = 60.0) -> None:
         """Return when every cast has run that somebody can run now; what waits for a member that is away or cut off
@@ -133,8 +131,9 @@ def empty_database(project: Project) -> bytes:
     """An SQLite file with the schema as the project's code needs it, and no rows."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "empty.db"
-        runner = SchemaRunner(f"sqlite:///{file}", project.schema, project.tables, release_of(project))
-        key = project.name, runner.digest
+        release = release_of(project)
+        runner = SchemaRunner(f"sqlite:///{file}", project.schema, project.tables, release)
+        key = project.name, release, runner.digest, tuple(project.migrations)
         if key not in _empty:
             runner.expand(project.migrations)
             _empty[key] = file.read_bytes()

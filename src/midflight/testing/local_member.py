@@ -29,14 +29,23 @@ class LocalMember:
         over, ready = asyncio.Event(), asyncio.get_running_loop().create_future()
 
         async def live() -> None:
-            async with starting as running:
-                ready.set_result(running)
-                await over.wait()
+            try:
+                async with starting as running:
+                    ready.set_result(running)
+                    await over.wait()
+            finally:
+                if bus is not None and ready.done():
+                    bus.forget(Identity(ready.result().service, ready.result().host))
 
         life = asyncio.create_task(live())
-        await asyncio.wait({ready, life}, return_when=asyncio.FIRST_COMPLETED)
-        if not ready.done():
-            await life
+        try:
+            await asyncio.wait({ready, life}, return_when=asyncio.FIRST_COMPLETED)
+            if not ready.done():
+                await life
+        except BaseException:
+            life.cancel()
+            await asyncio.gather(life, return_exceptions=True)
+            raise
         return cls(ready.result(), bus, over, life)
 
     def __repr__(self) -> str:
@@ -66,8 +75,8 @@ class LocalMember:
         return not self._over.is_set() and (self._bus is None or self._bus.links.holds(self._who))
 
     async def stop(self) -> None:
-        """As SIGTERM does: it finishes what is in hand, and leaves. Stopping it twice does no harm. Raises whatever
-        went wrong in its end."""
+        """As SIGTERM does: it finishes what is in hand, and leaves, and what was done to its network is over with it.
+        Stopping it twice does no harm. Raises whatever went wrong in its end."""
         self._over.set()
         await self._life
 

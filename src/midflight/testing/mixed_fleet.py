@@ -15,9 +15,10 @@ import pytest
 
 from midflight.config import Config
 from midflight.db.cluster import Cluster
+from midflight.errors import InvalidValue, UsageError
 from midflight.guest import Guest, connect
 from midflight.project import Project
-from midflight.rpc.rights import CONDUCTOR
+from midflight.rpc.rights import CONDUCTOR, OPERATOR
 from midflight.testing import config_files
 from midflight.testing.plans import Act, Plan, drawn, read, said, shortest
 from midflight.testing.processes import PlanFailed, Process, Release
@@ -34,6 +35,7 @@ REFUSED_SECONDS = 60.0
 """For so long a step may be refused before that is a failure."""
 TRIES = 20
 """How often a failing plan is tried to be shorter."""
+DATABASES = "sqlite", "postgresql"
 REJECTED = b'"rpc.version_rejected"'
 
 _releases: dict[tuple[str, Path, str], Release] = {}
@@ -73,6 +75,13 @@ class MixedFleet:
         self.traffic: Traffic
         """What goes on meanwhile, after ``on_start``."""
         self._numbers, self._heard = dict[str, int](), dict[Path, int]()
+        self._has_acted = False
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        if cls.database not in DATABASES:
+            reason = f"{cls.__name__}.database: received {cls.database!r}, expected {' or '.join(DATABASES)}"
+            raise UsageError(reason=reason)
 
     # Hooks.
 
@@ -129,18 +138,19 @@ class MixedFleet:
 
         The environment says otherwise: MIDFLIGHT_PLANS how many, MIDFLIGHT_SEED from where on, and MIDFLIGHT_PLAN is
         one plan in words, as a failure prints it. A plan that fails is made as short as it can be and still fail.
+        Raises InvalidValue for numbers that are none; the test does for a plan that is none of this fleet's.
         """
-        first, many = (int(os.environ.get(f"MIDFLIGHT_{name}", n)) for name, n in (("SEED", 1), ("PLANS", count)))
+        first, many = _number("MIDFLIGHT_SEED", 1, least=0), _number("MIDFLIGHT_PLANS", count, least=1)
         given = os.environ.get("MIDFLIGHT_PLAN")
 
         @pytest.mark.parametrize("seed", [0] if given is not None else range(first, first + many))
         def test_plan(seed: int, tmp_path: Path) -> None:
             """The fleet comes through whatever the plan does to it."""
             __tracebackhide__ = True
-            plan = read(given) if given is not None else cls.plan_of(seed)
+            plan = cls._checked(read(given)) if given is not None else cls.plan_of(seed)
             print(f"seed {seed}: {said(plan)}")  # noqa: T201  # pytest shows it where the test fails
-            if (wrong := cls._failure(plan, tmp_path / "all")) is not None:
-                raise cls._shortened(seed, plan, wrong, tmp_path)
+            if (failure := cls._failure(plan, tmp_path / "all")) is not None:
+                raise cls._shortened(seed, plan, *failure, tmp_path)
 
         return test_plan
 
@@ -154,35 +164,48 @@ class MixedFleet:
     @classmethod
     def names(cls) -> list[str]:
         """Of all members: conductors, then agents, then the others, who so know all from their first moment."""
-        services = sorted(cls.members, key=lambda name: (name != CONDUCTOR, not cls._is_agent(name)))
+        services = sorted(cls.members, key=lambda name: (name != CONDUCTOR, not cls.project.is_agent(name)))
         return [f"{service}-{n + 1}" for service in services for n in range(cls.members[service])]
 
     @classmethod
-    def _is_agent(cls, service: str) -> bool:
-        return service != CONDUCTOR and cls.project.service(service).agent
+    def _checked(cls, plan: Plan) -> Plan:
+        """A plan that was given. Raises InvalidValue where it is another fleet's."""
+        releases, members = [*cls.releases][1:], cls.names()
+        for act in plan:
+            for received, known in ((act.release, releases), (act.member, members)):
+                if received not in known:
+                    raise InvalidValue(
+                        path=f"{said((act,))!r} in MIDFLIGHT_PLAN", received=repr(received),
+                        expected=f"one of {cls.__name__}'s: {', '.join(known)}",
+                    )  # fmt: skip
+        return plan
 
     @classmethod
-    def _failure(cls, plan: Plan, folder: Path) -> BaseException | None:
+    def _failure(cls, plan: Plan, folder: Path) -> tuple[BaseException, bool] | None:
+        """How it fails, and whether anything had happened to a member by then."""
         folder.mkdir(parents=True)
+        fleet = cls(folder)
         try:
-            cls(folder).go(plan)
+            fleet.go(plan)
         except Exception as wrong:  # noqa: BLE001  # whatever a hook raises
-            return wrong
+            return wrong, fleet._has_acted
         return None
 
     @classmethod
-    def _shortened(cls, seed: int, plan: Plan, wrong: BaseException, folder: Path) -> PlanFailed:
-        last = [(plan, wrong)]
+    def _shortened(cls, seed: int, plan: Plan, wrong: BaseException, has_acted: bool, folder: Path) -> PlanFailed:
+        """What failed before its first act fails without any, and none but the whole is tried."""
+        last = [(plan if has_acted else (), wrong)]
 
         def fails(shorter: Plan) -> bool:
             failure = cls._failure(shorter, folder / f"try-{len(tried)}")
             tried.append(shorter)
-            if failure is not None:
-                last.append((shorter, failure))
-            return failure is not None
+            if failure is None or not failure[1]:
+                return False
+            last.append((shorter, failure[0]))
+            return True
 
         tried: list[Plan] = []
-        shortest(plan, fails, TRIES)
+        shortest(last[0][0], fails, TRIES)
         found, why = last[-1]
         failed = PlanFailed(
             f"{type(why).__name__}: {why}\n  plan    {said(found) or 'no act at all'}\n"
@@ -244,11 +267,13 @@ class MixedFleet:
                 self.command(*words, release=release, accept=accept)
 
     def _do(self, act: Act, old: str, new: str) -> None:
+        self._has_acted = True
         running = self.running[act.member]
         wanted = {"upgrade": new, "roll back": old}.get(act.verb, running.release.name)
         if act.verb in ("upgrade", "roll back") and running.release.name == wanted:
             return
         if act.verb == "kill":
+            running.look()
             with self.traffic.kill():
                 running.kill()
                 self.running[act.member] = self._started(act.member, wanted)
@@ -260,17 +285,16 @@ class MixedFleet:
 
     def _replace(self, name: str, release: str) -> None:
         """There is one agent on a host: the old one leaves first. Anybody else's successor is there before."""
-        old = self.running[name]
-        if self._is_agent(service_of(name)):
+        old, leaves_first = self.running[name], self.project.is_agent(service_of(name))
+        if leaves_first:
             old.stop()
         self.running[name] = self._started(name, release)
-        if old.code is None:
+        if not leaves_first:
             old.stop()
 
     def _look(self) -> None:
-        for name, process in self.running.items():
-            if (code := process.code) is not None:
-                raise PlanFailed(f"{name} has ended by itself, with {code}{process.last_words()}")
+        for process in self.running.values():
+            process.look()
         if self.traffic.failure is not None:
             raise self.traffic.failure
         for log in self._fresh_logs():
@@ -299,7 +323,7 @@ class MixedFleet:
 
     def _config(self, name: str) -> Config:
         service = service_of(name)
-        opens = service in (CONDUCTOR, "operator") or self.project.service(service).database
+        opens = service == OPERATOR or self.project.opens_database(service)
         return Config(
             project=self.reference, broker=self._broker, database=self._url if opens else None, beat_seconds=0.5,
             state=str(self.folder / "state" / name), app=dict(self.app), path=str(self.folder / f"{name}.toml"),
@@ -315,8 +339,7 @@ class MixedFleet:
         try:
             process.until_ready()
         except BaseException:
-            if process.code is None:
-                process.kill()
+            process.kill()
             raise
         return process
 
@@ -328,7 +351,8 @@ class MixedFleet:
         newest = [*self.releases.values()][-1]
         here = newest if isinstance(newest, Path) and newest.is_dir() else Path.cwd()
         tree = tree_of(self.releases[name], here, CACHE)
-        if (key := (name, tree, self.reference)) not in _releases:
+        key = name, tree, self.reference
+        if key not in _releases or not _releases[key].runs:
             _releases[key] = Release(name, tree, self.reference)
         return _releases[key]
 
@@ -338,12 +362,20 @@ class MixedFleet:
 
     def _kill_all(self) -> None:
         for process in self.running.values():
-            if process.code is None:
-                process.kill()
+            process.kill()
 
 
 def _rest() -> None:
     time.sleep(0.01)
+
+
+def _number(variable: str, default: int, *, least: int) -> int:
+    """What the environment says. Raises InvalidValue."""
+    if (text := os.environ.get(variable)) is None:
+        return default
+    if not text.isdecimal() or int(text) < least:
+        raise InvalidValue(path=variable, received=repr(text), expected=f"a whole number, {least} or more")
+    return int(text)
 
 
 def service_of(name: str) -> str:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,18 +37,18 @@ class Process:
 
     @property
     def code(self) -> int | None:
-        """The code with which it ended; None while it runs."""
+        """The code with which it ended; None while it runs. It is killed with the process that it was forked from."""
         self.release.hear(0)
-        return self.release.ended.get(self.pid)
+        return self.release.ended.get(self.pid, None if self.release.runs else -signal.SIGKILL)
 
     def wait(self, seconds: float) -> int:
         """The code with which it ends. Raises PlanFailed when it does not."""
         until = time.monotonic() + seconds
-        while self.code is None:
+        while (code := self.code) is None:
             if time.monotonic() > until:
                 raise PlanFailed(f"{self.log.name} was not gone within {seconds:g} s{self.last_words()}")
             self.release.hear(0.1)
-        return self.release.ended[self.pid]
+        return code
 
     def until_ready(self) -> None:
         """Wait until it takes work. Raises PlanFailed, also where its code is that of another release."""
@@ -67,16 +68,25 @@ class Process:
                 return found
         return None
 
+    def look(self) -> None:
+        """Raises PlanFailed where it has ended. Nobody has told it to."""
+        if (code := self.code) is not None:
+            raise PlanFailed(f"{self.log.name} has ended by itself, with {code}{self.last_words()}")
+
     def stop(self) -> None:
-        """SIGTERM, and wait. Raises PlanFailed where it does not end with 0."""
-        os.kill(self.pid, signal.SIGTERM)
+        """SIGTERM, and wait. Raises PlanFailed where it has ended before, or does not end with 0."""
+        self.look()
+        with suppress(ProcessLookupError):  # it ends at this moment, and its code tells how
+            os.kill(self.pid, signal.SIGTERM)
         if code := self.wait(GONE_SECONDS):
             raise PlanFailed(f"{self.log.name} ended with {code} after SIGTERM{self.last_words()}")
 
     def kill(self) -> None:
-        """SIGKILL: no farewell."""
-        os.kill(self.pid, signal.SIGKILL)
-        self.wait(GONE_SECONDS)
+        """SIGKILL: no farewell. Who has ended already is left alone."""
+        if self.code is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+            self.wait(GONE_SECONDS)
 
     def last_words(self) -> str:
         """The end of its log, to stand behind an error."""
@@ -105,14 +115,20 @@ class Release:
         self._started: list[int] = []
         atexit.register(self.close)
 
+    @property
+    def runs(self) -> bool:
+        """Whether there is somebody to fork from."""
+        return self._zygote.poll() is None
+
     def start(self, *words: str, log: Path) -> Process:
-        """Run a command of midflight's in the release's tree."""
+        """Run a command of midflight's in the release's tree. Raises PlanFailed where its code cannot be loaded."""
         assert self._zygote.stdin is not None
-        self._zygote.stdin.write(json.dumps({"words": words, "log": str(log)}).encode() + b"\n")
+        with suppress(BrokenPipeError):  # it has ended, as is seen below
+            self._zygote.stdin.write(json.dumps({"words": words, "log": str(log)}).encode() + b"\n")
         until = time.monotonic() + READY_SECONDS
         while not self._started:
             self.hear(0.1)
-            if self._zygote.poll() is not None or time.monotonic() > until:
+            if not self.runs or time.monotonic() > until:
                 raise PlanFailed(f"the code of {self.name} in {self.tree} cannot be loaded: {self.project}")
         log.touch()
         return Process(self._started.pop(), log, self)

@@ -21,6 +21,12 @@ class Links:
     delayed: dict[Identity, float] = field(default_factory=dict)
     doubled: set[Identity] = field(default_factory=set)
 
+    def forget(self, end: Identity) -> None:
+        """The link there is whole."""
+        self.cut.discard(end)
+        self.delayed.pop(end, None)
+        self.doubled.discard(end)
+
     def holds(self, *ends: Identity) -> bool:
         """Whether none of them is cut off."""
         return self.cut.isdisjoint(ends)

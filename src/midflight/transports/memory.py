@@ -85,6 +85,11 @@ class MemoryBus:
         self.links.cut.discard(who)
         self.deliver(list(self._casts))
 
+    def forget(self, who: Identity) -> None:
+        """Somebody has left: the link is whole again for whoever comes next, unless that one is there already."""
+        if all(listener.identity != who for listener in self.listeners):
+            self.links.forget(who)
+
     def deliver(self, addresses: Iterable[Address]) -> None:
         """Hand out waiting casts to the listeners that have room."""
         for address in addresses:
