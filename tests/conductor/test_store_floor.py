@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import Text, cast, select
+from sqlalchemy import Text, cast, select, text
 
 from midflight.conductor.interface import ConductorAPI
 from midflight.db.engine import create, parse, transaction
-from midflight.errors import PinnedOut
+from midflight.errors import OutsideWindow, PinnedOut, SchemaTooOld
 from midflight.service import RunningService
 from tests.conductor import juno, kilo, tables
 from tests.conductor.world import CONDUCTOR, World, eventually, member
@@ -23,6 +23,16 @@ def stored(world: World, name: str) -> str:
         found: str = connection.execute(query).scalar_one()
     engine.dispose()
     return found
+
+
+def execute(world: World, statement: str) -> list[tuple[Any, ...]]:
+    """One statement on the rows, from outside of the fleet."""
+    engine = create(parse(world.database))
+    with transaction(engine, writes=True) as connection:
+        found = connection.execute(text(statement))
+        rows = [tuple(row) for row in found] if found.returns_rows else []
+    engine.dispose()
+    return rows
 
 
 async def raised(world: World, conductor: RunningService, release: str, *members: RunningService) -> None:
@@ -81,3 +91,44 @@ async def test_a_floor_that_does_not_rise_begins_no_epoch(world: World) -> None:
         for _ in range(2):
             await raised(world, conductor, "kilo", conductor)
         assert conductor.floors.epoch == 1
+
+
+@pytest.mark.parametrize("taken", [False, True])
+async def test_who_is_below_the_floor_and_starts_while_no_conductor_answers(world: World, taken: bool) -> None:
+    """The rows say it: it does not join, and is not told to expand the schema, though what its code needs may have been
+    dropped since."""
+    async with world.running("conductor", release=kilo) as conductor:
+        await raised(world, conductor, "kilo", conductor)
+    if taken:
+        execute(world, "ALTER TABLE machines DROP COLUMN boots")
+    with pytest.raises(OutsideWindow, match="api of release juno .* only kilo and later can read") as refused:
+        async with world.running("api", release=juno):
+            pass
+    assert refused.value.exit_code == 78
+    assert execute(world, "SELECT service FROM mf_members WHERE state <> 'retired'") == []
+
+
+async def test_who_is_older_than_the_schema_and_starts_while_no_conductor_answers(world: World) -> None:
+    """Code without the last expand works on at the same floor: it asks the rows what all others are told, obeys it, and
+    writes for itself and for those who are newer."""
+    async with world.running("conductor", release=kilo) as conductor:
+        await CONDUCTOR.call(ConductorAPI.set_pin, conductor.context(), "*", "juno")
+        epoch = (await CONDUCTOR.call(ConductorAPI.fleet, conductor.context())).epoch
+    execute(world, "ALTER TABLE machines ADD COLUMN power TEXT")
+    async with world.running("api", release=juno) as old:
+        assert old.floors.epoch == epoch
+        await juno.Machine(context=old.context(), name="a", disk=juno.Disk(gigabytes=7)).create()
+        (row,) = execute(world, "SELECT service, epoch FROM mf_members WHERE state <> 'retired'")
+        assert row == ("api", epoch)
+    async with world.running("api", release=kilo) as new:
+        assert (await kilo.Machine.get(new.context(), "a")).disk == kilo.Disk(gigabytes=7, encrypted=False)
+
+
+async def test_who_is_newer_than_the_schema_and_starts_while_no_conductor_answers(world: World) -> None:
+    """Without the expand of its own release it does not join, and is told what is missing."""
+    execute(world, "ALTER TABLE machines DROP COLUMN note")
+    with pytest.raises(SchemaTooOld, match="lacks column machines.note, which release kilo needs") as refused:
+        async with world.running("api", release=kilo):
+            pass
+    assert refused.value.exit_code == 78
+    assert execute(world, "SELECT service FROM mf_members") == []

@@ -10,7 +10,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from typing import Self
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
 
 from midflight.conductor import store_floor
 from midflight.conductor.inbox import Inbox
@@ -18,7 +18,9 @@ from midflight.conductor.interface import FleetView
 from midflight.conductor.self_test import self_test
 from midflight.conductor.server import ConductorServer
 from midflight.context import Caller
+from midflight.db import tables
 from midflight.db.engine import Database
+from midflight.db.schema.opening import looking, shared
 from midflight.db.schema.runner import SchemaRunner
 from midflight.db.write_form import Form
 from midflight.errors import SchemaTooOld
@@ -39,7 +41,7 @@ class Opened:
     @classmethod
     async def open(cls, stack: AsyncExitStack, url: str, project: Project, who: Caller, own: Manifest) -> Self:
         """Until the end of ``stack``. Raises SchemaTooOld, OutsideWindow and what opening the database raises."""
-        schema = await _check_schema(url, project, who.release)
+        schema = await _check_schema(url, project, who)
         database = await Database.open(url)
         stack.push_async_callback(database.close)
         await database.read(store_floor.admit, who.service, who.release, project.releases)
@@ -88,12 +90,20 @@ class Opened:
             stack.push_async_callback(_ended, migrating)
 
 
-async def _check_schema(url: str, project: Project, release: str) -> str:
+async def _check_schema(url: str, project: Project, who: Caller) -> str:
     """The digest of the revision files here."""
-    runner = SchemaRunner(url, project.schema, project.tables, release)
+    runner = SchemaRunner(url, project.schema, project.tables, who.release)
     if missing := await asyncio.to_thread(runner.missing):
-        raise SchemaTooOld(missing=", ".join(missing), release=release)
+        await asyncio.to_thread(_refuse_below_floor, url, project, who)
+        raise SchemaTooOld(missing=", ".join(missing), release=who.release)
     return runner.digest
+
+
+def _refuse_below_floor(url: str, project: Project, who: Caller) -> None:
+    """What code below the store floor lacks was taken away since: it is not to expand the schema, but to be newer."""
+    with looking(shared(url)) as connection:
+        if inspect(connection).has_table(tables.floor.name):
+            store_floor.admit(connection, who.service, who.release, project.releases)
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

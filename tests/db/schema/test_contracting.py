@@ -266,6 +266,16 @@ def test_killed_between_two_chunks(contracting: Contracting, engine: Engine, dat
         assert connection.execute(text("SELECT count(*) FROM instances")).scalar_one() == 1
 
 
+def test_rows_that_can_never_be_deleted(contracting: Contracting, engine: Engine) -> None:
+    """A condition that the database cannot read once the revision has dropped what it is about: the purge is refused
+    as a whole, and the runner is free for others."""
+    runner = contracting('contract.delete_rows("flavors", "gone > 1")', 'contract.drop_column("instances", "host")')
+    with pytest.raises(SchemaBroken, match="gone.*in: SELECT 1 FROM"):
+        runner.run(Way.PURGE)
+    assert [each.state for each, _ in runner.status()] == ["waiting"]
+    run(engine, "UPDATE instances SET host = 'still there'")
+
+
 @ON_POSTGRESQL
 def test_what_none_writes_is_forbidden(contracting: Contracting, engine: Engine) -> None:
     """NOT NULL by a check that was validated before, a unique index, a check: each as the catalogue says."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import threading
@@ -351,6 +352,70 @@ def test_an_old_column_that_a_sequence_numbers(expand: Expand, numbered: str) ->
             'expand.add_column("instances", sa.Column("size", sa.BigInteger))',
             'expand.mirror_column("instances", "number", "size")',
         )
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (
+            'expand.mirror_column("instances", "hots", "node")',
+            "table instances has no column 'hots': did you mean 'host'?",
+        ),
+        (
+            'expand.mirror_column("instances", "host", "nod")',
+            "table instances has no column 'nod': did you mean 'node'?",
+        ),
+        ('expand.mirror_column("instance", "host", "node")', "there is no table 'instance': did you mean 'instances'?"),
+        ('expand.mirror_column("instances", "zzz", "node")', "no column 'zzz'; it has host, id, node"),
+        ('expand.relax_column("instances", "hots")', "table instances has no column 'hots': did you mean 'host'?"),
+        ('expand.add_index("ix", "instances", ["hots"])', "table instances has no column 'hots': did you mean 'host'?"),
+    ],
+)
+def test_a_slip_in_a_name(expand: Expand, engine: Engine, line: str, reason: str) -> None:
+    """It is told with the table, the column and the nearest name, and nothing of the revision is kept: a trigger on a
+    column that is not there would refuse each write, and an index on one could never be built."""
+    node = 'expand.add_column("instances", sa.Column("node", sa.String))'
+    with pytest.raises(ProjectError, match=re.escape(reason)):
+        expand(node, line)
+    run(engine, "INSERT INTO instances (id, host) VALUES (1, 'a')")
+    assert ask(engine, "SELECT * FROM instances") == [(1, "a")]
+    assert expand(node) == ["0002"]
+
+
+@pytest.mark.parametrize(
+    ("ways", "reason"),
+    [
+        ("""forward="uper({})\"""", "uper"),
+        ("""back="lower(NEW.hots)||{}\"""", "hots"),
+        ("""forward="upper(host)\"""", r"received 'upper\(host\)', expected {} in it"),
+    ],
+)
+def test_a_slip_in_the_way_of_a_mirror(expand: Expand, engine: Engine, ways: str, reason: str) -> None:
+    """It is told at once, and not by each write from then on."""
+    node = 'expand.add_column("instances", sa.Column("node", sa.String))'
+    with pytest.raises(ProjectError, match=rf"mirror_column\('instances', 'host', 'node'\).*{reason}"):
+        expand(node, f'expand.mirror_column("instances", "host", "node", {ways})')
+    run(engine, "INSERT INTO instances (id, host) VALUES (1, 'a')")
+
+
+@ON_POSTGRESQL
+@pytest.mark.parametrize(
+    "line",
+    [
+        'expand.add_index("ix", "instances", ["host"], where="hots IS NULL")',
+        'expand.add_index("ix", "instances", ["host"], where="host < now()::text")',
+        'expand.add_index("ix", "instances", ["said"])',
+    ],
+)
+def test_an_index_that_can_never_be_built(
+    expand: Expand, database_url: str, folder: Path, engine: Engine, line: str
+) -> None:
+    """The revision is refused as a whole: a step that always fails would keep all later ones waiting."""
+    said = 'expand.add_column("instances", sa.Column("said", sa.JSON))'
+    with pytest.raises(SchemaBroken, match="in: CREATE INDEX ON mf_trial"):
+        expand(said, line)
+    assert unfinished(database_url, folder) == ()
+    assert expand(said, 'expand.add_index("ix", "instances", ["host"], where="host IS NULL")') == ["0002"]
 
 
 def test_the_sql_is_shown_and_nothing_is_done(expand: Expand, database_url: str, folder: Path, engine: Engine) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from alembic import op
 from sqlalchemy import text
 
+from midflight.db.schema.named import columns_of
 from midflight.db.schema.run import Run, on_sqlite
 from midflight.db.schema.steps import BuildIndex, SetNotNull, Validate
 from midflight.db.schema.words import quoted, verbatim
@@ -18,6 +19,8 @@ def build_index(
     run: Run, name: str, table: str, columns: Sequence[str], *, unique: bool = False, where: str | None = None
 ) -> None:
     """On SQLite in the revision's transaction; on PostgreSQL afterwards, concurrently."""
+    if not op.get_context().as_sql:
+        columns_of(f"index {name!r}", table, *columns)
     if on_sqlite():
         condition: dict[str, Any] = {"sqlite_where": text(where)} if where else {}
         op.create_index(name, table, list(columns), unique=unique, **condition)

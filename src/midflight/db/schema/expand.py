@@ -19,9 +19,12 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.exc import DBAPIError
 
+from midflight.db.engine import reason_of
 from midflight.db.schema import constraints
-from midflight.db.schema.mirror import mirror
+from midflight.db.schema.mirror import mirror, trial
+from midflight.db.schema.named import columns_of
 from midflight.db.schema.run import current, on_sqlite
 from midflight.db.schema.words import quoted, verbatim
 from midflight.errors import ProjectError
@@ -88,7 +91,9 @@ def relax_column(table: str, column: str) -> None:
 
     On SQLite a column stays as strict as it is, so that it must be written for as long as it is there.
     """
-    run = current(f"expand.relax_column({table!r}, {column!r})", _BRANCH)
+    run = current(where := f"expand.relax_column({table!r}, {column!r})", _BRANCH)
+    if not op.get_context().as_sql:
+        columns_of(where, table, column)
     if on_sqlite():
         run.unheld.append(f"{table}.{column} is as strict as before")
     else:
@@ -109,8 +114,12 @@ def mirror_column(
     """
     where = f"expand.mirror_column({table!r}, {old!r}, {new!r})"
     current(where, _BRANCH)
+    for way in (forward, back):
+        if "{}" not in way:
+            raise ProjectError(where=where, reason=f"received {way!r}, expected {{}} in it, where the column stands")
     if not op.get_context().as_sql:
         default = _default(where, table, old, new, default)
+        _try_out(where, trial(table, old, new, forward, back, on_sqlite=on_sqlite()))
     for statement in mirror(table, old, new, forward, back, default, on_sqlite=on_sqlite()):
         op.execute(verbatim(statement))
 
@@ -125,7 +134,7 @@ def add_enum_value(enum: str, value: str) -> None:
 
 def _default(where: str, table: str, old: str, new: str, said: str | None) -> str | None:
     """The old column's default: what is said, else what the table has."""
-    columns = sa.inspect(op.get_bind()).get_columns(table)
+    columns = columns_of(where, table, old, new).values()
     found = {column["name"]: "nextval()" if column.get("identity") else column["default"] for column in columns}
     if found.get(new) is not None:
         left = f"{table}.{new} has the default {found[new]}, which an insert of {old} alone would leave there"
@@ -135,6 +144,14 @@ def _default(where: str, table: str, old: str, new: str, said: str | None) -> st
         left = f"{table}.{old} is numbered by a sequence, and an insert of {new} alone would leave a number there"
         raise ProjectError(where=where, reason=f"{left}: keep both in step by a data migration")
     return default
+
+
+def _try_out(where: str, statement: str) -> None:
+    """No engine looks at what is in a trigger before somebody writes a row, and that one would be refused."""
+    try:
+        op.get_bind().execute(verbatim(statement))
+    except DBAPIError as wrong:
+        raise ProjectError(where=where, reason=f"{reason_of(wrong)}, in: {' '.join(statement.split())}") from wrong
 
 
 def _refuse_burdens(table: str, column: sa.Column[Any]) -> None:

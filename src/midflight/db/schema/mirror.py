@@ -33,6 +33,16 @@ def mirror(
     return made(mirror_name(table, new), table, (quoted(old), quoted(new)), (forward, back), default)
 
 
+def trial(table: str, old: str, new: str, forward: str, back: str, *, on_sqlite: bool) -> str:
+    """A statement that changes nothing, and fails where the mirror would fail at each write: for a word in one of its
+    two ways that the database does not know there."""
+    to_new, to_old = forward.replace("{}", f"NEW.{quoted(old)}"), back.replace("{}", f"NEW.{quoted(new)}")
+    if on_sqlite:
+        return f"SELECT {to_new}, {to_old} FROM {quoted(table)} AS NEW LIMIT 0"  # noqa: S608  # a revision's own words
+    given = f"NEW.{quoted(new)} := {to_new}; NEW.{quoted(old)} := {to_old};"
+    return f"DO $mf$ DECLARE NEW {quoted(table)}%ROWTYPE; BEGIN {given} END $mf$"
+
+
 def of_column(connection: Connection, table: str, column: str) -> list[str]:
     """The names of the mirrors that a column is part of, as the catalogue has them."""
     on_sqlite = connection.dialect.name == "sqlite"
@@ -68,7 +78,7 @@ def _on_postgresql(
     name: str, table: str, columns: tuple[str, str], ways: tuple[str, str], default: str | None
 ) -> Sequence[str]:
     old, new = columns
-    forward, back = ways[0].format(f"NEW.{old}"), ways[1].format(f"NEW.{new}")
+    forward, back = ways[0].replace("{}", f"NEW.{old}"), ways[1].replace("{}", f"NEW.{new}")
     # Compared as jsonb, which every type has: json, xml and others have no equality of their own.
     new_changed, old_changed = (f"to_jsonb(NEW.{each}) IS DISTINCT FROM to_jsonb(OLD.{each})" for each in (new, old))
     as_kept = f"CASE WHEN false THEN NEW.{old} ELSE ({default}) END"  # so that a bare literal is of the column's type
@@ -97,7 +107,7 @@ def _on_sqlite(
     name: str, table: str, columns: tuple[str, str], ways: tuple[str, str], default: str | None
 ) -> Sequence[str]:
     old, new = columns
-    forward, back = ways[0].format(f"NEW.{old}"), ways[1].format(f"NEW.{new}")
+    forward, back = ways[0].replace("{}", f"NEW.{old}"), ways[1].replace("{}", f"NEW.{new}")
     on, row = quoted(table), "WHERE rowid = NEW.rowid"
 
     def set_(assignments: str) -> str:

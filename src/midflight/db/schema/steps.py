@@ -57,6 +57,11 @@ class Step(ABC):
         """What has to be executed first, to clear away what an earlier try has left."""
         return ()
 
+    def trial(self) -> Sequence[str]:
+        """What fails at once, and changes nothing, where the step itself would fail however often it was tried: so that
+        the revision is refused as a whole."""
+        return ()
+
     def facts(self) -> dict[str, Any]:
         """What it is made of again."""
         return asdict(self)
@@ -85,6 +90,15 @@ class BuildIndex(Step):
         """What a build that failed has left: PostgreSQL keeps it up to date, and never uses it."""
         is_left = _validity(connection, _INDEX, self) is False
         return (f"DROP INDEX CONCURRENTLY {quoted(self.name)}",) if is_left else ()
+
+    def trial(self) -> Sequence[str]:
+        """The same on an empty table of the same columns."""
+        there = f" CONCURRENTLY {quoted(self.name)} ON {quoted(self.table)} "
+        return (
+            f"CREATE TEMPORARY TABLE {_TRIAL} (LIKE {quoted(self.table)})",
+            self.statement.replace(there, f" ON {_TRIAL} ", 1),
+            f"DROP TABLE {_TRIAL}",
+        )
 
 
 @dataclass(frozen=True)
@@ -172,11 +186,15 @@ class DeleteRows(Step):
         query = f"SELECT 1 FROM {quoted(self.table)} WHERE {self.where} LIMIT 1"  # noqa: S608  # a revision's own words
         return connection.execute(verbatim(query)).one_or_none() is None
 
+    def trial(self) -> Sequence[str]:
+        return (f"SELECT 1 FROM {quoted(self.table)} WHERE {self.where} LIMIT 0",)  # noqa: S608  # the same
+
     def _delete(self, place: str) -> str:
         some = f"SELECT {place} FROM {quoted(self.table)} WHERE {self.where} LIMIT {_AT_ONCE}"  # noqa: S608  # the same
         return f"DELETE FROM {quoted(self.table)} WHERE {place} IN ({some})"  # noqa: S608  # the same
 
 
+_TRIAL = "mf_trial"
 _AT_ONCE = 1000
 """Rows that one transaction deletes."""
 
@@ -195,8 +213,11 @@ _NOT_NULL = text(
 
 
 def keep(connection: Connection, revision: str, wanted: Sequence[Step]) -> None:
-    """Write the steps of a revision down, in its transaction."""
+    """Write the steps of a revision down, at the end of its transaction. What the database says against one that can
+    never be done passes through."""
     for number, step in enumerate(wanted):
+        for statement in step.trial():
+            connection.execute(verbatim(statement))
         row = {"revision": revision, "number": number, "kind": step.kind, "facts": step.facts()}
         connection.execute(insert(steps).values(row))
 
