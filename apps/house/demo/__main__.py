@@ -14,7 +14,7 @@ from demo import figures, story
 from demo.stage import Broken, Stage, staged
 
 REPORT = Path(__file__).parents[3] / "build" / "demo" / "house.json"
-CHAPTER_SECONDS = 120.0
+CHAPTER_SECONDS = 300.0
 """What takes longer than this will not happen."""
 NEEDS_A_PERSON, USAGE, INTERRUPTED = 3, 64, 130
 

@@ -19,13 +19,15 @@ from house.objects.player import Player
 from house.objects.scene import Scene, Setting
 from house.objects.stream import Stream
 from house.objects.wake import Wake
-from house.playing import Kind
+from house.playing import Engine, Kind
 from house.standing import FRESH
 from house.states import State
 from midflight import Client, Context, InvalidValue, MidflightError
 
 LIVE_SECONDS = 1.5
 """An agent that takes longer has nothing to say that is of this moment."""
+_SLEEPS = State.FALLING, State.ASLEEP
+"""A machine that falls has asked already whether it is needed."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ class SoundOperator:
 
     async def _patched(self, rooms: Sequence[str]) -> Patched:
         await self._tell_agents()
-        asleep = {each.name for each in await self._machines() if each.state is State.ASLEEP}
+        asleep = {each.name for each in await self._machines() if each.state in _SLEEPS}
         needed = _hosts_of(await self.bay(), rooms) & asleep if asleep else set()
         woken = await asyncio.gather(*map(self._woken, sorted(needed)))
         return Patched(
@@ -132,8 +134,8 @@ class SoundOperator:
     # What there is.
 
     async def change_room(self, room: str, values: Mapping[str, Any]) -> Player:
-        """Give fields of a room these values: ``host``, ``sink``, ``engine``, ``offset_ms``. Raises NotFound,
-        InvalidValue."""
+        """Give fields of a room these values: ``host``, ``sink``, ``engine``, ``offset_ms``. Raises NotFound, also for
+        a host without sound, and InvalidValue."""
         found = await Player.get(self._context, room)
         for name, value in values.items():
             setattr(found, name, value)
@@ -155,13 +157,13 @@ class SoundOperator:
         await self._tell_agents()
         return stream
 
-    async def enable(self, stream: str, enabled: bool = True) -> Stream:
-        """Have a stream sent, or not. Raises NotFound."""
+    async def enable(self, stream: str, enabled: bool = True) -> Patched:
+        """Have a stream sent, or not, and the rooms that are patched to it play it. Machines that sleep are woken for
+        that. Raises NotFound."""
         found = await Stream.get(self._context, stream)
         found.enabled = enabled
         await found.save()
-        await self._tell_agents()
-        return found
+        return await self._patched([room.name for room in (await self.bay()).players if room.stream == stream])
 
     async def remove_stream(self, stream: str) -> None:
         """It is gone, and rooms that heard it are silent. Raises NotFound."""
@@ -186,9 +188,10 @@ class SoundOperator:
 
     async def save_scene(
         self, name: str, rooms: Collection[str], days: Sequence[int] = (), at: time | None = None, zone: str = "UTC"
-    ) -> Scene:
+    ) -> tuple[Scene, Patched]:
         """Keep how rooms are now by this name, all of them where none is named; with days and a time, they are set so
-        then. A scene of this name is replaced. Raises NotFound, InvalidValue."""
+        then. A scene of this name is replaced. A machine plans for a scene when it falls asleep: one that sleeps
+        already is woken once, for a scene with a time. Raises NotFound, InvalidValue."""
         bay = await self.bay()
         chosen = [*rooms] or [player.name for player in bay.players]
         now = {player.name: player for player in bay.players}
@@ -207,7 +210,7 @@ class SoundOperator:
         else:
             scene = Scene(context=self._context, name=name, **values)
             await scene.create()
-        return scene
+        return scene, Patched(chosen) if at is None else await self._patched(chosen)
 
     async def drop_scene(self, name: str) -> None:
         """Rooms stay as they are. Raises NotFound."""
@@ -215,6 +218,20 @@ class SoundOperator:
 
     async def _tell_agents(self) -> None:
         await self._agents.fanout(SoundAPI.changed, self._context)
+
+
+def engines_of(bay: PatchBay) -> list[Engine]:
+    """Those that some host of the house can use."""
+    usable = {name for host in bay.hosts for name in host.engines}
+    return [engine for engine in Engine if engine.value in usable]
+
+
+def engine_of(bay: PatchBay, text: str) -> Engine:
+    """The engine of this name. Raises InvalidValue for one that no host can use."""
+    usable = engines_of(bay)
+    if text not in usable:
+        raise InvalidValue(path="engine", received=repr(text), expected=f"one of {', '.join(usable) or 'none yet'}")
+    return Engine(text)
 
 
 def _hosts_of(bay: PatchBay, rooms: Collection[str]) -> set[str]:

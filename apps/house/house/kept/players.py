@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, delete
 
 from house.kept import patching, rows
-from house.kept.tables import groups, hearings, players, settings, streams
+from house.kept.tables import groups, hearings, players, settings, sound_hosts, streams
 from house.objects.player import WHAT, Player
 from midflight import to_row
 
@@ -20,9 +20,11 @@ def add(connection: Connection, player: Player) -> int:
 
 
 def change(connection: Connection, player: Player) -> None:
-    """Raises NotFound, also for its stream."""
+    """Raises NotFound, also for its stream, and for a host to which it is moved and that has no sound."""
     _check_stream(connection, player)
     values: dict[str, Any] = to_row(player, only_changes=True)
+    if "host" in values:
+        rows.one(connection, sound_hosts, "host with sound", {"name": values["host"]})
     rows.change(connection, players, WHAT, player.id, values)
 
 

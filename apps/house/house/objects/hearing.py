@@ -9,8 +9,8 @@ from midflight import VersionedObject, field
 
 
 class Hearing(VersionedObject, version="1.0"):
-    """What one room does, and has done since its agent began. ``level_db`` is the mean level of the last second, in
-    dB below full scale; ``buffer_ms`` what is in hand to be played; ``drift_ppm`` how fast its sound card is against
+    """What one room does, and has done since its agent began. ``level_db`` is the peak since the last look, in dB
+    below full scale; ``buffer_ms`` what is in hand to be played; ``drift_ppm`` how fast its sound card is against
     the sender; ``lost`` are packets. ``why`` says in words what is wrong. ``at`` is when the conductor was told."""
 
     player: str

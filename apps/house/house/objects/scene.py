@@ -82,6 +82,11 @@ class Scene(VersionedObject, version="1.0"):
         return played
 
     @property
+    def rooms_in_words(self) -> str:
+        """How its rooms are, for people; empty where it has none."""
+        return ", ".join(f"{each.player}: {each.stream or 'silent'}" for each in self.settings)
+
+    @property
     def in_words(self) -> str:
         """When it plays by itself, for people; empty where it does not."""
         if self.at is None:

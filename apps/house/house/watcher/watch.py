@@ -79,14 +79,15 @@ class Watch:
         self._starts = True
         for each in kept.machines:
             try:
+                wake = None if each.wake is None else self._wake(each.wake)
                 guard = self._put(each.machine(), State.ASLEEP if each.state in ASLEEP else State.UNKNOWN)
             except LanError as wrong:
                 log.warning("watcher.not_guarded", machine=each.name, reason=str(wrong))
                 continue
             if guard.guarded:
                 guard.since -= max(0.0, (self.clock.now() - each.since).total_seconds())
-            if each.wake is not None:
-                guard.wakes_still(self._wake(each.wake), self.clock.boottime())
+            if wake is not None:
+                guard.wakes_still(wake, self.clock.boottime())
             if each.state == State.FALLING:  # what it still sends is no sign that it woke
                 self._where[each.name].do(guard.sleeps(self.clock.boottime()))
         self._starts = False
@@ -125,8 +126,8 @@ class Watch:
 
     def look_again(self) -> None:
         """See whether interfaces were made anew, where nobody says when machines are to be read again."""
-        self._look_again()
-        self._settle()
+        if self._look_again():
+            self._settle()
 
     async def claim(self, machine: Guarded) -> None:
         """Guard a machine that is about to sleep. It is awake, so it is asked for each of its addresses: where it does
@@ -296,16 +297,20 @@ class Watch:
         self._lookouts[interface.name] = lookout
         return lookout
 
-    def _look_again(self) -> None:
-        """An interface that was made anew, or has another address, is listened on anew: a socket follows no name."""
+    def _look_again(self) -> bool:
+        """An interface that was made anew, or has another address, is listened on anew: a socket follows no name.
+        Whether there was one."""
+        moved = False
         for name, before in [*self._lookouts.items()]:
             before.tell_losses()
             try:
                 interface = interfaces.get(name)
                 if interface != before.interface:
                     self._move(before, self._started(interface))
+                    moved = True
             except LanError as wrong:
                 log.warning("watcher.deaf", interface=name, machines=[*before.guards], reason=str(wrong))
+        return moved
 
     def _move(self, before: Lookout, lookout: Lookout) -> None:
         name, guards = lookout.interface.name, [*before.guards.values()]

@@ -99,7 +99,7 @@ class Sound(SoundAPI):
     told: list[str]
 
     async def report(self, context: Context) -> None:
-        wiring = await Wiring.report(context, SoundHost(name="desk", engines=["pulse-rtp"]), [], [])
+        wiring = await Wiring.report(context, SoundHost(name="desk", engines=["pulse-rtp", "snapcast"]), [], [])
         self.told.append("sound")
         self.playing = {player.name: player.stream for player in wiring.players}
 

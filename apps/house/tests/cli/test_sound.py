@@ -11,6 +11,7 @@ import pytest
 from house import clock
 from house.cli import main
 from house.cli.app import SOUND
+from house.kept import moves
 from house.objects.machine import Machine
 from house.objects.player import Player
 from midflight import Context
@@ -121,12 +122,17 @@ def test_scenes_are_kept_played_and_dropped(sound: Fleet, capsys: pytest.Capture
 def test_a_machine_that_sleeps_is_woken_for_what_is_heard_there(
     sound: Fleet, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """By its watcher. If it does not wake that is told, and the room stays patched: it plays when its machine does."""
+    """By its watcher. If it does not wake that is told, and the room stays patched: it plays when its machine does. So
+    it is when it falls just then, when a stream is enabled, and for a scene with a time, for which it has to plan."""
 
     async def falls_asleep(context: Context) -> None:
         await Machine(context=context, name="dead-pi", mac="52:54:00:00:00:0f").create()
         await Machine.note_seen(context, "dead-pi", False, clock.now())
         await Player(context=context, name="attic", host="dead-pi").create()
+
+    async def falls(context: Context) -> None:
+        await Machine.note_seen(context, "dead-pi", True, clock.now())
+        await context.db.write(moves.ask_leave, "dead-pi", ["idle"], None, True, clock.now())
 
     sound.do(falls_asleep)
     assert document(sound, capsys, "rooms")["rooms"][-1]["why"] == "dead-pi sleeps"
@@ -136,6 +142,15 @@ def test_a_machine_that_sleeps_is_woken_for_what_is_heard_there(
     assert "warning: dead-pi sleeps, and has not woken after 4 tries" in said.err
     assert sound.asked == ["asked dead-pi"]
     assert document(sound, capsys, "rooms")["rooms"][-1]["room"]["stream"] == "radio"
+    sound.do(falls)
+    sound.asked.clear()
+    assert document(sound, capsys, "save", "wake up", "attic")["woken"] == []
+    for words in (["patch", "attic", "radio"], ["enable", "radio"], ["save", "wake up", "attic", "--at", "07:00"]):
+        assert document(sound, capsys, *words, code=75)["woken"][0]["machine"] == "dead-pi"
+    assert sound.asked == ["asked dead-pi"] * 3
+    assert document(sound, capsys, "disable", "radio")["woken"] == []
+    assert sound.run("sound", "enable", "radio") == 75
+    assert sound.run("sound", "drop", "wake up") == 0
     assert [sound.run("sound", "forget", "attic"), sound.run("forget", "dead-pi")] == [0, 0]
 
 
@@ -161,7 +176,9 @@ MISTAKES = [
     (["timer", "bath", "soon"], "received 'soon', expected a time to come"),
     (["room", "bath"], "expected --host, --sink, --engine or --offset"),
     (["room", "bath", "--offset", "5000"], "Player.offset_ms"),
-    (["room", "bath", "--engine", "hornpipe"], "expected one of pulse-rtp, snapcast, gst-netclock"),
+    (["room", "bath", "--engine", "hornpipe"], "received 'hornpipe', expected one of pulse-rtp, snapcast"),
+    (["room", "bath", "--engine", "gst-netclock"], "expected one of pulse-rtp, snapcast"),
+    (["room", "bath", "--host", "attic"], "the house has no host with sound 'attic'"),
     (["save", "x", "--days", "Mon"], "received days without a time, expected both, or neither"),
     (["save", "x", "--at", "7 o'clock"], "expected a time like 08:00"),
     (["save", "x", "pool"], "the house has no room 'pool'"),

@@ -67,6 +67,21 @@ async def test_what_cannot_be_patched_is_refused_and_nothing_changes(bay: Contex
     assert await heard(bay) == {"kitchen": "record", "bath": None}
 
 
+async def test_a_room_is_moved_only_to_a_host_with_sound(bay: Context) -> None:
+    """What is nowhere would never be heard; what else is changed of a room leaves its host alone."""
+    kitchen = await Player.get(bay, "kitchen")
+    kitchen.host = "attic"
+    with pytest.raises(NotFound, match="no host with sound 'attic'"):
+        await kitchen.save()
+    kitchen.host = "pi-bath"
+    await kitchen.save()
+    assert (await Player.get(bay, "kitchen")).host == "pi-bath"
+    nowhere = Player(context=bay, name="cellar", host="pi-cellar")
+    await nowhere.create()
+    nowhere.offset_ms = 5.0
+    await nowhere.save()
+
+
 async def test_an_agent_is_told_what_its_host_does(bay: Context) -> None:
     """Its rooms with what they hear, its own streams, those that its rooms hear, and by which engines to send."""
     bedroom = Player(context=bay, name="bedroom", host="pi-bath", engine=Engine.SNAPCAST)

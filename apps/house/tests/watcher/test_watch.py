@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import gc
+from ipaddress import IPv4Address
 from pathlib import Path
+from uuid import uuid4
 
-from house.watcher.file import GuardFile
+import pytest
+from structlog.testing import capture_logs
+
+from house.lan.mac import Mac
+from house.states import Cause, Mode, State
+from house.watcher.file import GuardFile, Kept, KeptMachine, KeptWake
+from house.watcher.guarded import Guarded
 from house.watcher.watch import Watch
-from tests.jumping import JumpingClock
+from tests.jumping import NOON, JumpingClock
 
 
 async def test_no_collector_stands_between_a_request_and_its_packet(tmp_path: Path) -> None:
@@ -21,3 +29,36 @@ async def test_no_collector_stands_between_a_request_and_its_packet(tmp_path: Pa
         gc.unfreeze()
         await watch.written()
         watch.stop()
+
+
+async def test_nothing_is_written_while_nothing_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A watcher alone looks after its interfaces every few seconds, for ever: its disk is left alone meanwhile."""
+    file, written = GuardFile(tmp_path / "guards.json"), list[Kept]()
+    monkeypatch.setattr(file, "write", written.append)
+    watch = Watch(JumpingClock(), file)
+    watch.start()
+    await watch.written()
+    before = len(written)
+    for _ in range(3):
+        watch.look_again()
+        await watch.written()
+    assert (before, len(written)) == (1, 1)
+    watch.stop()
+
+
+async def test_a_kept_wake_that_cannot_be_read_keeps_no_watcher_from_starting(tmp_path: Path) -> None:
+    """Its machine is told of in the log, and guarded when the house says so again."""
+    machine = Guarded(
+        "theobromine", Mac.parse("00:16:3e:1a:2b:3c"), (IPv4Address("192.0.2.7"),), "eth77", None, Mode.PROXY,
+        frozenset({22}), False, 5,
+    )  # fmt: skip
+    wake = KeptWake(uuid4(), "theobromine", Cause.DEMAND, "no MAC", None, None, 22, NOON, None, 1)
+    file = GuardFile(tmp_path / "guards.json")
+    file.write(Kept((KeptMachine.of(machine, State.WAKING, NOON, wake),)))
+    watch = Watch(JumpingClock(), file)
+    with capture_logs() as said:
+        watch.start()
+    (told,) = [each for each in said if each["event"] == "watcher.not_guarded"]
+    assert (told["machine"], "received 'no MAC'" in told["reason"], watch.guards) == ("theobromine", True, {})
+    await watch.written()
+    watch.stop()

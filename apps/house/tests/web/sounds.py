@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from ipaddress import IPv4Address
@@ -27,6 +28,8 @@ class SoundKeeper:
     def __init__(self, shown: PatchBay, hearings: Sequence[Hearing] = (), sendings: Sequence[Sending] = ()) -> None:
         self.shown, self.heard, self.sent = shown, {each.player: each for each in hearings}, list(sendings)
         self.acts: list[str] = []
+        self.held: asyncio.Event | None = None
+        """The next patch is done when this is set."""
         self.wrong: Exception | None = None
 
     async def bay(self) -> PatchBay:
@@ -37,6 +40,9 @@ class SoundKeeper:
 
     async def patch(self, target: str, stream: str | None) -> Patched:
         self._did(f"patch {target} {stream}")
+        held, self.held = self.held, None
+        if held is not None:
+            await held.wait()
         rooms = self._rooms(target)
         for room in rooms:
             room.stream = stream
@@ -78,8 +84,9 @@ class SoundKeeper:
         self._did(f"add {name} {kind.value} {source!r} {host}")
         return Stream(name=name, kind=kind, source=source, host=host, address=IPv4Address("239.255.12.9"))
 
-    async def enable(self, stream: str, enabled: bool = True) -> None:
+    async def enable(self, stream: str, enabled: bool = True) -> Patched:
         self._did(f"{'enable' if enabled else 'disable'} {stream}")
+        return Patched([])
 
     async def remove_stream(self, stream: str) -> None:
         self._did(f"remove {stream}")
@@ -93,10 +100,10 @@ class SoundKeeper:
 
     async def save_scene(
         self, name: str, rooms: Collection[str], days: Sequence[int] = (), at: time | None = None, zone: str = "UTC"
-    ) -> Scene:
+    ) -> tuple[Scene, Patched]:
         scene = Scene(name=name, settings=[Setting(player=room) for room in rooms], days=[*days], at=at, zone=zone)
         self._did(f"save {name}: {', '.join(rooms)}; {scene.in_words}")
-        return scene
+        return scene, Patched([*rooms])
 
     async def drop_scene(self, name: str) -> None:
         self._did(f"drop {name}")
@@ -150,7 +157,7 @@ def loud_house() -> SoundKeeper:
         ],
         hosts=[
             *(SoundHost(name=f"pi-{n}", seen_at=NOW) for n in ("kitchen", "living-room", "office", "bedroom", "bath")),
-            SoundHost(name="nas", seen_at=NOW),
+            SoundHost(name="nas", seen_at=NOW, engines=["pulse-rtp", "snapcast"]),
             SoundHost(name="pi-deck", seen_at=NOW, troubles=("the switch floods multicast: patch it by snapcast",)),
             SoundHost(name="pi-attic", seen_at=NOW - timedelta(hours=1)),
         ],

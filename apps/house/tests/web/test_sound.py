@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from html import unescape
+from ipaddress import IPv4Address
 
 import pytest
 
-from house.errors import NotFound
+from house.errors import NotFound, NotNow
 from house.objects.hearing import Hearing
+from house.objects.player import Player
+from house.objects.scene import Scene
+from house.objects.stream import Stream
+from house.objects.wake import Wake
 from house.playing import Playing
+from house.sound_operator import Patched
 from house.web.acts import ACTS
 from house.web.acts.sound import SOUND
+from house.web.acts.sound.hearing import tell_all
 from tests.web.conftest import Desks, Tabs
 from tests.web.desk import PICTURES, TOKENS, Tab
 from tests.web.houses import Keeper, loud
+from tests.web.sounds import NOW
 from tests.web.test_acts import asking, outcome
 from tests.web.test_pages import EVIL, signed_in
 
@@ -24,6 +33,11 @@ async def at_the_bay(desk: Desks, tabs: Tabs, keeper: Keeper, **options: int | s
     await seen.page.goto(f"{seen.home}/sound")
     await seen.reads("#pulse", "live")
     return seen
+
+
+def jack(target: str, stream: str) -> str:
+    """Where it is."""
+    return f"[id='jack-{target}.{stream}']"
 
 
 async def pressed(seen: Tab, target: str) -> list[str]:
@@ -42,7 +56,7 @@ async def test_a_tap_patches_at_once_and_another_pulls_out(desk: Desks, tab: Tab
     """On a phone. The room plays when its agent says so; and what was done is said."""
     keeper = loud()
     seen = await at_the_bay(desk, tab, keeper, width=390, theme="dark")
-    await seen.page.click("#jack-bath-news")
+    await seen.page.click(jack("bath", "news"))
     assert await pressed(seen, "bath") == ["news in bath"]
     await hears(seen, "bath", "news")
     await seen.reads("#said", "bath hears news")
@@ -50,21 +64,50 @@ async def test_a_tap_patches_at_once_and_another_pulls_out(desk: Desks, tab: Tab
     assert await seen.violations() == []
     assert await seen.page.evaluate("document.documentElement.scrollWidth") <= 390
     await seen.page.screenshot(path=PICTURES / "sound-operator-dark-390.png", full_page=True)
-    await seen.page.click("#jack-bath-news")
+    await seen.page.click(jack("bath", "news"))
     await hears(seen, "bath", None)
     await seen.reads("#row-bath", "silent")
     assert keeper.acts == ["as ann", "patch bath news", "as ann", "patch bath None"]
+
+
+async def test_of_two_quick_taps_the_later_one_counts(desk: Desks, tab: Tabs) -> None:
+    """It is told when the first one is over, however long that takes; what is refused then takes back only itself."""
+    keeper = loud()
+    held = keeper.sounds.held = asyncio.Event()
+    seen = await at_the_bay(desk, tab, keeper)
+    await seen.page.click(jack("bath", "news"))
+    while keeper.sounds.held is not None:
+        await seen.page.wait_for_timeout(20)
+    await seen.page.click(jack("bath", "music"))
+    await seen.page.click(jack("deck", "tv"))
+    await hears(seen, "deck", "tv")
+    assert await pressed(seen, "bath") == ["music in bath"]
+    held.set()
+    await hears(seen, "bath", "music")
+    assert keeper.acts[1::2] == ["patch bath news", "patch deck tv", "patch bath music"]
+
+
+async def test_what_is_named_alike_is_not_taken_for_one(desk: Desks, tab: Tabs) -> None:
+    """Jacks and lines have places of their own, whatever rooms and streams are called."""
+    keeper = loud()
+    shown = keeper.sounds.shown
+    shown.players[:2] = [Player(name=name, host="nas") for name in ("a", "a-b")]
+    names = "b-c", "c", "room-a", "group-downstairs"
+    shown.streams[:] = [Stream(name=name, host="nas", address=IPv4Address("239.255.12.1")) for name in names]
+    seen = await at_the_bay(desk, tab, keeper)
+    ids = await seen.page.evaluate("[...document.querySelectorAll('[id]')].map((each) => each.id)")
+    assert len({*ids}) == len(ids)
 
 
 async def test_all_rooms_and_groups_are_patched_with_one_jack(desk: Desks, tab: Tabs) -> None:
     """One that only some of the rooms hear is pressed in part."""
     keeper = loud()
     seen = await at_the_bay(desk, tab, keeper)
-    assert await seen.page.get_attribute("#jack-downstairs-music", "aria-pressed") == "mixed"
-    await seen.page.click("#jack-downstairs-music")
+    assert await seen.page.get_attribute(jack("downstairs", "music"), "aria-pressed") == "mixed"
+    await seen.page.click(jack("downstairs", "music"))
     await hears(seen, "kitchen", "music")
     assert await pressed(seen, "downstairs") == ["music in downstairs"]
-    await seen.page.click("#jack-all-tv")
+    await seen.page.click(jack("all", "tv"))
     await hears(seen, "bath", "tv")
     await hears(seen, "all", "tv")
     assert [each.stream for each in keeper.sounds.shown.players] == ["tv"] * 7
@@ -76,7 +119,7 @@ async def test_what_is_refused_is_said_and_taken_back(desk: Desks, tab: Tabs) ->
     keeper = loud()
     keeper.sounds.wrong = NotFound("stream", "music")
     seen = await at_the_bay(desk, tab, keeper)
-    await seen.page.click("#jack-bath-music")
+    await seen.page.click(jack("bath", "music"))
     await seen.reads("#said.is-failed", "the house has no stream 'music'")
     assert await pressed(seen, "bath") == []
 
@@ -86,12 +129,12 @@ async def test_the_bay_is_played_by_keyboard(desk: Desks, tab: Tabs) -> None:
     row is in the order of Tab. Focus stays where it is when something is pushed."""
     keeper = loud()
     seen = await at_the_bay(desk, tab, keeper)
-    await seen.page.focus("#jack-kitchen-news")
+    await seen.page.focus(jack("kitchen", "news"))
     assert await seen.page.locator("#row-kitchen .jack[tabindex='0']").count() == 1
     for key in ("ArrowLeft", "ArrowDown", "ArrowRight", "ArrowRight", "Space"):
         await seen.page.keyboard.press(key)
     await hears(seen, "living-room", "tv")
-    assert await seen.page.evaluate("document.activeElement.id") == "jack-living-room-tv"
+    assert await seen.page.evaluate("document.activeElement.id") == "jack-living-room.tv"
     await seen.page.keyboard.press("m")
     await seen.page.locator("#row-living-room[data-muted]").wait_for()
     await seen.page.keyboard.press("Delete")
@@ -107,7 +150,7 @@ async def test_a_stream_is_dragged_onto_a_room(desk: Desks, tab: Tabs) -> None:
     seen = await at_the_bay(desk, tab, keeper)
     await seen.page.drag_and_drop("#stream-tv", "#row-bath th")
     await hears(seen, "bath", "tv")
-    await seen.page.drag_and_drop("#jack-kitchen-news", "#row-deck th")
+    await seen.page.drag_and_drop(jack("kitchen", "news"), "#row-deck th")
     await hears(seen, "deck", "news")
     assert keeper.acts[1::2] == ["patch bath tv", "patch deck news"]
 
@@ -185,7 +228,7 @@ async def test_script_in_a_name_of_a_scene_or_a_title_is_only_text(desk: Desks, 
         (
             "save-scene",
             {"name": "x", "rooms": "bath, attic", "timed": "yes", "at": "7:00", "days": "Sat", "zone": "UTC"},
-            "save x: bath, attic; Sat 07:00 UTC", "x: bath silent, attic silent; Sat 07:00 UTC",
+            "save x: bath, attic; Sat 07:00 UTC", "x: bath: silent, attic: silent; Sat 07:00 UTC",
         ),
         ("drop-scene", {"scene": "party"}, "drop party", "the scene party is dropped"),
         (
@@ -226,7 +269,11 @@ async def test_what_is_asked_for_is_done(act: str, fields: dict[str, str], done:
         ("save-scene", {"name": "x", "rooms": "bath", "timed": "yes", "at": "7", "days": "Sat", "zone": "UTC"}, "'7'"),
         ("stream", {"name": "x", "kind": "vinyl", "source": "-", "host": "nas"}, "received 'vinyl', expected one of"),
         ("ungroup", {"group": "wet"}, "the house has no group 'wet'"),
-        ("room", {"room": "bath", "engine": "hornpipe", "offset": "0"}, "received 'hornpipe'"),
+        (
+            "room",
+            {"room": "bath", "engine": "gst-netclock", "offset": "0"},
+            "received 'gst-netclock', expected one of pulse-rtp, snapcast",
+        ),
         ("room", {"room": "bath", "engine": "snapcast", "offset": "late"}, "received 'late', expected milliseconds"),
         ("forget-room", {"room": "pool"}, "the house has no room 'pool'"),
     ],
@@ -238,6 +285,31 @@ async def test_what_is_mistyped_is_told(act: str, fields: dict[str, str], reason
         answer = await web.post(f"/act/{act}", data=fields, headers={"accept": "application/json"})
     assert (answer.status_code, reason in answer.json()["failed"]) == (409, True)
     assert keeper.acts == ["as ann"]
+
+
+async def test_a_command_is_shown_as_a_shell_takes_it() -> None:
+    """Also where a name has a quote in it; and only engines that some host can use are offered."""
+    keeper = loud()
+    keeper.sounds.shown.scenes.append(Scene(name="it's late"))
+    async with asking(keeper) as web:
+        for act, command in (("play", "scene"), ("drop-scene", "drop")):
+            asked = unescape((await web.get(f"/act/{act}", params={"scene": "it's late"})).text)
+            assert f"""house sound {command} 'it'"'"'s late'""" in asked
+        asked = unescape((await web.get("/act/group", params={"name": "x; reboot"})).text)
+        assert "house sound group 'x; reboot'" in asked
+        asked = (await web.get("/act/room", params={"room": "bath"})).text
+    assert ("snapcast: unicast" in asked, "gst-netclock" in asked) == (True, False)
+
+
+def test_each_machine_that_did_not_wake_is_told() -> None:
+    """None hides another, nor what has woken."""
+    said: list[str] = []
+    wakes = [Wake(machine=name, asked_at=NOW, tries=4) for name in ("pi-bath", "pi-deck")]
+    wakes[1:1] = [Wake(machine="nas", asked_at=NOW, awake_at=NOW, tries=1)]
+    told = "pi-bath has not woken after 4 tries; pi-deck has not woken after 4 tries; pi sleeps, and was not woken"
+    with pytest.raises(NotNow, match=told):
+        tell_all(Patched([], wakes, ["pi sleeps, and was not woken"]), "all rooms hear tv", said.append)
+    assert said == ["all rooms hear tv", "nas was woken for it, in 0.0 s"]
 
 
 async def test_several_who_act_at_once_are_all_told(desk: Desks) -> None:

@@ -9,9 +9,10 @@ from house import clock, until
 from house.cli.output import Output, at, complain
 from house.cli.place import ConfigFile, Json, Undo, once
 from house.objects.patch_bay import PatchBay
+from house.objects.player import Player
 from house.operator import Operator
-from house.playing import Engine, Playing
-from house.sound_operator import Live, Patched
+from house.playing import Playing
+from house.sound_operator import Live, Patched, engine_of
 from house.standing import Room, rooms
 from house.states import State
 from midflight import InvalidValue
@@ -86,8 +87,8 @@ def off(target: str, /, *, config: ConfigFile = None, json: Json = False) -> int
     return tell(patched, f"{_named(patched.rooms)} {_verb(patched.rooms, 'fall')} silent", json)
 
 
-def tell(patched: Patched, said: str, json: bool) -> int:
-    """What has been done, and for whom it was not enough: then it ends with 75."""
+def tell(patched: Patched, said: str, json: bool, **more: object) -> int:
+    """What has been done, and for whom it was not enough: then it ends with 75. ``more`` is told in JSON, too."""
     out = Output(json=json)
     out.say(said)
     for wake in patched.woken:
@@ -97,7 +98,7 @@ def tell(patched: Patched, said: str, json: bool) -> int:
             out.say(f"{wake.machine} was woken for it, in {wake.took_seconds:.1f} s")
     for trouble in patched.troubles:
         complain(f"warning: {trouble}")
-    out.document({"rooms": patched.rooms, "woken": patched.woken, "troubles": patched.troubles})
+    out.document({**more, "rooms": patched.rooms, "woken": patched.woken, "troubles": patched.troubles})
     return AGAIN if patched.troubles or any(wake.took_seconds is None for wake in patched.woken) else 0
 
 
@@ -165,17 +166,17 @@ def room(
     sink
         The sound card, in the words of the engine; "" is the default one.
     engine
-        pulse-rtp, snapcast or gst-netclock.
+        What carries streams to it: one that some host can use, as pulse-rtp.
     offset
         Milliseconds by which it plays later, or earlier where that is negative: for an amplifier that takes its time.
     """
     given: dict[str, Any] = {
-        "host": host or None, "sink": sink, "engine": _engine(engine) if engine else None, "offset_ms": offset,
+        "host": host or None, "sink": sink, "engine": engine or None, "offset_ms": offset,
     }  # fmt: skip
     values = {field: value for field, value in given.items() if value is not None}
     if not values:
         raise InvalidValue(path="house sound room", received="nothing", expected="--host, --sink, --engine or --offset")
-    changed = once(config, lambda operator: operator.sound.change_room(name, values))
+    changed = once(config, lambda operator: _changed_room(operator, name, values))
     out = Output(json=json)
     where = f"{changed.host} {changed.sink}".rstrip()
     out.say(f"{name} is played by {changed.engine.value} on {where}, {changed.offset_ms:+g} ms")
@@ -183,11 +184,10 @@ def room(
     return 0
 
 
-def _engine(text: str) -> Engine:
-    known = [engine.value for engine in Engine if engine is not Engine.UNKNOWN]
-    if text not in known:
-        raise InvalidValue(path="--engine", received=repr(text), expected=f"one of {', '.join(known)}")
-    return Engine(text)
+async def _changed_room(operator: Operator, name: str, values: dict[str, Any]) -> Player:
+    if "engine" in values:
+        values["engine"] = engine_of(await operator.sound.bay(), values["engine"])
+    return await operator.sound.change_room(name, values)
 
 
 def forget(name: str, /, *, config: ConfigFile = None, json: Json = False) -> int:

@@ -6,7 +6,6 @@ from house.cli.output import Output
 from house.cli.place import ConfigFile, Json, once
 from house.cli.sound.rooms import tell
 from house.hours import read_clock, read_days
-from house.objects.scene import Scene
 
 
 def list_(*, config: ConfigFile = None, json: Json = False) -> int:
@@ -14,15 +13,11 @@ def list_(*, config: ConfigFile = None, json: Json = False) -> int:
     scenes = once(config, lambda operator: operator.sound.bay()).scenes
     out = Output(json=json)
     if scenes:
-        out.table(("scene", "rooms", "at"), [(each.name, _rooms(each), each.in_words or "-") for each in scenes])
+        out.table(("scene", "rooms", "at"), [(each.name, each.rooms_in_words, each.in_words or "-") for each in scenes])
     else:
         out.say("there is no scene yet: house sound save NAME keeps how the rooms are now")
     out.document({"scenes": scenes})
     return 0
-
-
-def _rooms(scene: Scene) -> str:
-    return ", ".join(f"{each.player}: {each.stream or 'silent'}" for each in scene.settings)
 
 
 def scene(name: str, /, *, config: ConfigFile = None, json: Json = False) -> int:
@@ -35,7 +30,8 @@ def save(
     name: str, /, *rooms: str, at: str = "", days: str = "", zone: str = "UTC", config: ConfigFile = None,
     json: Json = False,
 ) -> int:  # fmt: skip
-    """Keep how rooms are now, by a name: house sound save party. A scene of this name is replaced.
+    """Keep how rooms are now, by a name: house sound save party. A scene of this name is replaced. A machine that
+    sleeps is woken once for one with a time, and plans for it when it falls asleep again.
 
     Parameters
     ----------
@@ -52,11 +48,9 @@ def save(
     """
     when = read_clock("at", at) if at else None
     which = read_days(days or "daily") if at or days else []
-    kept = once(config, lambda operator: operator.sound.save_scene(name, rooms, which, when, zone))
-    out = Output(json=json)
-    out.say(f"{name}: {_rooms(kept)}{f'; {kept.in_words}' if kept.in_words else ''}")
-    out.document(kept)
-    return 0
+    kept, patched = once(config, lambda operator: operator.sound.save_scene(name, rooms, which, when, zone))
+    said = f"{name}: {kept.rooms_in_words}{f'; {kept.in_words}' if kept.in_words else ''}"
+    return tell(patched, said, json, scene=kept)
 
 
 def drop(name: str, /, *, config: ConfigFile = None, json: Json = False) -> int:

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from house.cli.output import Output
 from house.cli.place import ConfigFile, Json, once
-from house.cli.sound.rooms import seen
+from house.cli.sound.rooms import seen, tell
 from house.playing import Kind
 from house.standing import sources
 from midflight import InvalidValue
@@ -102,7 +102,7 @@ def _address(text: str) -> IPv4Address:
 
 
 def enable(name: str, /, *, config: ConfigFile = None, json: Json = False) -> int:
-    """Have a stream sent again; rooms that it is still patched to play it."""
+    """Have a stream sent again; rooms that it is still patched to play it. A machine that sleeps is woken for it."""
     return _enabled(name, True, config, json)
 
 
@@ -113,7 +113,4 @@ def disable(name: str, /, *, config: ConfigFile = None, json: Json = False) -> i
 
 def _enabled(name: str, enabled: bool, config: ConfigFile, json: bool) -> int:
     changed = once(config, lambda operator: operator.sound.enable(name, enabled))
-    out = Output(json=json)
-    out.say(f"{name} is {'enabled' if enabled else 'disabled'}")
-    out.document(changed)
-    return 0
+    return tell(changed, f"{name} is {'enabled' if enabled else 'disabled'}", json)

@@ -73,7 +73,6 @@ class Button:
 
     scene: Scene
     on: bool
-    rooms: str
 
 
 def _model(view: HouseView) -> Mapping[str, Any]:
@@ -140,7 +139,7 @@ def _measured(hearing: Hearing | None) -> str:
         said.insert(0, f"{hearing.drift_ppm:+.0f} ppm")
     if hearing.buffer_ms is not None:
         said.insert(0, f"{hearing.buffer_ms:.0f} ms in hand")
-    return ", ".join(said) or "nothing lost"
+    return ", ".join(said) or "nothing to complain of"
 
 
 def _everywhere(bay: PatchBay) -> Sequence[Row]:
@@ -172,7 +171,7 @@ def _button(bay: PatchBay, scene: Scene) -> Button:
         and setting.muted in (None, room.muted)
         for setting in scene.settings
     )
-    return Button(scene, on, ", ".join(f"{each.player}: {each.stream or 'silent'}" for each in scene.settings))
+    return Button(scene, on)
 
 
 def _length(level_db: float | None) -> float:

@@ -32,11 +32,11 @@
   }
 
   // What was chosen is shown at once, until the server shows it too, or refuses it.
-  const wanted = new Map(); // target → [stream or "", until when]
+  const wanted = new Map(); // target → [stream or "", until when]; that has no end while its act waits for others
   function show() {
     for (const row of rows()) {
       const [stream, until] = wanted.get(row.dataset.target) ?? [];
-      if (until !== undefined && (row.dataset.hears === stream || Date.now() > until)) wanted.delete(row.dataset.target);
+      if (until < Infinity && (row.dataset.hears === stream || Date.now() > until)) wanted.delete(row.dataset.target);
       const chosen = wanted.get(row.dataset.target)?.[0];
       row.classList.toggle("is-wanted", chosen !== undefined);
       for (const jack of jacks(row)) {
@@ -46,13 +46,25 @@
     }
     rove();
   }
+  const patching = new Map(); // target → its last act: one follows the other, so that the last choice counts
   async function patch(row, stream) {
     const targets = [row.dataset.target, ...(row.dataset.rooms?.split(" ") ?? [])].filter(Boolean);
-    for (const target of targets) wanted.set(target, [stream, Date.now() + PATIENCE]);
-    show();
     const fields = new URLSearchParams(stream ? { target: row.dataset.target, stream } : { target: row.dataset.target });
-    if (await act(`/act/${stream ? "patch" : "silence"}?${fields}`)) return;
-    for (const target of targets) wanted.delete(target);
+    const wish = [stream, Infinity];
+    const done = Promise.all(targets.map((target) => patching.get(target))).then(() => {
+      wish[1] = Date.now() + PATIENCE;
+      return act(`/act/${stream ? "patch" : "silence"}?${fields}`);
+    });
+    for (const target of targets) {
+      wanted.set(target, wish);
+      patching.set(target, done);
+    }
+    show();
+    const failed = !(await done);
+    for (const target of targets) {
+      if (patching.get(target) === done) patching.delete(target);
+      if (failed && wanted.get(target) === wish) wanted.delete(target);
+    }
     show();
   }
 

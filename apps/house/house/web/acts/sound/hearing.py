@@ -16,15 +16,15 @@ from midflight.web import Act, Field, Question, Tell
 
 
 def tell_all(patched: Patched, said: str, tell: Tell) -> None:
-    """What was done, and what became of the machines that had to be woken for it. Raises NotNow for one that has not
+    """What was done, and what became of each machine that had to be woken for it. Raises NotNow where some have not
     woken: nothing is heard there."""
     tell(said)
+    wrong = [f"{wake.machine} has not woken after {wake.tries} tries" for wake in patched.woken if not wake.awake_at]
     for wake in patched.woken:
-        if wake.took_seconds is None:
-            raise NotNow(wake.machine, f"it sleeps, and has not woken after {wake.tries} tries")
-        tell(f"{wake.machine} was woken for it, in {wake.took_seconds:.1f} s")
-    for trouble in patched.troubles:
-        tell(trouble)
+        if wake.took_seconds is not None:
+            tell(f"{wake.machine} was woken for it, in {wake.took_seconds:.1f} s")
+    if wrong := [*wrong, *patched.troubles]:
+        raise NotNow(said, "; ".join(wrong))
 
 
 def _ask_to_patch(scene: HouseScene) -> Question:

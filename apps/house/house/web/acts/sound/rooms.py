@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import Any
 
 from house.errors import NotFound
 from house.objects.player import Player
 from house.playing import Engine
+from house.sound_operator import engine_of, engines_of
 from house.web.acts.sound.fields import rooms_named
 from house.web.sources import BAY
 from house.web.view import HouseScene
@@ -14,11 +16,11 @@ from house.web.visitor import Visitor
 from midflight import InvalidValue
 from midflight.web import Act, Field, Question, Tell
 
-ENGINES = [
-    (Engine.PULSE_RTP.value, "pulse-rtp: multicast, for a wired network"),
-    (Engine.SNAPCAST.value, "snapcast: unicast, for Wi-Fi"),
-    (Engine.GST_NETCLOCK.value, "gst-netclock: the best sync"),
-]
+GOOD_FOR = {
+    Engine.PULSE_RTP: "multicast, for a wired network",
+    Engine.SNAPCAST: "unicast, for Wi-Fi",
+    Engine.GST_NETCLOCK: "the best sync",
+}
 
 
 def _meant(scene: HouseScene) -> Player:
@@ -31,13 +33,17 @@ def _meant(scene: HouseScene) -> Player:
 
 def _ask(scene: HouseScene) -> Question:
     room, fields = _meant(scene), scene.fields
+    offered = dict.fromkeys([room.engine, *engines_of(scene.bay)])
     return Question(
         words=f"How {room.name} is played on {room.host}.",
         command=f"house sound room {room.name} --engine {room.engine.value} --offset {room.offset_ms:g}",
         confirm="Set it",
         fields=[
             Field("room", value=room.name, hidden=True),
-            Field("engine", "Engine", fields.get("engine", room.engine.value), ENGINES),
+            Field(
+                "engine", "Engine", fields.get("engine", room.engine.value),
+                [(each.value, f"{each.value}: {GOOD_FOR.get(each, 'not known here')}") for each in offered],
+            ),
             Field(
                 "offset", "Offset in ms", fields.get("offset", f"{room.offset_ms:g}"),
                 hint="It plays so much later than others, or earlier where that is negative: -1000 to 1000",
@@ -47,16 +53,15 @@ def _ask(scene: HouseScene) -> Question:
 
 
 async def _set(visitor: Visitor, scene: HouseScene, tell: Tell) -> None:
-    room = _meant(scene).name
-    engine, offset = scene.field("engine"), scene.field("offset")
-    if engine not in {value for value, _ in ENGINES}:
-        raise InvalidValue(path="engine", received=repr(engine), expected=", ".join(value for value, _ in ENGINES))
+    room = _meant(scene)
+    text, offset = scene.field("engine"), scene.field("offset")
+    engine = room.engine if text == room.engine else engine_of(scene.bay, text)
     try:
-        values: dict[str, Any] = {"engine": Engine(engine), "offset_ms": float(offset)}
+        values: dict[str, Any] = {"engine": engine, "offset_ms": float(offset)}
     except ValueError:
         raise InvalidValue(path="offset", received=repr(offset), expected="milliseconds, -1000 to 1000") from None
-    changed = await visitor.do(lambda operator: operator.sound.change_room(room, values))
-    tell(f"{room} is played by {changed.engine.value}, {changed.offset_ms:+g} ms")
+    changed = await visitor.do(lambda operator: operator.sound.change_room(room.name, values))
+    tell(f"{room.name} is played by {changed.engine.value}, {changed.offset_ms:+g} ms")
 
 
 def _ask_to_forget(scene: HouseScene) -> Question:
@@ -81,7 +86,7 @@ def _ask_group(scene: HouseScene) -> Question:
     rooms = known if known is not None else [room.name for room in scene.bay.players]
     return Question(
         words="Rooms that are patched, and made loud or quiet, by one name.",
-        command=f"house sound group {name or 'downstairs'} {' '.join(rooms)}",
+        command=f"house sound group {quote(name or 'downstairs')} {' '.join(rooms)}",
         confirm="Group them",
         fields=[
             Field("name", "Name", name, hint="A group that has this name gets these rooms."),

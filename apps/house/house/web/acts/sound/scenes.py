@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shlex import quote
+
 from house.errors import NotFound
 from house.hours import read_clock, read_days
 from house.objects.scene import Scene
@@ -23,10 +25,6 @@ def _meant(scene: HouseScene) -> Scene:
     raise NotFound("scene", wanted)
 
 
-def _rooms(scene: Scene) -> str:
-    return ", ".join(f"{each.player} {each.stream or 'silent'}" for each in scene.settings)
-
-
 def _the_scene(scene: Scene) -> Field:
     return Field("scene", value=scene.name, hidden=True)
 
@@ -34,9 +32,11 @@ def _the_scene(scene: Scene) -> Field:
 def _ask_to_play(scene: HouseScene) -> Question:
     meant = _meant(scene)
     return Question(
-        words=f"{_rooms(meant) or 'No room'}.", command=f"house sound scene '{meant.name}'", confirm="Play it",
+        words=f"{meant.rooms_in_words or 'No room'}.",
+        command=f"house sound scene {quote(meant.name)}",
+        confirm="Play it",
         fields=[_the_scene(meant)],
-    )  # fmt: skip
+    )
 
 
 async def _play(visitor: Visitor, scene: HouseScene, tell: Tell) -> None:
@@ -68,15 +68,15 @@ async def _save(visitor: Visitor, scene: HouseScene, tell: Tell) -> None:
     timed = scene.field("timed") == "yes"
     at, days = (read_clock("at", scene.field("at")), read_days(scene.field("days"))) if timed else (None, [])
     zone = scene.field("zone")
-    kept = await visitor.do(lambda operator: operator.sound.save_scene(name, rooms, days, at, zone))
-    tell(f"{kept.name}: {_rooms(kept)}{f'; {kept.in_words}' if kept.in_words else ''}")
+    kept, patched = await visitor.do(lambda operator: operator.sound.save_scene(name, rooms, days, at, zone))
+    tell_all(patched, f"{kept.name}: {kept.rooms_in_words}{f'; {kept.in_words}' if kept.in_words else ''}", tell)
 
 
 def _ask_to_drop(scene: HouseScene) -> Question:
     meant = _meant(scene)
     return Question(
-        words=f"{meant.name}: {_rooms(meant) or 'no room'}. Rooms stay as they are.",
-        command=f"house sound drop '{meant.name}'",
+        words=f"{meant.name}: {meant.rooms_in_words or 'no room'}. Rooms stay as they are.",
+        command=f"house sound drop {quote(meant.name)}",
         confirm="Drop it",
         fields=[_the_scene(meant)],
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from house.playing import Kind
 from house.web.acts.sound.fields import some_host, stream_of, the_stream
+from house.web.acts.sound.hearing import tell_all
 from house.web.sources import BAY
 from house.web.view import HouseScene
 from house.web.visitor import Visitor
@@ -74,8 +75,8 @@ def _ask_to_disable(scene: HouseScene) -> Question:
 
 async def _enable(visitor: Visitor, scene: HouseScene, tell: Tell) -> None:
     stream = stream_of(scene)
-    await visitor.do(lambda operator: operator.sound.enable(stream))
-    tell(f"{stream} is enabled")
+    patched = await visitor.do(lambda operator: operator.sound.enable(stream))
+    tell_all(patched, f"{stream} is enabled", tell)
 
 
 async def _disable(visitor: Visitor, scene: HouseScene, tell: Tell) -> None:
