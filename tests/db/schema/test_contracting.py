@@ -325,6 +325,32 @@ def test_a_column_and_its_index(contracting: Contracting, engine: Engine) -> Non
     assert not {"index ix_host on instances", "column instances.host"} & things(engine)
 
 
+@pytest.mark.parametrize(
+    ("line", "missing"),
+    [
+        ('contract.drop_column("instances", "hots")', "column instances.hots: did you mean 'column instances.host'?"),
+        ('contract.drop_column("instance", "host")', "column instance.host: did you mean 'column instances.host'?"),
+        ('contract.drop_table("flavor")', "table flavor: did you mean 'table flavors'?"),
+        ('contract.drop_index("ix_hots", "instances")', "index ix_hots on instances: did you mean 'index ix_host on"),
+    ],
+)
+def test_what_is_to_go_must_be_there(contracting: Contracting, engine: Engine, line: str, missing: str) -> None:
+    """A slip in a name is told by the status, and before anything is done: a drop of what there is not would be told
+    as done, and the thing stay."""
+    run(engine, "CREATE INDEX ix_host ON instances (host)")
+    runner, before = contracting(line), things(engine)
+    ((_, against),) = runner.status()
+    assert [reason.startswith(f"there is no {missing}") for reason in against] == [True]
+    assert refused(runner, runner.next_way()) == against[0]
+    assert things(engine) == before
+
+
+def test_needs_that_are_no_names(contracting: Contracting) -> None:
+    """The file is named, and what is expected."""
+    with pytest.raises(ProjectError, match=r"c1.py: received migrations = 3, expected a name, or several"):
+        contracting(DROP, extra="migrations = 3").status()
+
+
 MIRRORED = 'contract.drop_column("instances", "host", mirrored_by="node")'
 
 

@@ -366,7 +366,7 @@ def test_an_old_column_that_a_sequence_numbers(expand: Expand, numbered: str) ->
             "table instances has no column 'nod': did you mean 'node'?",
         ),
         ('expand.mirror_column("instance", "host", "node")', "there is no table 'instance': did you mean 'instances'?"),
-        ('expand.mirror_column("instances", "zzz", "node")', "no column 'zzz'; it has host, id, node"),
+        ('expand.mirror_column("instances", "zzz", "node")', "no column 'zzz'; there is host, id, node"),
         ('expand.relax_column("instances", "hots")', "table instances has no column 'hots': did you mean 'host'?"),
         ('expand.add_index("ix", "instances", ["hots"])', "table instances has no column 'hots': did you mean 'host'?"),
     ],

@@ -19,6 +19,7 @@ from midflight.db.clock import now
 from midflight.db.engine import is_postgresql
 from midflight.db.schema.finish import broken, finish_all, whole
 from midflight.db.schema.line import contract_files, names_in, project_line, run_removal, sql_of
+from midflight.db.schema.named import nearest
 from midflight.db.schema.opening import changing, looking, shared
 from midflight.db.schema.refusals import Reader, read_by, too_early, unproven
 from midflight.db.schema.removals import Removal, gone
@@ -53,6 +54,8 @@ class Contract:
     revision: str
     script: Script
     removals: tuple[Removal, ...]
+    indexes: tuple[str, ...]
+    """Those that it drops, in the catalogue's words."""
     sql: str
     """What its purge executes."""
     on_sqlite: bool
@@ -97,6 +100,11 @@ class Contract:
     def removes(self) -> list[str]:
         """In the catalogue's words."""
         return [removal.thing for removal in self.removals]
+
+    @property
+    def drops(self) -> list[str]:
+        """These, and indexes, which are not hidden before."""
+        return [*self.removes, *self.indexes]
 
 
 class ContractRunner:
@@ -181,6 +189,7 @@ class ContractRunner:
             script.revision,
             script,
             tuple(look.removals),
+            tuple(step.index for step in look.steps if isinstance(step, DropIndex)),
             sql="\n\n".join(part for part in (sql, *later) if part),
             on_sqlite=self._dialect == "sqlite",
             can_be_held=bool(look.removals) and not own_sql and all(map(_can_wait, look.steps)),
@@ -192,13 +201,14 @@ class ContractRunner:
         )
 
     def _against(self, connection: Connection, each: Contract, *, purging: bool = False) -> list[str]:
-        reasons = [f"its expand revision {name} is not applied" for name in self._unexpanded(connection, each.script)]
+        unexpanded = self._unexpanded(connection, each.script)
+        reasons = [f"its expand revision {name} is not applied" for name in unexpanded]
         reasons += unproven(connection, each.migrations)
         reasons += read_by(connection, each.removals, self._readers, self._release)
         if purging and each.can_be_held:
             reasons += too_early(connection, each.revision, each.hold)
-        if each.state == WAITING:
-            reasons += [need for removal in each.removals if (need := removal.needed(connection))]
+        if each.state == WAITING and not unexpanded:
+            reasons += _misfits(connection, each)
         return reasons
 
     def _unexpanded(self, connection: Connection, script: Script) -> list[str]:
@@ -242,6 +252,17 @@ class ContractRunner:
 
     def _facts(self, each: Contract) -> dict[str, Any]:
         return {"revision": each.revision, "release": self._release, "removes": each.removes}
+
+
+def _misfits(connection: Connection, each: Contract) -> Iterator[str]:
+    """What is to go must be there, or a slip in a name would be told as done; and rows must be writable without it."""
+    there = catalogue.things(connection)
+    for thing in each.drops:
+        if thing not in there:
+            yield f"there is no {thing}{nearest(thing, there)}"
+    for removal in each.removals:
+        if removal.thing in there and (need := removal.needed(connection)):
+            yield need
 
 
 def _can_wait(step: Step) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -16,6 +16,7 @@ from sqlalchemy import Connection, MetaData
 from midflight.db import tables
 from midflight.db.schema.files import RevisionFiles
 from midflight.db.schema.run import OPTION, Run
+from midflight.errors import ProjectError
 
 _OWN_REVISIONS = Path(__file__).parent.parent / "revisions"
 
@@ -72,9 +73,13 @@ def run_removal(connection: Connection, script: Script, run: Run) -> None:
 
 
 def names_in(script: Script, attribute: str) -> tuple[str, ...]:
-    """What a revision's module says under this name: one, several or none."""
+    """What a revision's module says under this name: one, several or none. Raises ProjectError for anything else."""
     given = getattr(script.module, attribute, None) or ()
-    return (given,) if isinstance(given, str) else tuple(given)
+    if isinstance(given, str):
+        return (given,)
+    if not (isinstance(given, Collection) and all(isinstance(name, str) for name in given)):
+        raise ProjectError(where=script.path, reason=f"received {attribute} = {given!r}, expected a name, or several")
+    return tuple(given)
 
 
 def sql_of(script: Script, dialect: str, run: Run) -> str:

@@ -13,6 +13,8 @@ from sqlalchemy.exc import NoSuchTableError
 
 from midflight.errors import ProjectError
 
+_MOST_NAMED = 20
+
 
 def columns_of(where: str, table: str, *named: str) -> dict[str, ReflectedColumn]:
     """A table's columns, by name, where ``named`` are among them. Raises ProjectError at ``where``, with what is
@@ -21,17 +23,18 @@ def columns_of(where: str, table: str, *named: str) -> dict[str, ReflectedColumn
     try:
         found = {column["name"]: column for column in inspector.get_columns(table)}
     except NoSuchTableError:
-        near = _nearest(table, inspector.get_table_names())
+        near = nearest(table, inspector.get_table_names())
         raise ProjectError(where=where, reason=f"there is no table {table!r}{near}") from None
     for name in named:
         if name not in found:
-            reason = f"table {table} has no column {name!r}{_nearest(name, found)}"
+            reason = f"table {table} has no column {name!r}{nearest(name, found)}"
             raise ProjectError(where=where, reason=reason)
     return found
 
 
-def _nearest(name: str, names: Iterable[str]) -> str:
+def nearest(name: str, names: Iterable[str]) -> str:
+    """For the end of a sentence about a name that is not among ``names``."""
     there = sorted(names)
     if near := get_close_matches(name, there, n=1):
         return f": did you mean {near[0]!r}?"
-    return f"; it has {', '.join(there)}" if there else ""
+    return f"; there is {', '.join(there[:_MOST_NAMED])}" if there else ""

@@ -148,8 +148,13 @@ class DropIndex(Step):
     in_transaction = False
 
     @property
+    def index(self) -> str:
+        """In the catalogue's words."""
+        return f"index {self.name} on {self.table}"
+
+    @property
     def thing(self) -> str:
-        return f"end of index {self.name} on {self.table}"
+        return f"end of {self.index}"
 
     def statements(self) -> Sequence[str]:
         return (f"DROP INDEX CONCURRENTLY IF EXISTS {quoted(self.name)}",)
