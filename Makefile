@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo test test-plans test-faults coverage fuzz lint format types pictures docs wheel-test bench-objects bench-rpc bench-growth bench-data bench-fleet bench-import bench-house bench-audio ci changelog lock clean
+.PHONY: help setup packages demo test test-plans test-faults coverage fuzz lint format types pictures docs wheel-test stranger bench-objects bench-rpc bench-growth bench-data bench-fleet bench-import bench-house bench-audio ci changelog lock clean
 
 PYTHON ?=
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -80,6 +80,9 @@ docs: $(READY) ## build the site of the documents, with pages from the code, int
 
 wheel-test: $(READY) ## build the wheel and test it in a fresh environment, away from the sources
 	.ci/wheel-test
+
+stranger: $(READY) ## play the tutorial as a user who has nothing but the wheel and a package registry; as root
+	.ci/stranger
 
 bench-objects: $(READY) $(PEER)/.ready ## measure objects beside oslo.versionedobjects and bare Structs, into build/bench
 	python -m benchmarks.objects --incumbent $(PEER)/bin/python

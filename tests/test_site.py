@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,17 @@ def test_every_page_is_in_the_site(site: Path) -> None:
     built = {path.relative_to(site).with_suffix("") for path in site.rglob("*.html")}
     assert {page for page in pages if page not in built and page.name != "README"} == set()
     assert {page.parent / "index" for page in pages if page.name == "README"} <= built
+
+
+def test_it_can_be_built_from_an_sdist() -> None:
+    """The pages at the root of the repository are in it; the README is by itself."""
+    spec = importlib.util.spec_from_file_location("hooks", ROOT / "docs/site/hooks.py")
+    assert spec is not None
+    assert spec.loader is not None
+    hooks = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(hooks)
+    built = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]
+    assert {f"/{name}" for name in hooks.OWN} - {*built["sdist"]["include"]} == {"/README.md"}
 
 
 def test_what_it_loads_it_has(site: Path) -> None:

@@ -45,6 +45,7 @@ from midflight.runs import NotARun, manager_of, mistakes_of
 from midflight.telemetry import log
 from midflight.transports import connect
 from midflight.transports.base import Address, Identity
+from midflight.transports.hands import ended
 from midflight.versions import Manifest
 
 if TYPE_CHECKING:  # the door to the database, see _import_database_part
@@ -284,7 +285,7 @@ class RunningService:
         if self.database is None:  # else its own rows have told more
             windows.check_view(self.floors.view, self.project, self.service, self.release)
         beating = asyncio.create_task(self.membership.beat_for_ever(), name=f"beats of {self.id}")
-        stack.push_async_callback(_ended, beating)
+        stack.push_async_callback(ended, beating)
 
     @asynccontextmanager
     async def _application(self) -> AsyncIterator[Sequence[object]]:
@@ -412,11 +413,6 @@ class RunningService:
 @asynccontextmanager
 async def _served(*implementations: object) -> AsyncIterator[Sequence[object]]:
     yield implementations
-
-
-async def _ended(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.wait({task})
 
 
 def _host(host: str) -> str:

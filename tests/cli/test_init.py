@@ -58,7 +58,10 @@ def test_a_new_project_is_the_release_that_it_has_frozen(midflight: Command, mon
         ("b" * 41, "at most 39"),
         ("class", "a word of Python's"),
         ("json", "a word of Python's"),
-        ("tests", "a folder that each project has"),
+        ("bakery_", "and no _ at the end"),
+        ("tests", "a file or folder that each project has"),
+        ("fleet", "a file or folder that each project has"),
+        ("releases", "a file or folder that each project has"),
         ("midflight", "there is a package midflight already"),
     ],
 )

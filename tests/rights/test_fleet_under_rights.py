@@ -13,8 +13,11 @@ from midflight.errors import NotAllowed
 from midflight.guest import connect
 from midflight.rpc.client import Client
 from midflight.service import RunningService
+from midflight.transports import nats_store
 from midflight.transports.base import Address, Identity, ParkedMessage
+from midflight.upgrade import doctor
 from midflight.upgrade.operator import Operator, operating
+from midflight.upgrade.verdict import Status
 from tests.rights.cloud import COMPUTE, DONE, ComputeAPI, Machine, project
 from tests.rights.conftest import OPERATOR, Site
 from tests.transports.recorder import eventually
@@ -120,3 +123,18 @@ async def test_what_the_broker_does_not_take_is_told_at_once(site: Site) -> None
             await COMPUTE.on("host2").cast(ComputeAPI.start, one.context(), "a")
         assert asyncio.get_running_loop().time() - began < 30
         assert (await Machine.get(one.context(), "d")).name == "d"
+
+
+async def test_a_doctor_with_the_credentials_of_a_service_does_not_know(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fleet tells it nothing, though all may be well; and with those of an operator it does."""
+    async with AsyncExitStack() as stack:
+        await start(stack, site, "conductor", "c1")
+        with monkeypatch.context() as impatient:
+            impatient.setattr(nats_store, "STORE_SECONDS", 0.1)
+            agent = await doctor.fleet(site.config(Identity("compute", "host1")), project)
+        operator = await doctor.fleet(site.config(OPERATOR), project)
+    assert [(each.part, each.status) for each in agent] == [("rights", Status.UNKNOWN)]
+    assert agent[0].words.startswith(f"the credentials here are not those of {OPERATOR}, who may ask: ")
+    assert [each.part for each in operator][:2] == ["broker", "conductor"]

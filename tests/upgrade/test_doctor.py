@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -103,6 +106,44 @@ def test_a_database_that_cannot_be_opened_is_one_finding(tmp_path: Path) -> None
     assert (found.part, found.status, "cr-et" in found.words) == ("database", Status.FAIL, False)
 
 
+@contextmanager
+def nobody_special() -> Iterator[None]:
+    """In the block, root is a user like others, to whom a folder may be closed."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+def test_what_this_user_may_not_look_at_hides_no_other_part(tmp_path: Path) -> None:
+    """A state folder and a database in a folder that is closed to it are told, and so is all the rest."""
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    place = config(tmp_path, state="closed/state", database=f"sqlite:///{closed}/rows.db")
+    open_to_us = [*doctor.here(place, EMPTY), *doctor.database(place, EMPTY)]
+    closed.chmod(0)
+    with nobody_special():
+        found = [*doctor.here(place, EMPTY), *doctor.database(place, EMPTY)]
+    closed.chmod(0o700)
+    assert [each.part for each in open_to_us] == ["state", "releases", "database", "schema"]
+    failed = {each.part: str(closed) in each.words for each in found if each.status is Status.FAIL}
+    assert (failed, only(found, "releases")) == ({"state": True, "database": True}, only(open_to_us, "releases"))
+
+
+def test_what_the_database_has_against_a_look_is_one_finding(tmp_path: Path) -> None:
+    """A table that is not what its name promises: nothing is known of the schema, and that is no pass."""
+    with sqlite3.connect(tmp_path / "rows.db") as rows:
+        rows.execute("CREATE TABLE mf_version (something_else)")
+    rows.close()
+    found = [*doctor.database(config(tmp_path, database=f"sqlite:///{tmp_path}/rows.db"), EMPTY)]
+    assert [(each.part, each.status) for each in found] == [("database", Status.PASS), ("schema", Status.UNKNOWN)]
+    assert found[1].words == "it could not be looked at: no such column: mf_version.version_num"
+
+
 def test_a_postgresql_has_a_clock_and_rights(tmp_path: Path, postgresql_url: str) -> None:
     """The owner of the database may change its schema, and the clock is that of this machine."""
     found = [*doctor.database(config(tmp_path, database=postgresql_url), EMPTY)]
@@ -121,9 +162,10 @@ def test_clocks_that_differ_are_told(seconds: float, words: str) -> None:
     assert (fact.status is Status.PASS, fact.words) == (seconds == 0, f"the clock of this machine {words}")
 
 
-async def test_a_broker_that_is_not_there(tmp_path: Path) -> None:
-    """Is the one thing that is told."""
-    (found,) = await doctor.fleet(config(tmp_path, broker="nats://127.0.0.1:9"), EMPTY)
+@pytest.mark.parametrize("who", ["", "compute:secret@"])
+async def test_a_broker_that_is_not_there(tmp_path: Path, who: str) -> None:
+    """Is the one thing that is told, whoever asks."""
+    (found,) = await doctor.fleet(config(tmp_path, broker=f"nats://{who}127.0.0.1:9"), EMPTY)
     assert (found.part, found.status) == ("broker", Status.FAIL)
 
 

@@ -17,8 +17,9 @@ async def doctor(*, config: ConfigFile = None, json: Json = False) -> int:
     """Look at Python, the configuration, the broker, the database, clocks, rights, the schema and the pins, and say
     what is wrong and how to mend it.
 
-    Nothing is changed. Exits 0 when all is well, 1 for warnings only, 2 when something is wrong, 4 when something could
-    not be looked at.
+    Nothing is changed. The fleet is asked as an operator; to a service's credentials it tells nothing, and so it stays
+    unknown. Exits 0 when all is well, 1 for warnings only, 2 when something is wrong, 4 when something could not be
+    looked at.
     """
     out = Output(json=json)
     found = [*examination.machine()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 EXAMPLES: dict[str, dict[str, str]] = {
     "init": {"init bakery": "a new project, in the folder bakery"},
-    "doctor": {"doctor": "here", "doctor --json --config /etc/midflight/midflight.toml": "of a service, for a machine"},
+    "doctor": {"doctor": "here", "doctor --json --config operator.toml": "as an operator, for a machine"},
     "completion": {
         "completion bash > ~/.local/share/bash-completion/completions/midflight": "for every new shell",
     },

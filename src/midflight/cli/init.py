@@ -21,9 +21,9 @@ from midflight.upgrade.freeze import freeze
 TEMPLATE = Path(__file__).parent / "template"
 NAME_IN_TEMPLATE = "example_fleet"
 FIRST_RELEASE = "v1"
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
-_TAKEN = ("tests", "conftest", "schema", "releases", "systemd", "var")
-"""Folders and modules that the project itself has beside its package."""
+_NAME = re.compile(r"[a-z]([a-z0-9_]{0,38}[a-z0-9])?")
+_TAKEN = {path.name for path in TEMPLATE.iterdir()} - {NAME_IN_TEMPLATE} | {"conftest", "releases", "var"}
+"""What the project itself has beside its package: the template's, and what comes later."""
 _IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*_cache", ".hypothesis", "var")
 
 
@@ -36,7 +36,7 @@ def init(name: str, /, *, json: Json = False) -> int:
     Parameters
     ----------
     name
-        What the project, its package and its folder are called: lower-case letters, digits and _.
+        What the project, its package and its folder are called: lower-case letters, digits and _, but no _ at the end.
     """
     out = Output(json=json)
     folder = Path(name)
@@ -54,10 +54,11 @@ def init(name: str, /, *, json: Json = False) -> int:
 def _check(name: str, folder: Path) -> None:
     """Raises UsageError for a name that could not work, before anything is written."""
     if not _NAME.fullmatch(name):
-        expected = "a lower-case letter, then at most 39 lower-case letters, digits and _"
+        expected = "a lower-case letter, then at most 39 lower-case letters, digits and _, and no _ at the end"
         raise UsageError(reason=f"received {name!r} as the name of a project, expected {expected}")
     if keyword.iskeyword(name) or name in sys.stdlib_module_names or name in _TAKEN:
-        raise UsageError(reason=f"{name} is a word of Python's, or a folder that each project has: choose another name")
+        taken = "a word of Python's, or a file or folder that each project has"
+        raise UsageError(reason=f"{name} is {taken}: choose another name")
     if folder.exists() or folder.is_symlink():
         raise UsageError(reason=f"{folder.absolute()} exists already, and nothing was written: choose another name")
     if (found := importlib.util.find_spec(name)) is not None:

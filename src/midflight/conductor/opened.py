@@ -1,7 +1,8 @@
 """What a service has that opens the database: the rows, who answers from them, and what goes on beside its work.
 
-This is a service's only way to SQLAlchemy and Alembic: ``service.py`` imports it where a service is declared with a
-database, and so an agent never has them in memory.
+This is the door through which a service comes to SQLAlchemy and Alembic: ``service.py`` imports it where a service is
+declared with a database, and so an agent never has them in memory. The two other doors, in ``migrations``, are opened
+by work on a row, which there is only behind this one.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from midflight.errors import SchemaTooOld
 from midflight.project import Project
 from midflight.rpc.rights import CONDUCTOR
 from midflight.telemetry import log
+from midflight.transports.hands import ended
 from midflight.versions import Manifest
 
 
@@ -67,7 +69,7 @@ class Opened:
         """Where it is noted what has run: where the effects are. It is pruned until the end of ``stack``."""
         inbox = Inbox(self.database, self._who.member)
         pruning = asyncio.create_task(inbox.prune_for_ever(), name=f"inbox of {self._who.member}")
-        stack.push_async_callback(_ended, pruning)
+        stack.push_async_callback(ended, pruning)
         return inbox
 
     async def test_itself(self) -> None:
@@ -83,11 +85,11 @@ class Opened:
         if self._who.service != CONDUCTOR:
             return
         going = asyncio.create_task(self.server.rounds.run(), name=f"rounds of {self._who.member}")
-        stack.push_async_callback(_ended, going)
+        stack.push_async_callback(ended, going)
         if self._project.migrations:
             name = f"data migrations of {self._who.member}"
             migrating = asyncio.create_task(self.server.background.run(), name=name)
-            stack.push_async_callback(_ended, migrating)
+            stack.push_async_callback(ended, migrating)
 
 
 async def _check_schema(url: str, project: Project, who: Caller) -> str:
@@ -104,8 +106,3 @@ def _refuse_below_floor(url: str, project: Project, who: Caller) -> None:
     with looking(shared(url)) as connection:
         if inspect(connection).has_table(tables.floor.name):
             store_floor.admit(connection, who.service, who.release, project.releases)
-
-
-async def _ended(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.wait({task})

@@ -1,4 +1,4 @@
-"""What a listener has in hand: its running tasks."""
+"""What a listener has in hand: its running tasks; and how one that runs beside its work is ended."""
 
 from __future__ import annotations
 
@@ -14,6 +14,12 @@ T = TypeVar("T")
 
 CANCEL_SECONDS = 1.0
 """How long a cancelled task may take to clean up before nobody waits for it any more."""
+
+
+async def ended(task: asyncio.Task[Any]) -> None:
+    """Cancel a task, and wait until it has ended, whatever became of it."""
+    task.cancel()
+    await asyncio.wait({task})
 
 
 class Hands:

@@ -6,7 +6,9 @@ pass.
 
 from __future__ import annotations
 
+import asyncio
 import os
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -15,17 +17,20 @@ from importlib.metadata import version
 from pathlib import Path
 
 from sqlalchemy import URL, text
+from sqlalchemy.exc import DBAPIError
 
 from midflight.conductor.contract import UNRELEASED, release_of
 from midflight.conductor.interface import Fleet
+from midflight.conductor.visit import identity_here
 from midflight.config import ANONYMOUS, Config, public_url
 from midflight.db import sqlite
 from midflight.db.clock import now
-from midflight.db.engine import is_postgresql
+from midflight.db.engine import is_postgresql, reason_of
 from midflight.db.schema.opening import looking, shared
 from midflight.db.schema.runner import SchemaRunner
-from midflight.errors import ConfigError, MidflightError, NoConductor, NotAllowed
+from midflight.errors import BrokerUnreachable, ConfigError, MidflightError, NoConductor, NotAllowed
 from midflight.project import Project
+from midflight.rpc.rights import OPERATOR
 from midflight.upgrade import roster
 from midflight.upgrade.aim import Aim
 from midflight.upgrade.facts import health, members, pins
@@ -33,6 +38,9 @@ from midflight.upgrade.operator import operating
 from midflight.upgrade.roster import ago
 from midflight.upgrade.verdict import Fact, Status, bad, good, missing, warning
 
+LISTEN_SECONDS = 3.0
+"""How long one address of a broker may take to be connected to."""
+_ADDRESS = re.compile(r"(\[[0-9A-Fa-f:]+\]|[\w.-]+):(\d{1,5})\b")
 _LOOPBACK = ("127.", "localhost", "[::1]", "memory:")
 
 
@@ -52,12 +60,19 @@ def worst(findings: list[Finding]) -> Status:
 
 
 def _in(part: str, facts: Iterator[Fact]) -> Iterator[Finding]:
-    """The facts of one part. An error of midflight's that ends them is one of them: it says its way out itself."""
+    """The facts of one part. An error that ends them is one of them, and hides no other part: midflight's own say their
+    way out themselves."""
     try:
         for fact in facts:
             yield Finding(part, fact.status, fact.words, fact.way_out)
     except MidflightError as wrong:
         yield Finding(part, Status.FAIL, str(wrong))
+    except PermissionError as refused:
+        words = f"this user may not look at {refused.filename or refused}"
+        yield Finding(part, Status.FAIL, words, "chmod u+x the folders above it, or ask as the user whose they are")
+    except (OSError, DBAPIError) as wrong:
+        reason = reason_of(wrong) if isinstance(wrong, DBAPIError) else wrong
+        yield Finding(part, Status.UNKNOWN, f"it could not be looked at: {reason}")
 
 
 def machine() -> Iterator[Finding]:
@@ -108,9 +123,13 @@ def _secrets(config: Config) -> Iterator[Fact]:
         else:
             yield good(f"{path} is for its owner only")
     address = public_url(config.broker).partition("//")[2] or config.broker
-    if config.credentials == ANONYMOUS and "@" not in config.broker and not address.startswith(_LOOPBACK):
+    if not _proves_itself(config) and not address.startswith(_LOOPBACK):
         words = f"nobody proves to the broker at {public_url(config.broker)} who it is: whoever reaches it may say all"
         yield warning(words, "midflight broker config, and [credentials] in the configuration")
+
+
+def _proves_itself(config: Config) -> bool:
+    return config.credentials != ANONYMOUS or "@" in config.broker
 
 
 def _releases(project: Project) -> Iterator[Fact]:
@@ -190,7 +209,10 @@ def _schema(url: str, project: Project) -> Iterator[Fact]:
 
 
 async def fleet(config: Config, project: Project) -> list[Finding]:
-    """The broker, the conductors behind it, our rights, the clocks, the members and the pins."""
+    """The broker, the conductors behind it, our rights, the clocks, the members and the pins.
+
+    It asks as an operator. With the credentials of a service it is refused, though all may be well: so that is unknown.
+    """
     begun = now()
     try:
         async with operating(config, project) as operator:
@@ -200,12 +222,35 @@ async def fleet(config: Config, project: Project) -> list[Finding]:
             except NoConductor as nobody:
                 return [broker, Finding("conductor", Status.UNKNOWN, str(nobody), "midflight run conductor")]
             except NotAllowed as refused:
-                return [broker, Finding("rights", Status.FAIL, str(refused), "midflight broker config")]
+                return [broker, _not_ours(refused)]
+    except BrokerUnreachable as wrong:
+        if _proves_itself(config) and await _listens(config.broker):
+            return [_not_ours(wrong)]
+        return [Finding("broker", Status.FAIL, str(wrong))]
     except MidflightError as wrong:
         return [Finding("broker", Status.FAIL, str(wrong))]
     answered = Finding("conductor", Status.PASS, f"{found.taken_by} answers")
     clock = _clock(found.taken_at, begun, now(), found.taken_by)
     return [broker, answered, *_in("clock", iter([clock])), *told(found, project)]
+
+
+def _not_ours(refused: MidflightError) -> Finding:
+    """A broker lets nobody be whom his credentials do not prove, and may not even answer."""
+    words = f"the credentials here are not those of {identity_here(OPERATOR)}, who may ask: {refused}"
+    return Finding("rights", Status.UNKNOWN, words, "ask with the configuration of an operator: --config FILE")
+
+
+async def _listens(url: str) -> bool:
+    """Whether a broker takes connections at one of its addresses."""
+    for host, port in _ADDRESS.findall(public_url(url)):
+        try:
+            async with asyncio.timeout(LISTEN_SECONDS):
+                _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+        except OSError:
+            continue
+        writer.close()
+        return True
+    return False
 
 
 def told(found: Fleet, project: Project) -> Iterator[Finding]:

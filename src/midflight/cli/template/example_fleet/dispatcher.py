@@ -29,13 +29,12 @@ async def hand_out(context: Context) -> int:
 
 @asynccontextmanager
 async def dispatcher(runtime: Runtime) -> AsyncIterator[Sequence[object]]:
-    """The service: it offers no interface, and looks for work twice a second."""
-    looking = asyncio.create_task(_look(runtime))
-    try:
+    """The service: it offers no interface, and looks for work twice a second. Where looking fails, the group ends the
+    service, and whoever watches over it starts it again."""
+    async with asyncio.TaskGroup() as group:
+        looking = group.create_task(_look(runtime))
         yield []
-    finally:
         looking.cancel()
-        await asyncio.wait([looking])
 
 
 async def _look(runtime: Runtime) -> None:
