@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
-from house.errors import AlreadyExists, HouseError
+from house.errors import HouseError
 from house.interfaces import SoundAPI
 from house.objects.hearing import Hearing, Sending
 from house.objects.player import Player
@@ -20,7 +20,7 @@ from house.sound.file import WantedFile
 from house.sound.keeper import Keeper
 from house.sound.settings import RoomSettings
 from house.sound.wanted import Wanted
-from midflight import Context, MidflightError
+from midflight import Context, InvalidValue, MidflightError
 
 REPORT_SECONDS = 5.0
 log = structlog.get_logger("sound")
@@ -44,8 +44,9 @@ class Agent(SoundAPI):
             for engine, driver in drivers.items()
         ]
         self._homeless: list[Hearing] = []
-        self._unknown = set(rooms)
-        """Rooms of the configuration of which the house does not know yet."""
+        self._refused: dict[str, str] = {}
+        """Why the house does not take rooms of the configuration for this host's, by their names."""
+        self._unwritten = ""
         self._report_now = asyncio.Event()
         self._told: object = None
         self._deaf = False
@@ -73,6 +74,8 @@ class Agent(SoundAPI):
                 if not self._deaf:
                     log.warning("sound.unheard", host=self.host, reason=str(wrong))
                 self._deaf = True
+            except Exception:  # a task that ended would never again report
+                log.exception("sound.report_failed", host=self.host)
             try:
                 async with asyncio.timeout(REPORT_SECONDS):
                     await self._report_now.wait()
@@ -83,35 +86,53 @@ class Agent(SoundAPI):
     async def report(self) -> None:
         """Once. Raises what a call raises where the house does not hear."""
         context = self._context()
-        hearings, sendings = await self.hearings(context), await self.sendings(context)
-        self._told = _essence(hearings, sendings)
-        troubles = tuple(keeper.trouble for keeper in self.keepers if keeper.trouble)
-        host = SoundHost(name=self.host, engines=[keeper.engine for keeper in self.keepers], troubles=troubles)
-        wiring = await Wiring.report(context, host, hearings, sendings)
-        if self._unknown:
-            await self._introduce(context)
-            wiring = await Wiring.report(context, host, hearings, sendings)
+        wiring = await self._tell(context)
+        if await self._introduce(context, wiring):
+            wiring = await self._tell(context)
         self._obey(wiring)
 
-    async def _introduce(self, context: Context) -> None:
-        """The house has not seen these rooms yet, or knows more of them than the configuration does."""
-        for name in sorted(self._unknown):
+    async def _tell(self, context: Context) -> Wiring:
+        hearings, sendings = await self.hearings(context), await self.sendings(context)
+        self._told = _essence(hearings, sendings)
+        troubles = [trouble for keeper in self.keepers for trouble in keeper.troubles]
+        troubles += [*self._refused.values(), *filter(None, [self._unwritten])]
+        host = SoundHost(name=self.host, engines=[keeper.engine for keeper in self.keepers], troubles=tuple(troubles))
+        return await Wiring.report(context, host, hearings, sendings)
+
+    async def _introduce(self, context: Context, wiring: Wiring) -> bool:
+        """Make those rooms of the configuration known that the house does not know, or not any more. Whether there is
+        something new in that."""
+        before, self._refused = self._refused, {}
+        unknown = sorted(self._rooms.keys() - {player.name for player in wiring.players})
+        for name in unknown:
             given = self._rooms[name]
-            player = Player(context=context, name=name, host=self.host, sink=given.sink, engine=given.engine)
             try:
+                player = Player(context=context, name=name, host=self.host, sink=given.sink, engine=given.engine)
                 await player.create()
-            except AlreadyExists as wrong:
-                log.info("sound.room_known", room=name, reason=str(wrong))
-            self._unknown.discard(name)
+            except (HouseError, InvalidValue) as wrong:  # a group's name, or a room that is another host's by now
+                self._refused[name] = f"[app.sound.rooms.{name}] is passed over: {wrong}"
+                if self._refused[name] != before.get(name):
+                    log.warning("sound.room_refused", room=name, reason=str(wrong))
+        return len(unknown) > len(self._refused) or self._refused != before
 
     def _obey(self, wiring: Wiring) -> None:
         wanted = {str(keeper.engine): orders.wanted(wiring, keeper.engine) for keeper in self.keepers}
-        if wanted != self._kept:
-            self._file.write(wanted)
-            self._kept = wanted
         for keeper in self.keepers:
             keeper.want(wanted[keeper.engine])
         self._homeless = orders.homeless(wiring, [keeper.engine for keeper in self.keepers])
+        if wanted != self._kept:
+            self._keep(wanted)
+
+    def _keep(self, wanted: dict[str, Wanted]) -> None:
+        try:
+            self._file.write(wanted)
+        except OSError as wrong:  # it is played all the same, and written the next time
+            unwritten = f"what {self.host} is to play could not be written to {self._file.path}: {wrong}"
+            if unwritten != self._unwritten:
+                log.warning("sound.file_unwritten", file=str(self._file.path), reason=str(wrong))
+            self._unwritten = unwritten
+        else:
+            self._kept, self._unwritten = wanted, ""
 
     def _heard_news(self) -> None:
         """What others can see has changed: the house is told now."""

@@ -32,7 +32,8 @@ class FeedHeard:
 
 @dataclass(frozen=True)
 class Heard:
-    """All that a host was asked for, by name."""
+    """All that a host was asked for, by name, and ``troubles`` in words that are no room's and no stream's."""
 
     rooms: dict[str, RoomHeard] = field(default_factory=dict)
     feeds: dict[str, FeedHeard] = field(default_factory=dict)
+    troubles: tuple[str, ...] = ()

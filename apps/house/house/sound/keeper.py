@@ -32,6 +32,11 @@ class Keeper:
         self._has_run = False
         self._wake = asyncio.Event()
 
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """What the house is told of its host."""
+        return (self.trouble,) if self.trouble else self._heard.troubles
+
     def want(self, wanted: Wanted) -> None:
         """This, from now on."""
         if wanted != self.wanted:
@@ -46,8 +51,10 @@ class Keeper:
             except EngineError as wrong:
                 self._say(str(wrong))
             except Exception as wrong:  # the others play on, and there is a next time
-                log.exception("sound.step_failed", engine=self.engine, reason=str(wrong))
-                self._say(f"{type(wrong).__name__}: {wrong}")
+                trouble = f"{type(wrong).__name__}: {wrong}"
+                if trouble != self.trouble:
+                    log.exception("sound.step_failed", engine=self.engine, reason=str(wrong))
+                self._say(trouble)
             else:
                 self._say("")
             self._news()

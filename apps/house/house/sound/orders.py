@@ -12,6 +12,9 @@ from house.playing import Engine, Playing, Sent
 from house.sound.heard import FeedHeard, RoomHeard
 from house.sound.wanted import Feed, Room, Wanted
 
+LONGEST = 255
+"""So many characters of a reason the house keeps."""
+
 
 def wanted(wiring: Wiring, engine: Engine) -> Wanted:
     """What one engine of the host is to do. It has all streams of the host where some room of the house, or one of this
@@ -47,15 +50,20 @@ def hearing(room: Room, heard: RoomHeard, restarts: int) -> Hearing:
         state=Playing.WAITING if waits else heard.state,
         stream=room.feed.name if room.feed is not None and heard.state is Playing.PLAYING else None,
         level_db=heard.level_db, buffer_ms=heard.buffer_ms, drift_ppm=heard.drift_ppm, lost=heard.lost or 0,
-        underruns=heard.underruns or 0, restarts=restarts, why=room.why if waits else heard.why,
+        underruns=heard.underruns or 0, restarts=restarts, why=_cut(room.why if waits else heard.why),
     )  # fmt: skip
 
 
 def sending(feed: Feed, engine: Engine, heard: FeedHeard, restarts: int) -> Sending:
     """What a stream does, by this engine."""
     return Sending(
-        stream=feed.name, engine=engine, state=heard.state, level_db=heard.level_db, restarts=restarts, why=heard.why
-    )
+        stream=feed.name, engine=engine, state=heard.state, level_db=heard.level_db, restarts=restarts,
+        why=_cut(heard.why),
+    )  # fmt: skip
+
+
+def _cut(why: str) -> str:
+    return why if len(why) <= LONGEST else f"{why[: LONGEST - 1]}…"
 
 
 def broken(engine: Engine, what: Wanted, why: str, restarts: int) -> tuple[list[Hearing], list[Sending]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from house.names import ALL, Name
 from house.playing import Engine
 from midflight import ConfigError
 
@@ -27,6 +28,7 @@ class PulseSettings(msgspec.Struct, frozen=True):
     address: str | None = None
     """As in PULSE_SERVER; None for that of the user as whom the agent runs."""
     start: tuple[str, ...] = ("pulseaudio", "--start", "--exit-idle-time=-1")
+    """Nothing starts it, where this is empty."""
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -42,9 +44,26 @@ class Settings(msgspec.Struct, frozen=True):
 def settings(app: Mapping[str, Any]) -> Settings:
     """Read the table. Raises ConfigError that names the entry."""
     try:
-        return msgspec.convert(app.get("sound", {}), Settings)
+        given = msgspec.convert(app.get("sound", {}), Settings)
     except msgspec.ValidationError as wrong:
         reason, _, place = str(wrong).partition(" - at `$")
         raise ConfigError(
             path="the configuration", where=f"{WHERE} {place.strip('.`')}".rstrip(), reason=reason
         ) from None
+    for name in given.rooms:
+        _check_name(name)
+    return given
+
+
+def _check_name(name: str) -> None:
+    try:
+        msgspec.convert(name, Name)
+    except msgspec.ValidationError:
+        expected = "at most 63 letters, digits, - and _, the first and the last a letter or a digit"
+    else:
+        if name != ALL:
+            return
+        expected = "another name: this one stands for every room"
+    raise ConfigError(
+        path="the configuration", where=f"{WHERE} rooms", reason=f"received the name {name!r}, expected {expected}"
+    )

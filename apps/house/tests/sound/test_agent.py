@@ -89,7 +89,8 @@ async def test_an_engine_is_killed(home: House) -> None:
     async def counted() -> int:
         return (await home.hearings())["kitchen"].restarts
 
-    await until(counted, (restarts + 1).__eq__, restarts + 1)
+    # More than once, where the machine is so busy that the new one does not answer in time.
+    await until(counted, lambda found: found > restarts, f"more than {restarts}")
     await PatchBay.set_volume(home.context, "kitchen", 100)
 
 

@@ -53,14 +53,16 @@ async def patch_bay(home: House, folder: Path) -> AsyncIterator[Tab]:
     browser.chmod(0o755)
     async with page(home, folder) as url, async_playwright() as playwright:
         chromium = await playwright.chromium.launch(executable_path=browser, args=FLAGS)
-        tab = await open_tab(chromium, url, "/signin")
-        await tab.page.fill("#token", "ann's secret")
-        await tab.page.keyboard.press("Enter")
-        await tab.page.wait_for_url("**/machines")
-        await tab.page.goto(f"{url}/sound")
-        await tab.reads("#pulse", "live")
-        yield tab
-        await chromium.close()
+        try:
+            tab = await open_tab(chromium, url, "/signin")
+            await tab.page.fill("#token", "ann's secret")
+            await tab.page.keyboard.press("Enter")
+            await tab.page.wait_for_url("**/machines")
+            await tab.page.goto(f"{url}/sound")
+            await tab.reads("#pulse", "live")
+            yield tab
+        finally:
+            await chromium.close()
         assert tab.complaints == []
 
 

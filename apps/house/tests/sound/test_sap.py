@@ -37,8 +37,8 @@ def test_streams_are_told_apart() -> None:
 
 
 def test_others_announcements() -> None:
-    """One of PulseAudio's sender, as it stands on the wire, is understood; a goodbye, another version, and what is no
-    announcement at all are passed over."""
+    """One of PulseAudio's sender, as it stands on the wire, is understood, and so is its goodbye; another version, and
+    what is no announcement at all, are passed over."""
     text = b"v=0\no=u1 3940 0 IN IP4 10.0.0.2\ns=x\nc=IN IP4 239.255.12.1\nt=3940 0\nm=audio 5004 RTP/AVP 127\n"
     head = b"\x20\0\x12\x34\x0a\0\0\2application/sdp\0"
     assert sap.parse(head + text) == sap.Announced("u1 3940 0 IN IP4 10.0.0.2", "239.255.12.1")
@@ -46,10 +46,11 @@ def test_others_announcements() -> None:
     for other in (
         b"",
         b"\0" * 7,
-        b"\x24" + (head + text)[1:],
         b"\x40" + (head + text)[1:],
         head,
         head + b"v=0\n\xff\n",
     ):
         assert sap.parse(other) is None
-    assert sap.parse(sap.packet(RADIO, goodbye=True)) is None
+    goodbye = sap.Announced("u1 3940 0 IN IP4 10.0.0.2", "239.255.12.1", goodbye=True)
+    assert sap.parse(b"\x24" + (head + text)[1:]) == goodbye
+    assert sap.parse(sap.packet(RADIO, goodbye=True)) == sap.Announced(sap.origin(RADIO), RADIO.group, goodbye=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
+import time
 from collections.abc import Mapping
 
 import structlog
@@ -14,6 +16,8 @@ from house.sound.wanted import Feed
 SECONDS = 1.0
 """PulseAudio forgets a stream of which it has heard nothing for 20 s, and a receiver that has just been loaded may not
 listen yet."""
+HEARD_SECONDS = 30.0
+"""For so long it counts that somebody has sent: PulseAudio's senders announce themselves every 5 s."""
 log = structlog.get_logger("sound")
 
 
@@ -29,6 +33,8 @@ class Announcer:
         self._feeds: dict[str, Feed] = {}
         self._origins: dict[tuple[str, str], str] = {}
         """Of what was announced, by its group and who has sent it."""
+        self._heard: dict[tuple[str, str], float] = {}
+        """And when that was last; long ago, for one that has said goodbye."""
         self._groups: set[str] = set()
         self._speaking = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._hearing = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -61,6 +67,7 @@ class Announcer:
                 log.warning("sound.group_unheard", group=group, reason=str(wrong))
         self._groups = groups
         self._origins = {key: origin for key, origin in self._origins.items() if key[0] in groups}
+        self._heard = {key: at for key, at in self._heard.items() if key[0] in groups}
         self._say()
 
     def renew(self, feed: Feed) -> None:
@@ -71,8 +78,9 @@ class Announcer:
                 self._send(address, sap.packet(feed))
 
     def senders(self, feed: Feed) -> list[str]:
-        """Who sends to a stream's group, as far as was heard; one, where all is well."""
-        return sorted(sender for group, sender in self._origins if group == feed.group)
+        """Who sends to a stream's group, as far as was heard lately; one, where all is well."""
+        since = time.monotonic() - HEARD_SECONDS
+        return sorted(sender for (group, sender), at in self._heard.items() if group == feed.group and at > since)
 
     def close(self) -> None:
         """Be silent, and deaf."""
@@ -103,9 +111,17 @@ class Announcer:
         except OSError:
             return  # as when an interface is taken away
         announced = sap.parse(data)
-        if announced is None:
-            return
+        if announced is not None:
+            self.heed(announced, sender)
+
+    def heed(self, announced: sap.Announced, sender: str) -> None:
+        """Take somebody's announcement."""
+        if announced.origin in map(sap.origin, self._feeds.values()):
+            return  # it is ours, and there was no receiver to take it
         key = announced.group, sender
+        self._heard[key] = -math.inf if announced.goodbye else time.monotonic()
+        if announced.goodbye:
+            return  # its origin is remembered: another one may follow at once
         before = self._origins.get(key)
         self._origins[key] = announced.origin
         if before not in (None, announced.origin):

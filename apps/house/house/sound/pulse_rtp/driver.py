@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -32,6 +30,9 @@ class PulseRtp:
         self._levels = Levels(self._server)
         self._plan = Plan((), {}, {}, {}, {})
         self._failed: dict[str, str] = {}
+        """Why what was done for ``room NAME`` or ``stream NAME`` could not be done."""
+        self._troubles: list[str] = []
+        """And what is for neither."""
         self._announcer = Announcer()
         self._feeding = Feeding(address)
         self._silent: dict[str, float] = {}
@@ -45,7 +46,7 @@ class PulseRtp:
     async def apply(self, wanted: Wanted, *, rehearse: bool = False) -> list[str]:
         planned = plan(wanted, await self._found(wanted))
         if not rehearse:
-            self._plan, self._failed = planned, {}
+            self._plan, self._failed, self._troubles = planned, {}, []
             for act in planned.acts:
                 await self._do(act)
             self._announcer.announce(
@@ -69,19 +70,23 @@ class PulseRtp:
                     await self._server.load(module)
                 case Unload(loaded):
                     await self._server.unload(loaded)
-                case Turn(sink, volume, mute):
+                case Turn(_, sink, volume, mute):
                     await self._server.turn(sink, volume, mute)
                 case Begin(feed):
                     await self._feeding.begin(feed)
                 case End(player):
-                    os.kill(player.process, signal.SIGTERM)
-        except ProcessLookupError:
-            pass  # it has ended meanwhile
+                    feeding.end(player.label, player.process)
         except EngineDead:
             raise
         except EngineError as wrong:  # the others play on
-            whose = act.whose if isinstance(act, Load) else f"stream {act.feed.name}" if isinstance(act, Begin) else ""
-            self._failed[whose] = f"could not {act}: {wrong}"
+            why = f"could not {act}: {wrong}"
+            match act:
+                case Load(whose) | Turn(whose):
+                    self._failed[whose] = why
+                case Begin(feed):
+                    self._failed[f"stream {feed.name}"] = why
+                case _:
+                    self._troubles.append(why)
 
     # How it stands.
 
@@ -95,12 +100,17 @@ class PulseRtp:
                 if each.module == indexes.get(module):
                     playing[name] = each
         self._levels.listen(
-            {f"room {name}": Place(monitors[each.sink], each.index) for name, each in playing.items()}
+            {  # a card that has just come may be among the inputs' sinks only
+                f"room {name}": Place(monitors[each.sink], each.index)
+                for name, each in playing.items()
+                if each.sink in monitors
+            }
             | {f"stream {name}": Place(source) for name, source in self._plan.sources.items()}
         )
         return Heard(
             {room.name: self._room(room, playing.get(room.name)) for room in wanted.rooms},
             {feed.name: self._feed(feed) for feed in wanted.feeds},
+            tuple(self._troubles),
         )
 
     def _room(self, room: Room, input: Input | None) -> RoomHeard:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 import time
 import zlib
+from pathlib import Path
 
 from house.sound.errors import EngineError, NoEngine
 from house.sound.wanted import Feed
@@ -14,7 +16,9 @@ from house.sound.wanted import Feed
 FFMPEG = "ffmpeg"
 KINDS = ("file", "radio")
 BEGIN_SECONDS = 10.0
-"""So long it may take to open its source; after so long, one that has ended is tried again."""
+"""After so long, one that has ended is tried again."""
+OPEN_SECONDS = 60.0
+"""So long it may take to open its source, as when a radio answers late."""
 
 
 def label(feed: Feed) -> str:
@@ -29,6 +33,20 @@ def command(feed: Feed) -> list[str]:
     return [FFMPEG, "-nostdin", "-loglevel", "quiet", *again, "-i", feed.source, *into]
 
 
+def end(label: str, process: int) -> None:
+    """End a player. Raises EngineError where the process is none of its label, for it is only what a client has told
+    PulseAudio, and where it cannot be ended."""
+    try:
+        arguments = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
+        if label.encode() not in arguments:
+            raise EngineError(f"process {process} is none of ours")
+        os.kill(process, signal.SIGTERM)
+    except (FileNotFoundError, ProcessLookupError):
+        pass  # it has ended meanwhile
+    except OSError as wrong:
+        raise EngineError(f"process {process}: {wrong}") from None
+
+
 class Feeding:
     """Those that were begun here, by their labels. ``address`` is PulseAudio's, where it is not the user's own."""
 
@@ -38,15 +56,21 @@ class Feeding:
 
     def begins(self, feed: Feed) -> bool:
         """Whether it was begun lately, so that nothing of it need be there yet."""
-        _, at = self._begun.get(label(feed), (None, -BEGIN_SECONDS))
-        return time.monotonic() - at < BEGIN_SECONDS
+        process, at = self._begun.get(label(feed), (None, 0.0))
+        if process is None:
+            return False
+        return time.monotonic() - at < (OPEN_SECONDS if process.returncode is None else BEGIN_SECONDS)
 
     async def begin(self, feed: Feed) -> None:
-        """Play it. Raises NoEngine, and EngineError for a source that would be an option."""
+        """Play it, by a new process: one that has not come to it yet is ended, for it might be heard later, too. Raises
+        NoEngine, and EngineError for a source that would be an option."""
         if shutil.which(FFMPEG) is None:
             raise NoEngine(FFMPEG, FFMPEG)
         if feed.source.startswith("-"):
             raise EngineError(f"received the source {feed.source!r}, expected a path or a URL")
+        before, _ = self._begun.get(label(feed), (None, 0.0))
+        if before is not None and before.returncode is None:
+            before.kill()
         process = await asyncio.create_subprocess_exec(
             *command(feed), env=self._environment, start_new_session=True, stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,

@@ -108,8 +108,9 @@ class Unload:
 
 @dataclass(frozen=True)
 class Turn:
-    """Make a room as loud as it should be."""
+    """Make a room as loud as it should be: ``room NAME``."""
 
+    whose: str
     sink: Sink
     volume: int
     mute: bool
@@ -216,7 +217,7 @@ def _playing(wanted: Wanted, found: Found) -> tuple[list[Load | Turn], dict[str,
             troubles[room.name] = RoomHeard(Playing.BROKEN, f"the sound card {sink.name} is {other}'s already")
             continue
         if (sink.volume, sink.mute) != (room.volume, room.mute):
-            acts.append(Turn(sink, room.volume, room.mute))
+            acts.append(Turn(f"room {room.name}", sink, room.volume, room.mute))
         if room.feed is not None:
             here = room.feed.host == wanted.host
             receivers[room.name] = (_loopback if here else _receiver)(room, sink, room.feed)

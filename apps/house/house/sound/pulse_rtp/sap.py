@@ -47,17 +47,18 @@ def packet(feed: Feed, *, goodbye: bool = False) -> bytes:
 
 @dataclass(frozen=True)
 class Announced:
-    """What somebody else's announcement says: by whom, in his own words, and to which group."""
+    """What somebody else's announcement says: by whom, in his own words, to which group, and whether that is over."""
 
     origin: str
     group: str
+    goodbye: bool = False
 
 
 def parse(data: bytes) -> Announced | None:
-    """An announcement that was heard in the network; None for what is none of an IPv4 stream, or a goodbye."""
+    """An announcement that was heard in the network; None for what is none of an IPv4 stream."""
     kind, start = data.find(_TYPE), data.find(b"v=0")
-    if len(data) < _HEAD or data[0] & ~_ROUTER_BITS != _VERSION_1 or start < 0 or kind < 0:
+    if len(data) < _HEAD or data[0] & ~(_ROUTER_BITS | _GOODBYE) != _VERSION_1 or start < 0 or kind < 0:
         return None
     text = data[start:].decode(errors="replace")
     origin_line, group = re.search(r"^o=(.*?)\r?$", text, re.M), re.search(r"^c=IN IP4 ([0-9.]+)", text, re.M)
-    return Announced(origin_line[1], group[1]) if origin_line and group else None
+    return Announced(origin_line[1], group[1], bool(data[0] & _GOODBYE)) if origin_line and group else None

@@ -53,15 +53,24 @@ class Server:
         if self._pulse is not None and self._pulse.connected:
             return False
         self.close()
-        if not await self._connect():
-            await self._warm_up()
-            async with _deadline("it was started, and does not answer", START_SECONDS):
-                await self._run(self._start)
-                while not await self._connect():
-                    await asyncio.sleep(0.2)
-                    await self._run(self._start)  # it held the last one, which was ending, for one that runs
-        await self._check_version()
+        try:
+            if not await self._connect():
+                await self._start_it()
+            await self._check_version()
+        except BaseException:  # the next one is a new one, too
+            self.close()
+            raise
         return True
+
+    async def _start_it(self) -> None:
+        if not self._start:
+            raise EngineDead(PULSEAUDIO, "it does not run, and by [app.sound.pulse] start nothing starts it")
+        await self._warm_up()
+        async with _deadline("it was started, and does not answer", START_SECONDS):
+            await self._run(self._start)
+            while not await self._connect():
+                await asyncio.sleep(0.2)
+                await self._run(self._start)  # it held the last one, which was ending, for one that runs
 
     async def _connect(self) -> bool:
         pulse = PulseAsync("house", server=self._address)
@@ -70,6 +79,9 @@ class Server:
         except (PulseError, TimeoutError):
             pulse.close()
             return False
+        except BaseException:  # as when there is no more time: one that is frozen would hold it for ever
+            pulse.close()
+            raise
         self._pulse = pulse
         return True
 
@@ -77,7 +89,6 @@ class Server:
         info = await self._ask(self._pulse.server_info())
         version = str(info.server_version)
         if info.server_name != "pulseaudio" or int(version.split(".")[0]) < OLDEST:
-            self.close()
             raise WrongEngine(f"{info.server_name} {version}", f"PulseAudio {OLDEST} or newer")
 
     async def _warm_up(self) -> None:
@@ -94,7 +105,13 @@ class Server:
             *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
-        if code := await process.wait():
+        try:
+            code = await process.wait()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        if code:
             raise EngineDead(PULSEAUDIO, f"{' '.join(command)} ended with exit code {code}")
 
     def close(self) -> None:
@@ -178,7 +195,9 @@ def _input(info: Any) -> Input:
     process = info.proplist.get("application.process.id", "")
     name = info.proplist.get("application.name", "")
     buffer_ms = (info.buffer_usec + info.sink_usec) / 1000
-    return Input(info.index, info.owner_module, info.sink, buffer_ms, name, int(process) if process.isdigit() else None)
+    return Input(
+        info.index, info.owner_module, info.sink, buffer_ms, name, int(process) if process.isdecimal() else None
+    )
 
 
 @asynccontextmanager

@@ -128,17 +128,18 @@ async def hosts(*names: str) -> AsyncIterator[list[Host]]:
         )
         for n, name in enumerate(names, 1)
     ]
-    ip([f"netns add {name}" for name in (switch, *(host.namespace for host in built))])
+    namespaces = [switch, *(host.namespace for host in built)]
     try:
+        ip([f"netns add {name}" for name in namespaces])
         _build(switch, built)
         yield built
     finally:
         for host in built:
             await host.end()
-        ip([f"netns delete {name}" for name in (switch, *(host.namespace for host in built))])
+        ip([f"netns delete {name}" for name in namespaces if Path("/run/netns", name).exists()])
         for host in built:
-            shutil.rmtree(Path("/etc/netns") / host.namespace)
-        shutil.rmtree(folder)
+            shutil.rmtree(Path("/etc/netns") / host.namespace, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _build(switch: str, built: Sequence[Host]) -> None:

@@ -1,0 +1,191 @@
+"""An agent goes on where one thing is wrong: with its configuration, its file, the house, or an engine."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from house.names import ALL
+from house.objects.group import Group
+from house.objects.patch_bay import PatchBay
+from house.objects.player import Player
+from house.playing import Engine, Playing, Sent
+from house.sound import agent as agents
+from house.sound import keeper as keepers
+from house.sound import orders
+from house.sound.agent import Agent
+from house.sound.file import WantedFile
+from house.sound.heard import FeedHeard, Heard, RoomHeard
+from house.sound.keeper import Keeper
+from house.sound.settings import RoomSettings, settings
+from house.sound.wanted import Feed, Room, Wanted
+from midflight import ConfigError, Context
+
+
+class Stirring:
+    """An engine that stirs all the time; what it is asked to do goes wrong with ``wrong``."""
+
+    def __init__(self, wrong: Exception | None = None) -> None:
+        self.wrong = wrong
+
+    async def ready(self) -> bool:
+        if self.wrong:
+            raise self.wrong
+        return False
+
+    async def apply(self, wanted: Wanted, *, rehearse: bool = False) -> list[str]:
+        return []
+
+    async def look(self, wanted: Wanted) -> Heard:
+        return Heard(troubles=("could not unload it",))
+
+    async def stirred(self) -> None:
+        return
+
+    async def close(self) -> None:
+        return
+
+
+def agent(context: Context, folder: Path, *rooms: str) -> Agent:
+    """That of the host ``station``, with these rooms in its configuration."""
+    given = {name: RoomSettings() for name in rooms}
+    return Agent(
+        "station", {Engine.PULSE_RTP: Stirring()}, given, WantedFile(folder / "state/sound.json"), lambda: context
+    )
+
+
+async def troubles(context: Context) -> tuple[str, ...]:
+    """What the house knows of the host's."""
+    (host,) = (await PatchBay.get(context)).hosts
+    return host.troubles
+
+
+async def test_an_agent_with_nothing_to_do_rests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing is wanted of an engine that has not run, it is looked at once in a while, though it says at once
+    that something has changed."""
+    monkeypatch.setattr(keepers, "LOOK_SECONDS", 3600.0)
+    rounds = list[int]()
+    keeping = asyncio.create_task(
+        Keeper(Engine.PULSE_RTP, Stirring(), Wanted("station"), lambda: rounds.append(1)).keep()
+    )
+    for _ in range(1000):
+        await asyncio.sleep(0)
+    keeping.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)
+    assert len(rounds) == 1
+
+
+async def test_a_trouble_is_logged_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error that nobody had foreseen is in the log with its traceback the first time, and not again while it stays
+    the same."""
+    monkeypatch.setattr(keepers, "LOOK_SECONDS", 0.0)
+    rounds = list[int]()
+    keeper = Keeper(
+        Engine.PULSE_RTP, Stirring(KeyError("sink")), Wanted("station", (), (Room("hall"),)), lambda: rounds.append(1)
+    )
+    with capture_logs() as logged:
+        keeping = asyncio.create_task(keeper.keep())
+        while len(rounds) < 5:
+            assert not keeping.done()
+            await asyncio.sleep(0)
+    keeping.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)
+    assert [each["event"] for each in logged] == ["sound.step_failed", "sound.engine_fails"]
+    assert keeper.troubles == ("KeyError: 'sink'",)
+
+
+async def test_what_is_no_rooms_trouble_is_told(context: Context, tmp_path: Path) -> None:
+    """What an engine could not do for no room and no stream is a trouble of its host."""
+    hall = agent(context, tmp_path, "hall")
+    await hall.report()
+    await hall.keepers[0].step()
+    await hall.report()
+    assert await troubles(context) == ("could not unload it",)
+
+
+async def test_a_file_that_cannot_be_written(context: Context, tmp_path: Path) -> None:
+    """What is wanted is done all the same, the house is told, and the file is written as soon as it can be."""
+    (tmp_path / "state").write_text("it is no folder")
+    hall = agent(context, tmp_path, "hall")
+    await hall.report()
+    assert [room.name for room in hall.keepers[0].wanted.rooms] == ["hall"]
+    await hall.report()
+    (told,) = await troubles(context)
+    assert f"could not be written to {tmp_path}/state/sound.json" in told
+    (tmp_path / "state").unlink()
+    await hall.report()
+    await hall.report()
+    assert await troubles(context) == ()
+    assert [room.name for room in WantedFile(tmp_path / "state/sound.json").read()["pulse-rtp"].rooms] == ["hall"]
+
+
+async def test_a_report_that_nobody_had_foreseen(
+    context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An agent reports again after an error of any kind."""
+    monkeypatch.setattr(agents, "REPORT_SECONDS", 0.0)
+    asked = list[int]()
+
+    def new_context() -> Context:
+        asked.append(1)
+        if len(asked) == 1:
+            raise RuntimeError
+        return context
+
+    hall = agent(context, tmp_path, "hall")
+    hall._context = new_context
+    reports = asyncio.create_task(hall.report_for_ever())
+    while not hall.keepers[0].wanted.rooms:
+        assert not reports.done()
+        await asyncio.sleep(0.01)
+    reports.cancel()
+    await asyncio.gather(reports, return_exceptions=True)
+
+
+@pytest.mark.parametrize("name", ["living room", "", "x" * 64, ALL])
+def test_names_in_the_configuration(name: str) -> None:
+    """A room that could not be called so is refused when the configuration is read, by its name."""
+    with pytest.raises(ConfigError, match=f"rooms: received the name {name!r}, expected "):
+        settings({"sound": {"rooms": {"kitchen": {}, name: {}}}})
+    assert set(settings({"sound": {"rooms": {"kitchen": {}}}}).rooms) == {"kitchen"}
+
+
+async def test_a_room_that_the_house_refuses(context: Context, tmp_path: Path) -> None:
+    """A room with the name of a group, or of another host's room, is a trouble of its host, and the other rooms are
+    known; it is known, too, as soon as the name is free."""
+    await Player(context=context, name="attic", host="nas").create()
+    await Group(context=context, name="upstairs", players=["attic"]).create()
+    hall = agent(context, tmp_path, "attic", "hall", "upstairs")
+    hall._rooms = {**hall._rooms, "cellar": RoomSettings(sink="x" * 256)}
+    await hall.report()
+    assert [room.name for room in hall.keepers[0].wanted.rooms] == ["hall"]
+    attic, cellar, upstairs = await troubles(context)
+    assert attic == "[app.sound.rooms.attic] is passed over: the house has a room 'attic' already"
+    assert cellar.startswith("[app.sound.rooms.cellar] is passed over: ")
+    assert upstairs.startswith("[app.sound.rooms.upstairs] is passed over: the house has a group 'upstairs' already")
+    group = await Group.get(context, "upstairs")
+    await group.destroy()
+    await hall.report()
+    assert [room.name for room in hall.keepers[0].wanted.rooms] == ["hall", "upstairs"]
+    assert len(await troubles(context)) == 2
+
+
+async def test_a_room_that_was_forgotten(context: Context, tmp_path: Path) -> None:
+    """Its agent, which has it in its configuration, makes it known again with its next report."""
+    hall = agent(context, tmp_path, "hall")
+    await hall.report()
+    await (await Player.get(context, "hall")).destroy()
+    await hall.report()
+    assert (await Player.get(context, "hall")).host == "station"
+
+
+def test_reasons_are_cut() -> None:
+    """A reason of any length is told in as many characters as the house can keep, and a short one as it is."""
+    feed = Feed("radio", "sink", "", "station", "239.255.12.1", 5004)
+    long = orders.hearing(Room("hall"), RoomHeard(Playing.BROKEN, "x" * 300), 0).why
+    assert long == "x" * 254 + "…"
+    assert orders.sending(feed, Engine.PULSE_RTP, FeedHeard(Sent.BROKEN, "x" * 300), 0).why == long
+    assert orders.sending(feed, Engine.PULSE_RTP, FeedHeard(Sent.BROKEN, "x" * 255), 0).why == "x" * 255

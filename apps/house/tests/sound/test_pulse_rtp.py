@@ -1,0 +1,139 @@
+"""The driver of PulseAudio, where PulseAudio, a radio or somebody in the network does what nobody wants."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from pulsectl import PulseError
+
+from house.sound.errors import EngineDead, EngineError
+from house.sound.pulse_rtp import announcer as announcers
+from house.sound.pulse_rtp import feeding as feedings
+from house.sound.pulse_rtp import sap
+from house.sound.pulse_rtp.announcer import Announcer
+from house.sound.pulse_rtp.feeding import Feeding, label
+from house.sound.pulse_rtp.sap import Announced
+from house.sound.pulse_rtp.server import Server
+from house.sound.wanted import Feed
+
+RADIO = Feed("radio", "sink", "", "station", "239.255.12.1", 5004)
+
+
+async def test_a_slow_radio_is_begun_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a radio has not answered yet, none is begun beside it; when it has taken too long, its process ends before
+    another one begins."""
+    monkeypatch.setattr(feedings, "BEGIN_SECONDS", 0.0)
+    feeding = Feeding(None)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        feed = Feed("jazz", "radio", f"http://127.0.0.1:{silent.getsockname()[1]}/", "station", "239.255.12.4", 5004)
+        assert not feeding.begins(feed)
+        await feeding.begin(feed)
+        first, _ = feeding._begun[label(feed)]
+        assert feeding.begins(feed)
+        monkeypatch.setattr(feedings, "OPEN_SECONDS", 0.0)
+        assert not feeding.begins(feed)
+        await feeding.begin(feed)
+        second, _ = feeding._begun[label(feed)]
+        assert await first.wait() == -signal.SIGKILL
+        second.kill()
+        await second.wait()
+
+
+async def test_a_process_that_is_none_of_ours_stays() -> None:
+    """Which process plays is a client's word: one that has not the player's name among its arguments is not ended; the
+    player's own is, and one that has gone is no error."""
+    process = await asyncio.create_subprocess_exec("sh", "-c", "read line", label(RADIO), stdin=asyncio.subprocess.PIPE)
+    while label(RADIO).encode() not in Path(f"/proc/{process.pid}/cmdline").read_bytes():
+        await asyncio.sleep(0.01)
+    with pytest.raises(EngineError, match="none of ours"):
+        feedings.end("house.news.00000000", process.pid)
+    feedings.end(label(RADIO), process.pid)
+    assert await process.wait() == -signal.SIGTERM
+    for gone in (process.pid, 10**30):
+        feedings.end(label(RADIO), gone)
+
+
+async def test_a_connection_that_gets_no_answer_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where PulseAudio does not say which version it is, the next connection is a new one."""
+    answers = [PulseError("no"), SimpleNamespace(server_name="pulseaudio", server_version="16.1")]
+
+    class Pulse:
+        connected = True
+
+        async def server_info(self) -> object:
+            answer = answers.pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        def close(self) -> None:
+            self.connected = False
+
+    async def connect(self: Server) -> bool:
+        self._pulse = Pulse()
+        return True
+
+    monkeypatch.setattr(Server, "_connect", connect)
+    server = Server(("true",))
+    with pytest.raises(EngineError):
+        await server.connected()
+    assert await server.connected()
+    assert not await server.connected()
+
+
+async def test_a_frozen_pulseaudio_is_let_go_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that is given up before it stands is closed, and a program that is to start PulseAudio is ended when
+    there is no more time for it."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    server, loop = Server(("true",), f"unix:{tmp_path}/native"), asyncio.get_running_loop()
+    with socket.socket(socket.AF_UNIX) as frozen:
+        frozen.bind(f"{tmp_path}/native")
+        frozen.listen()
+        frozen.setblocking(False)
+        connecting = asyncio.create_task(server._connect())
+        connection, _ = await loop.sock_accept(frozen)
+        with connection:
+            connecting.cancel()
+            await asyncio.gather(connecting, return_exceptions=True)
+            while await loop.sock_recv(connection, 4096):
+                pass
+    starting = asyncio.create_task(server._run(["sh", "-c", f"echo $$ > {tmp_path}/pid; exec sleep 3600"]))
+    while not (tmp_path / "pid").exists() or not (pid := (tmp_path / "pid").read_text().strip()):
+        assert not starting.done()
+        await asyncio.sleep(0.01)
+    starting.cancel()
+    await asyncio.gather(starting, return_exceptions=True)
+    assert not Path("/proc", pid).exists()
+
+
+async def test_nothing_starts_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the configuration says that nothing starts PulseAudio, and none runs, the reason says so."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(EngineDead, match=r"it does not run, and by \[app.sound.pulse\] start nothing starts it"):
+        await Server((), f"unix:{tmp_path}/native").connected()
+
+
+def test_who_sends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever says goodbye, or has not been heard for long, sends no more, and our own words are nobody's; when one
+    that has said goodbye begins anew, rooms take its stream anew."""
+    announcer, renewed = Announcer(), list[Feed]()
+    monkeypatch.setattr(announcer, "renew", renewed.append)
+    announcer.announce({"127.64.0.1": RADIO})
+    announcer.heed(Announced(sap.origin(RADIO), RADIO.group), "127.0.0.1")
+    for sender in ("10.0.0.2", "10.0.0.3"):
+        announcer.heed(Announced(f"pulse 1 0 IN IP4 {sender}", RADIO.group), sender)
+    assert announcer.senders(RADIO) == ["10.0.0.2", "10.0.0.3"]
+    announcer.heed(Announced("pulse 1 0 IN IP4 10.0.0.3", RADIO.group, goodbye=True), "10.0.0.3")
+    assert announcer.senders(RADIO) == ["10.0.0.2"]
+    assert renewed == []
+    announcer.heed(Announced("pulse 2 0 IN IP4 10.0.0.3", RADIO.group), "10.0.0.3")
+    assert announcer.senders(RADIO) == ["10.0.0.2", "10.0.0.3"]
+    assert renewed == [RADIO]
+    monkeypatch.setattr(announcers, "HEARD_SECONDS", 0.0)
+    assert announcer.senders(RADIO) == []
+    announcer.close()
