@@ -39,7 +39,7 @@ demo: $(READY) ## upgrade a miniature cloud twice under load (DB=postgresql; BRE
 test: packages $(READY) ## pass all tests: the framework's, then those of each app on its own; as root, for the house's networks
 	python -m pytest -n 3 --dist loadfile
 	@set -e; for tree in $(COMPUTE); do (set -x; cd $$tree && python -m pytest -n 2 --dist loadfile); done
-	cd $(HOUSE) && python -m pytest -n 2 --dist loadgroup
+	cd $(HOUSE) && python -m pytest -n 2 --dist loadfile
 
 test-plans: $(READY) ## let PLANS=200 random things happen to clouds that are upgraded; a failing one says how to repeat it (SEED=…)
 	@seed=$${SEED:-$$RANDOM}; set -x; cd apps/compute/kilo && \

@@ -15,6 +15,9 @@ from midflight import Context
 from midflight.db.engine import Database
 from midflight.db.schema.runner import SchemaRunner
 from tests.jumping import JumpingClock
+from tests.order import pytest_collection_modifyitems, pytest_xdist_make_scheduler
+
+__all__ = ["pytest_collection_modifyitems", "pytest_xdist_make_scheduler"]
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from tests.sound.lab.studio import STATION
 from tests.web.conftest import CHROMIUM, FLAGS
 from tests.web.desk import Tab, open_tab, token
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("sound")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @asynccontextmanager

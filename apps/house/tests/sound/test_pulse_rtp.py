@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -118,22 +119,63 @@ async def test_nothing_starts_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         await Server((), f"unix:{tmp_path}/native").connected()
 
 
-def test_who_sends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever says goodbye, or has not been heard for long, sends no more, and our own words are nobody's; when one
-    that has said goodbye begins anew, rooms take its stream anew."""
-    announcer, renewed = Announcer(), list[Feed]()
-    monkeypatch.setattr(announcer, "renew", renewed.append)
-    announcer.announce({"127.64.0.1": RADIO})
+@pytest.fixture
+def announcer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Announcer]:
+    """It tells two rooms of the radio. Nobody has been told of anything yet."""
+    built = Announcer()
+    monkeypatch.setattr(built, "_send", lambda address, packet: told.append((address, packet)))
+    built.announce({"127.64.0.1": RADIO, "127.64.0.2": RADIO})
+    told.clear()
+    yield built
+    built.close()
+
+
+told: list[tuple[str, bytes]] = []
+ANEW = [("127.64.0.1", sap.packet(RADIO, goodbye=True)), ("127.64.0.1", sap.packet(RADIO))]
+
+
+async def test_who_sends(announcer: Announcer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever says goodbye, or has not been heard for long, sends no more, and our own words are nobody's."""
     announcer.heed(Announced(sap.origin(RADIO), RADIO.group), "127.0.0.1")
     for sender in ("10.0.0.2", "10.0.0.3"):
         announcer.heed(Announced(f"pulse 1 0 IN IP4 {sender}", RADIO.group), sender)
     assert announcer.senders(RADIO) == ["10.0.0.2", "10.0.0.3"]
     announcer.heed(Announced("pulse 1 0 IN IP4 10.0.0.3", RADIO.group, goodbye=True), "10.0.0.3")
     assert announcer.senders(RADIO) == ["10.0.0.2"]
-    assert renewed == []
     announcer.heed(Announced("pulse 2 0 IN IP4 10.0.0.3", RADIO.group), "10.0.0.3")
     assert announcer.senders(RADIO) == ["10.0.0.2", "10.0.0.3"]
-    assert renewed == [RADIO]
     monkeypatch.setattr(announcers, "HEARD_SECONDS", 0.0)
     assert announcer.senders(RADIO) == []
-    announcer.close()
+
+
+async def test_a_receiver_that_gets_its_stream_is_left_alone(announcer: Announcer) -> None:
+    """Whatever is announced, also by two who send to one group in turn: only a receiver that gets nothing takes its
+    stream anew, and that once for each time that a sender has begun anew; the other room's does not."""
+    for number in (1, 2, 1, 2):
+        announcer.heed(Announced(f"pulse {number} 0 IN IP4 10.0.0.2", RADIO.group), "10.0.0.2")
+        for address in ("127.64.0.1", "127.64.0.2"):
+            announcer.seen(address, fed=True)
+    assert told == []
+    announcer.seen("127.64.0.1", fed=False)
+    assert told == ANEW
+    announcer.seen("127.64.0.1", fed=False)
+    announcer.seen("127.64.0.3", fed=False)
+    assert told == ANEW
+
+
+async def test_a_silent_stream_is_taken_anew_now_and_then(
+    announcer: Announcer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sender may begin anew unheard: a receiver that has got nothing for ten seconds takes its stream anew, the next
+    time after twenty, and so on, until it gets something."""
+    now = 1000.0
+    monkeypatch.setattr(announcers, "time", SimpleNamespace(monotonic=lambda: now))
+    times = list[float]()
+    for fed, seconds in ((False, 100), (True, 1), (False, 12)):
+        for _ in range(seconds):
+            now += 1
+            before = len(told)
+            announcer.seen("127.64.0.1", fed=fed)
+            times += [now - 1000] if len(told) > before else []
+    assert times == [12, 34, 76, 113]
+    assert told == 4 * ANEW

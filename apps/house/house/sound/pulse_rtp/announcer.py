@@ -1,4 +1,4 @@
-"""Tells this host's receivers of their streams, again and again, and hears when a sender begins anew."""
+"""Tells this host's receivers of their streams, again and again, and has those take them anew that are deaf to them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 import socket
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -18,7 +19,19 @@ SECONDS = 1.0
 listen yet."""
 HEARD_SECONDS = 30.0
 """For so long it counts that somebody has sent: PulseAudio's senders announce themselves every 5 s."""
+RENEW_SECONDS = 10.0
+"""After so long without a packet a receiver takes its stream anew: its sender may have begun again unheard. If that has
+not helped, it waits twice as long for the next time, for most streams that are silent are idle."""
 log = structlog.get_logger("sound")
+
+
+@dataclass
+class _Receiver:
+    feed: Feed
+    took: float = field(default_factory=time.monotonic)
+    """When it has taken its stream, as far as we know."""
+    deaf_since: float | None = None
+    patience: float = RENEW_SECONDS
 
 
 class Announcer:
@@ -26,15 +39,18 @@ class Announcer:
 
     A receiver keeps to the first source of its stream (RTP's SSRC), and is deaf to the one that a sender has after a
     restart. PulseAudio's senders announce themselves to their group at their start, under another origin each time, and
-    so we hear there when a stream has to be forgotten and taken anew.
+    so we hear there when a stream may have to be forgotten and taken anew. That interrupts whoever listens: it is never
+    done to a receiver that gets its stream.
     """
 
     def __init__(self) -> None:
-        self._feeds: dict[str, Feed] = {}
+        self._receivers: dict[str, _Receiver] = {}
         self._origins: dict[tuple[str, str], str] = {}
         """Of what was announced, by its group and who has sent it."""
         self._heard: dict[tuple[str, str], float] = {}
         """And when that was last; long ago, for one that has said goodbye."""
+        self._began: dict[str, float] = {}
+        """When somebody has last begun anew to send to a group."""
         self._groups: set[str] = set()
         self._speaking = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._hearing = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -57,7 +73,8 @@ class Announcer:
 
     def announce(self, feeds: Mapping[str, Feed]) -> None:
         """These from now on, and at once."""
-        self._feeds = dict(feeds)
+        before = self._receivers
+        self._receivers = {address: before.get(address) or _Receiver(feed) for address, feed in feeds.items()}
         groups = {feed.group for feed in feeds.values()}
         for group in groups ^ self._groups:
             verb = socket.IP_ADD_MEMBERSHIP if group in groups else socket.IP_DROP_MEMBERSHIP
@@ -68,14 +85,26 @@ class Announcer:
         self._groups = groups
         self._origins = {key: origin for key, origin in self._origins.items() if key[0] in groups}
         self._heard = {key: at for key, at in self._heard.items() if key[0] in groups}
+        self._began = {group: at for group, at in self._began.items() if group in groups}
         self._say()
 
-    def renew(self, feed: Feed) -> None:
-        """Have the receivers of a stream forget it, and take it anew."""
-        for address, each in self._feeds.items():
-            if each == feed:
-                self._send(address, sap.packet(feed, goodbye=True))
-                self._send(address, sap.packet(feed))
+    def seen(self, address: str, *, fed: bool) -> None:
+        """Whether a receiver has something of its stream in hand, as it was seen just now. One that has not takes the
+        stream anew: at once where its sender has begun anew since it took it, else when that has lasted for long."""
+        receiver, now = self._receivers.get(address), time.monotonic()
+        if receiver is None:
+            return  # it is not announced any more
+        if fed:
+            receiver.deaf_since, receiver.patience = None, RENEW_SECONDS
+            return
+        if receiver.deaf_since is None:
+            receiver.deaf_since = now
+        outdated = self._began.get(receiver.feed.group, -math.inf) > receiver.took
+        if outdated or now - receiver.deaf_since > receiver.patience:
+            receiver.took, receiver.deaf_since, receiver.patience = now, None, 2 * receiver.patience
+            log.info("sound.taken_anew", stream=receiver.feed.name, receiver=address, began_anew=outdated)
+            self._send(address, sap.packet(receiver.feed, goodbye=True))
+            self._send(address, sap.packet(receiver.feed))
 
     def senders(self, feed: Feed) -> list[str]:
         """Who sends to a stream's group, as far as was heard lately; one, where all is well."""
@@ -96,8 +125,8 @@ class Announcer:
             self._say()
 
     def _say(self) -> None:
-        for address, feed in self._feeds.items():
-            self._send(address, sap.packet(feed))
+        for address, receiver in self._receivers.items():
+            self._send(address, sap.packet(receiver.feed))
 
     def _send(self, address: str, packet: bytes) -> None:
         try:
@@ -116,7 +145,7 @@ class Announcer:
 
     def heed(self, announced: sap.Announced, sender: str) -> None:
         """Take somebody's announcement."""
-        if announced.origin in map(sap.origin, self._feeds.values()):
+        if announced.origin in (sap.origin(receiver.feed) for receiver in self._receivers.values()):
             return  # it is ours, and there was no receiver to take it
         key = announced.group, sender
         self._heard[key] = -math.inf if announced.goodbye else time.monotonic()
@@ -125,6 +154,5 @@ class Announcer:
         before = self._origins.get(key)
         self._origins[key] = announced.origin
         if before not in (None, announced.origin):
-            for feed in {each for each in self._feeds.values() if each.group == announced.group}:
-                log.info("sound.sender_began_anew", stream=feed.name, sender=sender)
-                self.renew(feed)
+            log.info("sound.sender_began_anew", group=announced.group, sender=sender)
+            self._began[announced.group] = time.monotonic()

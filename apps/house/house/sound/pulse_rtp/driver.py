@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -16,9 +15,6 @@ from house.sound.pulse_rtp.levels import Levels, Place
 from house.sound.pulse_rtp.modules import Act, Begin, End, Found, Load, Plan, Player, Turn, Unload, plan
 from house.sound.pulse_rtp.server import Input, Server
 from house.sound.wanted import Feed, Room, Wanted
-
-RENEW_SECONDS = 10.0
-"""After so long a silence a room takes its stream anew: its sender may have begun again unheard."""
 
 
 class PulseRtp:
@@ -35,8 +31,6 @@ class PulseRtp:
         """And what is for neither."""
         self._announcer = Announcer()
         self._feeding = Feeding(address)
-        self._silent: dict[str, float] = {}
-        """Since when rooms have heard nothing of a stream that they listen to."""
 
     async def ready(self) -> bool:
         is_new = await self._server.connected()
@@ -108,30 +102,24 @@ class PulseRtp:
             | {f"stream {name}": Place(source) for name, source in self._plan.sources.items()}
         )
         return Heard(
-            {room.name: self._room(room, playing.get(room.name)) for room in wanted.rooms},
+            {room.name: self._room(room, wanted.host, playing.get(room.name)) for room in wanted.rooms},
             {feed.name: self._feed(feed) for feed in wanted.feeds},
             tuple(self._troubles),
         )
 
-    def _room(self, room: Room, input: Input | None) -> RoomHeard:
+    def _room(self, room: Room, host: str, input: Input | None) -> RoomHeard:
         if room.name in self._plan.rooms:
             return self._plan.rooms[room.name]
         if why := self._failed.get(f"room {room.name}"):
             return RoomHeard(Playing.BROKEN, why)
         if room.feed is None:
             return RoomHeard(Playing.SILENT)
+        if room.feed.host != host:
+            self._announcer.seen(sap.address(room.name, room.feed), fed=input is not None and input.queue_ms > 0)
         level = self._levels.take(f"room {room.name}")
         if input is None or level is None:
-            return self._waiting(room.name, room.feed)
-        self._silent.pop(room.name, None)
+            return RoomHeard(Playing.WAITING, self._doubt(room.feed) or f"nothing comes from {room.feed.name}")
         return RoomHeard(Playing.PLAYING, self._doubt(room.feed), level, input.buffer_ms)
-
-    def _waiting(self, name: str, feed: Feed) -> RoomHeard:
-        now = time.monotonic()
-        if now - self._silent.setdefault(name, now) > RENEW_SECONDS:
-            self._silent[name] = now
-            self._announcer.renew(feed)
-        return RoomHeard(Playing.WAITING, self._doubt(feed) or f"nothing comes from {feed.name}")
 
     def _doubt(self, feed: Feed) -> str:
         senders = self._announcer.senders(feed)

@@ -29,11 +29,13 @@ ANSWER_SECONDS = 3.0
 
 @dataclass(frozen=True)
 class Input:
-    """What plays on a sink: by which module, and how much of it waits there to be played."""
+    """What plays on a sink: by which module, how much of it waits to be given to the sink, and how much there is
+    altogether until that is heard."""
 
     index: int
     module: int
     sink: int
+    queue_ms: float
     buffer_ms: float
     application: str
     process: int | None
@@ -194,10 +196,10 @@ def _sink(info: Any) -> Sink:
 def _input(info: Any) -> Input:
     process = info.proplist.get("application.process.id", "")
     name = info.proplist.get("application.name", "")
-    buffer_ms = (info.buffer_usec + info.sink_usec) / 1000
     return Input(
-        info.index, info.owner_module, info.sink, buffer_ms, name, int(process) if process.isdecimal() else None
-    )
+        info.index, info.owner_module, info.sink, info.buffer_usec / 1000, (info.buffer_usec + info.sink_usec) / 1000,
+        name, int(process) if process.isdecimal() else None,
+    )  # fmt: skip
 
 
 @asynccontextmanager

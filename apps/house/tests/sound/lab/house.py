@@ -37,6 +37,7 @@ class House:
     def __init__(self, studio: Studio, folder: Path, database: Database) -> None:
         self.studio, self.folder, self.context = studio, folder, Context(database=database)
         self.running: dict[str, asyncio.subprocess.Process] = {}
+        studio.has_agents = True
 
     async def start(self, *names: str) -> None:
         """Start them."""
@@ -77,6 +78,15 @@ class House:
             return {room: hearing.state for room, hearing in (await self.hearings()).items() if room in states}
 
         await until(known, states.__eq__, states)
+
+    async def says(self, room: str, **expected: object) -> None:
+        """Wait until the house knows that of a room, by the names of ``Hearing``."""
+
+        async def known() -> dict[str, object]:
+            hearing = (await self.hearings())[room]
+            return {name: getattr(hearing, name) for name in expected}
+
+        await until(known, expected.__eq__, expected)
 
     async def hearings(self) -> dict[str, Hearing]:
         """What agents have said of the rooms."""

@@ -67,6 +67,8 @@ class Studio:
     drivers: dict[str, Driver]
     feeds: dict[str, Feed] = field(default_factory=dict)
     rooms: dict[str, Room] = field(default_factory=dict)
+    has_agents: bool = False
+    """Whether agents keep the engines running. Where there are none, whoever waits for something does it meanwhile."""
     _playing: list[tuple[Host, asyncio.subprocess.Process]] = field(default_factory=list)
 
     # What is wanted.
@@ -140,6 +142,7 @@ class Studio:
         wanted = {room: {tune} if tune else set[str]() for room, tune in expected.items()}
 
         async def heard() -> dict[str, set[str]]:
+            await self.tend()
             return {room: self.heard(room) for room in wanted}
 
         await until(heard, wanted.__eq__, wanted)
@@ -148,6 +151,7 @@ class Studio:
         """Wait until a room is as loud as that, give or take a quarter."""
 
         async def loud() -> float:
+            await self.tend()
             return self.loudness(room)
 
         await until(loud, lambda found: 0.75 * loudness < found < 1.25 * loudness, loudness)
@@ -159,38 +163,39 @@ class Studio:
     async def stands(self, room: str, state: Playing) -> None:
         """Wait until the engine says so of a room."""
 
-        async def heard() -> Playing:
-            return (await self.look(room)).rooms[room].state
+        async def heard() -> Playing | None:
+            found = (await self.tend()).get(room)
+            return found and found.rooms[room].state
 
         await until(heard, state.__eq__, state)
 
-    async def sends(self, feed: str, state: Sent) -> None:
-        """Wait until the engine says so of a stream."""
+    async def sends(self, feed: str, state: Sent) -> str:
+        """Wait until the engine says so of a stream; and why that is."""
+        host, why = self.feeds[feed].host, list[str]()
 
-        async def sent() -> Sent:
-            return (await self.look(self.feeds[feed].host)).feeds[feed].state
+        async def sent() -> Sent | None:
+            found = (await self.tend()).get(host)
+            why.append(found.feeds[feed].why if found else "")
+            return found and found.feeds[feed].state
 
         await until(sent, state.__eq__, state)
+        return why[-1]
 
-    @asynccontextmanager
-    async def tended(self, *names: str) -> AsyncIterator[None]:
-        """The engines of these hosts are kept running and looked at all the while, as their agents do it: PulseAudio
-        ends now and then when a sender begins anew, and a room that is silent for long takes its stream anew."""
+    async def tend(self) -> dict[str, Heard]:
+        """Start engines that have ended, as agents do, and see how all stands by host: PulseAudio ends now and then,
+        and a room takes its stream anew when its driver sees that nothing comes."""
+        looks = dict[str, Heard]()
+        for name, driver in {} if self.has_agents else self.drivers.items():
+            with suppress(EngineError):  # it has ended just now, and is started the next time
+                if await driver.ready():
+                    await driver.apply(self.wanted(name))
+                looks[name] = await driver.look(self.wanted(name))
+        return looks
 
-        async def tend() -> None:
-            while True:
-                for name in names:
-                    with suppress(EngineError):  # it has ended just now, and is started in the next round
-                        await self.apply(name)
-                        await self.look(name)
-                await asyncio.sleep(0.5)
-
-        tending = asyncio.create_task(tend())
-        try:
-            yield
-        finally:
-            tending.cancel()
-            await asyncio.wait([tending])
+    def aborts(self, name: str) -> int:
+        """How often engines of a host have ended by a fault of their own: PulseAudio does it on a machine so busy that
+        a room does not come to take its packets for a third of a second."""
+        return sum(log.read_bytes().count(b"Aborting.") for log in self.hosts[name].home.glob("*.log*"))
 
     async def look(self, name: str) -> Heard:
         """What the engine of a host says."""

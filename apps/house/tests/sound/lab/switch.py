@@ -123,7 +123,7 @@ async def hosts(*names: str) -> AsyncIterator[list[Host]]:
             name,
             f"{prefix}h{n}",
             f"198.18.3.{n}",
-            _FIRST_USER + (os.getpid() * 16 + number * 8 + n) % 30_000,
+            _FIRST_USER + (os.getpid() * 64 + number % 8 * 8 + n) % 30_000,
             folder / name,
         )
         for n, name in enumerate(names, 1)
