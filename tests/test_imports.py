@@ -12,6 +12,7 @@ import pytest
 import midflight
 
 PACKAGE = Path(midflight.__file__).parent
+CLI = ("cyclopts", "rich", "midflight.cli.app")
 DATABASE = ("sqlalchemy", "alembic", "psycopg", "midflight.db.engine", "midflight.conductor.opened")
 DOORS = {"__init__.py", "service.py", "migrations/online.py", "observed.py"}
 """Who may name for type checkers what it does not import."""
@@ -55,6 +56,24 @@ def test_only_a_service_with_a_database_loads_what_that_needs(service: str, ther
     Alembic; a conductor has, before anything waits for it."""
     found = modules_after(SERVICE.replace("SERVICE", repr(service), 1))
     assert [name for name in DATABASE if name in found] == [*there]
+
+
+COMMAND = """
+import contextlib, os, sys
+from midflight.cli import main
+with contextlib.redirect_stderr(open(os.devnull, "w")):
+    main([*WORDS, "--config", "nowhere"])
+print(*sys.modules)
+"""
+
+
+def test_a_service_starts_without_the_command_line() -> None:
+    """``midflight run`` loads nothing of the extra ``cli``, even where it is installed, and nothing of a broker's
+    before it knows its URL; any other command has the extra."""
+    started = modules_after(COMMAND.replace("WORDS", "('run', 'agent')"))
+    assert "midflight.process" in started
+    assert {*CLI, "nats", "aiormq", "sqlalchemy", "alembic"} & started == set()
+    assert {*CLI} <= modules_after(COMMAND.replace("WORDS", "('fleet', 'list')"))
 
 
 def test_the_front_door_alone_imports_nothing() -> None:

@@ -114,8 +114,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     project: str
     """Where the Project is: ``package.module:attribute``."""
     broker: str
-    """``nats://host:port``, ``amqp://user:password@host:port/vhost`` (with ``midflight[amqp]``), or ``memory:NAME``
-    inside one process. ``tls://`` and ``amqps://`` are encrypted; servers of a cluster have commas between them."""
+    """``nats://host:port`` (with ``midflight[nats]``), ``amqp://user:password@host:port/vhost`` (with
+    ``midflight[amqp]``), or ``memory:NAME`` inside one process. ``tls://`` and ``amqps://`` are encrypted; servers of a
+    cluster have commas between them."""
     credentials: Credentials = ANONYMOUS
     """Whom we trust as the broker, and who we are."""
     metrics: Metrics = Metrics()

@@ -57,7 +57,7 @@ def test_wrong_usage_exits_64_and_says_what_was_meant(midflight: Command, argume
     assert (outcome.code, outcome.out, outcome.err.count("\n")) == (64, "", 1)
     assert outcome.err.startswith("error: ")
     assert said in outcome.err
-    assert outcome.err.endswith(". See --help.\n")
+    assert outcome.err.endswith(" See --help.\n")
 
 
 @pytest.mark.parametrize("noun", [[], ["db"], ["upgrade"], ["fleet"]])

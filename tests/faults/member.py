@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sys
 
-from midflight.cli.app import main
+from midflight.cli import main
 from midflight.transports.amqp import AmqpTransport
 from midflight.transports.nats import NatsTransport
 

@@ -13,7 +13,7 @@ import pytest
 import structlog
 from msgspec import structs
 
-from midflight.cli.app import main
+from midflight.cli import main
 from midflight.conductor.visit import identity_here
 from midflight.config import ANONYMOUS, Config, Credentials
 from midflight.db.schema.runner import SchemaRunner

@@ -62,17 +62,20 @@ async def test_rabbitmq_by_url(rabbit: Rabbit) -> None:
     await api.close()
 
 
-def test_rabbitmq_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the package for RabbitMQ is missing, an amqp URL says how to install it."""
-    monkeypatch.delitem(sys.modules, "midflight.transports.amqp")
-    monkeypatch.setitem(sys.modules, "aiormq", None)
-    with pytest.raises(ConfigError, match=r"\[midflight\] broker: .* missing: pip install 'midflight\[amqp\]'"):
-        connect("amqp://127.0.0.1", name="agent", project="cloud", identity=MEMBER)
+@pytest.mark.parametrize(("broker", "package"), [("nats", "nats"), ("amqp", "aiormq")])
+def test_each_broker_is_an_extra(monkeypatch: pytest.MonkeyPatch, broker: str, package: str) -> None:
+    """Where the package for a broker is missing, its URL says how to install it."""
+    monkeypatch.delitem(sys.modules, f"midflight.transports.{broker}", raising=False)
+    for name in [name for name in sys.modules if name.partition(".")[0] == package]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ConfigError, match=rf"\[midflight\] broker: .* missing: pip install 'midflight\[{broker}\]'"):
+        connect(f"{broker}://127.0.0.1", name="agent", project="cloud", identity=MEMBER)
 
 
 def test_others_do_not_load_it() -> None:
-    """Nothing of RabbitMQ is imported by a process that does not use it."""
-    program = "import sys, midflight.cli, midflight.service; sys.exit('aiormq' in sys.modules)"
+    """Nothing of a broker is imported by a process that does not use it."""
+    program = "import sys, midflight.cli, midflight.service; sys.exit(bool({'nats', 'aiormq'} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
 
 

@@ -1,5 +1,5 @@
 """``python -m midflight.cli`` is ``midflight``."""
 
-from midflight.cli.app import main
+from midflight.cli.entry import main
 
 raise SystemExit(main())

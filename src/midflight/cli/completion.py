@@ -6,7 +6,7 @@ import sys
 from typing import Literal
 
 from midflight.cli.app import build
-from midflight.cli.output import writing
+from midflight.cli.endings import writing
 
 
 def completion(shell: Literal["bash", "zsh", "fish"], /) -> int:

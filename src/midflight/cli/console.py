@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -29,12 +31,8 @@ async def console(*, listen: str = LISTEN, config: ConfigFile = None) -> int:
         HOST:PORT; with port 0 it takes a free one, and prints it.
     """
     out, place = Output(), open_place(config)
-    try:
-        from midflight.console.serve import serve  # an extra, which no other command needs
-    except ModuleNotFoundError as missing:
-        if (missing.name or "").startswith("midflight"):
-            raise
-        raise MissingExtra(module="midflight console", missing=str(missing.name), extra="console") from None
+    with _extra():
+        from midflight.console.serve import serve
     await serve(place.config, place.project, listen, lambda url: out.mark("console", url))
     return 0
 
@@ -52,7 +50,8 @@ async def token(name: str, /, *, role: Literal["viewer", "operator"] = "viewer",
     days
         How long it is good.
     """
-    from midflight.web.access import secret_digest  # stands on the extra, too
+    with _extra():
+        from midflight.web.access import secret_digest
 
     if not 0 < days <= LONGEST or not name.isprintable() or '"' in name or "\\" in name:
         raise UsageError(reason=f"received {name!r} for {days} days, expected a plain name, and 1 to {LONGEST} days")
@@ -64,3 +63,14 @@ async def token(name: str, /, *, role: Literal["viewer", "operator"] = "viewer",
         f'sha256 = "{secret_digest(secret)}"\nexpires = {datetime.now(UTC).date() + timedelta(days=days)}'
     )
     return 0
+
+
+@contextmanager
+def _extra() -> Iterator[None]:
+    """Around imports of what no other command needs. Raises MissingExtra."""
+    try:
+        yield
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").startswith("midflight"):
+            raise
+        raise MissingExtra(module="midflight console", missing=str(missing.name), extra="console") from None

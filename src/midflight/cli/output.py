@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +13,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from midflight.cli.endings import NotWritten, writing
 from midflight.objects.shape import CHANGED, TAG
 from midflight.telemetry import printable
 
@@ -54,10 +54,6 @@ class Table:
         return [[printable(cell) for cell in row] for row in self.rows]
 
 
-class NotWritten(Exception):
-    """Standard output takes nothing more: who read it has gone (by a BrokenPipeError), or its disk is full."""
-
-
 class Page(Console):
     """Standard output for a person. Unlike its base, it ends no process when its reader has gone."""
 
@@ -69,15 +65,6 @@ class Page(Console):
     def on_broken_pipe(self) -> None:
         """Called while the BrokenPipeError is handled."""
         raise NotWritten from None
-
-
-@contextmanager
-def writing() -> Iterator[None]:
-    """Raises NotWritten for what keeps the block from writing to standard output."""
-    try:
-        yield
-    except OSError as wrong:
-        raise NotWritten(wrong.strerror) from wrong
 
 
 class Output:

@@ -206,5 +206,5 @@ def _psycopg() -> Any:
     try:
         import psycopg
     except ModuleNotFoundError:
-        raise MissingExtra(module="a PostgreSQL of one's own", missing="psycopg", extra="postgresql") from None
+        raise MissingExtra(module="a PostgreSQL of one's own", missing="psycopg", extra="lint") from None
     return psycopg

@@ -42,7 +42,7 @@ def db_lint(project: Project) -> Callable[[], None]:
     """A test: ``test_schema = midflight.testing.db_lint(project)``. It tries the revisions out on a PostgreSQL that it
     starts, and fails where `midflight db lint` finds an error, or where linted.toml does not say what it finds.
 
-    Raises ProjectError for a project without a schema. Needs the programs of PostgreSQL, and `midflight[postgresql]`.
+    Raises ProjectError for a project without a schema. Needs the programs of PostgreSQL, and `midflight[lint]`.
     """
     schema = project.schema
     if schema is None:

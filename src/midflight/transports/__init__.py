@@ -10,7 +10,6 @@ from midflight.config import ANONYMOUS, Credentials, public_url
 from midflight.errors import ConfigError
 from midflight.transports.base import Identity, Transport
 from midflight.transports.memory import MemoryTransport, bus_named
-from midflight.transports.nats import NatsTransport
 
 
 def connect(
@@ -30,20 +29,31 @@ def connect(
     messages; fleets of different projects do not meet. Raises ConfigError, also for ``credentials`` that cannot be
     used; ``path`` is where the URL stands.
     """
+    options: dict[str, Any] = {"name": name, "project": project, "identity": identity, "credentials": credentials}
     scheme, _, rest = url.partition(":")
     if scheme == "memory" and rest:
         return MemoryTransport(bus_named(rest, project), identity=identity)
     if scheme in ("nats", "tls") and rest.startswith("//") and all(map(_names_a_host, url.split(","))):
-        return NatsTransport(url, name=name, project=project, identity=identity, credentials=credentials)
+        return _nats_transport(path)(url, **options)
     if scheme in ("amqp", "amqps") and all(map(_is_amqp, url.split(","))):
-        options: dict[str, Any] = {"name": name, "project": project, "identity": identity, "credentials": credentials}
         return _amqp_transport(path)(url, **options)
     expected = "nats://HOST:PORT, amqp://USER:PASSWORD@HOST:PORT/VHOST, or memory:NAME within one process"
     raise _mistake(path, f"received {public_url(url)!r}, expected {expected}")
 
 
-def _amqp_transport(path: str) -> Callable[..., Transport]:
+def _nats_transport(path: str) -> Callable[..., Transport]:
     """Imported where it is asked for: what it stands on is an extra."""
+    try:
+        from midflight.transports.nats import NatsTransport
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] != "nats":
+            raise
+        raise _mistake(path, "for NATS a package is missing: pip install 'midflight[nats]'") from None
+    return NatsTransport
+
+
+def _amqp_transport(path: str) -> Callable[..., Transport]:
+    """Likewise."""
     try:
         from midflight.transports.amqp import AmqpTransport
     except ModuleNotFoundError as missing:

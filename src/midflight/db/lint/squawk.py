@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
+import sysconfig
 from collections.abc import Iterator
 
 from midflight.db.lint.finding import Code, Finding
@@ -25,7 +27,8 @@ _NOT_ASKED = (
 
 def squawk(revision: str, sql: str) -> Iterator[Finding]:
     """Nothing where there is no squawk, or it does not answer as expected."""
-    program = shutil.which("squawk")
+    beside = sysconfig.get_path("scripts")
+    program = shutil.which("squawk", path=os.pathsep.join([beside, os.environ.get("PATH", os.defpath)]))
     if program is None or not sql:
         return
     command = [program, "--reporter", "json", "--assume-in-transaction", "--pg-version", "15"]
