@@ -29,6 +29,18 @@ async def test_what_is_added_in_one_turn_goes_out_together() -> None:
     assert sent == [b"one two three", b"four"]
 
 
+async def test_what_is_much_goes_out_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many messages of one turn, each few go out as soon as they are enough, and the rest at its end."""
+    monkeypatch.setattr(bursts, "MOST", 3)
+    sent = list[bytes]()
+    burst = Burst(sent.append)
+    for number in range(8):
+        burst.add(b"%d" % number)
+    assert sent == [b"012", b"345"]
+    await asyncio.sleep(0)
+    assert sent == [b"012", b"345", b"67"]
+
+
 async def test_a_long_turn_holds_nothing_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a turn takes longer than a message may be held, it goes out in the middle."""
     monkeypatch.setattr(bursts, "HOLD_SECONDS", -1.0)

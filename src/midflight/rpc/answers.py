@@ -7,6 +7,7 @@ twice. A repeat waits for the first, and has its answer.
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
 from midflight import telemetry
@@ -48,7 +49,7 @@ class Answers:
     def __init__(self, *, in_transactions: bool = False) -> None:
         self._in_transactions = in_transactions
         self._in_hand: dict[str, _Call] = {}
-        self._ended: dict[str, _Call] = {}
+        self._ended = OrderedDict[str, _Call]()  # a dict looks for its first entry behind all that have left
         self._bytes = 0
 
     async def once(self, work: Work, answer: Callable[[Work], Awaitable[bytes]]) -> bytes:
@@ -94,4 +95,4 @@ class Answers:
             self._ended[name] = call
             self._bytes += call.size
             while len(self._ended) > MOST or self._bytes > MOST_BYTES:
-                self._bytes -= self._ended.pop(next(iter(self._ended))).size
+                self._bytes -= self._ended.popitem(last=False)[1].size

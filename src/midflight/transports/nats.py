@@ -238,7 +238,7 @@ class NatsTransport:
 
     async def call(self, address: Address, body: bytes, timeout: float) -> bytes:
         """See ``Transport.call``."""
-        self._check_size(f"call to {address}", body, self.max_whole)
+        self._check_size("call", address, body, self.max_whole)
         try:
             return await self._calls.call(address, body, timeout)
         except Denied:
@@ -252,12 +252,12 @@ class NatsTransport:
 
     async def cast(self, address: Address, body: bytes, message_id: str) -> None:
         """See ``Transport.cast``."""
-        self._check_size(f"cast to {address}", body, self.max_whole)
+        self._check_size("cast", address, body, self.max_whole)
         await self._stored(address, self._put(address, body, message_id))
 
     async def fanout(self, topic: str, body: bytes) -> None:
         """See ``Transport.fanout``."""
-        self._check_size(f"fanout to {topic}", body, self.max_body)
+        self._check_size("fanout", topic, body, self.max_body)
         try:
             deadline = asyncio.get_running_loop().time() + REPLY_SECONDS
             # The id is for those who are moving from one server to another, and hear it by both.
@@ -321,6 +321,6 @@ class NatsTransport:
         except TimeoutError:
             raise NoAnswer(address=str(address), seconds=CAST_SECONDS) from None
 
-    def _check_size(self, what: str, body: bytes, limit: int) -> None:
+    def _check_size(self, what: str, where: Address | str, body: bytes, limit: int) -> None:
         if len(body) > limit:
-            raise MessageTooLarge(what=what, size=len(body), limit=limit)
+            raise MessageTooLarge(what=f"{what} to {where}", size=len(body), limit=limit)

@@ -80,7 +80,7 @@ class Connection:
     @property
     def max_body(self) -> int:
         """The largest body that it takes, in bytes."""
-        return self.max_payload - HEADROOM
+        return self._client.max_payload - HEADROOM
 
     async def open(self) -> None:
         """Connect. Raises BrokerUnreachable when each server has failed once, and after 3 s for each."""
