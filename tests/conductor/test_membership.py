@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from structlog.testing import capture_logs
 from midflight import service
 from midflight.conductor.client import RemoteRegistrar
 from midflight.conductor.interface import ConductorAPI, FleetView, Member, MemberAPI
+from midflight.conductor.membership import ViewFile
 from midflight.context import Context
 from midflight.errors import ConfigError, InvalidValue, NotAllowed, NotDelivered, PinnedOut, UsageError, VersionRejected
 from midflight.rpc.client import Client
@@ -181,6 +184,26 @@ async def test_an_agent_works_alone_under_its_last_view(world: World) -> None:
             await fleet(agent)
         async with world.running("conductor", release=kilo) as conductor:
             await eventually(lambda: _topics(conductor, "agent"))
+
+
+def test_a_member_and_its_successor_keep_their_views_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are two processes on one host with one file: neither takes the other's draft away."""
+    file, write = tmp_path / "agent.view.msgpack", Path.write_bytes
+    first, second = FleetView(id="1", epoch=1), FleetView(id="2", epoch=2)
+
+    def between(path: Path, data: bytes) -> int:
+        monkeypatch.setattr(Path, "write_bytes", write)
+        written = path.write_bytes(data)
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setattr(os, "getpid", lambda: 1)
+            ViewFile(file).write(second)
+        return written
+
+    monkeypatch.setattr(Path, "write_bytes", between)
+    ViewFile(file).write(first)
+    found = ViewFile(file).read()
+    assert found is not None
+    assert (found.epoch, [*tmp_path.iterdir()]) == (1, [file])
 
 
 async def test_who_starts_takes_the_epoch_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -77,8 +78,11 @@ class ViewFile:
         return view
 
     def write(self, view: FleetView) -> None:
-        """Keep a view; a kill in the middle leaves the one before. Raises ConfigError where it cannot be kept."""
-        fresh = self._path.with_suffix(".new")
+        """Keep a view; a kill in the middle leaves the one before. Raises ConfigError where it cannot be kept.
+
+        Who comes in another's place on its host may keep one at the same moment: each has a draft of its own.
+        """
+        fresh = self._path.with_suffix(f".{os.getpid()}")
         try:
             fresh.write_bytes(wire.encode(view))
             fresh.replace(self._path)
