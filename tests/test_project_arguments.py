@@ -43,6 +43,7 @@ ANY: Any = 3
     ("make", "said"),
     [
         (lambda: Project(ANY), r"Project(name=…): received 3, expected letters, digits"),
+        (lambda: Project("p", rehearse=ANY), "Project(rehearse=…): received 3, expected True or False"),
         (lambda: Project("p", schema=ANY), "Project(schema=…): received 3, expected the Path of a folder"),
         (lambda: Project("p", releases=ANY), "Project(releases=…): received 3, expected the Path of a folder"),
         (lambda: Project("p", tables=ANY), "Project(tables=…): received 3, expected a MetaData"),

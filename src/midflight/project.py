@@ -127,7 +127,7 @@ class Project:
     caller. ``skew_window`` says how many releases back peers may be while the fleet works; `midflight release check`
     holds the code to it, and a service that is further away does not start. ``store_window`` says the same of services
     that open the database. A member that was lost for longer than ``retire_after`` is retired; without it, only a
-    person does that.
+    person does that. With ``rehearse``, no upgrade may begin that was not rehearsed with exactly its code.
     """
 
     def __init__(
@@ -145,6 +145,7 @@ class Project:
         skew_window: int = 1,
         store_window: int = 1,
         retire_after: timedelta | None = None,
+        rehearse: bool = False,
     ) -> None:
         _name("name", name)
         for name_, window in (("skew_window", skew_window), ("store_window", store_window)):
@@ -153,7 +154,8 @@ class Project:
         _expect("retire_after", retire_after, fits, f"None, or a timedelta of at least {SHORTEST_ABSENCE}")
         fits = is_reference(tables) if isinstance(tables, str) else tables is None or _is_metadata(tables)
         _expect("tables", tables, fits, TABLES_EXPECTED)
-        self.name, self._tables = name, tables
+        _expect("rehearse", rehearse, isinstance(rehearse, bool), "True or False")
+        self.name, self._tables, self.rehearse = name, tables, rehearse
         self.skew_window, self.store_window, self.retire_after = skew_window, store_window, retire_after
         objects, interfaces = _each("objects", objects, "objects"), _each("interfaces", interfaces, "interfaces")
         self.contract = _contract(name, objects, interfaces)

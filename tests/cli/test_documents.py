@@ -57,7 +57,7 @@ WRITES = [
     "db expand --dry-run", "db expand", "db sync", "db status", "db history", "db facts", "db contract",
     "db revision -m more", "broker secret key", "init bakery", "doctor", "data explode",
 ]  # fmt: skip
-"""All but `db lint` and `broker config`, of which test_db.py and test_broker.py ask documents."""
+"""All but `db lint`, `broker config` and `upgrade rehearse`: see test_db.py, test_broker.py and test_rehearse.py."""
 
 
 def test_each_command_writes_what_its_schema_says(
@@ -79,7 +79,7 @@ def test_each_command_writes_what_its_schema_says(
     failed = [document["error"]["message"] for document in written if "error" in document]
     assert [words.partition(".")[0] for words in failed] == ['Unknown command "explode"']
     names = {name for words in WRITES for name in ("-".join(words.split()[:2]), words.split()[0])}
-    assert set(DOCUMENTS) - names == {"db-lint", "broker-config", "error"}
+    assert set(DOCUMENTS) - names == {"db-lint", "broker-config", "upgrade-rehearse", "error"}
 
 
 def test_a_document_that_is_none_is_found_by_the_schema() -> None:

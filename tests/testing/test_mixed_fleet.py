@@ -13,7 +13,7 @@ import pytest
 
 from midflight.errors import InvalidValue, UsageError
 from midflight.project import Project
-from midflight.testing import MixedFleet, mixed_fleet
+from midflight.testing import MixedFleet, real_fleet
 from midflight.testing.plans import read
 from midflight.testing.processes import PlanFailed, Process, Release
 from midflight.upgrade.freeze import freeze
@@ -77,7 +77,7 @@ def project_in(tree: Path) -> Project:
 @pytest.fixture
 def shop(trees: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> type[MixedFleet]:
     """One that notes its hooks."""
-    monkeypatch.setattr(mixed_fleet, "CACHE", trees["kilo"].parent / "cache")
+    monkeypatch.setattr(real_fleet, "CACHE", trees["kilo"].parent / "cache")
 
     class Shop(MixedFleet):
         project, reference = trees["project"], "shop_of_two:project"
@@ -273,7 +273,7 @@ def test_a_step_that_is_refused_for_good_is_told_with_its_reasons(
     shop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is asked again as long as it may pass by itself, and not for ever."""
-    monkeypatch.setattr(mixed_fleet, "REFUSED_SECONDS", 0)
+    monkeypatch.setattr(real_fleet, "REFUSED_SECONDS", 0)
 
     class Older(shop):  # type: ignore[misc]
         def after_unpin(self) -> None:
@@ -294,7 +294,7 @@ def test_nobody_outlives_the_test_run(shop: Any, tmp_path: Path) -> None:
         os.kill(release._zygote.pid, signal.SIGKILL)
         fleet.until(lambda: not runs(conductor.pid))
     release.close()
-    mixed_fleet._releases.clear()
+    real_fleet._releases.clear()
 
 
 def runs(pid: int) -> bool:

@@ -59,6 +59,10 @@ EXAMPLES: dict[str, dict[str, str]] = {
         "metrics --listen 127.0.0.1:9465": "for Prometheus, for good",
     },
     "upgrade plan": {"upgrade plan kilo": "step 0: the road, and whether it may be entered"},
+    "upgrade rehearse": {
+        "upgrade rehearse --from juno --to kilo": "juno is a tag of this repository",
+        "upgrade rehearse --from juno=../juno --to kilo --data copy.dump": "on a copy of production's database",
+    },
     "upgrade status": {"upgrade status": "where the fleet is, and what the next gate says"},
     "upgrade check": {
         "upgrade check roll": "may one more agent be upgraded?",

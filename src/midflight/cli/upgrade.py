@@ -24,6 +24,11 @@ from midflight.upgrade.verdict import Verdict
 from midflight.upgrade.watch import watch
 
 app = App(name="upgrade", help="The way from one release to the next, step by step.")
+app.command(
+    "midflight.cli.rehearse:rehearse",
+    name="rehearse",
+    help="Go the whole road on a scratch fleet, with every way back.",
+)
 app.command("midflight.cli.why:why", name="why", help="Why a gate does not pass: the fewest things to do.")
 app.command("midflight.cli.ack:ack", name="ack", help="Take the risk of a fact for a while, for a reason.")
 app.command("midflight.cli.journal:journal", name="journal", help="What was done to the fleet, and by whom.")

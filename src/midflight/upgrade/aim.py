@@ -10,6 +10,7 @@ from midflight.conductor.contract import release_of
 from midflight.db.lint import result
 from midflight.errors import ProjectError, UsageError
 from midflight.project import Project
+from midflight.upgrade import rehearsed
 from midflight.upgrade.check import check
 from midflight.upgrade.readers import readers
 from midflight.versions import Manifest, Version
@@ -43,6 +44,10 @@ class Aim:
     """Release → the tables and columns that its processes read and write, in the catalogue's words; of those releases
     only whose tables are frozen, or are this code's."""
 
+    rehearsed: str | None = None
+    """Why nobody may rely on a rehearsal with this code, in words; empty where one may, None where the project does not
+    ask for one."""
+
     @classmethod
     def of(cls, project: Project, target: str) -> Aim:
         """The aim of upgrading to ``target``. Raises UsageError when this copy of the project has no such release."""
@@ -70,6 +75,7 @@ class Aim:
                 for name, known in project.registry.objects.items()
             },
             uses={reader.release: reader.things for reader in readers(project) if reader.things is not None},
+            rehearsed=rehearsed.doubt(project, target) if project.rehearse else None,
         )
 
     @classmethod

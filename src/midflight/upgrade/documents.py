@@ -11,6 +11,7 @@ from midflight.conductor.interface import Fleet, JournalEntry
 from midflight.upgrade import plan as planning
 from midflight.upgrade.aim import Aim
 from midflight.upgrade.forecast import Forecast
+from midflight.upgrade.rehearsed import Report
 from midflight.upgrade.verdict import Verdict
 from midflight.upgrade.why import Why
 
@@ -176,6 +177,7 @@ OF_UPGRADE: dict[str, Any] = {
     "finalize": FinalizeDocument,
     "why": WhyDocument,
     "ack": AckDocument,
+    "rehearse": Report,
     "journal": list[EntryDocument],
 }
 """Command → what it writes."""

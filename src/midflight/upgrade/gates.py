@@ -12,7 +12,7 @@ from midflight.conductor.interface import Fleet
 from midflight.db.write_form import Form
 from midflight.upgrade import roster
 from midflight.upgrade.aim import Aim
-from midflight.upgrade.facts import contract, health, members, pins, traffic, watching
+from midflight.upgrade.facts import contract, health, members, pins, rehearsal, traffic, watching
 from midflight.upgrade.facts import data as data_facts
 from midflight.upgrade.facts import schema as schema_facts
 from midflight.upgrade.verdict import Fact, Verdict, bad
@@ -33,11 +33,12 @@ def _verdict(step: str, fleet: Fleet, *facts: Iterable[Fact], takes_risks: bool 
 def prepare(fleet: Fleet, aim: Aim) -> Verdict:
     """May this upgrade begin: is the path legal, the last release done, everyone there, and the database well?
 
-    And does the target break nobody, and what will it cost?
+    And does the target break nobody, was that tried out where it must be, and what will it cost?
     """
     there = [*members.path(fleet, aim), *contract.compatible(aim), *members.lost(fleet), *pins.overridden(fleet)]
+    tried = rehearsal.rehearsed(aim)
     cost = [*traffic.counted(fleet, traffic.forecast(fleet, aim)), *health.database(fleet)]
-    return _verdict("prepare", fleet, there, data_facts.earlier_data(fleet, aim), cost)
+    return _verdict("prepare", fleet, there, data_facts.earlier_data(fleet, aim), tried, cost)
 
 
 def schema(fleet: Fleet, aim: Aim) -> Verdict:

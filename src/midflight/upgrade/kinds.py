@@ -63,6 +63,7 @@ PROVEN = Kind("proven", Source.DATA, "both forms of all rows of a data migration
 SCHEMA = Kind("schema", Source.SCHEMA, "whose code expanded the schema last")
 CATALOGUE = Kind("catalogue", Source.DATABASE, "the database has all that the target and the release before it use")
 LINT = Kind("lint", Source.CODE, "the expand revisions were linted as they stand", risk=True)
+REHEARSED = Kind("rehearsed", Source.CODE, "the upgrade was rehearsed with exactly this code", risk=True)
 REJECTED = Kind("rejected", Source.JOURNAL, "messages that their receiver did not understand", risk=True)
 OLDER = Kind("older", Source.CODE, "the conductor is of an earlier midflight, which tells less")
 CLOCK = Kind("clock", Source.MEMBERS, "the clocks of conductors and database agree, so that ages are true", risk=True)
@@ -86,8 +87,8 @@ KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
         PATH, CONTRACT, STRANGER, LOST, ARRIVED, DRAINING, WATCHED, EPOCH, PIN, OVERRIDE, EARLIER_DATA, MOVED, PROVEN,
-        SCHEMA, CATALOGUE, LINT, REJECTED, OLDER, CLOCK, DATABASE, PROBE, CODE, SELF_TEST, FAILURES, LATENCY, BACKPORTS,
-        OLD_SENDERS, BATCH, OUTDATED, FORECAST, CLEAN, LOOK, AT_REST, OTHER,
+        SCHEMA, CATALOGUE, LINT, REHEARSED, REJECTED, OLDER, CLOCK, DATABASE, PROBE, CODE, SELF_TEST, FAILURES, LATENCY,
+        BACKPORTS, OLD_SENDERS, BATCH, OUTDATED, FORECAST, CLEAN, LOOK, AT_REST, OTHER,
     )
 }  # fmt: skip
 """All of them, by name."""

@@ -1,0 +1,155 @@
+"""The report of a rehearsal: what each step of an upgrade took, kept beside the frozen releases under the digest of the
+code with which it was rehearsed, so that a gate can tell whether that is the code that is to be deployed."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+import msgspec
+
+from midflight.errors import ProjectError
+from midflight.project import Project
+
+FOLDER = "rehearsed"
+"""In the folder of the frozen releases."""
+
+_HEADER = "# What `midflight upgrade rehearse` has seen, with this code. Commit it; never edit it.\n"
+
+
+class StepTaken(msgspec.Struct, kw_only=True):
+    """One step: how long it and its way back took, in seconds, and what its gate said then. ``back`` is null where
+    there is no way back to try."""
+
+    name: str
+    seconds: float
+    back: float | None = None
+    gate: str
+    because: list[str] = []
+    """What did not pass."""
+
+
+class Report(msgspec.Struct, kw_only=True):
+    """One rehearsal. ``failed`` is empty where the whole road was gone."""
+
+    previous: str
+    target: str
+    code: str
+    """The digest of the code of the target."""
+    at: str
+    data: str
+    """What its rows were."""
+    failed: str = ""
+    steps: list[StepTaken] = []
+    translations: dict[str, int] = {}
+    """``Instance 1.17 1.16``: an object, and the versions from and to which conductors made it; how many."""
+    lint: dict[str, list[str]] = {}
+    """Revision that was applied → what `midflight db lint` has found in it: locks, rewrites, scans."""
+
+
+def write(project: Project, report: Report) -> Path:
+    """Keep it, in place of an earlier one. Raises ProjectError for a project without a folder for releases."""
+    path = _path(project, report.target)
+    path.parent.mkdir(exist_ok=True)
+    lines = [_HEADER, *_lines(msgspec.to_builtins(report))]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def read(project: Project, target: str) -> Report | None:
+    """What was kept of the rehearsal of a release. Raises ProjectError for a file that says something else."""
+    path = _path(project, target)
+    try:
+        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Report)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as wrong:
+        raise ProjectError(where=str(path), reason=f"has no report of a rehearsal: {wrong}") from None
+
+
+def doubt(project: Project, target: str) -> str:
+    """Why nobody may rely on a rehearsal of this code's upgrade to a release; empty where one may."""
+    report = read(project, target)
+    if report is None:
+        return "was never rehearsed"
+    if report.code != code_digest(project):
+        return f"was rehearsed at {report.at}, and the code has changed since"
+    return f"failed when it was rehearsed: {report.failed}" if report.failed else ""
+
+
+def code_digest(project: Project) -> str:
+    """Of midflight's version, all Python files of the packages in which the project's parts are, its revisions and its
+    frozen releases: of exactly this code. What is beside the code, like a template of a page, is not in it."""
+    digest = hashlib.sha256(f"midflight {version('midflight')}".encode())
+    for name, path in sorted(_files(project)):
+        digest.update(f"\0{name}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _files(project: Project) -> Iterator[tuple[str, Path]]:
+    """Each by a name that does not say where the copy of the code lies."""
+    for package in sorted(_packages(project)):
+        for folder in _folders(package):
+            yield from _named(package, folder, "**/*.py")
+    if project.schema is not None:
+        yield from _named("schema", project.schema, "**/*.py")
+    if project.releases_dir is not None:
+        yield from _named("releases", project.releases_dir, "*.toml")
+
+
+def _named(what: str, folder: Path, pattern: str) -> Iterator[tuple[str, Path]]:
+    for path in folder.glob(pattern) if folder.is_dir() else [folder]:
+        yield f"{what}/{path.relative_to(folder)}", path
+
+
+def _packages(project: Project) -> set[str]:
+    """The outermost ones, in which whatever the project was given is defined."""
+    runs = [service.run for service in project.services.values()]
+    parts = [
+        *project.registry.objects.values(), *(spec.cls for spec in project.contract.interfaces.values()),
+        *project.migrations.values(), *runs,
+    ]  # fmt: skip
+    modules = [part if isinstance(part, str) else getattr(part, "__module__", "") for part in parts]
+    return {module.partition(":")[0].partition(".")[0] for module in modules} - {"", "midflight"}
+
+
+def _folders(package: str) -> list[Path]:
+    """Where its files are; of a single module, that file."""
+    module = sys.modules.get(package)
+    found = module.__spec__ if module is not None and module.__spec__ is not None else find_spec(package)
+    if found is None:
+        return []
+    if found.submodule_search_locations is not None:
+        return [Path(folder) for folder in found.submodule_search_locations]
+    return [Path(found.origin)] if found.origin else []
+
+
+def _path(project: Project, target: str) -> Path:
+    if project.releases_dir is None:
+        raise ProjectError(where=f"project {project.name}", reason="has no folder for releases: Project(releases=…)")
+    return project.releases_dir / FOLDER / f"{target}.toml"
+
+
+def _lines(report: Mapping[str, object]) -> Iterator[str]:
+    """TOML: what is no table first."""
+    tables = {name: table for name, table in report.items() if isinstance(table, dict)}
+    steps = report["steps"]
+    assert isinstance(steps, list)
+    yield from (f"{name} = {_said(value)}" for name, value in report.items() if name != "steps" and name not in tables)
+    for step in steps:
+        yield "\n[[steps]]"
+        yield from (f"{name} = {_said(value)}" for name, value in step.items() if value is not None)
+    for name, table in tables.items():
+        yield f"\n[{name}]"
+        yield from (f"{_said(key)} = {_said(value)}" for key, value in table.items())
+
+
+def _said(value: object) -> str:
+    """Texts, numbers and lists of texts are written alike in TOML and JSON; but TOML has DEL escaped."""
+    return msgspec.json.encode(value).decode().replace("\x7f", r"\u007f")

@@ -1,0 +1,104 @@
+"""The whole road on a scratch fleet, by one command."""
+
+from __future__ import annotations
+
+import tempfile
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from midflight.testing import real_fleet
+from tests.cli.street import Outcome, Street
+from tests.cli.test_journey import freeze_both
+
+
+@pytest.fixture
+def shops(street: Street, monkeypatch: pytest.MonkeyPatch) -> Iterator[Street]:
+    """Both releases of the shop, in folders. Kilo wants rehearsals. What was loaded of them is ended afterwards."""
+    shop = street.folder / "kilo" / "shop.py"
+    shop.write_text(shop.read_text().replace("    tables=metadata,\n", "    tables=metadata,\n    rehearse=True,\n"))
+    freeze_both(street)
+    monkeypatch.setattr(real_fleet, "_releases", {})
+    monkeypatch.setattr(tempfile, "tempdir", str(street.folder))
+    yield street
+    for release in real_fleet._releases.values():
+        release.close()
+
+
+def rehearse(street: Street, juno: Path | str, *more: str) -> Outcome:
+    return street.midflight("kilo", "upgrade", "rehearse", "--from", f"juno={juno}", "--to", "kilo", *more)
+
+
+def test_the_whole_road_is_rehearsed_with_every_way_back(shops: Street, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a copy of the database, which stays as it is; and the gate that wants a rehearsal is content with it, until
+    the code changes."""
+    monkeypatch.setenv("MIDFLIGHT_DATABASE", shops.url)
+    assert shops.midflight("juno", "db", "expand").code == 0
+    shops.rows("insert into items (price) values ('1.50'), ('2.25')")
+    shops.rows(f"VACUUM INTO '{shops.folder / 'copy.db'}'")
+    done = rehearse(shops, shops.folder / "juno", "--data", str(shops.folder / "copy.db"), "--json")
+    report = done.document
+    gates = {step["gate"] for step in report["steps"]}  # on a busy machine they may have something to say
+    assert (report["failed"], done.code) == ("", 0 if gates == {"pass"} else 1)
+    assert [step["name"] for step in report["steps"]] == [
+        "prepare", "schema", "pin", "control", "soak", "roll", "unpin", "data", "finalize",
+    ]  # fmt: skip
+    ways_back = [step["name"] for step in report["steps"] if step["back"] is not None]
+    assert ways_back == ["schema", "pin", "control", "roll", "unpin", "data"]
+    assert (report["lint"], report["data"]) == ({"0002": ["never linted"]}, "a copy, copy.db")
+    assert not [*shops.folder.glob("mf-rehearsal-*")], "its folder is gone"
+    assert [name for (_, name, *_) in shops.rows("PRAGMA table_info(items)")] == ["id", "price", "parts"]
+
+    kept = shops.folder / "kilo" / "releases" / "rehearsed" / "kilo.toml"
+    assert tomllib.loads(kept.read_text())["code"] == report["code"]
+    shops.start("juno", "conductor", "c1")
+    shops.members(1)
+    assert "pass: the upgrade to kilo was rehearsed with exactly this code" in plan(shops)
+    with (shops.folder / "kilo" / "shop.py").open("a") as code:
+        code.write("\nMORE = 1\n")
+    changed = f"unknown: the upgrade to kilo was rehearsed at {report['at']}, and the code has changed since"
+    assert changed in plan(shops)
+
+
+def plan(street: Street) -> list[str]:
+    """What the gate of step 0 says."""
+    return [line.strip() for line in street.midflight("kilo", "upgrade", "plan", "kilo").out.splitlines()]
+
+
+def test_a_road_that_fails_is_told_with_its_step(shops: Street) -> None:
+    """It is written down too, and the logs are kept."""
+    (empty := shops.folder / "empty").mkdir()
+    done = rehearse(shops, empty)
+    assert done.code == 2
+    assert f"fail: the start: the code of juno in {empty} cannot be loaded: shop:project" in done.out
+    (logs,) = [line.rpartition(" ")[2] for line in done.out.splitlines() if line.startswith("the logs")]
+    assert (Path(logs) / "operator.toml").is_file()
+    kept = shops.folder / "kilo" / "releases" / "rehearsed" / "kilo.toml"
+    assert tomllib.loads(kept.read_text())["failed"].startswith("the start: the code of juno")
+
+
+@pytest.mark.parametrize(
+    ("juno", "more", "told"),
+    [
+        ("v9", [], "received 'v9' as a release, and the repository of"),
+        ("../juno", ["--data", "nowhere.db"], "--data nowhere.db cannot be read: No such file or directory"),
+        ("../juno", ["--fleet", "shop:Shop"], "received --fleet shop:Shop, which is no MixedFleet"),
+        ("../juno", ["--to", "juno"], "received juno as both ends of the road"),
+    ],
+)
+def test_a_slip_is_named_before_anything_is_started(shops: Street, juno: str, more: list[str], told: str) -> None:
+    """And nothing is written down."""
+    words = ("--from", f"juno={juno}", *(() if "--to" in more else ("--to", "kilo")), *more)
+    done = shops.midflight("kilo", "upgrade", "rehearse", *words)
+    assert done.code == 64
+    assert told in done.err
+    assert not (shops.folder / "kilo" / "releases" / "rehearsed").exists()
+
+
+def test_only_the_code_that_is_to_be_deployed_is_rehearsed(shops: Street) -> None:
+    """From a copy of another release it is refused."""
+    done = shops.midflight("kilo", "upgrade", "rehearse", "--from", "kilo=../kilo", "--to", "juno")
+    assert done.code == 64
+    assert "the code here is release kilo, not juno: rehearse from a copy of juno" in done.err
