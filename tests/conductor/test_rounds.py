@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+import pytest
+from sqlalchemy import Connection, insert, select, text, update
 
 from midflight.conductor import members
 from midflight.conductor.interface import ConductorAPI, Member
 from midflight.conductor.rounds import clear_away, note_losses
-from midflight.conductor.self_test import self_test, self_tests
+from midflight.conductor.self_test import note, self_tests, tried_out
 from midflight.db import journal, tables
 from midflight.db.clock import now
 from tests.conductor import kilo
 from tests.conductor.world import CONDUCTOR, World, fleet
-from tests.engines import ON_SQLITE
+from tests.engines import ON_POSTGRESQL, ON_SQLITE
 
 MINUTES = timedelta(minutes=5)
 
@@ -112,13 +115,37 @@ async def test_a_table_that_lacks_a_column_fails_the_test(world: World) -> None:
 
         def spoilt(connection: Connection) -> dict[str, object]:
             connection.exec_driver_sql(f"ALTER TABLE {table} RENAME TO gone")
-            return self_test(connection, project, conductor.id, "kilo", "")
+            return note(connection, tried_out(connection, project), conductor.id, "kilo", "")
 
         found = await conductor.database.write(spoilt)
         (entry,) = await conductor.database.read(self_tests, now())
     assert list(found["failed"]) == [f"read {table}"]
     assert entry.facts["failed"] == found["failed"]
     assert 0 <= entry.age < 60
+
+
+@ON_POSTGRESQL
+async def test_a_test_that_reads_all_tables_is_in_nobodys_way(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The transaction that writes down what came of it has read the framework's own rows only: one that had read all
+    others as well could be ordered with hardly anybody, and a busy fleet would let no conductor start."""
+    asked = text("SELECT relation::regclass::text FROM pg_locks WHERE mode = 'SIReadLock' AND pid = pg_backend_pid()")
+    async with world.running("conductor", release=kilo) as conductor:
+        assert conductor.opened is not None
+        database, read = conductor.opened.database, set[str]()
+        write = database.write
+
+        async def seen(work: Callable[..., Any], *given: Any) -> Any:
+            def watched(connection: Connection) -> Any:
+                result = work(connection, *given)
+                read.update(connection.execute(asked).scalars())
+                return result
+
+            return await write(watched)
+
+        monkeypatch.setattr(database, "write", seen)
+        await conductor.opened.test_itself()
+    assert read
+    assert {name for name in read if not name.startswith("mf_")} == set()
 
 
 @ON_SQLITE

@@ -323,3 +323,16 @@ def test_who_has_ended_cannot_be_told_to(trees: dict[str, Any], tmp_path: Path) 
     with pytest.raises(PlanFailed, match=r"version\.log has ended by itself, with 0"):
         process.stop()
     release.close()
+
+
+def test_a_number_that_was_another_process_s_before(trees: dict[str, Any], tmp_path: Path) -> None:
+    """In a long run the system numbers its processes round and round: the code of an earlier one is not taken for that
+    of a later one, nor the other way round."""
+    release = Release("kilo", trees["kilo"], "shop_of_two:project")
+    earlier = release.start("--version", log=tmp_path / "version.log")
+    assert earlier.wait(60) == 0
+    numbers = int(Path("/proc/sys/kernel/pid_max").read_text())
+    release.ended.update(dict.fromkeys(range(numbers), 7))
+    later = release.start("nothing", log=tmp_path / "nothing.log")
+    assert (later.wait(60), earlier.code) == (64, 0)
+    release.close()

@@ -13,10 +13,9 @@ from typing import Self
 
 from sqlalchemy import Connection, inspect
 
-from midflight.conductor import store_floor
+from midflight.conductor import self_test, store_floor
 from midflight.conductor.inbox import Inbox
 from midflight.conductor.interface import FleetView
-from midflight.conductor.self_test import self_test
 from midflight.conductor.server import ConductorServer
 from midflight.context import Caller
 from midflight.db import tables
@@ -75,7 +74,8 @@ class Opened:
     async def test_itself(self) -> None:
         """Before the first work. It says nothing to who calls, but is in the journal, and gates read it there."""
         who = self._who
-        told = await self.database.write(self_test, self._project, who.member, who.release, self._schema)
+        tried = await self.database.read(self_test.tried_out, self._project)
+        told = await self.database.write(self_test.note, tried, who.member, who.release, self._schema)
         if told["failed"]:
             log.error("service.self_test_failed", member=who.member, failed=told["failed"])
 

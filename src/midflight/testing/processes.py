@@ -34,12 +34,16 @@ class Process:
     pid: int
     log: Path
     release: Release
+    _code: int | None = field(default=None, init=False)
+    """Once it is heard: its number may soon be that of another one."""
 
     @property
     def code(self) -> int | None:
         """The code with which it ended; None while it runs. It is killed with the process that it was forked from."""
-        self.release.hear(0)
-        return self.release.ended.get(self.pid, None if self.release.runs else -signal.SIGKILL)
+        if self._code is None:
+            self.release.hear(0)
+            self._code = self.release.ended.get(self.pid, None if self.release.runs else -signal.SIGKILL)
+        return self._code
 
     def wait(self, seconds: float) -> int:
         """The code with which it ends. Raises PlanFailed when it does not."""
@@ -142,6 +146,7 @@ class Release:
         for said in map(json.loads, lines):
             if "started" in said:
                 self._started.append(said["started"])
+                self.ended.pop(said["started"], None)  # the system numbers its processes round and round
             else:
                 self.ended[said["ended"]] = said["code"]
 
