@@ -31,8 +31,8 @@ $(READY): requirements/dev.txt pyproject.toml .ci/setup
 packages: ## install the Debian packages that the tests need, where they are missing (rabbitmq-server, postgresql-15, …)
 	@.ci/packages
 
-demo: $(READY) ## upgrade a miniature cloud twice under load (DB=postgresql; BREAK=wrongpin|kill|lose|stale makes it fail); APP=house: a house that sleeps, as root
-	@[ "$(APP)" != house ] || .ci/packages iproute2 curl
+demo: $(READY) ## upgrade a miniature cloud twice under load (DB=postgresql; BREAK=wrongpin|kill|lose|stale makes it fail); APP=house: a house that sleeps and plays, as root
+	@[ "$(APP)" != house ] || .ci/packages iproute2 curl pulseaudio
 	@[ "$(DB)" != postgresql ] || .ci/packages postgresql-15
 	cd apps/$(APP) && python -m demo
 

@@ -1,4 +1,5 @@
-"""Was it as promised? Counted where it happens: at who asked, and at the machines' network cards."""
+"""Was it as promised? Counted where it happens: at who asked, at the machines' network cards, and at the rooms' sound
+cards."""
 
 from __future__ import annotations
 
@@ -22,6 +23,9 @@ def of(stage: Stage, upgraded: bool) -> dict[str, Any]:
         "noise": stage.noise,
         "false": sum(max(0, woken[name] - wanted) for name, wanted in stage.expected.items()),
         "longest_answer_seconds": round(max(answers, default=0.0), 2),
+        "rooms_listened_to": stage.band.checked,
+        "wrong_rooms": stage.band.wrong,
+        "gaps_in_upgrade": sum(stage.gaps.values()) if upgraded else None,
         "slept_through_upgrade": stage.slept_through if upgraded else None,
         "releases": stage.releases if upgraded else None,
     }
@@ -35,15 +39,17 @@ def wrong(found: Mapping[str, Any]) -> list[str]:
 
 
 def _of_wakes(found: Mapping[str, Any]) -> Iterator[str]:
-    for name in ("missed", "false"):
+    for name in ("missed", "false", "wrong_rooms"):
         if found[name]:
             yield f"{name} is {found[name]}, not 0"
-    for name in ("asked", "wakes", "noise"):
+    for name in ("asked", "wakes", "noise", "rooms_listened_to"):
         if not found[name]:
             yield f"{name} is 0, so nothing was shown"
 
 
 def _of_upgrade(found: Mapping[str, Any]) -> Iterator[str]:
+    if found["gaps_in_upgrade"]:
+        yield f"gaps_in_upgrade is {found['gaps_in_upgrade']}, not 0"
     if not found["slept_through_upgrade"]:
         yield "no machine slept from before the first step of the upgrade until after the last"
     if {*found["releases"].values()} != {"birch"}:

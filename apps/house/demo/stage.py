@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 
+from demo.band import STATION, Band, band
 from demo.door import door
 from tests.lab.agent import Agent
 from tests.lab.house import Box
@@ -30,8 +31,8 @@ class Broken(Exception):
 class Stage:
     """One run. ``say`` gets every line that somebody may want to see."""
 
-    def __init__(self, net: Network, folder: Path, url: str, say: Callable[[str], None]) -> None:
-        self.net, self.folder, self.url, self.say = net, folder, url, say
+    def __init__(self, net: Network, folder: Path, url: str, band: Band, say: Callable[[str], None]) -> None:
+        self.net, self.folder, self.url, self.band, self.say = net, folder, url, band, say
         self.machines = net.sleepers
         self.box = Box(net, folder)
         self.agents = {each.name: Agent(each, folder, quiet_seconds=2.0) for each in net.sleepers}
@@ -46,7 +47,10 @@ class Stage:
             str(self.box.config),
         ]
         self.page = Unit("page", net.watcher, folder, command)
-        self.box.units += [*self.agents.values(), self.page]
+        self.box.units += [*self.agents.values(), self.page, *band.agents.values()]
+        for each in net.sleepers:
+            if each.name in band.hosts:
+                band.sleeps_with(each)
         self.trees = {"alder": trees.present(folder / "alder")}
         self.tree = self.trees["alder"]
         """From which the box's own commands are run."""
@@ -60,6 +64,12 @@ class Stage:
         """Which release each member runs at the end."""
         self.slept_through: list[str] = []
         """Who slept from before the first step of the upgrade until after the last."""
+        self.gaps: dict[str, int] = {}
+        """Silences in rooms that played all through the upgrade."""
+
+    def machine(self, name: str) -> Sleeper:
+        """One of the machines."""
+        return next(each for each in self.machines if each.name == name)
 
     async def moved_in(self) -> None:
         """Wait until the house knows all machines."""
@@ -99,11 +109,14 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(cast: Sequence[Sleeper], say: Callable[[str], None]) -> AsyncIterator[Stage]:
-    """A stage with these machines. Nothing runs yet but the network, and the door through which the page is seen."""
+async def staged(cast: Sequence[Sleeper], rooms: Sequence[str], say: Callable[[str], None]) -> AsyncIterator[Stage]:
+    """A stage with these machines and rooms, of which some may be at a machine. Nothing runs yet but the network, the
+    sound cards, and the door through which the page is seen."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="house-demo-")))
-        net = await stack.enter_async_context(network(cast))
-        stage = Stage(net, folder, await stack.enter_async_context(door(net.watcher, PORT)), say)
+        awake = [room for room in rooms if room not in {each.name for each in cast}]
+        net = await stack.enter_async_context(network(cast, others=[STATION, *awake]))
+        url = await stack.enter_async_context(door(net.watcher, PORT))
+        stage = Stage(net, folder, url, await stack.enter_async_context(band(net, folder, rooms)), say)
         stack.push_async_callback(stage.box.end)
         yield stage

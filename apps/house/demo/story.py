@@ -13,6 +13,7 @@ import select
 from collections.abc import Awaitable, Callable, Sequence
 from ipaddress import IPv4Address
 
+from demo import music
 from demo.stage import Stage
 from house.lan.ethernet import Frame
 from house.lan.mac import Mac
@@ -26,22 +27,25 @@ CAST = (
     Sleeper(2, 0.5, called="attic", port=80),
 )  # fmt: skip
 """The machines, each with how many seconds it needs to resume. The last one sleeps through the upgrade."""
-SHORT_CAST = CAST[0], CAST[2]
+ROOMS = "kitchen", "office", music.SPEAKER
+SHORT_CAST, SHORT_ROOMS = CAST[:2], (ROOMS[0], music.SPEAKER)
 SCANNER = Mac.parse("02:00:00:00:00:66")
 UNLISTED = 8080
 
 
 async def moving_in(stage: Stage) -> None:
-    """An always-on box, and machines whose agents make themselves known"""
+    """An always-on box, rooms with speakers, and machines whose agents make themselves known"""
     await stage.command("midflight", "db", "expand", MIDFLIGHT_DATABASE=stage.box.database)
     await stage.box.broker.start(ready=False)
     await stage.box.conductor.start(stage.tree)
     await asyncio.gather(
         stage.box.watcher.start(stage.tree),
         stage.page.start(stage.tree, ready=False),
-        *(agent.start(stage.tree) for agent in stage.agents.values()),
+        stage.band.start(stage.tree),
     )
     stage.say(f"the house in a browser: {stage.url}")
+    await music.tune_up(stage)
+    await asyncio.gather(*(agent.start(stage.tree) for agent in stage.agents.values()))
     await stage.moved_in()
     for machine in stage.machines:
         stage.say(f"{machine.name} has entered the house: {machine.mac}, {machine.four}")
@@ -77,6 +81,7 @@ async def upgrade(stage: Stage) -> None:
     """All services go from alder to the next release, birch, while one machine sleeps and others are wanted"""
     desk, cellar, attic = stage.machines
     asleep = [attic.name] if attic.asleep and not attic.woken else []
+    playing = {name: at for name, at in stage.band.mark().items() if name != music.SPEAKER}
     stage.trees["birch"] = stage.tree = trees.following(stage.trees["alder"], stage.folder / "birch")
     await stage.command("midflight", "release", "freeze", "birch", aloud=False)
     await stage.command("house", "hold", "--all", "--until", "10m", "--reason", "an upgrade")
@@ -85,9 +90,14 @@ async def upgrade(stage: Stage) -> None:
     await _replace_watcher(stage, cellar)
     for machine in (desk, cellar):
         await _replace_agent(stage, machine)
+    await music.replace_agents(stage)
     await stage.page.stop()
     await stage.page.start(stage.tree, ready=False)
     stage.say("page: birch")
+    stage.gaps = {room: stage.band.gaps(room, since) for room, since in playing.items()}
+    stage.say(f"silences of {' and '.join(playing)} meanwhile: {sum(stage.gaps.values())}")
+    await music.patch(stage, "kitchen", "radio")
+    await music.hears(stage, kitchen="radio")
     stage.slept_through = asleep if attic.asleep and not attic.woken else []
     stage.say(f"{attic.name} has slept through all of that, and is wanted now")
     await stage.ask(attic)
@@ -98,14 +108,14 @@ async def upgrade(stage: Stage) -> None:
 
 async def looking_back(stage: Stage) -> None:
     """What the house knows of it"""
-    for words in "status", "history":
-        for line in (await stage.command("house", words)).splitlines():
+    for words in ("status",), ("sound", "rooms"), ("history",):
+        for line in (await stage.command("house", *words)).splitlines():
             stage.say(line)
 
 
 Chapter = Callable[[Stage], Awaitable[None]]
-SHORT: Sequence[Chapter] = moving_in, falling_asleep, being_wanted, chatter, being_wanted_again
-CHAPTERS: Sequence[Chapter] = moving_in, falling_asleep, being_wanted, chatter, upgrade, looking_back
+SHORT: Sequence[Chapter] = moving_in, falling_asleep, being_wanted, chatter, being_wanted_again, music.patching
+CHAPTERS: Sequence[Chapter] = moving_in, falling_asleep, being_wanted, chatter, music.patching, upgrade, looking_back
 
 
 async def _sleeps(stage: Stage, machine: Sleeper) -> None:

@@ -24,6 +24,7 @@ from tests.lab.netns import inside, ip, sysctl
 
 PORT = 22
 _ALL = 0x0003
+_FIRST_OTHER = 10
 _numbers = itertools.count()
 
 
@@ -89,10 +90,12 @@ class Sleeper:
 
 @dataclass
 class Network:
-    """The house. ``asker`` and ``watcher`` are namespaces; so is that of each sleeper."""
+    """The house. ``asker`` and ``watcher`` are namespaces; so is that of each sleeper. ``others`` are hosts that never
+    sleep, by name: each one's namespace and address."""
 
     prefix: str
     sleepers: list[Sleeper]
+    others: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def asker(self) -> str:
@@ -145,12 +148,15 @@ class Network:
 
 
 @asynccontextmanager
-async def network(sleepers: Sequence[Sleeper], snooping: bool = False) -> AsyncIterator[Network]:
+async def network(
+    sleepers: Sequence[Sleeper], snooping: bool = False, others: Sequence[str] = ()
+) -> AsyncIterator[Network]:
     """Build it, and take it down."""
     prefix = f"hl{os.getpid()}x{next(_numbers)}"
     built = Network(prefix, list(sleepers))
+    built.others = {name: (f"{prefix}o{n}", f"198.18.0.{n}") for n, name in enumerate(others, _FIRST_OTHER)}
     switch, cards = f"{prefix}b", f"{prefix}c"
-    namespaces = [switch, cards, built.asker, built.watcher]
+    namespaces = [switch, cards, built.asker, built.watcher, *(each for each, _ in built.others.values())]
     for sleeper in sleepers:
         sleeper.namespace = f"{prefix}s{sleeper.number}"
         namespaces.append(sleeper.namespace)
@@ -178,6 +184,8 @@ def _build(built: Network, switch: str, cards: str, snooping: bool) -> None:
     ip([f"link add br0 type bridge forward_delay 0 {flags}", "link set br0 up"], switch)
     _host(switch, built.asker, "pasker", "02:00:00:00:00:01", 1)
     _host(switch, built.watcher, "pwatcher", "02:00:00:00:00:02", 2)
+    for n, (namespace, _) in enumerate(built.others.values(), _FIRST_OTHER):
+        _host(switch, namespace, f"pother{n}", f"02:00:00:00:00:{n:02x}", n)
     for sleeper in built.sleepers:
         n = sleeper.number
         ip(

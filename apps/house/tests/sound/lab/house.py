@@ -22,13 +22,12 @@ from midflight.db.engine import Database
 from tests.sound.lab.cards import HERE
 from tests.sound.lab.pulse import CARD
 from tests.sound.lab.studio import STATION, Studio, until
+from tests.sound.lab.switch import READS_ALL
 
 AGENTS = (STATION, "kitchen", "office")
 """Where they are."""
 PROGRAMS = Path(sys.executable).parent
 SOURCES = f"{HERE}:{HERE.parents[1] / 'src'}"
-READS_ALL = ["--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search"]
-"""So that an ordinary user can run what is checked out under somebody's home."""
 
 
 class House:

@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,8 @@ _numbers = itertools.count()
 _FIRST_USER = 31_000
 PRIORITY = 11
 """That at which PulseAudio asks to run, and is let run on a desktop."""
+READS_ALL = ["--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search"]
+"""So that an ordinary user can run what is checked out under somebody's home."""
 
 
 @dataclass
@@ -113,66 +115,69 @@ class Host:
 @asynccontextmanager
 async def hosts(*names: str) -> AsyncIterator[list[Host]]:
     """Build them and their switch, and take them down."""
-    number = next(_numbers)
-    prefix = f"sl{os.getpid()}x{number}"
-    folder = Path(tempfile.mkdtemp(prefix="sound", dir="/tmp"))  # open to all, as pytest's folders are not
-    folder.chmod(0o755)
+    prefix = f"sl{os.getpid()}x{next(_numbers)}"
     switch = f"{prefix}b"
-    built = [
-        Host(
-            name,
-            f"{prefix}h{n}",
-            f"198.18.3.{n}",
-            _FIRST_USER + (os.getpid() * 64 + number % 8 * 8 + n) % 30_000,
-            folder / name,
-        )
-        for n, name in enumerate(names, 1)
-    ]
-    namespaces = [switch, *(host.namespace for host in built)]
+    places = {name: (f"{prefix}h{n}", f"198.18.3.{n}") for n, name in enumerate(names, 1)}
+    namespaces = [switch, *(namespace for namespace, _ in places.values())]
     try:
         ip([f"netns add {name}" for name in namespaces])
-        _build(switch, built)
+        _build(switch, places.values())
+        async with inhabited(places) as built:
+            yield built
+    finally:
+        ip([f"netns delete {name}" for name in namespaces if Path("/run/netns", name).exists()])
+
+
+@asynccontextmanager
+async def inhabited(places: Mapping[str, tuple[str, str]]) -> AsyncIterator[list[Host]]:
+    """Hosts in namespaces that are there: by name, each one's namespace and address. All that their users run ends with
+    the block."""
+    first_user = _FIRST_USER + (os.getpid() * 64 + next(_numbers) % 8 * 8) % 30_000
+    folder = Path(tempfile.mkdtemp(prefix="sound", dir="/tmp"))  # open to all, as pytest's folders are not
+    folder.chmod(0o755)
+    built = [
+        Host(name, namespace, address, first_user + n, folder / name)
+        for n, (name, (namespace, address)) in enumerate(places.items())
+    ]
+    known = "".join(f"{host.address} {host.name}\n" for host in built)
+    try:
+        for host in built:
+            _move_in(host, known)
         yield built
     finally:
         for host in built:
             await host.end()
-        ip([f"netns delete {name}" for name in namespaces if Path("/run/netns", name).exists()])
-        for host in built:
             shutil.rmtree(Path("/etc/netns") / host.namespace, ignore_errors=True)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _build(switch: str, built: Sequence[Host]) -> None:
+def _build(switch: str, places: Iterable[tuple[str, str]]) -> None:
     # The querier asks at once and twice a second, so that the switch knows soon who listens to what.
     querier = "mcast_querier 1 mcast_query_response_interval 50 mcast_startup_query_interval 50"
     ip([f"link add br0 type bridge forward_delay 0 mcast_snooping 1 {querier}", "link set br0 up"], switch)
-    known = "".join(f"{host.address} {host.name}\n" for host in built)
-    for n, host in enumerate(built, 1):
+    for n, (namespace, address) in enumerate(places, 1):
         ip(
             [
-                f"link add p{n} type veth peer name eth0 netns {host.namespace}",
+                f"link add p{n} type veth peer name eth0 netns {namespace}",
                 f"link set p{n} master br0",
                 f"link set p{n} up",
             ],
             switch,
         )
-        ip(
-            [
-                "link set lo up",
-                f"address add {host.address}/24 dev eth0",
-                "link set eth0 up",
-                "route add 224.0.0.0/4 dev eth0",
-            ],
-            host.namespace,
-        )
-        for path in (host.home, host.run_path):
-            path.mkdir(mode=0o700)
-            os.chown(path, host.user, host.user)
-        _name_service(host, known)
+        ip(["link set lo up", f"address add {address}/24 dev eth0", "link set eth0 up"], namespace)
 
 
-def _name_service(host: Host, known: str) -> None:
-    """The hosts know each other by name."""
+def _move_in(host: Host, known: str) -> None:
+    """Its user has a home, and the hosts know each other by name."""
+    lead_multicast(host.namespace)
+    for path in (host.home, host.run_path):
+        path.mkdir(mode=0o700)
+        os.chown(path, host.user, host.user)
     folder = Path("/etc/netns") / host.namespace
     folder.mkdir(parents=True)
     (folder / "hosts").write_text(f"127.0.0.1 localhost\n{known}")
+
+
+def lead_multicast(namespace: str) -> None:
+    """By its one interface, as a default route would; it is forgotten where the interface was down."""
+    ip(["route replace 224.0.0.0/4 dev eth0"], namespace)

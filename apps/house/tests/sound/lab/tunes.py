@@ -36,7 +36,8 @@ def tune(name: str) -> Samples:
     tones = slice(LOWEST_HZ * SECONDS, HIGHEST_HZ * SECONDS)
     spectrum[tones] = np.exp(2j * np.pi * random.random(tones.stop - tones.start))
     noise = np.fft.irfft(spectrum)
-    return (noise * LOUD / noise.std()).astype(np.int16)
+    samples: Samples = (noise * LOUD / noise.std()).astype(np.int16)
+    return samples
 
 
 @cache
@@ -98,7 +99,8 @@ def _highest(spectrum: NDArray[np.complex128], name: str) -> float:
 
 def _thinned(samples: Samples) -> NDArray[np.float64]:
     whole = len(samples) // THIN * THIN
-    return samples[:whole].reshape(-1, THIN).mean(axis=1)
+    thinned: NDArray[np.float64] = samples[:whole].reshape(-1, THIN).mean(axis=1)
+    return thinned
 
 
 def gaps(recording: Samples, longer_ms: float = 20.0) -> list[tuple[int, int]]:
