@@ -37,7 +37,7 @@ async def measure(folder: Path, switches: int, kills: int, pipe_bytes: int) -> d
         for _ in range(kills):
             killed, first = time.monotonic(), music.cards[ROOM].now
             await music.kill(ROOM)
-            await music.apply(ROOM)
+            await music.tend()
             await music.stands(ROOM, Playing.PLAYING)
             await music.hear(**{ROOM: tune})
             again.append(_end_of_silence(music.cards[ROOM], first) - killed)

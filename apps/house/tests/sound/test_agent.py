@@ -33,12 +33,12 @@ async def test_patched(home: House) -> None:
 
 async def test_disabled(home: House) -> None:
     """The rooms of a stream that is disabled fall silent and say why; they play it again when it is enabled."""
-    await PatchBay.patch(home.context, "kitchen", "radio")
+    await home.tell("sound", "patch", "kitchen", "radio")
     await home.studio.hear(kitchen="radio")
-    await home.enable("radio", enabled=False)
+    await home.tell("sound", "disable", "radio")
     await home.studio.hear(kitchen=None)
     await home.says("kitchen", state=Playing.WAITING, why="radio is disabled")
-    await home.enable("radio", enabled=True)
+    await home.tell("sound", "enable", "radio")
     await home.studio.hear(kitchen="radio")
 
 

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from house.objects.hearing import Hearing
 from house.objects.patch_bay import PatchBay
-from house.objects.stream import Stream
 from house.playing import Playing
 from midflight import Context
 from midflight.db.engine import Database
@@ -90,12 +89,6 @@ class House:
     async def hearings(self) -> dict[str, Hearing]:
         """What agents have said of the rooms."""
         return {each.player: each for each in (await PatchBay.get(self.context)).hearings}
-
-    async def enable(self, stream: str, enabled: bool) -> None:
-        """Have a stream sent, or not."""
-        found = await Stream.get(self.context, stream)
-        found.enabled = enabled
-        await found.save()
 
     async def engine(self, name: str) -> object:
         """What makes an engine the same as before: its processes, what is loaded, and what plays."""

@@ -88,12 +88,16 @@ class Host:
         return file
 
     def processes(self, program: str = "") -> list[int]:
-        """Those of its user that run this program, or any."""
+        """Those of its user that run this program, or any; what has ended and is only not yet forgotten is none."""
         found = list[int]()
         for process in Path("/proc").iterdir():
             try:
                 ours = process.name.isdigit() and process.stat().st_uid == self.user
-                if ours and program in ("", (process / "comm").read_text().strip()):
+                if (
+                    ours
+                    and (process / "cmdline").read_bytes()
+                    and program in ("", (process / "comm").read_text().strip())
+                ):
                     found.append(int(process.name))
             except OSError:
                 pass  # it has ended
