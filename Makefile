@@ -78,7 +78,7 @@ pictures: packages $(READY) ## draw the pictures of the console and of the house
 docs: $(READY) ## build the site of the documents, with pages from the code, into build/site; links are checked
 	mkdocs build --strict --quiet
 
-wheel-test: $(READY) ## build the wheel and test it in a fresh environment, away from the sources
+wheel-test: $(READY) ## build the wheel and its bill of materials, and try it and each extra in fresh environments
 	.ci/wheel-test
 
 stranger: $(READY) ## play the tutorial as a user who has nothing but the wheel and a package registry; as root

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shutil
 import signal
 import subprocess
@@ -22,6 +23,7 @@ from pathlib import Path
 
 from midflight.db.cluster import lent
 from midflight.transports.embedded import EmbeddedBroker
+from tests.transports.ports import Port
 from tests.transports.rabbit import Rabbit
 
 MOST = 12
@@ -69,7 +71,7 @@ class Bare:
         ]
         (self.folder / "midflight.toml").write_text("\n".join([*lines, more]))
 
-    def expand(self, url: str = DATABASE) -> None:
+    def expand(self, url: str) -> None:
         """The schema, as an operator elsewhere would have it."""
         self.python("-c", EXPAND.format(url=url))
 
@@ -131,7 +133,6 @@ def core(bare: Bare) -> None:
     installed = bare.python("-c", "import importlib.metadata as m; print(*(d.name for d in m.distributions()))").split()
     assert len(installed) <= MOST, f"{len(installed)} packages: {sorted(installed)}"
     print(f"midflight alone is {len(installed)} packages: {', '.join(sorted(installed))}")
-    bare.expand()
     with bare.conductor():
         pass
     for words in (["fleet", "list"], ["--help"], ["run", "conductor", "--hots", "c1"]):
@@ -182,10 +183,10 @@ def postgresql(bare: Bare) -> None:
 
 def metrics(bare: Bare) -> None:
     """A service that answers Prometheus; without the command line, the fleet's own page is refused."""
-    bare.expand()
-    bare.configure(more='[metrics]\nlisten = "127.0.0.1:9464"\n')
+    port = Port()
+    bare.configure(more=f'[metrics]\nlisten = "127.0.0.1:{port}"\n')
     with bare.conductor():
-        page = urllib.request.urlopen("http://127.0.0.1:9464/metrics").read().decode()
+        page = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics").read().decode()
     assert "midflight_" in page, page
     bare.lacks("cli", "metrics")
 
@@ -203,7 +204,8 @@ def embedded(bare: Bare) -> None:
 
 def cli(bare: Bare) -> None:
     """The schema is expanded and releases are frozen; what else commands need is named."""
-    bare.midflight("db", "expand")
+    bare.configure(database="sqlite:///empty.db")
+    assert "the schema is expanded to v1" in bare.midflight("db", "expand")
     bare.midflight("release", "list")
     assert "metrics" in bare.midflight("--help")
     for extra, words in {
@@ -240,7 +242,6 @@ def testing(bare: Bare) -> None:
 
 
 def _serves(bare: Bare, **settings: str) -> None:
-    bare.expand()
     bare.configure(**settings)
     with bare.conductor():
         pass
@@ -272,6 +273,8 @@ def main() -> int:
     assert declared.keys() == TRIES.keys() - {""}, f"{declared.keys() ^ TRIES.keys()} is an extra or is tried, not both"
     work.mkdir(parents=True)
     subprocess.run(["midflight", "init", PROJECT], cwd=work, check=True, capture_output=True)
+    here = {**os.environ, "MIDFLIGHT_DATABASE": DATABASE}
+    subprocess.run(["midflight", "db", "expand"], cwd=work / PROJECT, env=here, check=True, capture_output=True)
 
     def one(extra: str) -> None:
         TRIES[extra](made(extra, wheels, work))
