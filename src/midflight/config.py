@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, Self
 import msgspec
 
 from midflight.errors import ConfigError
+from midflight.spelling import meant
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 KNOWN_TABLES = ("midflight", "credentials", "metrics", "traces", "console", "upgrade_levels", "app")
@@ -167,7 +168,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         tables = _tables(path)
         for table in tables:
             if table not in KNOWN_TABLES:
-                reason = f"unknown table; known are {', '.join(KNOWN_TABLES)}"
+                reason = f"unknown table; known are {', '.join(KNOWN_TABLES)}{meant(table, KNOWN_TABLES)}"
                 raise ConfigError(path=str(path), where=f"[{table}]", reason=reason)
         own = tables.get("midflight", {})
         _check_own(path, own)
@@ -199,7 +200,8 @@ def _check_own(path: Path, own: Any) -> None:
             raise ConfigError(path=str(path), where="[midflight]", reason=f"unknown field `{name}`{hint}")
     known = [name for name in Config.__struct_fields__ if name not in ("path", *_PLACES)]
     if unknown := own.keys() - {*known}:
-        reason = f"Object contains unknown field `{min(unknown)}`; known are {', '.join(known)}"
+        near = meant(min(unknown), known)
+        reason = f"Object contains unknown field `{min(unknown)}`; known are {', '.join(known)}{near}"
         raise ConfigError(path=str(path), where="[midflight]", reason=reason)
 
 

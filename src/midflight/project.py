@@ -26,6 +26,7 @@ from midflight.rpc.endpoints import check_limit
 from midflight.rpc.faults import Faults
 from midflight.rpc.interface import Contract
 from midflight.rpc.rights import CONDUCTOR, GUEST, OPERATOR, Roles
+from midflight.spelling import meant
 from midflight.transports.base import check_name
 from midflight.versions import Release, load_releases
 
@@ -331,7 +332,9 @@ def _in_order(migrations: dict[str, DataMigration]) -> dict[str, DataMigration]:
 def _find(known: Mapping[str, N], name: str, what: str, project: str) -> N:
     if name not in known:
         names = ", ".join(known) or "none"
-        raise ProjectError(where=f"project {project}", reason=f"has no {what} {name!r}; it has {names}")
+        raise ProjectError(
+            where=f"project {project}", reason=f"has no {what} {name!r}; it has {names}{meant(name, known)}"
+        )
     return known[name]
 
 

@@ -42,6 +42,7 @@ from midflight.rpc.rights import CONDUCTOR
 from midflight.rpc.server import CASTS, Server
 from midflight.rpc.threads import Threads
 from midflight.runs import NotARun, manager_of, mistakes_of
+from midflight.spelling import meant
 from midflight.telemetry import log
 from midflight.transports import connect
 from midflight.transports.base import Address, Identity
@@ -58,9 +59,9 @@ _HOST = re.compile(r"[A-Za-z0-9_-]{1,63}")
 
 def _known_service(project: Project, name: str) -> str:
     """The name, if the project has such a service. Raises ProjectError that lists what there is."""
-    if name not in (CONDUCTOR, *project.services):
-        names = ", ".join((CONDUCTOR, *project.services))
-        raise ProjectError(where=f"project {project.name}", reason=f"has no service {name!r}; it has {names}")
+    if name not in (known := (CONDUCTOR, *project.services)):
+        reason = f"has no service {name!r}; it has {', '.join(known)}{meant(name, known)}"
+        raise ProjectError(where=f"project {project.name}", reason=reason)
     return name
 
 

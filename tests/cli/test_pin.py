@@ -81,7 +81,8 @@ def test_a_topic_that_nobody_knows_is_not_cleared(
     operator = employ(monkeypatch, FakeOperator(cloud(pins={"*": "juno", "gone": "juno"})))
     outcome = midflight("pin", *command, "--topic", topic)
     assert (outcome.code, operator.acts) == (64, [])
-    assert outcome.err == f"error: received topic {topic!r}, expected one of *, conductor, gone, member, shop.\n"
+    known = "*, conductor, gone, member, shop"
+    assert outcome.err.startswith(f"error: received topic {topic!r}, expected one of {known}.")
     assert midflight("pin", *command, "--topic", "gone").code == 0
 
 

@@ -8,6 +8,7 @@ from midflight.cli.place import open_place
 from midflight.cli.verdicts import aim_of
 from midflight.conductor.interface import Fleet
 from midflight.errors import UsageError
+from midflight.spelling import meant
 from midflight.upgrade import gates
 from midflight.upgrade import plan as planning
 from midflight.upgrade.aim import Aim
@@ -78,7 +79,7 @@ def _refuse_others(name: str, fleet: Fleet, aim: Aim) -> None:
     kind = KINDS.get(name.partition(":")[0])
     if kind is not None and not kind.risk:
         raise UsageError(reason=f"{name} cannot be acknowledged: {kind.says} is no risk that a person can take")
-    known = ", ".join(may_be) or "none"
+    known = (", ".join(may_be) or "none") + meant(name, may_be)
     raise UsageError(reason=f"received {name!r}, expected a fact that fails or is unknown now: {known}")
 
 

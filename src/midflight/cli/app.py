@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from difflib import get_close_matches
 from importlib.metadata import version
 
 from cyclopts import App, CycloptsError, UnusedCliTokensError
@@ -11,6 +10,7 @@ from cyclopts import App, CycloptsError, UnusedCliTokensError
 from midflight.cli.examples import lines_of
 from midflight.cli.output import Page
 from midflight.errors import UsageError
+from midflight.spelling import meant
 
 HELP = {"--help", "-h"}
 UNFOLDED = 10_000
@@ -99,4 +99,4 @@ def _usage(wrong: CycloptsError) -> str:
 def _meant(wrong: UnusedCliTokensError, word: str) -> str:
     """Where a command has others below it, the word may be one of these with a slip."""
     verbs = wrong.command_chain and build()[wrong.command_chain[0]]
-    return f'. Did you mean "{near[0]}"?' if verbs and (near := get_close_matches(word, [*verbs])) else ""
+    return meant(word, verbs) if verbs else ""

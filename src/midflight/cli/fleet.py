@@ -11,6 +11,7 @@ from midflight.cli.output import Output
 from midflight.cli.place import open_place
 from midflight.conductor.interface import Fleet, Member, State
 from midflight.errors import StepBlocked, UsageError
+from midflight.spelling import meant
 from midflight.upgrade import draining, roster
 from midflight.upgrade.operator import operating
 from midflight.upgrade.roster import ago, named
@@ -117,9 +118,11 @@ async def drain(
     """
     out, place = Output(json=json), open_place(config)
     async with operating(place.config, place.project) as operator:
-        there = [member for member in (await operator.fleet()).members if member.host == host]
+        fleet = await operator.fleet()
+        there = [member for member in fleet.members if member.host == host]
         if not there:
-            raise UsageError(reason=f"there is no member on host {host!r}: see midflight fleet list")
+            near = meant(host, {member.host for member in fleet.members})
+            raise UsageError(reason=f"there is no member on host {host!r}: see midflight fleet list{near}")
         away = [member for member in there if member.state not in (State.ACTIVE, State.DRAINING)]
         awake = [member for member in there if member not in away]
         ids = [member.id for member in awake]
@@ -177,7 +180,8 @@ def _named(fleet: Fleet, name: str) -> Member:
     """The one member of that id, or of that service and host. Raises UsageError."""
     found = [member for member in fleet.members if name in (member.id, named(member))]
     if not found:
-        raise UsageError(reason=f"there is no member {name!r}: see midflight fleet list")
+        near = meant(name, map(named, fleet.members))
+        raise UsageError(reason=f"there is no member {name!r}: see midflight fleet list{near}")
     if len(found) > 1:
         raise UsageError(reason=f"{name!r} are {len(found)} members; give the id: {', '.join(m.id for m in found)}")
     return found[0]

@@ -15,6 +15,7 @@ from midflight.conductor.interface import Fleet, Member
 from midflight.conductor.pins import AUTO, EVERY_TOPIC
 from midflight.errors import UsageError
 from midflight.project import Project
+from midflight.spelling import meant
 from midflight.upgrade import roster
 from midflight.upgrade.aim import Aim
 from midflight.upgrade.floors import floors, named_topic, spoken
@@ -101,7 +102,8 @@ async def _to_clear(operator: Operator, project: Project, topic: str | None) -> 
         return sorted(pinned)
     known = sorted({EVERY_TOPIC, *pinned, *contract_of(project).interfaces})
     if topic not in known:
-        raise UsageError(reason=f"received topic {topic!r}, expected one of {', '.join(known)}")
+        reason = f"received topic {topic!r}, expected one of {', '.join(known)}{meant(topic, known)}"
+        raise UsageError(reason=reason)
     return [topic]
 
 

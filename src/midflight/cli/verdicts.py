@@ -6,6 +6,7 @@ from midflight.cli.output import Output
 from midflight.cli.place import Place
 from midflight.conductor.interface import Fleet
 from midflight.errors import UsageError
+from midflight.spelling import meant
 from midflight.upgrade import plan as planning
 from midflight.upgrade.aim import Aim
 from midflight.upgrade.plan import Step
@@ -20,8 +21,8 @@ def aim_of(place: Place, to: str | None) -> Aim:
 def step_of(name: str) -> Step:
     """A step by its name or number. Raises UsageError that lists the names."""
     if (chosen := planning.step(name)) is None:
-        names = ", ".join(each.name for each in planning.STEPS)
-        raise UsageError(reason=f"received step {name!r}, expected one of {names}")
+        names = [each.name for each in planning.STEPS]
+        raise UsageError(reason=f"received step {name!r}, expected one of {', '.join(names)}{meant(name, names)}")
     return chosen
 
 

@@ -14,6 +14,7 @@ from midflight.errors import UsageError
 from midflight.project import Project
 from midflight.rpc.interface import InterfaceSpec
 from midflight.rpc.rights import CONDUCTOR, GUEST, OPERATOR
+from midflight.spelling import meant
 from midflight.transports.base import Identity
 from midflight.transports.grants import Grant
 
@@ -31,7 +32,9 @@ class Grants:
     def _of(self, member: Identity) -> Grant:
         service = member.service
         if service not in (known := self._project.roles.names):
-            raise UsageError(reason=f"{member} is of no service of the project; it has {', '.join(known)}")
+            raise UsageError(
+                reason=f"{member} is of no service of the project; it has {', '.join(known)}{meant(service, known)}"
+            )
         serves, calls = self._served_by(service), self._called_by(service)
         is_member, steers = service not in (OPERATOR, GUEST), self._project.roles.admit([CONDUCTOR], service)
         callers = [other for other in known if {*self._called_by(other)} & {*serves}]

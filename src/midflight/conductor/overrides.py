@@ -8,6 +8,7 @@ from midflight.conductor import pins
 from midflight.config import Config
 from midflight.errors import ConfigError, UsageError
 from midflight.project import Project
+from midflight.spelling import meant
 from midflight.versions import Manifest
 
 
@@ -19,7 +20,8 @@ def of(config: Config, project: Project, topics: Sequence[str]) -> dict[str, Man
 def _override(topic: str, release: str, project: Project, config: Config, topics: Sequence[str]) -> Manifest | None:
     where = f"[upgrade_levels] {topic}"
     if topic not in (pins.EVERY_TOPIC, *topics):
-        raise ConfigError(path=config.path, where=where, reason=f"no such topic; expected one of {', '.join(topics)}")
+        reason = f"no such topic; expected one of {', '.join(topics)}{meant(topic, topics)}"
+        raise ConfigError(path=config.path, where=where, reason=reason)
     if release == pins.AUTO:
         return None
     try:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from midflight.errors import UsageError
+from midflight.spelling import meant
 from midflight.versions import Manifest, Release, Version
 
 EVERY_TOPIC = "*"
@@ -22,7 +23,7 @@ def pinned_manifest(topic: str, release: str, releases: Sequence[Release]) -> Ma
         return named[release]
     if _is_number(release) and topic != EVERY_TOPIC:
         return _numbered(topic, Version.parse(release), releases)
-    known = ", ".join(named) or "none: freeze one"
+    known = (", ".join(named) or "none: freeze one") + meant(release, named)
     raise UsageError(reason=f"received pin {release!r} for topic {topic!r}, expected a frozen release: {known}")
 
 

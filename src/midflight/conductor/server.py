@@ -69,6 +69,7 @@ from midflight.project import Project
 from midflight.rpc.client import Client
 from midflight.rpc.repeats import Running
 from midflight.rpc.rights import not_allowed
+from midflight.spelling import meant
 from midflight.telemetry import log
 from midflight.transports.base import are_names
 
@@ -283,7 +284,8 @@ class ConductorServer(ConductorAPI):
 
     async def raise_store_floor(self, context: Context, release: str) -> None:
         if release not in (known := [each.name for each in self._project.releases]):
-            raise UsageError(reason=f"received release {release!r}, expected one of {', '.join(known) or 'none yet'}")
+            names = (", ".join(known) or "none yet") + meant(release, known)
+            raise UsageError(reason=f"received release {release!r}, expected one of {names}")
         await self._changed(context, await self._write(context, self._raise_floor, release))
 
     def _raise_floor(self, connection: Connection, release: str) -> int:
@@ -354,7 +356,7 @@ class ConductorServer(ConductorAPI):
 
     def _migration(self, name: str) -> DataMigration:
         if name not in (known := self._project.migrations):
-            names = ", ".join(known) or "none"
+            names = (", ".join(known) or "none") + meant(name, known)
             raise UsageError(reason=f"release {self._release} has no data migration {name!r}; it has {names}")
         return self._project.migration(name)
 

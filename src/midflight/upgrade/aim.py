@@ -10,6 +10,7 @@ from midflight.conductor.contract import release_of
 from midflight.db.lint import result
 from midflight.errors import ProjectError, UsageError
 from midflight.project import Project
+from midflight.spelling import meant
 from midflight.upgrade import rehearsed
 from midflight.upgrade.check import check
 from midflight.upgrade.readers import readers
@@ -53,9 +54,10 @@ class Aim:
         """The aim of upgrading to ``target``. Raises UsageError when this copy of the project has no such release."""
         releases = tuple(release.name for release in project.releases)
         if target not in releases:
-            known = ", ".join(releases) or "none yet"
+            known = (", ".join(releases) or "none yet") + meant(target, releases)
             reason = f"received release {target!r}, but frozen in this copy of project {project.name} are: {known}"
-            raise UsageError(reason=f"{reason}. Run midflight from a copy of the code that is to be deployed")
+            ends = "" if reason.endswith("?") else "."
+            raise UsageError(reason=f"{reason}{ends} Run midflight from a copy of the code that is to be deployed")
         return cls(
             target=target,
             releases=releases,

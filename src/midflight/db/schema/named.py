@@ -4,13 +4,13 @@ write from then on, or in a step that comes after the revision's transaction, wh
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.engine.interfaces import ReflectedColumn
 from sqlalchemy.exc import NoSuchTableError
 
+from midflight import spelling
 from midflight.errors import ProjectError
 
 _MOST_NAMED = 20
@@ -35,6 +35,6 @@ def columns_of(where: str, table: str, *named: str) -> dict[str, ReflectedColumn
 def nearest(name: str, names: Iterable[str]) -> str:
     """For the end of a sentence about a name that is not among ``names``."""
     there = sorted(names)
-    if near := get_close_matches(name, there, n=1):
-        return f": did you mean {near[0]!r}?"
+    if near := spelling.nearest(name, there):
+        return f": did you mean {near!r}?"
     return f"; there is {', '.join(there[:_MOST_NAMED])}" if there else ""
