@@ -107,7 +107,7 @@ def _apart(one: Card, other: Card, start: int) -> list[float]:
 def _lose(host: Host, percent: int) -> None:
     """Have a room get that many packets less."""
     if percent:
-        rule = f"udp dport 5004 numgen random mod 100 < {percent} drop"
+        rule = f'iifname "eth0" numgen random mod 100 < {percent} drop'
         hook = "type filter hook prerouting priority 0"
         table = f"table ip lossy {{\n chain room {{\n {hook};\n {rule}\n }}\n}}\n"
         command = ["ip", "netns", "exec", host.namespace, "nft", "-f", "-"]

@@ -8,22 +8,25 @@ from house.sound.errors import NoEngine
 from house.sound.settings import WHERE, Settings
 from midflight import ConfigError
 
-
-def driver(engine: Engine, given: Settings) -> Driver:
-    """The driver of one. Raises ConfigError for an engine that has none, or whose library is not there."""
-    match engine:
-        case Engine.PULSE_RTP:
-            return _pulse_rtp(given)
-        case _:
-            raise _refused(f"received {str(engine)!r}, expected {Engine.PULSE_RTP}")
+ALL = (Engine.PULSE_RTP, Engine.SNAPCAST)
 
 
-def _pulse_rtp(given: Settings) -> Driver:
+def drivers(given: Settings) -> dict[Engine, Driver]:
+    """Those of a host. Raises ConfigError for an engine that has none, or whose library is not there."""
+    for engine in given.engines:
+        if engine not in ALL:
+            raise _refused(f"received {str(engine)!r}, expected {' or '.join(ALL)}")
+    if not given.engines:
+        return {}
     try:  # only hosts with sound have the library, and the project is the same on all of them
+        from house.sound.pulse.sources import Sources
         from house.sound.pulse_rtp.driver import PulseRtp
+        from house.sound.snapcast.driver import Snapcast
     except OSError:
         raise _refused(str(NoEngine("libpulse.so.0", "pulseaudio"))) from None
-    return PulseRtp(given.pulse.start, given.pulse.address)
+    kinds = {Engine.PULSE_RTP: PulseRtp, Engine.SNAPCAST: Snapcast}
+    sources = Sources(given.pulse.address)
+    return {engine: kinds[engine](given.pulse.start, given.pulse.address, sources) for engine in given.engines}
 
 
 def _refused(reason: str) -> ConfigError:

@@ -6,10 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from house.playing import Engine
 from house.sound import engines
 from house.sound.agent import Agent
-from house.sound.driver import Driver
 from house.sound.file import WantedFile
 from house.sound.settings import settings
 from midflight import Runtime
@@ -20,10 +18,9 @@ async def sound(runtime: Runtime) -> AsyncIterator[Sequence[object]]:
     """The service, on this host. It plays what its file says from the first moment; its engines play on afterwards."""
     given = settings(runtime.settings)
     async with AsyncExitStack() as stack:
-        drivers = dict[Engine, Driver]()
-        for engine in given.engines:
-            drivers[engine] = engines.driver(engine, given)
-            stack.push_async_callback(drivers[engine].close)
+        drivers = engines.drivers(given)
+        for driver in drivers.values():
+            stack.push_async_callback(driver.close)
         file = WantedFile(runtime.state / f"sound-{runtime.host}.json")
         agent = Agent(runtime.host, drivers, given.rooms, file, runtime.context)
         tasks = [asyncio.create_task(keeper.keep(), name=f"keeper of {keeper.engine}") for keeper in agent.keepers]

@@ -12,7 +12,7 @@ from house.objects.patch_bay import PatchBay
 from house.playing import Playing
 from tests.sound.lab import tunes
 from tests.sound.lab.house import AGENTS, House
-from tests.sound.lab.studio import until
+from tests.sound.lab.studio import STATION, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ROOMS = AGENTS[1:]
@@ -64,6 +64,27 @@ async def test_all_but_the_engines_go_away(home: House) -> None:
     after = {host: (home.studio.aborts(host), await home.engine(host)) for host in AGENTS}
     for host, (aborts, engine) in before.items():
         assert after[host] == (aborts, engine) or after[host][0] > aborts
+
+
+async def test_two_engines(home: House) -> None:
+    """Rooms of two engines play the same stream, from the same sink; it stays when one of the engines, and then the
+    other one, has no room any more."""
+    await PatchBay.patch(home.context, ALL, "radio")
+    await home.studio.hear(kitchen="radio", office="radio")
+    before = await home.sinks(STATION)
+    for name in ROOMS:
+        await home.tell("sound", "room", name, "--engine", "snapcast")
+        await home.runs(name, "snapclient")
+        await home.studio.hear(kitchen="radio", office="radio")
+        await home.stand(kitchen=Playing.PLAYING, office=Playing.PLAYING)
+    for name in ROOMS:
+        await home.tell("sound", "room", name, "--engine", "pulse-rtp")
+        await home.studio.hear(kitchen="radio", office="radio")
+    for name in ROOMS:
+        await home.runs(name, "snapclient", none=True)
+    await home.runs(STATION, "snapserver", none=True)
+    await home.studio.hear(kitchen="radio", office="radio")
+    assert await home.sinks(STATION) == before
 
 
 async def test_an_engine_is_killed(home: House) -> None:

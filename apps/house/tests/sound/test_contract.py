@@ -58,14 +58,15 @@ async def test_how_it_stands(house: Studio) -> None:
 
 
 async def test_volume(house: Studio) -> None:
-    """A room is as loud as it should be, mute when it should be, and the same again after its engine was killed."""
+    """A room is as loud as it should be, mute when it should be, and the same again after PulseAudio was killed, on
+    which every engine plays."""
     await house.patch(kitchen="radio")
     await house.hear(kitchen="radio")
     await house.plays_at("kitchen", tunes.LOUD)
     house.set("kitchen", volume=50)
     await house.apply("kitchen")
     await house.plays_at("kitchen", tunes.LOUD / 8)  # PulseAudio's percent are cubic
-    await house.kill("kitchen")
+    await house.kill("kitchen", "pulseaudio")
     await house.apply("kitchen")
     await house.plays_at("kitchen", tunes.LOUD / 8)
     house.set("kitchen", mute=True)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import msgspec
 
 from house.playing import Playing, Sent
-from house.sound.pulse_rtp import feeding
-from house.sound.pulse_rtp.modules import Act, Begin, End, Found, Load, Loaded, Module, Player, Sink, Turn, Unload, plan
+from house.sound.pulse import feeding, modules
+from house.sound.pulse.modules import Act, Begin, End, Found, Load, Loaded, Module, Plan, Player, Sink, Turn, Unload
+from house.sound.pulse_rtp.lines import RtpLines
 from house.sound.wanted import Feed, Room, Wanted
 
 CARD = Sink(0, "dac", "dac.monitor", 100, mute=False)
 RADIO = Feed("radio", "sink", "", "station", "239.255.12.1", 5004)
+
+
+def plan(wanted: Wanted, found: Found) -> Plan:
+    """That of the engine ``pulse-rtp``, which has all its lines in PulseAudio."""
+    return modules.plan(wanted, found, RtpLines())
 
 
 def done(found: Found, acts: tuple[Act, ...]) -> Found:
@@ -102,9 +110,10 @@ def test_its_own_host() -> None:
     tv = Feed("tv", "capture", "hdmi-in", "hall", "239.255.12.3", 5004)
 
     def receiver(feed: Feed, offset_ms: int) -> Module:
-        return plan(Wanted("hall", (), (Room("hall", offset_ms=offset_ms, feed=feed),)), Found(sinks=[CARD])).receivers[
-            "hall"
-        ]
+        wanted = Wanted("hall", (), (Room("hall", offset_ms=offset_ms, feed=feed),))
+        line = plan(wanted, Found(sinks=[CARD])).receivers["hall"]
+        assert isinstance(line, Module)
+        return line
 
     assert receiver(tv, 0).name == "module-loopback"
     assert "latency_msec=60 " in receiver(tv, 0).argument
@@ -139,3 +148,20 @@ def test_files_and_radios_are_played() -> None:
     moved = msgspec.structs.replace(jazz, source="http://b/jazz")
     acts = plan(Wanted("station", (moved,)), Found(players=[theirs, mine])).acts
     assert [act for act in acts if isinstance(act, Begin | End)] == [End(mine), Begin(moved)]
+
+
+def test_what_another_engine_needs_stays() -> None:
+    """An engine that sends no stream any more takes its own lines away, and leaves the sinks that programs play into,
+    and the players, as long as another engine of the host has them; of the other engine's lines it touches none."""
+    tape = Feed("tape", "file", "/tape.wav", "station", "239.255.12.4", 5004)
+    found = done(Found(), plan(Wanted("station", (RADIO, tape)), Found()).acts)
+    loopback = Loaded("module-loopback", 'sink_input_properties="house.snapcast=hall"', 9)
+    player = Player(feeding.label(tape), 8)
+    found = dataclasses.replace(found, modules=[*found.modules, loopback], players=[player])
+    left = plan(Wanted("station"), dataclasses.replace(found, elsewhere=[RADIO, tape]))
+    assert [act.loaded.name for act in left.acts if isinstance(act, Unload)] == ["module-rtp-send"] * 2
+    assert len(left.acts) == 2
+    alone = plan(Wanted("station"), found).acts
+    assert End(player) in alone
+    assert len(alone) == 5
+    assert Unload(loopback) not in alone

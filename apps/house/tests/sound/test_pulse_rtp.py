@@ -13,13 +13,13 @@ import pytest
 from pulsectl import PulseError
 
 from house.sound.errors import EngineDead, EngineError
+from house.sound.pulse import feeding as feedings
+from house.sound.pulse.feeding import Feeding, label
+from house.sound.pulse.server import Server
 from house.sound.pulse_rtp import announcer as announcers
-from house.sound.pulse_rtp import feeding as feedings
 from house.sound.pulse_rtp import sap
 from house.sound.pulse_rtp.announcer import Announcer
-from house.sound.pulse_rtp.feeding import Feeding, label
 from house.sound.pulse_rtp.sap import Announced
-from house.sound.pulse_rtp.server import Server
 from house.sound.wanted import Feed
 
 RADIO = Feed("radio", "sink", "", "station", "239.255.12.1", 5004)

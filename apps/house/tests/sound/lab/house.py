@@ -98,6 +98,19 @@ class House:
             line.split("\t")[:3] for each in listed for line in each.splitlines()
         ]
 
+    async def sinks(self, name: str) -> list[str]:
+        """Those of a host, each with its number, which no other one has after it."""
+        listed = await self.studio.hosts[name].run("pactl", "list", "short", "sinks")
+        return [line.split("\t")[0] + line.split("\t")[1] for line in listed.splitlines()]
+
+    async def runs(self, name: str, program: str, *, none: bool = False) -> None:
+        """Wait until a host runs a program, or none of it."""
+
+        async def found() -> list[int]:
+            return self.studio.hosts[name].processes(program)
+
+        await until(found, lambda those: bool(those) != none, f"{'no ' if none else ''}{program} on {name}")
+
     def _service(self, service: str, host: str) -> list[str]:
         run = [str(PROGRAMS / "midflight"), "run", service]
         return [*run, "--host", host, "--config", str(self._config(host))]
@@ -109,6 +122,7 @@ class House:
             "[midflight]", 'project = "house.project:project"', "beat_seconds = 1",
             f'broker = "nats://{self.studio.hosts[STATION].address}:4222"', f'state = "{host.home}/state"',
         ]  # fmt: skip
+        lines += ["[app.sound]", 'engines = ["pulse-rtp", "snapcast"]']
         if name in self.studio.cards:
             lines += [f"[app.sound.rooms.{name}]", f'sink = "{CARD}"']
         return host.write("house.toml", "\n".join(lines) + "\n")

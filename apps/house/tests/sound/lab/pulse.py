@@ -39,6 +39,19 @@ def address(host: Host) -> str:
     return f"unix:{host.run_path}/pulse/native"
 
 
+def playing(tune: Path, feed: Feed) -> list[str]:
+    """What plays a tune into a stream for ever, also into one that comes later or comes again."""
+    player = f"pacat --raw --rate=48000 --format=s16le --channels=2 --device=house.{feed.name}"
+    return ["sh", "-c", f"while :; do (while cat {tune}; do :; done) | {player}; sleep 0.1; done"]
+
+
+async def traces(host: Host) -> list[str]:
+    """What of the house is in it."""
+    ours = ("house.", "rtp", "loopback")
+    listed = (await host.run("pactl", "list", "short", "modules")).splitlines()
+    return [line for line in listed if any(mark in line for mark in ours)]
+
+
 class PulseRtpLab:
     """See ``EngineLab``."""
 
@@ -49,14 +62,11 @@ class PulseRtpLab:
         with inside(host.namespace):  # for the socket that it announces streams by
             return PulseRtp(start_command(host), address(host))
 
-    def program(self, host: Host) -> str:
-        return "pulseaudio"
+    def programs(self, host: Host) -> tuple[str, ...]:
+        return ("pulseaudio",)
 
     def playing(self, tune: Path, feed: Feed) -> list[str]:
-        player = f"pacat --raw --rate=48000 --format=s16le --channels=2 --device=house.{feed.name}"
-        return ["sh", "-c", f"while :; do (while cat {tune}; do :; done) | {player}; sleep 0.1; done"]
+        return playing(tune, feed)
 
     async def traces(self, host: Host) -> list[str]:
-        ours = ("house.", "rtp", "loopback")
-        listed = (await host.run("pactl", "list", "short", "modules")).splitlines()
-        return [line for line in listed if any(mark in line for mark in ours)]
+        return await traces(host)

@@ -23,6 +23,7 @@ from house.sound.wanted import Feed, Room, Wanted
 from tests.sound.lab import tunes
 from tests.sound.lab.cards import PIPE_BYTES, Card, cards
 from tests.sound.lab.pulse import CARD, PulseRtpLab
+from tests.sound.lab.snapcast import SnapcastLab
 from tests.sound.lab.switch import Host, hosts
 
 T = TypeVar("T")
@@ -43,7 +44,7 @@ class EngineLab(Protocol):
     def driver(self, host: Host) -> Driver:
         """A new one."""
 
-    def program(self, host: Host) -> str:
+    def programs(self, host: Host) -> tuple[str, ...]:
         """What is killed where the engine is."""
 
     def playing(self, tune: Path, feed: Feed) -> list[str]:
@@ -53,7 +54,7 @@ class EngineLab(Protocol):
         """What of the house is in the engine."""
 
 
-ENGINES: dict[str, EngineLab] = {"pulse-rtp": PulseRtpLab()}
+ENGINES: dict[str, EngineLab] = {"pulse-rtp": PulseRtpLab(), "snapcast": SnapcastLab()}
 
 
 @dataclass
@@ -111,10 +112,10 @@ class Studio:
         host = self.hosts[self.feeds[feed].host]
         self._playing.append((host, await host.start(*self.engine.playing(self.folder / tune, self.feeds[feed]))))
 
-    async def kill(self, name: str) -> None:
-        """The engine of a host ends at once, and its driver sees it."""
+    async def kill(self, name: str, program: str = "") -> None:
+        """The engine of a host, or this program, ends at once, and its driver sees it."""
         stirred = asyncio.create_task(self.drivers[name].stirred())
-        killed = self.engines(name)
+        killed = self.hosts[name].processes(program) if program else self.engines(name)
         assert killed, f"no engine runs on {name}"
         for process in killed:
             os.kill(process, signal.SIGKILL)
@@ -124,7 +125,7 @@ class Studio:
     def engines(self, name: str) -> list[int]:
         """The processes of a host's engine."""
         host = self.hosts[name]
-        return sorted(host.processes(self.engine.program(host)))
+        return sorted(process for program in self.engine.programs(host) for process in host.processes(program))
 
     async def renew(self, name: str) -> None:
         """Another driver takes the place of this one."""

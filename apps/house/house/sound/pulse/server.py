@@ -15,7 +15,7 @@ from pulsectl._pulsectl import LibPulse
 from pulsectl_asyncio import PulseAsync
 
 from house.sound.errors import EngineDead, EngineError, NoEngine, WrongEngine
-from house.sound.pulse_rtp.modules import Found, Loaded, Module, Sink
+from house.sound.pulse.modules import Found, Loaded, Module, Sink
 
 T = TypeVar("T")
 _WRONG = PulseDisconnected, PulseError, LibPulse.CallError
@@ -146,6 +146,7 @@ class Server:
             [_sink(each) for each in sinks],
             [each.name for each in sources],
             info.default_sink_name or "",
+            server=f"{info.cookie:x}",
         )
 
     async def inputs(self) -> list[Input]:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from house.sound.pulse_rtp.server import Server
+from house.sound.pulse.server import Server
 
 SILENCE_DB = -70.0
 """Below that nobody hears anything."""

@@ -1,0 +1,163 @@
+"""Programs that carry streams beside PulseAudio. They play on without us, and whoever comes next knows them by their
+arguments."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from house.sound.errors import EngineError, NoEngine
+from house.sound.pulse.modules import Program, Running
+
+SOON = 5.0
+"""Seconds: one that has ended by itself within them is likely to do so again."""
+END_SECONDS = 2.0
+"""So long one has for ending when it is asked to."""
+
+
+class Programs:
+    """Those of one user, for whom they are started by ``run`` (nothing, where we are that user). They find PulseAudio
+    at ``address``, as in PULSE_SERVER. ``packages`` says where a program is from."""
+
+    def __init__(
+        self, packages: dict[str, str], address: str | None = None, run: Sequence[str] = (), user: int | None = None
+    ) -> None:
+        self._packages, self._run, self._user = packages, run, os.getuid() if user is None else user
+        self._environment = os.environ if address is None else {**os.environ, "PULSE_SERVER": address}
+        self._begun: dict[Program, tuple[asyncio.subprocess.Process, float]] = {}
+        self._failing: set[Program] = set()
+        self._watched: dict[Running, int] = {}
+        self._ended = asyncio.Event()
+
+    def found(self, ours: Callable[[Program], bool]) -> list[Running]:
+        """What runs of ours. One that was begun just now may not have its own name yet, and its children may have it
+        for a moment."""
+        begun = {process.pid: program for program, (process, _) in self._begun.items()}
+        for process in Path("/proc").iterdir():
+            if process.name.isdecimal() and (program := self._program(process)) and ours(program):
+                begun[int(process.name)] = program
+        return [Running(program, process) for process, program in begun.items() if _parent(process) not in begun]
+
+    def _program(self, process: Path) -> Program | None:
+        try:
+            if process.stat().st_uid != self._user:
+                return None
+            return Program(tuple((process / "cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]))
+        except OSError:
+            return None  # it has ended meanwhile
+
+    async def start(self, program: Program) -> None:
+        """Start one, and leave it running. Raises NoEngine."""
+        name = program.arguments[0]
+        if shutil.which(name) is None:
+            raise NoEngine(name, self._packages.get(name, name))
+        process = await asyncio.create_subprocess_exec(
+            *self._run, *program.arguments, env=self._environment, start_new_session=True,
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        self._begun[program] = process, time.monotonic()
+        self.watch([*self._watched, Running(program, process.pid)])
+
+    async def stop(self, running: Running) -> None:
+        """End one, and wait for that. Raises EngineError where it cannot be ended."""
+        self.watch([each for each in self._watched if each != running])
+        begun, _ = self._begun.pop(running.program, (None, 0.0))
+        try:
+            descriptor = os.pidfd_open(running.process)
+        except ProcessLookupError:
+            return
+        try:
+            ours = begun is not None and begun.pid == running.process
+            if not ours and self._program(Path(f"/proc/{running.process}")) != running.program:
+                return  # its number is another one's by now
+            signal.pidfd_send_signal(descriptor, signal.SIGTERM)
+            if not await _ends(descriptor):
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+                await _ends(descriptor)
+            if ours and begun is not None:
+                await begun.wait()  # until then it is a zombie, which is no process any more
+        except ProcessLookupError:
+            pass  # it has ended meanwhile
+        except OSError as wrong:
+            raise EngineError(f"process {running.process}: {wrong}") from None
+        finally:
+            os.close(descriptor)
+
+    # Those that end by themselves.
+
+    def watch(self, those: Iterable[Running]) -> None:
+        """Have the end of these stir, and of no others."""
+        wanted, loop = set(those), asyncio.get_running_loop()
+        for running in self._watched.keys() - wanted:
+            self._forget(running)
+        for running in wanted - self._watched.keys():
+            try:
+                self._watched[running] = os.pidfd_open(running.process)
+            except ProcessLookupError:
+                self._has_ended(running)
+            else:
+                loop.add_reader(self._watched[running], self._has_ended, running)
+
+    def _forget(self, running: Running) -> None:
+        descriptor = self._watched.pop(running, None)
+        if descriptor is not None:
+            asyncio.get_running_loop().remove_reader(descriptor)
+            os.close(descriptor)
+
+    def _has_ended(self, running: Running) -> None:
+        self._forget(running)
+        process, at = self._begun.get(running.program, (None, 0.0))
+        if process is not None and process.pid == running.process:
+            del self._begun[running.program]
+        self._failing.discard(running.program)
+        if time.monotonic() - at < SOON:
+            self._failing.add(running.program)
+        self._ended.set()
+
+    def ended(self) -> bool:
+        """Whether one has ended by itself since this was asked last."""
+        ended = self._ended.is_set()
+        self._ended.clear()
+        return ended
+
+    async def stirred(self) -> None:
+        """Wait for that."""
+        await self._ended.wait()
+
+    def failure(self, program: Program) -> str:
+        """Why nothing of it is heard, where it ends as soon as it is started."""
+        _, at = self._begun.get(program, (None, math.inf))
+        if program not in self._failing or time.monotonic() - at > SOON:
+            return ""
+        return f"{program.arguments[0]} ends as soon as it is started: {' '.join(program.arguments)}"
+
+    def close(self) -> None:
+        """Let go of them."""
+        self.watch([])
+
+
+def _parent(process: int) -> int | None:
+    try:
+        return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return None
+
+
+async def _ends(descriptor: int) -> bool:
+    """Whether the process ends in time."""
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(descriptor, ended.set)
+    try:
+        async with asyncio.timeout(END_SECONDS):
+            await ended.wait()
+        return True
+    except TimeoutError:
+        return False
+    finally:
+        loop.remove_reader(descriptor)

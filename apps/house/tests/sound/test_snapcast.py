@@ -1,0 +1,65 @@
+"""Which programs Snapcast has for what is wanted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from house.playing import Sent
+from house.sound.pulse.modules import Found, Program, Running, Sink, Start, Stop, plan
+from house.sound.snapcast.lines import SnapcastLines, port
+from house.sound.wanted import Feed, Room, Wanted
+
+CARD = Sink(0, "dac", "dac.monitor", 100, mute=False)
+LINES = SnapcastLines(Path("/var/lib/house"))
+RADIO = Feed("radio", "sink", "", "station", "239.255.12.1", 5004)
+NEWS = Feed("news", "sink", "", "station", "239.255.12.2", 5004)
+
+
+def client(room: Room, server: str = "1") -> Program:
+    """What plays in the only room of ``kitchen``."""
+    (act,) = plan(Wanted("kitchen", (), (room,)), Found(sinks=[CARD], server=server), LINES).acts
+    assert isinstance(act, Start)
+    return act.program
+
+
+def test_a_server_for_each_stream() -> None:
+    """Each stream has a server of its own, so that a new one interrupts no other, and nobody can command it."""
+    acts = plan(Wanted("station", (RADIO, NEWS)), Found(), LINES).acts
+    servers = [act.program for act in acts if isinstance(act, Start)]
+    assert port(RADIO) != port(NEWS)
+    for server, feed in zip(servers, (RADIO, NEWS), strict=True):
+        assert f"--stream.port={port(feed)}" in server.arguments
+        assert {"--http.enabled=false", "--tcp.enabled=false"} <= set(server.arguments)
+    running = [Running(server, 10 + n) for n, server in enumerate(servers)]
+    ended = plan(Wanted("station", (RADIO,)), Found(programs=running), LINES).acts
+    assert [act for act in ended if isinstance(act, Start | Stop)] == [Stop(running[1])]
+
+
+def test_a_client_goes_to_its_stream() -> None:
+    """A room's client goes to its stream's host and port, plays later where the room has an offset, and is another one
+    where PulseAudio was started anew: the old one would be silent for ever."""
+    first = client(Room("kitchen", feed=RADIO))
+    assert {"--host=station", f"--port={port(RADIO)}", "--soundcard=dac", "--latency=0"} <= set(first.arguments)
+    assert "--latency=-250" in client(Room("kitchen", feed=RADIO, offset_ms=250)).arguments
+    again = client(Room("kitchen", feed=RADIO), server="2")
+    found = Found(sinks=[CARD], server="2", programs=[Running(first, 9)])
+    wanted = Wanted("kitchen", (), (Room("kitchen", feed=RADIO),))
+    assert plan(wanted, found, LINES).acts == (Stop(Running(first, 9)), Start("room kitchen", again))
+
+
+def test_programs_of_others_stay() -> None:
+    """Somebody's own Snapcast is none of ours."""
+    theirs = [
+        Running(Program(("snapserver",)), 7),
+        Running(Program(("snapclient", "--host=station", "--hostID=phone")), 8),
+        Running(Program(("sleep", f"?name=house.{RADIO.name}")), 9),
+    ]
+    assert plan(Wanted("station"), Found(programs=theirs), LINES).acts == ()
+
+
+def test_a_source_that_is_not_there() -> None:
+    """No server is started for a capture device that is gone."""
+    tv = Feed("tv", "capture", "hdmi-in", "station", "239.255.12.3", 5004)
+    planned = plan(Wanted("station", (tv,)), Found(), LINES)
+    assert planned.acts == ()
+    assert planned.feeds["tv"].state is Sent.BROKEN
