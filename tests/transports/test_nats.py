@@ -20,7 +20,7 @@ from structlog.testing import capture_logs
 
 from midflight.errors import BrokerUnreachable, InvalidValue
 from midflight.transports import nats as nats_transport
-from midflight.transports import nats_client, nats_connection, nats_store
+from midflight.transports import nats_client, nats_connection, nats_consumer, nats_store
 from midflight.transports.base import Address, Identity, NoAnswer, NobodyListens, ParkedMessage
 from midflight.transports.embedded import EmbeddedBroker, find_binary
 from midflight.transports.nats import NatsListener, NatsTransport
@@ -655,3 +655,37 @@ async def test_the_store_speaks_for_nobody(broker: EmbeddedBroker) -> None:
 def refused(kind: str) -> int:
     """How many messages were counted as from nobody knows whom."""
     return counted("transport.refused", kind=kind)
+
+
+async def test_who_finds_a_crowd_polls_again_later(
+    own_fleet: Fleet[NatsTransport], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where as many members poll for one topic as the broker lets, one more takes that for no failure: it asks for
+    nothing but its next poll when this one would be over, and has its casts when there is room."""
+    monkeypatch.setattr(nats_consumer, "POLL_SECONDS", 0.5)
+    agent, crowd, declared = Recorder(), await own_fleet.join(), list[None]()
+    await (await agent.listen(await own_fleet.join(), "compute")).drain(timeout=5)
+    connection, inbox = crowd._connection, crowd._connection.new_inbox()
+    waiting = await connection.subscribe(f"{inbox}.*", lambda _: None)
+    poll = f"{API}.CONSUMER.MSG.NEXT.{crowd._subjects.casts}.compute"
+    for number in range(512):
+        deadline = asyncio.get_running_loop().time() + 60
+        await connection.publish(
+            poll, b'{"batch": 1, "expires": 3600000000000}', deadline=deadline, reply=f"{inbox}.{number}"
+        )
+    assert await connection.flush()
+    member = await own_fleet.join()
+    declare = member._store.declare
+
+    async def counting() -> None:
+        declared.append(None)
+        await declare()
+
+    monkeypatch.setattr(member._store, "declare", counting)
+    listener = await agent.listen(member, "compute")
+    opened = listener._consumer._polls["compute"]
+    await eventually(lambda: opened.number >= 3)
+    assert (opened.failed, declared) == (False, [])
+    await connection.withdraw(waiting)
+    await crowd.cast(COMPUTE, b"for anyone", "cast-1")
+    await eventually(lambda: agent.bodies == [b"for anyone"])

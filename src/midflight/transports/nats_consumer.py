@@ -21,7 +21,7 @@ from midflight.transports.hands import Hands
 from midflight.transports.nats_bodies import Bodies, Gone, is_ticket
 from midflight.transports.nats_connection import Connection, NotTaken
 from midflight.transports.nats_interest import Interest
-from midflight.transports.nats_message import is_replayed, message_id_of, status_of
+from midflight.transports.nats_message import description_of, is_replayed, message_id_of, status_of
 from midflight.transports.nats_senders import sender_of
 from midflight.transports.nats_store import API, ELECTED, Refused, Store, nanoseconds
 from midflight.transports.places import Places
@@ -41,6 +41,9 @@ IN_PROGRESS = b"+WPI"
 
 EXPIRED = "408"
 """The status by which the broker ends a poll whose time is over."""
+
+CROWDED = "Exceeded MaxWaiting"
+"""So it says where 512 polls are open for one address already, which only many members of one topic can bring about."""
 
 Run = Callable[[CastDelivery], Awaitable[float | None]]
 
@@ -194,16 +197,24 @@ class Consumer:
         self._look.set()
 
     def _arrived(self, message: Msg) -> None:
-        if status := status_of(message):
-            self._told(message.subject, failed=status != EXPIRED)
+        if status_of(message):
+            self._told(message)
         else:
             self._take(message)
 
-    def _told(self, subject: str, *, failed: bool) -> None:
+    def _told(self, message: Msg) -> None:
         """The broker says that a poll has ended; of those before the last one of an address that is no news."""
         for poll in self._polls.values():
-            if subject == self._reply_to(poll):
-                self._ended(poll, failed=failed)
+            if message.subject != self._reply_to(poll):
+                continue
+            if description_of(message) == CROWDED:  # others wait, and we do so when their polls are over
+                asyncio.get_running_loop().call_later(POLL_SECONDS, self._over, poll, poll.number)
+            else:
+                self._ended(poll, failed=status_of(message) != EXPIRED)
+
+    def _over(self, poll: Poll, number: int) -> None:
+        if poll.number == number:
+            self._ended(poll)
 
     def _reply_to(self, poll: Poll) -> str:
         return f"{self._inbox}.{poll.name}-{poll.number}"

@@ -9,6 +9,9 @@ from midflight.transports.base import Identity, identity_of
 STATUS = "Status"
 """The header by which the broker itself speaks; its values are those of HTTP."""
 
+DESCRIPTION = "Description"
+"""The header that says it in words."""
+
 NO_RESPONDERS = "503"
 
 NOBODY = {STATUS: NO_RESPONDERS}
@@ -53,7 +56,7 @@ def _headers_in(raw: bytes) -> dict[str, str]:
     """Behind ``NATS/1.0`` stands the status, where the broker itself speaks, and below it a line for each header."""
     first, *lines = raw.decode(errors="replace").split("\r\n")
     status = first[len(_VERSION) :].split(maxsplit=1)
-    headers = {STATUS: status[0]} if status and status[0].isdigit() else {}
+    headers = dict(zip((STATUS, DESCRIPTION), status, strict=False)) if status and status[0].isdigit() else {}
     for name, colon, value in (line.partition(":") for line in lines):
         if colon:
             headers[name.strip()] = value.strip()
@@ -63,6 +66,11 @@ def _headers_in(raw: bytes) -> dict[str, str]:
 def status_of(message: Msg) -> str | None:
     """What the broker itself says with this message; None where a peer speaks."""
     return message.headers.get(STATUS) if message.headers and not message.data else None
+
+
+def description_of(message: Msg) -> str:
+    """The same in words; empty where there are none."""
+    return (message.headers or {}).get(DESCRIPTION, "").strip()
 
 
 def message_id_of(message: Msg) -> str:
