@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from midflight.db.lint import facts
+from midflight.db.lint.facts import TableFacts
 from midflight.testing import real_fleet
+from midflight.testing.rehearsal import Rehearsal
 from tests.cli.street import Outcome, Street
 from tests.cli.test_journey import freeze_both
 
@@ -21,7 +24,6 @@ def shops(street: Street, monkeypatch: pytest.MonkeyPatch) -> Iterator[Street]:
     shop.write_text(shop.read_text().replace("    tables=metadata,\n", "    tables=metadata,\n    rehearse=True,\n"))
     freeze_both(street)
     monkeypatch.setattr(real_fleet, "_releases", {})
-    monkeypatch.setattr(tempfile, "tempdir", str(street.folder))
     yield street
     for release in real_fleet._releases.values():
         release.close()
@@ -34,6 +36,7 @@ def rehearse(street: Street, juno: Path | str, *more: str) -> Outcome:
 def test_the_whole_road_is_rehearsed_with_every_way_back(shops: Street, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a copy of the database, which stays as it is; and the gate that wants a rehearsal is content with it, until
     the code changes."""
+    monkeypatch.setattr(tempfile, "tempdir", str(shops.folder))
     monkeypatch.setenv("MIDFLIGHT_DATABASE", shops.url)
     assert shops.midflight("juno", "db", "expand").code == 0
     shops.rows("insert into items (price) values ('1.50'), ('2.25')")
@@ -67,8 +70,23 @@ def plan(street: Street) -> list[str]:
     return [line.strip() for line in street.midflight("kilo", "upgrade", "plan", "kilo").out.splitlines()]
 
 
-def test_a_road_that_fails_is_told_with_its_step(shops: Street) -> None:
+def test_the_schema_is_expanded_with_as_many_rows_as_production_has(
+    shops: Street, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a database of its own, where they are known; the steps have nothing to do with them."""
+    taken: list[str] = []
+    monkeypatch.setattr(Rehearsal, "_take", lambda self, step, way: taken.append(step.name))
+    monkeypatch.setenv("MIDFLIGHT_DATABASE", "postgresql://nobody@nowhere/production")
+    facts.write(shops.folder / "kilo" / "schema", {"items": TableFacts(2_345), "gone": TableFacts(7)})
+    report = rehearse(shops, shops.folder / "juno", "--json").document
+    assert (report["failed"], len(taken)) == ("", 9)
+    assert report["rows"] == {"items": 2_345}
+    assert report["expand_seconds"] > 0
+
+
+def test_a_road_that_fails_is_told_with_its_step(shops: Street, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is written down too, and the logs are kept."""
+    monkeypatch.setattr(tempfile, "tempdir", str(shops.folder))
     (empty := shops.folder / "empty").mkdir()
     done = rehearse(shops, empty)
     assert done.code == 2

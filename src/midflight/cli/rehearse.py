@@ -95,6 +95,9 @@ def _tell(out: Output, taken: StepTaken) -> None:
 def _sum_up(out: Output, report: Report) -> None:
     for revision, found in report.lint.items():
         out.say(f"revision {revision}: {', '.join(found) or 'nothing found by db lint'}")
+    if report.expand_seconds is not None:
+        rows = ", ".join(f"{table} {number:,}" for table, number in report.rows.items())
+        out.say(f"db expand with as many rows as production has took {report.expand_seconds:.1f} s ({rows})")
     for what, number in report.translations.items():
         name, newer, older = what.split()
         out.say(f"translated: {number} × {name} from {newer} to {older}")

@@ -1,9 +1,10 @@
-"""A copy of production's database, for a rehearsal: an SQLite file, or what pg_dump wrote."""
+"""A copy of production's database, for a rehearsal: an SQLite file, or what pg_dump wrote; or one as large as it."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from sqlalchemy import delete, inspect
@@ -11,6 +12,7 @@ from sqlalchemy import delete, inspect
 from midflight.db import tables
 from midflight.db.cluster import programs
 from midflight.db.engine import create, parse, transaction
+from midflight.db.lint import facts, rows
 from midflight.errors import UsageError
 
 _SQLITE, _ARCHIVE = b"SQLite format 3\0", b"PGDMP"
@@ -32,6 +34,17 @@ def load(dump: Path, url: str) -> None:
     else:
         _run("psql", "--quiet", "--no-psqlrc", "--set", "ON_ERROR_STOP=1", "--dbname", url, "--file", dump)
     _forget_members(url)
+
+
+def fill(url: str, counts: Mapping[str, int]) -> dict[str, int]:
+    """Make so many rows in the tables of a database of PostgreSQL's, which are empty; how many there are then."""
+    engine = create(parse(url))
+    try:
+        with transaction(engine, writes=True) as connection:
+            rows.fill(connection, 1, counts=counts)
+            return {table: facts.count(connection, table) for table in counts if inspect(connection).has_table(table)}
+    finally:
+        engine.dispose()
 
 
 def _head(dump: Path) -> bytes:

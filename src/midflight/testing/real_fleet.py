@@ -110,11 +110,11 @@ class RealFleet:
             time.sleep(0.05)
         return result
 
-    def command(self, *words: str, release: str = "", accept: tuple[int, ...] = (0,)) -> int:
+    def command(self, *words: str, release: str = "", accept: tuple[int, ...] = (0,), config: str = OPERATOR) -> int:
         """A command of midflight's, from the tree of a release, else of the newest; its exit code."""
         name = release or [*self.releases][-1]
-        config = self.folder / "operator.toml"
-        process = self._release(name).start(*words, "--config", str(config), log=self._log(words[0]))
+        file = str(self.folder / f"{config}.toml")
+        process = self._release(name).start(*words, "--config", file, log=self._log(words[0]))
         code = process.wait(COMMAND_SECONDS)
         if code not in accept:
             raise PlanFailed(f"{name}$ midflight {' '.join(words)} exited with {code}{process.last_words()}")
@@ -192,7 +192,8 @@ class RealFleet:
         stack.callback(broker.kill)
         self._broker, self._url = broker.url, f"sqlite:///{self.folder / 'fleet.db'}"
         if self.database == "postgresql":
-            self._url = stack.enter_context(Cluster()).create()
+            self._cluster = stack.enter_context(Cluster())
+            self._url = self._cluster.create()
         stack.callback(self._kill_all)
         for name in (*self.names(), "operator"):
             config_files.write(self._config(name))

@@ -12,16 +12,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
+from msgspec.structs import replace as replace_config
+
 from midflight.conductor.contract import release_of
 from midflight.config import Config
 from midflight.db.clock import now
-from midflight.db.lint import result
+from midflight.db.lint import facts, result
 from midflight.db.lint.linter import lines_of
 from midflight.db.schema.runner import SchemaRunner
 from midflight.errors import UsageError
 from midflight.project import Project
-from midflight.rpc.rights import CONDUCTOR
-from midflight.testing import copies
+from midflight.rpc.rights import CONDUCTOR, OPERATOR
+from midflight.testing import config_files, copies
 from midflight.testing.real_fleet import RealFleet, service_of
 from midflight.upgrade import plan as planning
 from midflight.upgrade.aim import Aim
@@ -34,6 +36,8 @@ from midflight.upgrade.watch import watch
 GATE_SECONDS = 60.0
 """For so long a gate is asked again while it does not pass: a beat may come late."""
 SOAK_SECONDS = 2.0
+MOST_ROWS = 1_000_000
+"""So many rows are made for a table at most: what takes long with them takes longer with more, in proportion."""
 MOST_WORDS = 2_000
 """Of why it failed, in the report; the logs have the rest."""
 
@@ -80,6 +84,8 @@ class Rehearsal(RealFleet):
         self._old, self._new = old, new
         self._release(new)  # it loads meanwhile, and no step's time has that in it
         self.report.lint = self._linted()
+        if self.data is None and self.database == "postgresql":
+            self._expand_as_large()
         none = lambda: None  # noqa: E731  # asking is all of the step
         ways = {
             "prepare": _Way(none, asks_first=True),
@@ -130,6 +136,22 @@ class Rehearsal(RealFleet):
 
     def _expand(self) -> None:
         self.command("db", "expand", release=self._new)
+
+    def _expand_as_large(self) -> None:
+        """How long the expand takes with as many rows as production has, on a database beside that of the fleet: what
+        is in them is made up, and no data migration could read it."""
+        if (schema := self.project.schema) is None or not (known := facts.read(schema)):
+            return
+        self._doing = "step 1 schema, with production's rows"
+        given = self._config(OPERATOR)
+        large = replace_config(given, database=self._cluster.create(), path=str(self.folder / "large.toml"))
+        config_files.write(large)
+        self.command("db", "expand", release=self._old, config="large")
+        counts = {table: min(max(1, each.rows), MOST_ROWS) for table, each in known.items()}
+        self.report.rows = copies.fill(large.database or "", counts)
+        begun = time.monotonic()
+        self.command("db", "expand", release=self._new, config="large")
+        self.report.expand_seconds = round(time.monotonic() - begun, 2)
 
     def _restart(self) -> None:
         """No way back is needed, since the old release works on; also when it starts anew."""

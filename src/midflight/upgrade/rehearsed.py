@@ -48,6 +48,9 @@ class Report(msgspec.Struct, kw_only=True):
     steps: list[StepTaken] = []
     translations: dict[str, int] = {}
     """``Instance 1.17 1.16``: an object, and the versions from and to which conductors made it; how many."""
+    rows: dict[str, int] = {}
+    """Table → rows, as many as production has, with which ``expand_seconds`` was measured; empty where it was not."""
+    expand_seconds: float | None = None
     lint: dict[str, list[str]] = {}
     """Revision that was applied → what `midflight db lint` has found in it: locks, rewrites, scans."""
 
@@ -141,7 +144,8 @@ def _lines(report: Mapping[str, object]) -> Iterator[str]:
     tables = {name: table for name, table in report.items() if isinstance(table, dict)}
     steps = report["steps"]
     assert isinstance(steps, list)
-    yield from (f"{name} = {_said(value)}" for name, value in report.items() if name != "steps" and name not in tables)
+    plain = {name: value for name, value in report.items() if name not in ("steps", *tables) and value is not None}
+    yield from (f"{name} = {_said(value)}" for name, value in plain.items())
     for step in steps:
         yield "\n[[steps]]"
         yield from (f"{name} = {_said(value)}" for name, value in step.items() if value is not None)

@@ -40,7 +40,7 @@ class TableFacts:
 def gather(connection: Connection) -> dict[str, TableFacts]:
     """Those of a database, by table; the framework's own are left out."""
     if connection.dialect.name == "sqlite":
-        return {name: TableFacts(_count(connection, name)) for name in _tables(connection)}
+        return {name: TableFacts(count(connection, name)) for name in _tables(connection)}
     found = connection.execute(verbatim(_POSTGRESQL))
     return {name: TableFacts(rows, size, round(rate, 2)) for name, rows, size, rate in found if not _is_own(name)}
 
@@ -71,7 +71,8 @@ def _tables(connection: Connection) -> list[str]:
     return [name for name in sorted(inspect(connection).get_table_names()) if not _is_own(name)]
 
 
-def _count(connection: Connection, table: str) -> int:
+def count(connection: Connection, table: str) -> int:
+    """The rows of a table, counted."""
     counted: int = connection.execute(verbatim(f"SELECT count(*) FROM {quoted(table)}")).scalar_one()  # noqa: S608  # a name
     return counted
 

@@ -41,16 +41,18 @@ class Parent:
     column: str
 
 
-def fill(connection: Connection, rows: int = ROWS) -> list[str]:
-    """Fill the tables that are empty. Returns those for which no rows could be made, which stay empty."""
+def fill(connection: Connection, rows: int = ROWS, *, counts: Mapping[str, int] | None = None) -> list[str]:
+    """Fill the tables that are empty, with so many ``rows`` each, or, by table, as many as ``counts`` says. Returns
+    those for which no rows could be made, which stay empty."""
     barren: list[str] = []
     for table in tables_in_order(connection):
         if _has_rows(connection, table):
             continue
+        many = (counts or {}).get(table, rows)
         kept = connection.begin_nested()
         try:
-            connection.execute(verbatim(_insert(connection, table, rows)))
-            _count_on(connection, table, rows)
+            connection.execute(verbatim(_insert(connection, table, many)))
+            _count_on(connection, table, many)
             kept.commit()
         except DBAPIError:
             kept.rollback()
