@@ -103,6 +103,7 @@ bench-import: $(READY) $(PEER)/.ready ## measure what an import costs beside osl
 	python -m benchmarks.imports --incumbent $(PEER)/bin/python
 
 bench-house: packages $(READY) ## measure how soon the house's watcher wakes, for whom not, and what it costs; as root, into build/bench
+	@.ci/packages openssh-server
 	cd $(HOUSE) && python -m bench
 
 bench-audio: packages $(READY) ## measure how far the house's rooms play apart, and what interrupts them; as root, into build/bench

@@ -14,13 +14,14 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import load, matrix, noise, packets
+from bench import load, matrix, noise, openssh, packets
 
 ROOT = Path(__file__).parents[3]
 WANTED: dict[str, Callable[[float], bool]] = {
     "magic_p99_ms": lambda ms: ms <= 5,
     "connect_s": lambda s: s <= 1.1,
     "proxy_late_s": lambda s: s <= 1.1,
+    "ssh_failed": lambda n: n == 0,
     "noise_events": lambda n: n >= 500,
     "false_wakes": lambda n: n == 0,
     "missed_wakes": lambda n: n == 0,
@@ -34,6 +35,7 @@ PARTS: dict[str, Callable[[Path], Awaitable[dict[str, Any]]]] = {
     "noise": noise.measure,
     "flood of ARP": load.measure,
     "matrix": matrix.measure,
+    "ssh": openssh.measure,
 }
 
 
