@@ -9,6 +9,7 @@ import pytest
 
 from house.project import project
 from house.sleeper.settings import checks, settings
+from house.sound import settings as sound
 
 HOUSE = Path(__file__).parents[2]
 CONTRIB = HOUSE / "contrib"
@@ -49,19 +50,45 @@ def test_the_configuration_of_the_package_is_one() -> None:
     assert list(checks(given)) == ["logins", "connections", "inhibitors"]
 
 
+def test_the_configuration_of_sound_has_a_room_to_fill_in() -> None:
+    """As it comes it has none; the example in it is one when its marks are taken away."""
+    text = (CONTRIB / "debian/sound.toml").read_text()
+    given = sound.settings(tomllib.loads(text).get("app", {}))
+    assert given.rooms == {}
+    example = re.sub(r"^# (?=\[app|sink =)", "", text, flags=re.MULTILINE)
+    assert list(sound.settings(tomllib.loads(example)["app"]).rooms) == ["kitchen"]
+
+
+def test_the_user_of_sound_is_one(tmp_path: Path) -> None:
+    """As whom its unit runs, who may use sound cards, and whose home is where the unit keeps its state."""
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/group").write_text("audio:x:29:\n")
+    run("systemd-sysusers", f"--root={tmp_path}", CONTRIB / "sysusers.d/house-sound.conf")
+    unit = (CONTRIB / "systemd/house-sound.service").read_text()
+    (name,) = re.findall(r"^User=(.+)$", unit, re.MULTILINE)
+    (home,) = re.findall(r"^Environment=HOME=(\S+)", unit, re.MULTILINE)
+    users = [line.split(":") for line in (tmp_path / "etc/passwd").read_text().splitlines()]
+    assert [user[5] for user in users if user[0] == name] == [home]
+    assert "audio:x:29:house-sound" in (tmp_path / "etc/group").read_text().splitlines()
+
+
 def test_the_packages_hold_what_the_agents_need(tmp_path: Path) -> None:
-    """Three of them: the code runs from where it was unpacked, the units start it, and the configuration is kept when
+    """Four of them: the code runs from where it was unpacked, the units start it, and the configuration is kept when
     the package is upgraded. What is fetched from elsewhere is left out here."""
     offline = {"PIP_NO_DEPS": "1", "PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0"}
     run(CONTRIB / "debian/build", tmp_path, HOUSE.parents[1], PYTHON=sys.executable, **offline)
     packages = {package.name.split("_")[0]: package for package in tmp_path.glob("*.deb")}
-    assert sorted(packages) == ["house", "house-sleeper", "house-watcher"]
+    assert sorted(packages) == ["house", "house-sleeper", "house-sound", "house-watcher"]
     root = tmp_path / "root"
     for package in packages.values():
         run("dpkg-deb", "--extract", package, root)
     assert run("dpkg-deb", "--info", packages["house"], "conffiles") == "/etc/house/house.toml\n"
-    assert "UNIT" not in run("dpkg-deb", "--info", packages["house-sleeper"], "postinst")
-    for service in ("sleeper", "watcher"):
+    kept = "/etc/house/sound.toml\n/etc/pulse/daemon.conf.d/house.conf\n"
+    assert run("dpkg-deb", "--info", packages["house-sound"], "conffiles") == kept
+    assert not re.search("UNIT|NAME", run("dpkg-deb", "--info", packages["house-sleeper"], "postinst"))
+    assert "systemd-sysusers house-sound.conf" in run("dpkg-deb", "--info", packages["house-sound"], "postinst")
+    assert (root / "usr/lib/sysusers.d/house-sound.conf").is_file()
+    for service in ("sleeper", "watcher", "sound"):
         assert (root / f"usr/lib/systemd/system/house-{service}.service").is_file()
     assert all(os.access(root / "usr/bin" / name, os.X_OK) for name in ("house", "house-run"))
     code = root / "usr/lib/house"
