@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
+from midflight.cli.app import build
 from tests.pages import Block, Page, blocks_of
 
 ROOT = Path(__file__).parents[1]
@@ -73,6 +75,16 @@ def _in_order(wanted: list[str], found: list[str]) -> bool:
     """Whether these come in this order, whatever stands between."""
     rest = iter(found)
     return all(each in rest for each in wanted)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=_name)
+def test_a_page_names_commands_that_there_are(path: Path) -> None:
+    """Also where they are only shown: the command line takes their words and options."""
+    shown = [block.body for block in blocks_of(path.read_text()) if block.language == "text"]
+    for typed in re.findall(r"^midflight (.*)$", "\n".join(shown), re.MULTILINE):
+        words = shlex.split(re.split(r"\s{2,}|\s+[#>]|…", typed)[0])
+        _, _, bound = build().parse_args(words, exit_on_error=False, print_error=False)[:3]
+        assert bound is not None, typed
 
 
 def run(text: str, folder: Path) -> list[str]:

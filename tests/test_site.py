@@ -15,8 +15,12 @@ import pytest
 import midflight
 from midflight import errors
 from midflight.cli.examples import EXAMPLES
+from midflight.config import Config
+from midflight.db.lint import facts, result
+from midflight.rpc.messages import PROTOCOL, Reply, Request
 
 ROOT = Path(__file__).parents[1]
+ENTRIES = {*Config.__struct_fields__} - {"path", "levels"}
 LOADED = re.compile(r"<(?:script|img|link)\b[^>]*?(?:src|href)=\"([^\"]+)\"|url\(([^)]+)\)|@import")
 
 
@@ -70,6 +74,10 @@ def test_what_it_loads_it_has(site: Path) -> None:
         ("errors", [name for name, kind in vars(errors).items() if isinstance(kind, type) and name.isidentifier()
                     and issubclass(kind, errors.MidflightError)]),
         ("api", list(midflight.__all__)),
+        ("exit-codes", [*"01234", "64", "70", "75", "78", "130", "141", "version skew at start", "StepBlocked"]),
+        ("configuration", [*ENTRIES, "[upgrade_levels]", "[[console.tokens]]", "sha256"]),
+        ("envelopes", [*Request.__struct_fields__, *Reply.__struct_fields__, "Sender", f"protocol {PROTOCOL}"]),
+        ("files", ["releases/NAME.toml", "readable_from", "schema/tables/NAME.toml", result.FILE, facts.FILE]),
         ("log-events", ["service.ready", "rpc.version_rejected", "cli.crashed"]),
     ],
 )  # fmt: skip

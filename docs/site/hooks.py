@@ -8,17 +8,25 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import msgspec
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 import midflight
-from midflight import errors
+from midflight import Project, VersionedObject, config, errors, field
+from midflight.cli import endings
 from midflight.cli.app import NOUNS, build
 from midflight.cli.examples import EXAMPLES, lines_of
+from midflight.db.lint import facts, result
+from midflight.db.schema import frozen_tables
+from midflight.rpc import logbook, messages
+from midflight.upgrade import frozen
+from midflight.upgrade.wording import project_in_words
 
 ROOT = Path(__file__).parents[2]
 OWN = {"ARCHITECTURE.md": "architecture.md", "CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md",
@@ -106,9 +114,7 @@ def _inside(target: str, files: Files) -> str | None:
 
 def _cli() -> Iterator[str]:
     """Each command with what it takes, as its help page says it."""
-    yield "# Commands\n\nOne table of exit codes holds for all of them.\n\n| code | means |\n|---|---|"
-    for code, meaning in re.findall(r"(\d+) ([^·.]+)", (inspect.getmodule(build).__doc__ or "").replace("\n", " ")):
-        yield f"| {code} | {meaning.strip()} |"
+    yield "# Commands\n\nOne table of [exit codes](exit-codes.md) holds for all of them."
     tree = build()
     for name in sorted(EXAMPLES, key=lambda name: [*NOUNS].index(name.split()[0])):
         app = tree
@@ -122,14 +128,29 @@ def _cli() -> Iterator[str]:
         yield f"\n```text\n{inspect.cleandoc(lines_of(name))}\n```"
 
 
+def _exit_codes() -> Iterator[str]:
+    """The one table of all commands, with the errors that end a command so."""
+    yield "# Exit codes\n\nOne table holds for all commands.\n\n| code | means | errors |\n|---|---|---|"
+    for code, meaning in re.findall(r"(\d+) ([^·.]+)", (endings.__doc__ or "").replace("\n", " ")):
+        kinds = ", ".join(
+            f"[{name}](errors.md#{name.lower()})" for name, kind in _kinds() if f"{kind.exit_code}" == code
+        )
+        yield f"| {code} | {meaning.strip()} | {kinds} |"
+
+
+def _kinds() -> Iterator[tuple[str, type[errors.MidflightError]]]:
+    for name, kind in vars(errors).items():
+        if inspect.isclass(kind) and issubclass(kind, errors.MidflightError) and kind.__module__ == errors.__name__:
+            yield name, kind
+
+
 def _errors() -> Iterator[str]:
     """Each error with its message, which says the cause and the way out."""
     yield "# Errors\n\nWhat stands in braces is a fact of the error: an attribute of it, which travels with it.\n"
-    for name, kind in vars(errors).items():
-        if inspect.isclass(kind) and issubclass(kind, errors.MidflightError) and kind.__module__ == errors.__name__:
-            bases = ", ".join(f"`{base.__name__}`" for base in kind.__bases__)
-            yield f"\n## {name}\n\n{inspect.getdoc(kind)}\n"
-            yield f"A {bases}. A command that ends by it exits {kind.exit_code}."
+    for name, kind in _kinds():
+        bases = ", ".join(f"`{base.__name__}`" for base in kind.__bases__)
+        yield f"\n## {name}\n\n{inspect.getdoc(kind)}\n"
+        yield f"A {bases}. A command that ends by it exits {kind.exit_code}."
 
 
 def _events() -> Iterator[str]:
@@ -166,4 +187,91 @@ def _api() -> Iterator[str]:
                 yield f"\n**{method}**: {inspect.getdoc(function)}"
 
 
-WRITTEN = {"cli": _cli, "errors": _errors, "log-events": _events, "api": _api}
+def _configuration() -> Iterator[str]:
+    """Each entry of the configuration file."""
+    yield "# The configuration file\n\n`midflight.toml`, or what `--config` or `MIDFLIGHT_CONFIG` names. A mistake"
+    yield "in it is told with its place. What is *live* holds from the next SIGHUP on; any other"
+    yield "entry waits for a restart."
+    tables = {
+        "[midflight]": config.Config, "[credentials]": config.Credentials, "[metrics]": config.Metrics,
+        "[traces]": config.Traces, "[console]": config.ConsoleSettings, "[[console.tokens]]": config.Token,
+        "[console.proxy]": config.Proxy,
+    }  # fmt: skip
+    elsewhere = {"credentials", "metrics", "traces", "console", "levels", "app", "path", "tokens", "proxy"}
+    for table, kind in tables.items():
+        yield f"\n## {table}\n\n{inspect.getdoc(kind)}\n\n| entry | type | else | |\n|---|---|---|---|"
+        yield from _rows(kind, elsewhere, live=config.LIVE)
+    said = _said(config.Config)
+    yield f"\n## [upgrade_levels]\n\n{said['levels']} It is live.\n\n## [app]\n\n{said['app']}"
+
+
+def _envelopes() -> Iterator[str]:
+    """What goes over the wire round an object."""
+    yield f"# Envelopes\n\n{inspect.getdoc(messages)}\n"
+    yield f"This is protocol {messages.PROTOCOL}. A message is a map; what is at its default is left out. Objects in"
+    yield "it are [wire forms](wire-forms.md). A `Name` has at most 250 characters; `Plain` is a text, a number,"
+    yield "true or false, or nothing; `Raw` is whatever the endpoint takes or returns."
+    for kind in (messages.Request, messages.Reply, messages.Sender, messages.Fault):
+        yield f"\n## {kind.__name__}\n\n{inspect.getdoc(kind)}\n\n| key | type | else | |\n|---|---|---|---|"
+        yield from _rows(kind)
+
+
+def _files() -> Iterator[str]:
+    """What is kept in files, by a person's command or by a process."""
+    yield "# Files\n\nAll are text, TOML or a line for each thing; a newer midflight reads what an older one wrote."
+    files = {
+        "midflight.toml": "See [the configuration file](configuration.md).",
+        "releases/NAME.toml": inspect.getdoc(frozen),
+        "schema/tables/NAME.toml": inspect.getdoc(frozen_tables), f"schema/{result.FILE}": inspect.getdoc(result),
+        f"schema/{facts.FILE}": inspect.getdoc(facts), "in the state folder: the logbook": inspect.getdoc(logbook),
+    }  # fmt: skip
+    for name, said in files.items():
+        yield f"\n## {name}\n\n{said}"
+        if name == "releases/NAME.toml":
+            text, _, _ = frozen.render("kilo", 2, project_in_words(_example())).partition(frozen.FRAMEWORK_HEADER)
+            yield f"\n```toml\n{text}\n```"
+
+
+def _example() -> Project:
+    class Instance(VersionedObject, version="1.17"):
+        name: str
+        locked_by: str | None = field(default=None, since="1.17")
+
+    return Project("cloud", objects=[Instance])
+
+
+def _rows(kind: type[msgspec.Struct], elsewhere: Collection[str] = (), live: Collection[str] = ()) -> Iterator[str]:
+    """A line for each field of a struct: its type and default, and what stands below it in the code."""
+    said, types = _said(kind), inspect.get_annotations(kind)
+    for each in msgspec.structs.fields(kind):
+        if each.name in elsewhere:
+            continue
+        default = (
+            f"`{each.default!r}`" if each.default in (None, ()) or isinstance(each.default, str | float | int) else ""
+        )
+        words = f"{said.get(each.name, '')} {'*Live.*' if each.name in live else ''}"
+        cells = (
+            f"`{each.name}`",
+            f"`{types[each.name]}`".replace("msgspec.", ""),
+            "required" if each.required else default,
+            words.strip(),
+        )
+        yield f"| {' | '.join(cell.replace(' | ', ' or ') for cell in cells)} |"
+
+
+def _said(kind: type) -> dict[str, str]:
+    """The text below each field of a class; where one stands below several, it is the last one's."""
+    (tree,) = ast.parse(inspect.getsource(kind)).body
+    assert isinstance(tree, ast.ClassDef)
+    found = {}
+    for before, after in pairwise(tree.body):
+        if isinstance(before, ast.AnnAssign) and isinstance(before.target, ast.Name) and isinstance(after, ast.Expr):
+            assert isinstance(after.value, ast.Constant)
+            found[before.target.id] = " ".join(str(after.value.value).split()).replace("``", "`")
+    return found
+
+
+WRITTEN = {
+    "api": _api, "cli": _cli, "exit-codes": _exit_codes, "errors": _errors, "log-events": _events,
+    "configuration": _configuration, "files": _files, "envelopes": _envelopes,
+}  # fmt: skip

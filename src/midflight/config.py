@@ -130,8 +130,11 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     state: str = "state"
     """A folder for what this host keeps between two runs; relative to the file."""
     beat_seconds: Seconds = 10.0
+    """How often a member says that it lives; after three that did not come it is lost."""
     drain_seconds: Seconds = 20.0
+    """How long who is told to stop finishes what it has in hand."""
     call_seconds: Seconds = 5.0
+    """How long a call waits for its answer where its caller says nothing else."""
     log: Literal["debug", "info", "warning", "error", "critical"] = "info"
     """What a service logs; the environment's MIDFLIGHT_LOG goes first."""
     levels: dict[str, str] = {}
