@@ -93,6 +93,35 @@ async def test_what_was_read_is_true_at_the_commit(database: Database) -> None:
     assert sorted([await database.read(read, "a"), await database.read(read, "b")]) == [1, 2]
 
 
+async def test_what_is_run_again_is_run_again_one_at_a_time(database: Database) -> None:
+    """All of a process's workers read what all of them write, so at most one of them is first; the others go on behind
+    one another, and not into each other's way once more."""
+    names, together = [f"n{number}" for number in range(postgresql.WORKERS)], threading.Barrier(postgresql.WORKERS)
+    runs, again, most = list[str](), set[str](), list[int]()
+    rows = ", ".join(f"('{name}', 0)" for name in names)
+    await database.write(lambda connection: connection.execute(text(f"INSERT INTO counters VALUES {rows}")) and None)
+
+    def highest(connection: Connection, own: str) -> None:
+        is_first = own not in runs
+        runs.append(own)
+        if not is_first:
+            again.add(own)
+            most.append(len(again))
+        try:
+            seen = max(read(connection, name) for name in names)
+            if is_first:
+                together.wait(60)
+            put(connection, seen + 1, own)
+        finally:
+            again.discard(own)
+
+    await asyncio.gather(*(database.write(highest, name) for name in names))
+    assert len(most) >= postgresql.WORKERS - 1
+    assert set(most) == {1}
+    found = sorted([await database.read(read, name) for name in names])
+    assert found == list(range(1, postgresql.WORKERS + 1))
+
+
 async def test_a_deadlock_is_run_again(database: Database) -> None:
     """Two that lock the same rows in opposite order both succeed."""
     together, runs = threading.Barrier(2), list[str]()

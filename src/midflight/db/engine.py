@@ -10,7 +10,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
@@ -140,6 +140,8 @@ class Database:
         self._closed = False
         self._worker = Worker("database", postgresql.WORKERS if engine.dialect.name == "postgresql" else 1)
         self._kept = _Kept()
+        self._again = threading.Lock()
+        """Held by the one piece of work that is run again: several at once would be in each other's way once more."""
         self._quick: QuickReads | None = None
 
     @classmethod
@@ -223,14 +225,17 @@ class Database:
 
     def _patiently(self, writes: bool, work: Callable[[Connection], T]) -> T:
         patience, pause = time.monotonic() + postgresql.BUSY_SECONDS, 0.005
+        turn: AbstractContextManager[object] = nullcontext()
         while True:
             try:
-                return self._once(writes, work)
+                with turn:
+                    return self._once(writes, work)
             except _Stale:
                 pass
             except DatabaseContended:
                 if time.monotonic() > patience:
                     raise
+                turn = self._again
                 time.sleep(random.uniform(0, pause))
                 pause = min(pause * 2, _LONGEST_PAUSE)
             except StopIteration as stop:
