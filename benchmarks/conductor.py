@@ -49,6 +49,8 @@ class Watched:
 
     pids: dict[str, int]
     ours: str = "agents"
+    at: str = "start"
+    """The step that is under way."""
     spent: dict[str, float] = field(default_factory=dict)
     beating: dict[str, float] = field(default_factory=dict)
     """Seconds of CPU that each takes in a second in which the fleet only beats: no part of what is done meanwhile."""
@@ -62,7 +64,7 @@ class Watched:
     def step(self, name: str, pieces: int) -> Iterator[None]:
         """Note the milliseconds of time, and of each process's CPU and of all together, for each piece of work in the
         block; less what the fleet takes by ``beating`` while it lasts."""
-        before, began = self.cpu(), time.monotonic()
+        self.at, before, began = name, self.cpu(), time.monotonic()
         yield
         total, passed = max(1, pieces), time.monotonic() - began
         self.spent[f"{name}_ms"] = 1000 * passed / total

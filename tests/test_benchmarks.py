@@ -43,6 +43,20 @@ async def test_a_fleet_that_grows(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(growth.WANTED) <= by_size[2].keys()
 
 
+def test_a_fleet_that_is_too_large(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where a fleet cannot be measured in the time that it may take, or with the files that it may open, the benchmark
+    ends with one line that says so, and why."""
+    monkeypatch.setattr("sys.argv", ["growth", "--sizes", "2"])
+    monkeypatch.setattr(growth, "LONGEST_SECONDS", 0.0)
+    assert growth.main() == 1
+    assert "not measured: 2 agents, at start: TimeoutError: it took too long" in " ".join(
+        capsys.readouterr().out.split()
+    )
+    monkeypatch.setattr(growth, "FILES", 10**9)
+    assert growth.main() == 1
+    assert "not measured: 2 agents open up to 2,000,000,200 files" in " ".join(capsys.readouterr().out.split())
+
+
 async def test_a_fleet_that_is_simulated(postgres: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """Simulated members join, beat, and acknowledge each pin; there is a figure for each target."""
     monkeypatch.setattr(fleet, "BEAT_SECONDS", 0.2)

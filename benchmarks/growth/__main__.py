@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import resource
 import sys
 import tempfile
 from pathlib import Path
@@ -20,17 +21,26 @@ from benchmarks.rpc.__main__ import machine
 from midflight.config import Config
 from midflight.db.engine import create, parse, transaction
 from midflight.db.schema.runner import SchemaRunner
+from midflight.errors import MidflightError
 from midflight.transports.embedded import EmbeddedBroker
 
 PROJECT = "benchmarks.growth.fleet:project"
 SIZES = (100, 1_000, 5_000)
 BEAT_SECONDS = 10.0
+LONGEST_SECONDS = 600.0
+"""That a fleet may take, whatever its size: a machine that needs longer is too small for it, or does something else."""
+FILES = 2
+"""That an agent may have open: its connection, and now and then what it reads or writes."""
 FLAT = 1.5
 """What one agent, or one message, costs in the largest fleet may be so many times what it costs in the smallest."""
 WANTED = ("join_cpu_ms", "memory_kb", "second_cpu_ms", "remotable_cpu_ms", "cast_cpu_ms", "fanout_cpu_ms", "fanout_ms")
 """The figures that have to stay flat: CPU time, which a busy machine does not spoil. (All are written.)"""
 
 Figures = dict[str, float]
+
+
+class Incomplete(Exception):
+    """A fleet of this size cannot be measured here; its text says why."""
 
 
 async def fleet_of(number: int, seconds: float) -> Figures:
@@ -46,7 +56,12 @@ async def fleet_of(number: int, seconds: float) -> Figures:
                 project=PROJECT, broker=broker.url, state=str(folder / "state"), path=str(folder / "x"),
                 beat_seconds=BEAT_SECONDS, call_seconds=30.0,
             )  # fmt: skip
-            return await measure(agents, number, watched, seconds)
+            try:
+                async with asyncio.timeout(LONGEST_SECONDS):
+                    return await measure(agents, number, watched, seconds)
+            except (MidflightError, TimeoutError) as error:
+                why = str(error) or f"it took too long; in all it may take {LONGEST_SECONDS:.0f} s"
+                raise Incomplete(f"{number:,} agents, at {watched.at}: {type(error).__name__}: {why}") from error
 
 
 def _database(folder: Path) -> str:
@@ -58,6 +73,16 @@ def _database(folder: Path) -> str:
         fill(connection)
     engine.dispose()
     return url
+
+
+def allow_files(number: int) -> None:
+    """Let this process open what so many agents need. Raises Incomplete where it may not."""
+    needed = FILES * number + 200
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if needed > most != resource.RLIM_INFINITY:
+        raise Incomplete(f"{number:,} agents open up to {needed:,} files, and a process may open {most:,} (ulimit -Hn)")
+    if needed > now != resource.RLIM_INFINITY:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, most))
 
 
 def ratios(by_size: dict[int, Figures]) -> dict[str, float]:
@@ -78,7 +103,7 @@ def show(by_size: dict[int, Figures], found: dict[str, float]) -> None:
 
 
 def main() -> int:
-    """Measure, show, write."""
+    """Measure, show, write; 1 where a fleet could not be measured, after those that could."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="how many agents")
     parser.add_argument("--seconds", type=float, default=20.0, help="for how long the fleet only beats")
@@ -86,7 +111,12 @@ def main() -> int:
     quiet()
     by_size: dict[int, Figures] = {}
     for number in given.sizes:  # the largest takes minutes, so what is known by then is shown and kept
-        by_size[number] = asyncio.run(fleet_of(number, given.seconds))
+        try:
+            allow_files(number)
+            by_size[number] = asyncio.run(fleet_of(number, given.seconds))
+        except Incomplete as why:
+            paper().print(f"not measured: {why}")
+            return 1
         found = ratios(by_size)
         show(by_size, found)
         _write({"machine": machine(), "agents": by_size, "ratios": found, "flat": FLAT})

@@ -16,7 +16,7 @@ from benchmarks.growth.fleet import NAMES, AgentAPI, Machine, project, told
 from midflight import Client, service, telemetry
 from midflight.config import Config
 from midflight.service import RunningService
-from midflight.transports import embedded, nats_client, nats_connection
+from midflight.transports import embedded, nats, nats_client, nats_connection, nats_store
 
 AT_ONCE = 16
 """Members that join, and calls that are in flight."""
@@ -38,6 +38,8 @@ def as_one_process() -> Iterator[None]:
         patch.object(nats_connection, "WATCH_SECONDS", 30),
         patch.object(embedded, "PING_SECONDS", patience),
         patch.multiple(nats_client, CONNECT_SECONDS=patience, PING_SECONDS=patience, ANSWER_SECONDS=patience),
+        patch.multiple(nats_store, API_SECONDS=PATIENCE, STORE_SECONDS=PATIENCE, TRY_SECONDS=PATIENCE),
+        patch.object(nats, "CAST_SECONDS", PATIENCE),
     ):
         yield
 
@@ -98,7 +100,12 @@ async def _many(number: int, work: Callable[[int], Awaitable[object]]) -> None:
         for n in numbers:
             await work(n)
 
-    await asyncio.gather(*(one_by_one() for _ in range(AT_ONCE)))
+    tasks = [asyncio.create_task(one_by_one()) for _ in range(AT_ONCE)]
+    try:
+        await asyncio.gather(*tasks)
+    finally:  # where one has failed, the others need not go on
+        for task in tasks:
+            task.cancel()
 
 
 async def _settled(caller: RunningService, number: int) -> None:
