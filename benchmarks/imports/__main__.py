@@ -20,12 +20,12 @@ DECLARING = "Client, Context, Interface, ObjectList, Project, Service, Versioned
 OURS = {
     "import": "import midflight",
     "declaring": f"from midflight import {DECLARING}",
-    "agent": "import midflight.process",
-    "conductor": "import midflight.process, midflight.conductor.opened",
+    "agent": "import midflight.cli, midflight.transports.nats",
+    "conductor": "import midflight.cli, midflight.transports.nats, midflight.conductor.opened",
     "all": "from midflight import *",
 }
 """By figure: the package alone, whose names are imported when they are asked for; the names that declare objects,
-interfaces and a project; what runs without a database; what runs with one; every name."""
+interfaces and a project; what `midflight run` has in memory on NATS without a database, and with one; every name."""
 WANTED = {"import_ratio": 0.25}
 
 TIMED = """
