@@ -36,11 +36,13 @@ def test_a_server_for_each_stream() -> None:
 
 
 def test_a_client_goes_to_its_stream() -> None:
-    """A room's client goes to its stream's host and port, plays later where the room has an offset, and is another one
-    where PulseAudio was started anew: the old one would be silent for ever."""
+    """A room's client goes to its stream's host and port, plays later or earlier where the room has an offset, never so
+    early that there is nothing to play yet, and is another one where PulseAudio was started anew: the old one would be
+    silent for ever."""
     first = client(Room("kitchen", feed=RADIO))
     assert {"--host=station", f"--port={port(RADIO)}", "--soundcard=dac", "--latency=0"} <= set(first.arguments)
     assert "--latency=-250" in client(Room("kitchen", feed=RADIO, offset_ms=250)).arguments
+    assert "--latency=800" in client(Room("kitchen", feed=RADIO, offset_ms=-1000)).arguments
     again = client(Room("kitchen", feed=RADIO), server="2")
     found = Found(sinks=[CARD], server="2", programs=[Running(first, 9)])
     wanted = Wanted("kitchen", (), (Room("kitchen", feed=RADIO),))

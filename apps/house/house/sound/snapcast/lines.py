@@ -21,6 +21,8 @@ SERVER, CLIENT = "snapserver", "snapclient"
 FIRST_PORT, PORTS = 17_040, 10_000
 BUFFER_MS = 1000
 """Between what a stream is fed and what its rooms play: Snapcast's own measure, with which it bears a bad Wi-Fi."""
+EARLIEST_MS = 800
+"""So much earlier than the others a room can be: the rest is for its network and its card."""
 READ_MS = 20
 """How much of a stream is handed over at once."""
 
@@ -56,7 +58,8 @@ class SnapcastLines:
         return Program(
             (
                 CLIENT, f"--host={feed.host}", f"--port={port(feed)}", f"--hostID={OURS}{room.name}.{server}",
-                "--player=pulse", f"--soundcard={sink.name}", "--mixer=none", f"--latency={-room.offset_ms}",
+                "--player=pulse", f"--soundcard={sink.name}", "--mixer=none",
+                f"--latency={min(-room.offset_ms, EARLIEST_MS)}",
             )
         )  # fmt: skip
 
