@@ -80,7 +80,7 @@ async def test_each_room_plays_what_is_patched_to_it_in_a_browser(home: House, t
         await seen.reads("#row-office", "playing")
         await seen.page.click("[id='jack-kitchen.news']")
         await home.studio.hear(kitchen="news", office="news")
-        await seen.page.click("[id='jack-kitchen.news']")
+        await seen.page.click("[id='jack-kitchen.news'][aria-pressed='true']")
         await home.studio.hear(kitchen=None, office="news")
         await seen.reads("#row-kitchen", "silent")
         await seen.page.focus("[id='jack-all.news']")
