@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import time
+from itertools import combinations
 
 import pytest
 
 from house.hours import read_clock, read_days
+from house.objects.rule import days_in_words
 from midflight import InvalidValue
 
 
@@ -20,6 +22,21 @@ from midflight import InvalidValue
 def test_days_are_read(text: str, wanted: list[int]) -> None:
     """By their names, from one to another, also over the week's end."""
     assert read_days(text) == wanted
+
+
+@pytest.mark.parametrize(
+    ("days", "words"), [([0, 1, 2, 3, 4], "Mon-Fri"), ([5, 6], "Sat, Sun"), ([0, 2, 4, 5, 6], "Mon, Wed, Fri-Sun")]
+)
+def test_days_are_told_in_short(days: list[int], words: str) -> None:
+    """From one to another, where that is shorter."""
+    assert days_in_words(days) == words
+
+
+def test_days_are_read_as_they_are_told() -> None:
+    """Whichever they are."""
+    for count in range(1, 8):
+        for days in combinations(range(7), count):
+            assert read_days(days_in_words(days)) == [*days]
 
 
 @pytest.mark.parametrize("text", ["", "Blursday", "Mon-", "-Fri", "0-4"])

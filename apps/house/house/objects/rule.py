@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import groupby
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -16,6 +17,17 @@ from midflight import Context, InvalidValue, ObjectList, VersionedObject, field,
 WHAT = "rule"
 DAYS = "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"
 Day = Annotated[int, Meta(ge=0, le=6)]
+
+
+def days_in_words(days: Iterable[int]) -> str:
+    """``Mon-Fri``, ``Mon, Wed, Sat``, ``daily``: as somebody would type them."""
+    ours = sorted({*days})
+    if len(ours) == len(DAYS):
+        return "daily"
+    runs = [[day for _, day in run] for _, run in groupby(enumerate(ours), lambda each: each[1] - each[0])]
+    return ", ".join(
+        f"{DAYS[run[0]]}-{DAYS[run[-1]]}" if len(run) > 2 else ", ".join(DAYS[day] for day in run) for run in runs
+    )
 
 
 class Rule(VersionedObject, version="1.0"):
@@ -55,9 +67,7 @@ class Rule(VersionedObject, version="1.0"):
     @property
     def in_words(self) -> str:
         """For people."""
-        return (
-            f"{', '.join(DAYS[day] for day in sorted(self.days))} {self.begins:%H:%M} to {self.ends:%H:%M} {self.zone}"
-        )
+        return f"{days_in_words(self.days)} {self.begins:%H:%M} to {self.ends:%H:%M} {self.zone}"
 
     def holds_until(self, now: datetime) -> datetime | None:
         """When the present hours end; None outside of them."""

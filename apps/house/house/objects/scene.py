@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from house import clock, kept
 from house.objects.player import Volume
-from house.objects.rule import DAYS, Day, check_zone
+from house.objects.rule import Day, check_zone, days_in_words
 from house.rights import PEOPLE
 from midflight import Context, InvalidValue, VersionedObject, field, remotable
 
@@ -91,7 +91,7 @@ class Scene(VersionedObject, version="1.0"):
         """When it plays by itself, for people; empty where it does not."""
         if self.at is None:
             return ""
-        return f"{', '.join(DAYS[day] for day in sorted(self.days))} {self.at:%H:%M} {self.zone}"
+        return f"{days_in_words(self.days)} {self.at:%H:%M} {self.zone}"
 
 
 def due(scene: Scene, now: datetime) -> bool:

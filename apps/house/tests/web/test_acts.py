@@ -59,7 +59,7 @@ async def outcome(web: httpx.AsyncClient, answer: httpx.Response) -> str:
         (
             "rule",
             {"machine": "nas", "days": "Mon-Wed", "begins": "7:30", "ends": "9:00", "zone": "UTC", "wakes": "no"},
-            "rule nas: Mon, Tue, Wed 07:30 to 09:00 UTC", "nas stays awake Mon, Tue, Wed 07:30 to 09:00 UTC",
+            "rule nas: Mon-Wed 07:30 to 09:00 UTC", "nas stays awake Mon-Wed 07:30 to 09:00 UTC",
         ),
         ("unrule", {"rule": "2"}, "unrule 2", "the rule backups is dropped"),
     ],
