@@ -6,17 +6,22 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-SOUND = "tests/sound/"
+SOUND = ("tests/sound/", "tests/demo/")
+"""Where sound is played: the demo has rooms, too."""
+
+
+def is_sound(nodeid: str) -> bool:
+    return any(folder in nodeid for folder in SOUND)
 
 
 def part_of(nodeid: str) -> str:
     """What one worker takes as a whole: a file, or all of sound, whose engines must not wait for each other."""
-    return SOUND if SOUND in nodeid else nodeid.partition("::")[0]
+    return "sound" if is_sound(nodeid) else nodeid.partition("::")[0]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sound takes longest, and comes first; the others in the order of their names."""
-    items.sort(key=lambda item: SOUND not in item.nodeid)
+    items.sort(key=lambda item: not is_sound(item.nodeid))
 
 
 class Parts(LoadScopeScheduling):
