@@ -56,7 +56,9 @@ def _headers_in(raw: bytes) -> dict[str, str]:
     """Behind ``NATS/1.0`` stands the status, where the broker itself speaks, and below it a line for each header."""
     first, *lines = raw.decode(errors="replace").split("\r\n")
     status = first[len(_VERSION) :].split(maxsplit=1)
-    headers = dict(zip((STATUS, DESCRIPTION), status, strict=False)) if status and status[0].isdigit() else {}
+    headers: dict[str, str] = {}
+    if status and status[0].isdigit():
+        headers.update(zip((STATUS, DESCRIPTION), status, strict=False))
     for name, colon, value in (line.partition(":") for line in lines):
         if colon:
             headers[name.strip()] = value.strip()
