@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from midflight.db import cluster
 from midflight.db.lint import facts
 from midflight.db.lint.facts import TableFacts
+from midflight.errors import MissingProgram, UsageError
 from midflight.testing import real_fleet
+from midflight.testing.real_fleet import RealFleet
 from midflight.testing.rehearsal import Rehearsal
 from tests.cli.street import Outcome, Street
 from tests.cli.test_journey import freeze_both
@@ -37,6 +40,7 @@ def test_the_whole_road_is_rehearsed_with_every_way_back(shops: Street, monkeypa
     """On a copy of the database, which stays as it is; and the gate that wants a rehearsal is content with it, until
     the code changes."""
     monkeypatch.setattr(tempfile, "tempdir", str(shops.folder))
+    monkeypatch.setattr(RealFleet, "command_seconds", 0)  # here a command takes as long as it needs
     monkeypatch.setenv("MIDFLIGHT_DATABASE", shops.url)
     assert shops.midflight("juno", "db", "expand").code == 0
     shops.rows("insert into items (price) values ('1.50'), ('2.25')")
@@ -104,11 +108,13 @@ def test_a_road_that_fails_is_told_with_its_step(shops: Street, monkeypatch: pyt
         ("../juno", ["--data", "nowhere.db"], "--data nowhere.db cannot be read: No such file or directory"),
         ("../juno", ["--fleet", "shop:Shop"], "received --fleet shop:Shop, which is no MixedFleet"),
         ("../juno", ["--to", "juno"], "received juno as both ends of the road"),
+        ("../juno", ["--from", "icehouse"], "received icehouse as the release before kilo, expected juno"),
     ],
 )
 def test_a_slip_is_named_before_anything_is_started(shops: Street, juno: str, more: list[str], told: str) -> None:
     """And nothing is written down."""
-    words = ("--from", f"juno={juno}", *(() if "--to" in more else ("--to", "kilo")), *more)
+    given = {"--from": f"juno={juno}", "--to": "kilo", **dict(zip(more[::2], more[1::2], strict=True))}
+    words = [word for option in given.items() for word in option]
     done = shops.midflight("kilo", "upgrade", "rehearse", *words)
     assert done.code == 64
     assert told in done.err
@@ -120,3 +126,65 @@ def test_only_the_code_that_is_to_be_deployed_is_rehearsed(shops: Street) -> Non
     done = shops.midflight("kilo", "upgrade", "rehearse", "--from", "kilo=../kilo", "--to", "juno")
     assert done.code == 64
     assert "the code here is release kilo, not juno: rehearse from a copy of juno" in done.err
+
+
+@pytest.fixture
+def kept(shops: Street, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An earlier report of kilo's."""
+    monkeypatch.setattr(tempfile, "tempdir", str(shops.folder))
+    path = shops.folder / "kilo" / "releases" / "rehearsed" / "kilo.toml"
+    path.parent.mkdir()
+    path.write_text("# an earlier one\n")
+    return path
+
+
+def no_programs() -> Path:
+    """Where PostgreSQL is not installed."""
+    raise MissingProgram(program="initdb", way="install it")
+
+
+@pytest.mark.parametrize("lacks", ["PostgreSQL", "[app]"])
+def test_what_cannot_begin_leaves_an_earlier_report(
+    lacks: str, shops: Street, kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing was rehearsed, and so nothing is known."""
+    if lacks == "PostgreSQL":
+        monkeypatch.setenv("MIDFLIGHT_DATABASE", "postgresql://nobody@nowhere/production")
+        monkeypatch.setattr(cluster, "programs", no_programs)
+    else:
+        with (shops.folder / "kilo" / "midflight.toml").open("a") as settings:
+            settings.write("[app]\nopened = 2030-01-01\n")
+    done = rehearse(shops, shops.folder / "juno")
+    assert done.code == 64
+    told = "initdb was not found" if lacks == "PostgreSQL" else "[app] opened: received datetime.date(2030, 1, 1)"
+    assert told in done.err
+    assert kept.read_text() == "# an earlier one\n"
+    assert not [*shops.folder.glob("mf-rehearsal-*")]
+
+
+def test_a_slip_on_the_road_is_a_step_that_failed(shops: Street, kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever raises it: there is a report, and there are logs."""
+
+    def slips(self: RealFleet, *words: str, **more: str) -> int:
+        raise UsageError(reason=f"nobody knows {words[0]}")
+
+    monkeypatch.setattr(RealFleet, "command", slips)
+    done = rehearse(shops, shops.folder / "juno")
+    assert done.code == 2
+    assert "fail: the start: nobody knows db" in done.out
+    assert tomllib.loads(kept.read_text())["failed"] == "the start: nobody knows db."
+    assert len([*shops.folder.glob("mf-rehearsal-*/operator.toml")]) == 1
+
+
+def test_a_report_that_could_not_be_written_is_told_before_anything_is_started(
+    shops: Street, kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not behind a rehearsal of hours."""
+    kept.unlink()
+    kept.parent.rmdir()
+    kept.parent.write_text("no folder")
+    lived: list[Rehearsal] = []
+    monkeypatch.setattr(Rehearsal, "_live", lived.append)
+    done = rehearse(shops, shops.folder / "juno")
+    assert (done.code, lived) == (64, [])
+    assert f"{kept.parent}: a rehearsal's report cannot be written there: File exists" in done.err

@@ -14,7 +14,7 @@ from midflight.db.clock import now
 from midflight.db.cluster import Cluster, programs
 from midflight.db.engine import create, parse, transaction
 from midflight.errors import UsageError
-from midflight.testing.copies import database_of, load
+from midflight.testing.copies import WRITTEN_BY, database_of, load
 from midflight.testing.local_fleet import empty_database
 from tests.testing.stores import store
 
@@ -69,6 +69,35 @@ def test_what_pg_dump_wrote_is_loaded(format_: str, tmp_path: Path, postgresql_u
     assert database_of(dump) == "postgresql"
     load(dump, scratch_url)
     assert found_in(scratch_url) == (0, 1)
+
+
+def test_whom_tables_belonged_to_must_not_be_told(
+    tmp_path: Path, postgres: Cluster, postgresql_url: str, scratch_url: str
+) -> None:
+    """A role is its server's, and here is another one; what is refused says how it is written."""
+    with postgres.connect(parse(postgresql_url).database or "") as database:
+        database.execute("CREATE ROLE prod")
+        database.execute("CREATE TABLE things (id int)")
+        database.execute("ALTER TABLE things OWNER TO prod")
+        for name, options in (("told", []), ("untold", WRITTEN_BY.split()[1:])):
+            command = [programs() / "pg_dump", *options, "--file", tmp_path / name, postgresql_url]
+            subprocess.run(command, check=True)
+        database.execute("DROP OWNED BY prod")
+        database.execute("DROP ROLE prod")
+    load(tmp_path / "untold", scratch_url)
+    with postgres.connect(parse(scratch_url).database or "") as database:
+        assert database.execute("SELECT tableowner FROM pg_tables WHERE tablename = 'things'").fetchall() == [("mf",)]
+    with pytest.raises(UsageError, match=rf'role "prod" does not exist; write it with {WRITTEN_BY}\.$'):
+        load(tmp_path / "told", postgresql_url)
+
+
+def test_of_what_postgresql_says_the_error_is_told(tmp_path: Path, postgresql_url: str) -> None:
+    """What pg_restore says first is only where that was."""
+    fleet_at(postgresql_url)
+    command = [programs() / "pg_dump", "--format=custom", "--file", dump := tmp_path / "dump", postgresql_url]
+    subprocess.run(command, check=True)
+    with pytest.raises(UsageError, match=r"no dump that pg_restore takes: pg_restore: error: .*already exists"):
+        load(dump, postgresql_url)
 
 
 def test_what_is_no_dump_is_named_with_what_postgresql_says(tmp_path: Path, postgresql_url: str) -> None:

@@ -283,6 +283,37 @@ def test_a_step_that_is_refused_for_good_is_told_with_its_reasons(
         Older(tmp_path).go(())
 
 
+def test_a_step_that_passes_at_last_is_not_taken_again(
+    shop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even where that was its last chance."""
+    monkeypatch.setattr(real_fleet, "REFUSED_SECONDS", -1)
+    fleet, codes = shop(tmp_path), [0, 2]
+    monkeypatch.setattr(fleet, "command", lambda *_, **__: codes.pop())
+    fleet._persist("upgrade", "finalize", release="kilo", accept=(0, 1))
+    assert codes == []
+
+
+def test_a_command_that_takes_too_long_is_ended(shop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no member, and nobody else would."""
+    started: list[Process] = []
+    start = Release.start
+
+    def noted(release: Release, *words: str, log: Path) -> Process:
+        started.append(start(release, *words, log=log))
+        return started[-1]
+
+    fleet = shop(tmp_path)
+    with ExitStack() as stack:
+        fleet._set_up(stack)
+        fleet.command("db", "expand", release="juno")
+        monkeypatch.setattr(shop, "command_seconds", 0)
+        monkeypatch.setattr(Release, "start", noted)
+        with pytest.raises(PlanFailed, match=r"run\.1\.log was not gone within 0 s"):
+            fleet.command("run", "conductor", release="juno")
+        assert [each.code for each in started] == [-signal.SIGKILL]
+
+
 def test_nobody_outlives_the_test_run(shop: Any, tmp_path: Path) -> None:
     """A run that is killed has no time to end its processes: they end with it, and so with the one that forked them."""
     fleet = shop(tmp_path)

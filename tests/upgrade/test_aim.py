@@ -21,6 +21,13 @@ def test_a_path_goes_through_every_release_but_not_through_fixes() -> None:
     assert Aim("kilo.1", RELEASES).path_from("juno") == ("kilo.1",)
 
 
+def test_a_road_starts_where_no_other_release_comes_between() -> None:
+    """A fix may be left out, or be where it starts."""
+    assert Aim("liberty", RELEASES).starts == ("kilo", "kilo.1")
+    assert Aim("kilo.1", RELEASES).starts == ("juno", "kilo")
+    assert Aim("juno", RELEASES).starts == ()
+
+
 def test_an_unknown_release_has_reached_nothing_and_precedes_nothing() -> None:
     """It has no place in the history."""
     aim = Aim("kilo", RELEASES)

@@ -14,7 +14,7 @@ from midflight.project import Project, load_project
 from midflight.upgrade import gates
 from midflight.upgrade.aim import Aim
 from midflight.upgrade.freeze import freeze
-from midflight.upgrade.rehearsed import Report, StepTaken, code_digest, doubt, read, write
+from midflight.upgrade.rehearsed import Doubt, Report, StepTaken, code_digest, doubt, read, write
 from midflight.upgrade.verdict import Status
 from tests.upgrade.fleets import KILO, cloud, words
 
@@ -108,13 +108,30 @@ def test_the_same_code_elsewhere_has_the_same_digest(
 
 def test_nobody_relies_on_a_rehearsal_of_other_code(load: Load) -> None:
     """Nor on one that failed, or never was."""
-    assert doubt(load(), "kilo") == "was never rehearsed"
+    assert doubt(load(), "kilo", ["juno"]) == Doubt("was never rehearsed")
     write(load(), report(load()))
-    assert doubt(load(), "kilo") == ""
+    assert doubt(load(), "kilo", ["juno"]) == Doubt()
     Path("bakery/more.py").write_text("\n")
-    assert doubt(load(), "kilo") == "was rehearsed at 2030-01-01, and the code has changed since"
+    assert doubt(load(), "kilo", ["juno"]) == Doubt("was rehearsed at 2030-01-01, and the code has changed since")
     write(load(), report(load(), failed="step 5 roll: it fell over"))
-    assert doubt(load(), "kilo") == "failed when it was rehearsed: step 5 roll: it fell over"
+    failed = Doubt("failed when it was rehearsed: step 5 roll: it fell over", failed=True)
+    assert doubt(load(), "kilo", ["juno"]) == failed
+
+
+def test_nobody_relies_on_a_rehearsal_of_another_road(load: Load) -> None:
+    """Production does not go that one."""
+    write(load(), report(load(), previous="icehouse"))
+    assert doubt(load(), "kilo", ["juno", "juno.1"]) == Doubt("was rehearsed from icehouse, not from juno or juno.1")
+
+
+def test_a_report_that_cannot_be_read_is_an_unknown_fact(load: Load) -> None:
+    """A merge that went wrong stops nobody in the midst of an upgrade."""
+    path = write(load(), report(load()))
+    path.write_text(f"<<<<<<< ours\n{path.read_text()}")
+    found = Aim.of(load(), "kilo").rehearsed
+    assert found is not None
+    assert not found.failed
+    assert found.words.startswith(f"may have been rehearsed or not: {path.absolute()}: has no report of a rehearsal")
 
 
 def test_a_project_without_a_folder_for_releases_keeps_no_report() -> None:
@@ -126,24 +143,24 @@ def test_a_project_without_a_folder_for_releases_keeps_no_report() -> None:
 @pytest.mark.parametrize(
     ("doubted", "status", "said"),
     [
-        ("", Status.PASS, "the upgrade to kilo was rehearsed with exactly this code"),
-        ("was never rehearsed", Status.UNKNOWN, "the upgrade to kilo was never rehearsed"),
-        ("failed when it was rehearsed: x", Status.FAIL, "the upgrade to kilo failed when it was rehearsed: x"),
+        (Doubt(), Status.PASS, "the upgrade to kilo was rehearsed with exactly this code"),
+        (Doubt("was never rehearsed"), Status.UNKNOWN, "the upgrade to kilo was never rehearsed"),
+        (Doubt("failed in May", failed=True), Status.FAIL, "the upgrade to kilo failed in May"),
     ],
 )
-def test_the_gate_of_a_project_that_wants_rehearsals(doubted: str, status: Status, said: str) -> None:
+def test_the_gate_of_a_project_that_wants_rehearsals(doubted: Doubt, status: Status, said: str) -> None:
     """It says how that stands, and what to do."""
     verdict = gates.prepare(cloud(), replace(KILO, rehearsed=doubted))
     assert said in words(verdict, status)
     assert verdict.status is status
-    way_out = ("midflight upgrade rehearse --from juno --to kilo",) if doubted else ()
+    way_out = ("midflight upgrade rehearse --from juno --to kilo",) if doubted.words else ()
     assert verdict.way_out == way_out
     assert "rehearsed" in [fact.name for fact in verdict.because]
 
 
 def test_the_gate_of_a_project_that_wants_none_says_nothing(load: Load) -> None:
     """By the project's word alone, whatever lies in its folder."""
-    assert Aim.of(load(), "kilo").rehearsed == "was never rehearsed"
+    assert Aim.of(load(), "kilo").rehearsed == Doubt("was never rehearsed")
     Path("bakery/project.py").write_text(BAKERY.replace(", rehearse=True", ""))
     aim = Aim.of(load(), "kilo")
     assert aim.rehearsed is None

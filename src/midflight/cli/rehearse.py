@@ -14,7 +14,7 @@ from midflight.cli.output import Output
 from midflight.cli.place import open_place
 from midflight.errors import UsageError
 from midflight.references import load
-from midflight.upgrade.rehearsed import Report, StepTaken, write
+from midflight.upgrade.rehearsed import Report, StepTaken, make_room, write
 
 
 def rehearse(
@@ -39,7 +39,8 @@ def rehearse(
     to
         The release to upgrade to: the code here.
     data
-        A copy of production's database to do it on: an SQLite file, or what pg_dump wrote; else it begins empty.
+        A copy of production's database to do it on: an SQLite file, or what pg_dump --no-owner --no-privileges wrote;
+        else it begins empty.
     fleet
         The project's own fleet, package.module:Class, which is a MixedFleet: its members, its hooks and its users; else
         two conductors, and one member of each service.
@@ -59,11 +60,12 @@ def rehearse(
     folder = Path(tempfile.mkdtemp(prefix="mf-rehearsal-"))
     given = f"a copy, {data.name}" if data else f"what {fleet} wrote" if fleet else "none"
     try:
-        report = rehearsal(kind, releases, folder, data).rehearse(given, lambda taken: _tell(out, taken))
+        prepared = rehearsal(kind, releases, folder, data)
+        make_room(place.project, to)
+        report = prepared.rehearse(given, lambda taken: _tell(out, taken))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    path = write(place.project, report)
     _sum_up(out, report)
     if report.failed:
         first, *more = report.failed.splitlines()
@@ -73,7 +75,7 @@ def rehearse(
         out.say(f"the logs of all processes are in {folder}")
     else:
         shutil.rmtree(folder, ignore_errors=True)
-    out.mark("done", f"{path} written; commit it")
+    out.mark("done", f"{write(place.project, report)} written; commit it")
     out.document(report)
     return _exit_code(report)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -15,7 +16,9 @@ from midflight.db.engine import create, parse, transaction
 from midflight.db.lint import facts, rows
 from midflight.errors import UsageError
 
+WRITTEN_BY = "pg_dump --no-owner --no-privileges"
 _SQLITE, _ARCHIVE = b"SQLite format 3\0", b"PGDMP"
+_NO_ROLE = re.compile(r'role "[^"]*" does not exist')
 
 
 def database_of(dump: Path) -> str:
@@ -26,7 +29,8 @@ def database_of(dump: Path) -> str:
 
 def load(dump: Path, url: str) -> None:
     """Into an empty database of that kind. The members of the fleet that it was taken from are forgotten: they are not
-    here. Raises UsageError with what PostgreSQL said."""
+    here. Whom its tables belonged to is not either: of an archive that is passed over, and SQL must not tell it. Raises
+    UsageError with what PostgreSQL said."""
     if database_of(dump) == "sqlite":
         shutil.copyfile(dump, parse(url).database or "")
     elif _head(dump).startswith(_ARCHIVE):
@@ -58,8 +62,14 @@ def _head(dump: Path) -> bytes:
 def _run(program: str, *words: str | Path) -> None:
     done = subprocess.run([programs() / program, *words], capture_output=True, text=True, check=False)
     if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["nothing"])[0]
-        raise UsageError(reason=f"--data {words[-1]} is no dump that {program} takes: {said}")
+        raise UsageError(reason=f"--data {words[-1]} is no dump that {program} takes: {_first_error(done.stderr)}")
+
+
+def _first_error(said: str) -> str:
+    """What stands before it is only where that was. Roles are a server's, and in no dump: who wrote it is not here."""
+    lines = said.strip().splitlines() or ["nothing"]
+    first = next((line for line in lines if "error:" in line or "ERROR:" in line), lines[0])
+    return f"{first}; write it with {WRITTEN_BY}" if _NO_ROLE.search(first) else first
 
 
 def _forget_members(url: str) -> None:

@@ -45,11 +45,11 @@ class Process:
             self._code = self.release.ended.get(self.pid, None if self.release.runs else -signal.SIGKILL)
         return self._code
 
-    def wait(self, seconds: float) -> int:
-        """The code with which it ends. Raises PlanFailed when it does not."""
-        until = time.monotonic() + seconds
+    def wait(self, seconds: float | None) -> int:
+        """The code with which it ends. Raises PlanFailed when it does not within so long; None waits on."""
+        begun = time.monotonic()
         while (code := self.code) is None:
-            if time.monotonic() > until:
+            if seconds is not None and time.monotonic() - begun > seconds:
                 raise PlanFailed(f"{self.log.name} was not gone within {seconds:g} s{self.last_words()}")
             self.release.hear(0.1)
         return code

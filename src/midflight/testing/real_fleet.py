@@ -27,9 +27,10 @@ T = TypeVar("T")
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "midflight" / "releases"
 """Where commits and wheels are unpacked."""
-COMMAND_SECONDS = 120.0
 REFUSED_SECONDS = 60.0
 """For so long a step may be refused before that is a failure."""
+AGAIN_SECONDS = 0.5
+"""Then it is asked again."""
 DATABASES = "sqlite", "postgresql"
 REJECTED = b'"rpc.version_rejected"'
 
@@ -55,6 +56,8 @@ class RealFleet:
     """The ``[app]`` table of all members."""
     database: ClassVar[str] = "sqlite"
     """Or ``postgresql``: on a server that is started for each plan."""
+    command_seconds: ClassVar[float | None] = 120.0
+    """How long a command may take; None for as long as it needs."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -115,7 +118,11 @@ class RealFleet:
         name = release or [*self.releases][-1]
         file = str(self.folder / f"{config}.toml")
         process = self._release(name).start(*words, "--config", file, log=self._log(words[0]))
-        code = process.wait(COMMAND_SECONDS)
+        try:
+            code = process.wait(self.command_seconds)
+        except BaseException:
+            process.kill()
+            raise
         if code not in accept:
             raise PlanFailed(f"{name}$ midflight {' '.join(words)} exited with {code}{process.last_words()}")
         return code
@@ -158,6 +165,8 @@ class RealFleet:
         while self.command(*words, release=release, accept=(0, 1, 2, 4, 75)) not in accept:
             if time.monotonic() > limit:
                 self.command(*words, release=release, accept=accept)
+                return
+            time.sleep(AGAIN_SECONDS)
 
     def _replace(self, name: str, release: str) -> None:
         """There is one agent on a host: the old one leaves first. Anybody else's successor is there before."""
@@ -224,10 +233,14 @@ class RealFleet:
         self._numbers[name] = number = self._numbers.get(name, 0) + 1
         return self.folder / f"{name}.{number}.log"
 
-    def _release(self, name: str) -> Release:
+    def _tree(self, name: str) -> Path:
+        """Of a release. Raises UsageError."""
         newest = [*self.releases.values()][-1]
         here = newest if isinstance(newest, Path) and newest.is_dir() else Path.cwd()
-        tree = tree_of(self.releases[name], here, CACHE)
+        return tree_of(self.releases[name], here, CACHE)
+
+    def _release(self, name: str) -> Release:
+        tree = self._tree(name)
         key = name, tree, self.reference
         if key not in _releases or not _releases[key].runs:
             _releases[key] = Release(name, tree, self.reference)

@@ -20,7 +20,7 @@ from midflight.db.clock import now
 from midflight.db.lint import facts, result
 from midflight.db.lint.linter import lines_of
 from midflight.db.schema.runner import SchemaRunner
-from midflight.errors import UsageError
+from midflight.errors import InvalidValue, MidflightError, UsageError
 from midflight.project import Project
 from midflight.rpc.rights import CONDUCTOR, OPERATOR
 from midflight.testing import config_files, copies
@@ -59,26 +59,38 @@ class Rehearsal(RealFleet):
 
     data: Path | None
     aim: Aim
+    command_seconds = None
+    """Production's rows take their time."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        for release in self.releases:  # a slip is told before anything starts
+            self._tree(release)
 
     def rehearse(self, data: str, tell: Tell = lambda _: None) -> Report:
-        """The whole road, in the fleet's folder; how it went. Whatever goes wrong on it is told in the report."""
-        aim, self._tell, self._doing = self.aim, tell, "the start"
+        """The whole road, in the fleet's folder; how it went. Whatever goes wrong on it is told in the report. Raises
+        MidflightError where it cannot begin, since something is missing, or was given that cannot be used."""
+        aim, self._tell, self._doing, self._has_begun = self.aim, tell, "the start", False
         self.report = Report(
             previous=next(iter(self.releases)), target=aim.target, code=code_digest(self.project), data=data,
             at=f"{now():%Y-%m-%dT%H:%M:%SZ}",
         )  # fmt: skip
         try:
             self._live()
-        except UsageError:
-            raise
-        except Exception as wrong:  # noqa: BLE001  # whatever a hook raises
+        except Exception as wrong:
+            if isinstance(wrong, MidflightError) and not self._has_begun:
+                raise
             self.report.failed = f"{self._doing}: {wrong}"[:MOST_WORDS]
         return self.report
 
     def _set_up(self, stack: ExitStack) -> None:
-        super()._set_up(stack)
+        try:
+            super()._set_up(stack)
+        except InvalidValue as wrong:  # in [app]: of what TOML can say, not all can be told to every release
+            raise UsageError(reason=str(wrong)) from None
         if self.data is not None:
             copies.load(self.data, self._url)
+        self._has_begun = True
 
     def _hop(self, old: str, new: str) -> None:
         self._old, self._new = old, new
@@ -241,11 +253,14 @@ def rehearsal(
     fleet: type[RealFleet], releases: Mapping[str, Path | str], folder: Path, data: Path | None = None
 ) -> Rehearsal:
     """The rehearsal of a fleet's upgrade from the first of two releases to the second. Raises UsageError where the code
-    here is not the second one's, and for data that cannot be read."""
-    target = [*releases][-1]
+    here is not the second one's, or the first is not right before it, and for code and data that cannot be read."""
+    first, target = next(iter(releases)), [*releases][-1]
     aim = Aim.of(fleet.project, target)
     if (here := release_of(fleet.project)) != target:
         raise UsageError(reason=f"the code here is release {here}, not {target}: rehearse from a copy of {target}")
+    if first not in aim.starts:
+        expected = " or ".join(aim.starts) or "one that is frozen before it, and there is none"
+        raise UsageError(reason=f"received {first} as the release before {target}, expected {expected}")
     # What only the copy of the code tells, the gates of the real fleet say.
     given: dict[str, Any] = {"releases": releases, "data": data, "aim": replace(aim, unlinted=None, rehearsed=None)}
     if data is not None:

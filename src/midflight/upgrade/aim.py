@@ -11,9 +11,9 @@ from midflight.db.lint import result
 from midflight.errors import ProjectError, UsageError
 from midflight.project import Project
 from midflight.spelling import meant
-from midflight.upgrade import rehearsed
 from midflight.upgrade.check import check
 from midflight.upgrade.readers import readers
+from midflight.upgrade.rehearsed import Doubt, doubt
 from midflight.versions import Manifest, Version
 
 
@@ -45,9 +45,8 @@ class Aim:
     """Release → the tables and columns that its processes read and write, in the catalogue's words; of those releases
     only whose tables are frozen, or are this code's."""
 
-    rehearsed: str | None = None
-    """Why nobody may rely on a rehearsal with this code, in words; empty where one may, None where the project does not
-    ask for one."""
+    rehearsed: Doubt | None = None
+    """Why nobody may rely on a rehearsal with this code; None where the project does not ask for one."""
 
     @classmethod
     def of(cls, project: Project, target: str) -> Aim:
@@ -77,7 +76,7 @@ class Aim:
                 for name, known in project.registry.objects.items()
             },
             uses={reader.release: reader.things for reader in readers(project) if reader.things is not None},
-            rehearsed=rehearsed.doubt(project, target) if project.rehearse else None,
+            rehearsed=doubt(project, target, cls(target, releases).starts) if project.rehearse else None,
         )
 
     @classmethod
@@ -113,6 +112,12 @@ class Aim:
         """The release before the target, whose members are still there when the target's first one starts."""
         earlier = sorted((name for name in self.releases if not self.reached(name)), key=self.place)
         return earlier[-1] if earlier else None
+
+    @property
+    def starts(self) -> tuple[str, ...]:
+        """The releases from which one step leads to the target: between them there are fixes at most."""
+        earlier = (name for name in self.releases if self.precedes(name))
+        return tuple(name for name in earlier if self.path_from(name) == (self.target,))
 
     def pinned_to(self, topic: str, pin: str) -> str | None:
         """The release that a pin means, by its name or by a bare number; None when nobody here knows it."""

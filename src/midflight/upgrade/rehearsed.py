@@ -4,9 +4,11 @@ code with which it was rehearsed, so that a gate can tell whether that is the co
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -55,13 +57,41 @@ class Report(msgspec.Struct, kw_only=True):
     """Revision that was applied → what `midflight db lint` has found in it: locks, rewrites, scans."""
 
 
-def write(project: Project, report: Report) -> Path:
-    """Keep it, in place of an earlier one. Raises ProjectError for a project without a folder for releases."""
-    path = _path(project, report.target)
-    path.parent.mkdir(exist_ok=True)
-    lines = [_HEADER, *_lines(msgspec.to_builtins(report))]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+@dataclass(frozen=True)
+class Doubt:
+    """Why nobody may rely on a rehearsal, in words; empty where one may."""
+
+    words: str = ""
+    failed: bool = False
+    """Whether it was rehearsed with this code, and failed."""
+
+
+def make_room(project: Project, target: str) -> Path:
+    """The file in which the report of a release's rehearsal can be kept. Raises ProjectError where none can be written,
+    also for a project without a folder for releases."""
+    path = _path(project, target)
+    try:
+        path.parent.mkdir(exist_ok=True)
+    except OSError as wrong:
+        raise _unwritable(path.parent, wrong.strerror) from None
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise _unwritable(path, "you may not")
     return path
+
+
+def write(project: Project, report: Report) -> Path:
+    """Keep it, in place of an earlier one. Raises ProjectError where it cannot be written."""
+    path = make_room(project, report.target)
+    lines = [_HEADER, *_lines(msgspec.to_builtins(report))]
+    try:
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    except OSError as wrong:
+        raise _unwritable(path, wrong.strerror) from None
+    return path
+
+
+def _unwritable(path: Path, reason: str | None) -> ProjectError:
+    return ProjectError(where=str(path), reason=f"a rehearsal's report cannot be written there: {reason}")
 
 
 def read(project: Project, target: str) -> Report | None:
@@ -75,14 +105,20 @@ def read(project: Project, target: str) -> Report | None:
         raise ProjectError(where=str(path), reason=f"has no report of a rehearsal: {wrong}") from None
 
 
-def doubt(project: Project, target: str) -> str:
-    """Why nobody may rely on a rehearsal of this code's upgrade to a release; empty where one may."""
-    report = read(project, target)
+def doubt(project: Project, target: str, starts: Collection[str]) -> Doubt:
+    """Why nobody may rely on a rehearsal of this code's upgrade to a release, which may begin at ``starts``."""
+    try:
+        report = read(project, target)
+    except ProjectError as wrong:
+        return Doubt(f"may have been rehearsed or not: {wrong}")
     if report is None:
-        return "was never rehearsed"
+        return Doubt("was never rehearsed")
+    if report.previous not in starts:
+        expected = " or ".join(starts) or "a release before it"
+        return Doubt(f"was rehearsed from {report.previous}, not from {expected}")
     if report.code != code_digest(project):
-        return f"was rehearsed at {report.at}, and the code has changed since"
-    return f"failed when it was rehearsed: {report.failed}" if report.failed else ""
+        return Doubt(f"was rehearsed at {report.at}, and the code has changed since")
+    return Doubt(f"failed when it was rehearsed: {report.failed}", failed=True) if report.failed else Doubt()
 
 
 def code_digest(project: Project) -> str:

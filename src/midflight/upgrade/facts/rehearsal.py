@@ -15,9 +15,9 @@ def rehearsed(aim: Aim) -> Iterator[Fact]:
     not ask for that, nothing is said."""
     if aim.rehearsed is None:
         return
-    if not aim.rehearsed:
+    if not (said := aim.rehearsed.words):
         yield good(f"the upgrade to {aim.target} was rehearsed with exactly this code")
         return
-    say = bad if aim.rehearsed.startswith("failed") else missing
+    say = bad if aim.rehearsed.failed else missing
     way_out = f"midflight upgrade rehearse --from {aim.previous} --to {aim.target}"
-    yield say(f"the upgrade to {aim.target} {aim.rehearsed}", way_out)
+    yield say(f"the upgrade to {aim.target} {said}", way_out)
