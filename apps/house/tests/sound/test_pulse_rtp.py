@@ -40,9 +40,9 @@ async def test_a_slow_radio_is_begun_once(monkeypatch: pytest.MonkeyPatch) -> No
         assert not feeding.begins(feed)
         await feeding.begin(feed)
         second, _ = feeding._begun[label(feed)]
-        assert await first.wait() == -signal.SIGKILL
+        assert await asyncio.to_thread(first.wait) == -signal.SIGKILL
         second.kill()
-        await second.wait()
+        await asyncio.to_thread(second.wait)
 
 
 async def test_a_process_that_is_none_of_ours_stays() -> None:

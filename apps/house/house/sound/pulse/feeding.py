@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import signal
+import subprocess
 import time
 import zlib
 from pathlib import Path
 
 from house.sound.errors import EngineError, NoEngine
+from house.sound.pulse import detached
 from house.sound.wanted import Feed
 
 FFMPEG = "ffmpeg"
@@ -52,14 +53,14 @@ class Feeding:
 
     def __init__(self, address: str | None) -> None:
         self._environment = os.environ if address is None else {**os.environ, "PULSE_SERVER": address}
-        self._begun: dict[str, tuple[asyncio.subprocess.Process, float]] = {}
+        self._begun: dict[str, tuple[subprocess.Popen[bytes], float]] = {}
 
     def begins(self, feed: Feed) -> bool:
         """Whether it was begun lately, so that nothing of it need be there yet."""
         process, at = self._begun.get(label(feed), (None, 0.0))
         if process is None:
             return False
-        return time.monotonic() - at < (OPEN_SECONDS if process.returncode is None else BEGIN_SECONDS)
+        return time.monotonic() - at < (OPEN_SECONDS if process.poll() is None else BEGIN_SECONDS)
 
     async def begin(self, feed: Feed) -> None:
         """Play it, by a new process: one that has not come to it yet is ended, for it might be heard later, too. Raises
@@ -69,16 +70,12 @@ class Feeding:
         if feed.source.startswith("-"):
             raise EngineError(f"received the source {feed.source!r}, expected a path or a URL")
         before, _ = self._begun.get(label(feed), (None, 0.0))
-        if before is not None and before.returncode is None:
+        if before is not None:
             before.kill()
-        process = await asyncio.create_subprocess_exec(
-            *command(feed), env=self._environment, start_new_session=True, stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-        )  # fmt: skip
-        self._begun[label(feed)] = process, time.monotonic()
+        self._begun[label(feed)] = detached.start(command(feed), self._environment), time.monotonic()
 
     def failure(self, feed: Feed) -> str:
         """Why nothing of it is heard, where it has ended by itself."""
         process, _ = self._begun.get(label(feed), (None, 0.0))
-        code = None if process is None else process.returncode
+        code = None if process is None else process.poll()
         return f"ffmpeg cannot play {feed.source}: it has ended with exit code {code}" if code is not None else ""

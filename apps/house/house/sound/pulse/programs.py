@@ -8,36 +8,43 @@ import math
 import os
 import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from house.sound.errors import EngineError, NoEngine
+from house.sound.pulse import detached
 from house.sound.pulse.modules import Program, Running
 
 SOON = 5.0
 """Seconds: one that has ended by itself within them is likely to do so again."""
+AGAIN_SECONDS = 1.0
+"""So long such a one is not started again."""
 END_SECONDS = 2.0
 """So long one has for ending when it is asked to."""
 
 
 class Programs:
     """Those of one user, for whom they are started by ``run`` (nothing, where we are that user). They find PulseAudio
-    at ``address``, as in PULSE_SERVER. ``packages`` says where a program is from."""
+    at ``address``, as in PULSE_SERVER. ``packages`` says where each of the programs is from."""
 
     def __init__(
         self, packages: dict[str, str], address: str | None = None, run: Sequence[str] = (), user: int | None = None
     ) -> None:
         self._packages, self._run, self._user = packages, run, os.getuid() if user is None else user
         self._environment = os.environ if address is None else {**os.environ, "PULSE_SERVER": address}
-        self._begun: dict[Program, tuple[asyncio.subprocess.Process, float]] = {}
+        self._begun: dict[Program, tuple[subprocess.Popen[bytes], float]] = {}
         self._failing: set[Program] = set()
         self._watched: dict[Running, int] = {}
+        self._over: set[Program] = set()
         self._ended = asyncio.Event()
 
     def found(self, ours: Callable[[Program], bool]) -> list[Running]:
         """What runs of ours. One that was begun just now may not have its own name yet, and its children may have it
         for a moment."""
+        if not self._packages:
+            return []
         begun = {process.pid: program for program, (process, _) in self._begun.items()}
         for process in Path("/proc").iterdir():
             if process.name.isdecimal() and (program := self._program(process)) and ours(program):
@@ -57,10 +64,7 @@ class Programs:
         name = program.arguments[0]
         if shutil.which(name) is None:
             raise NoEngine(name, self._packages.get(name, name))
-        process = await asyncio.create_subprocess_exec(
-            *self._run, *program.arguments, env=self._environment, start_new_session=True,
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-        )  # fmt: skip
+        process = detached.start([*self._run, *program.arguments], self._environment)
         self._begun[program] = process, time.monotonic()
         self.watch([*self._watched, Running(program, process.pid)])
 
@@ -68,20 +72,22 @@ class Programs:
         """End one, and wait for that. Raises EngineError where it cannot be ended."""
         self.watch([each for each in self._watched if each != running])
         begun, _ = self._begun.pop(running.program, (None, 0.0))
+        ours = begun if begun is not None and begun.pid == running.process else None
+        if ours is not None and ours.poll() is not None:
+            return  # it has ended meanwhile
         try:
             descriptor = os.pidfd_open(running.process)
         except ProcessLookupError:
             return
         try:
-            ours = begun is not None and begun.pid == running.process
-            if not ours and self._program(Path(f"/proc/{running.process}")) != running.program:
+            if ours is None and self._program(Path(f"/proc/{running.process}")) != running.program:
                 return  # its number is another one's by now
             signal.pidfd_send_signal(descriptor, signal.SIGTERM)
             if not await _ends(descriptor):
                 signal.pidfd_send_signal(descriptor, signal.SIGKILL)
                 await _ends(descriptor)
-            if ours and begun is not None:
-                await begun.wait()  # until then it is a zombie, which is no process any more
+            if ours is not None:
+                ours.poll()  # until it is asked it is a zombie, which is no process any more
         except ProcessLookupError:
             pass  # it has ended meanwhile
         except OSError as wrong:
@@ -114,7 +120,9 @@ class Programs:
         self._forget(running)
         process, at = self._begun.get(running.program, (None, 0.0))
         if process is not None and process.pid == running.process:
+            process.poll()
             del self._begun[running.program]
+        self._over.add(running.program)
         self._failing.discard(running.program)
         if time.monotonic() - at < SOON:
             self._failing.add(running.program)
@@ -124,11 +132,14 @@ class Programs:
         """Whether one has ended by itself since this was asked last."""
         ended = self._ended.is_set()
         self._ended.clear()
+        self._over.clear()
         return ended
 
     async def stirred(self) -> None:
-        """Wait for that."""
+        """Wait for that, and a while longer where only such have ended as will do so again."""
         await self._ended.wait()
+        if self._over <= self._failing:
+            await asyncio.sleep(AGAIN_SECONDS)
 
     def failure(self, program: Program) -> str:
         """Why nothing of it is heard, where it ends as soon as it is started."""
