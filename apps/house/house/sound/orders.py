@@ -26,6 +26,7 @@ def wanted(wiring: Wiring, engine: Engine) -> Wanted:
         wiring.host,
         tuple(map(_feed, sent)) if engine in wiring.engines or players else (),
         tuple(_room(player, streams) for player in players),
+        tuple(Room(player.name, player.sink) for player in wiring.players),
     )
 
 

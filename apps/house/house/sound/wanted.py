@@ -38,8 +38,10 @@ class Room(msgspec.Struct, frozen=True):
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """All of it. The feeds are those that go out from this host; a room may have another host's."""
+    """All of it. The feeds are those that go out from this host; a room may have another host's. ``cards`` are this
+    host's rooms of all engines, in the house's order and by what they play on: a card is the first one's."""
 
     host: str
     feeds: tuple[Feed, ...] = ()
     rooms: tuple[Room, ...] = ()
+    cards: tuple[Room, ...] = ()

@@ -6,7 +6,10 @@ import dataclasses
 
 import msgspec
 
-from house.playing import Playing, Sent
+from house.objects.player import Player as RoomObject
+from house.objects.wiring import Wiring
+from house.playing import Engine, Playing, Sent
+from house.sound import orders
 from house.sound.pulse import feeding, modules
 from house.sound.pulse.modules import Act, Begin, End, Found, Load, Loaded, Module, Plan, Player, Sink, Turn, Unload
 from house.sound.pulse_rtp.lines import RtpLines
@@ -85,6 +88,24 @@ def test_two_rooms_with_one_card() -> None:
     planned = plan(wanted, Found(sinks=[CARD]))
     assert list(planned.receivers) == ["hall"]
     assert planned.rooms["stairs"].why == "the sound card dac is hall's already"
+
+
+def test_two_engines_with_one_card() -> None:
+    """Of rooms of two engines, too, the card is the first one's: the other's engine does not touch it."""
+    wiring = Wiring(
+        host="hall",
+        players=[
+            RoomObject(name="hall", host="hall", sink="dac", engine=Engine.SNAPCAST, volume=30),
+            RoomObject(name="stairs", host="hall", engine=Engine.PULSE_RTP, volume=70),
+        ],
+    )
+    found = Found(sinks=[CARD], default_sink="dac")
+    second = plan(orders.wanted(wiring, Engine.PULSE_RTP), found)
+    assert second.acts == ()
+    assert second.rooms["stairs"].why == "the sound card dac is hall's already"
+    first = plan(orders.wanted(wiring, Engine.SNAPCAST), found)
+    assert first.acts == (Turn("room hall", CARD, 30, mute=False),)
+    assert first.rooms == {}
 
 
 def test_a_capture_device_that_is_gone() -> None:

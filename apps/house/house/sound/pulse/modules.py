@@ -292,13 +292,16 @@ def _playing(
 ) -> tuple[list[Turn], dict[str, Line], dict[str, RoomHeard]]:
     turns, receivers, troubles = list[Turn](), dict[str, Line](), dict[str, RoomHeard]()
     taken = dict[str, str]()
+    for room in (*wanted.cards, *wanted.rooms):
+        if (sink := _sink(room, found)) is not None:
+            taken.setdefault(sink.name, room.name)
     for room in wanted.rooms:
         sink = _sink(room, found)
         if sink is None:
             why = f"there is no sound card {room.sink or 'at all'} on {wanted.host}: is it unplugged?"
             troubles[room.name] = RoomHeard(Playing.UNPLUGGED, why)
             continue
-        if (other := taken.setdefault(sink.name, room.name)) != room.name:
+        if (other := taken[sink.name]) != room.name:
             troubles[room.name] = RoomHeard(Playing.BROKEN, f"the sound card {sink.name} is {other}'s already")
             continue
         if (sink.volume, sink.mute) != (room.volume, room.mute):
