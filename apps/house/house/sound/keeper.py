@@ -28,7 +28,7 @@ class Keeper:
         self.restarts = 0
         self.trouble = ""
         """What is wrong with the engine as a whole, in words; nothing where it plays."""
-        self._heard = Heard()
+        self._looked, self._heard = Wanted(wanted.host), Heard()
         self._has_run = False
         self._wake = asyncio.Event()
 
@@ -70,7 +70,8 @@ class Keeper:
             self._has_run = True
         for act in await self._driver.apply(wanted):
             log.info("sound.done", engine=self.engine, act=act)
-        self._heard = await self._driver.look(wanted)
+        heard = await self._driver.look(wanted)
+        self._looked, self._heard = wanted, heard
 
     def _say(self, trouble: str) -> None:
         if trouble and trouble != self.trouble:
@@ -92,15 +93,21 @@ class Keeper:
         self._wake.clear()
 
     def told(self) -> tuple[list[Hearing], list[Sending]]:
-        """What is to be said of its rooms and streams."""
+        """What is to be said of its rooms and streams: as they were when it looked, since what is wanted from now on
+        is not done yet; nothing of those that are not its own any more."""
         if self.trouble:
             return orders.broken(self.engine, self.wanted, self.trouble, self.restarts)
-        rooms, feeds = self._heard.rooms, self._heard.feeds
+        rooms = self._heard.rooms.keys() & {room.name for room in self.wanted.rooms}
+        feeds = self._heard.feeds.keys() & {feed.name for feed in self.wanted.feeds}
         return (
-            [orders.hearing(room, rooms[room.name], self.restarts) for room in self.wanted.rooms if room.name in rooms],
             [
-                orders.sending(feed, self.engine, feeds[feed.name], self.restarts)
-                for feed in self.wanted.feeds
+                orders.hearing(room, self._heard.rooms[room.name], self.restarts)
+                for room in self._looked.rooms
+                if room.name in rooms
+            ],
+            [
+                orders.sending(feed, self.engine, self._heard.feeds[feed.name], self.restarts)
+                for feed in self._looked.feeds
                 if feed.name in feeds
             ],
         )

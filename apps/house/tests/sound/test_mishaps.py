@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import msgspec
 import pytest
 from structlog.testing import capture_logs
 
@@ -26,10 +27,11 @@ from midflight import ConfigError, Context
 
 
 class Stirring:
-    """An engine that stirs all the time; what it is asked to do goes wrong with ``wrong``."""
+    """An engine that stirs all the time; what it is asked to do goes wrong with ``wrong``, and that is all ``heard`` of
+    it."""
 
-    def __init__(self, wrong: Exception | None = None) -> None:
-        self.wrong = wrong
+    def __init__(self, wrong: Exception | None = None, heard: Heard | None = None) -> None:
+        self.wrong, self.heard = wrong, heard or Heard(troubles=("could not unload it",))
 
     async def ready(self) -> bool:
         if self.wrong:
@@ -40,7 +42,7 @@ class Stirring:
         return []
 
     async def look(self, wanted: Wanted) -> Heard:
-        return Heard(troubles=("could not unload it",))
+        return self.heard
 
     async def stirred(self) -> None:
         return
@@ -76,6 +78,23 @@ async def test_an_agent_with_nothing_to_do_rests(monkeypatch: pytest.MonkeyPatch
     keeping.cancel()
     await asyncio.gather(keeping, return_exceptions=True)
     assert len(rounds) == 1
+
+
+async def test_what_is_wanted_is_not_told_as_heard() -> None:
+    """What is said of a room is of the stream that it played when it was looked at, also when another one is wanted by
+    now; nothing is said of a room that is not this engine's any more."""
+    radio = Feed("radio", "sink", "", "station", "239.255.12.1", 5004)
+    news = msgspec.structs.replace(radio, name="news")
+    engine = Stirring(heard=Heard({"hall": RoomHeard(Playing.PLAYING)}, {"radio": FeedHeard(Sent.SENDING)}))
+    keeper = Keeper(Engine.PULSE_RTP, engine, Wanted("station", (radio,), (Room("hall", feed=radio),)), lambda: None)
+    await keeper.step()
+    keeper.want(Wanted("station", (radio, news), (Room("hall", feed=news),)))
+    assert [(room.player, room.stream) for room in keeper.told()[0]] == [("hall", "radio")]
+    await keeper.step()
+    assert [(room.player, room.stream) for room in keeper.told()[0]] == [("hall", "news")]
+    assert [sent.stream for sent in keeper.told()[1]] == ["radio"]
+    keeper.want(Wanted("station"))
+    assert keeper.told() == ([], [])
 
 
 async def test_a_trouble_is_logged_once(monkeypatch: pytest.MonkeyPatch) -> None:

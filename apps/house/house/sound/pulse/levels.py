@@ -37,10 +37,10 @@ class Levels:
                 del self._listening[name]
         for name, place in wanted.items():
             if name not in self._listening:
+                self._peaks[name] = 0.0
                 self._listening[name] = place, asyncio.create_task(self._listen(name, place), name=f"level of {name}")
 
     async def _listen(self, name: str, place: Place) -> None:
-        self._peaks[name] = 0.0
         async for peak in self._server.peaks(place.source, place.input):
             self._peaks[name] = max(self._peaks[name], abs(peak))
 
