@@ -8,7 +8,7 @@ import os
 import signal
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +99,8 @@ class Band:
             if on:
                 lead_multicast(host.namespace)
             for process in host.processes():
-                os.kill(process, signal.SIGCONT if on else signal.SIGSTOP)
+                with suppress(ProcessLookupError):  # it has ended meanwhile
+                    os.kill(process, signal.SIGCONT if on else signal.SIGSTOP)
             others(on)
 
         machine.programs = programs

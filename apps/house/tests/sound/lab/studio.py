@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -197,6 +197,16 @@ class Studio:
         """How often engines of a host have ended by a fault of their own: PulseAudio does it on a machine so busy that
         a room does not come to take its packets for a third of a second."""
         return sum(log.read_bytes().count(b"Aborting.") for log in self.hosts[name].home.glob("*.log*"))
+
+    @contextmanager
+    def but_for_aborts(self, *names: str) -> Iterator[None]:
+        """What the block expects of these hosts holds, unless one of their engines has aborted meanwhile."""
+        before = [self.aborts(name) for name in names]
+        try:
+            yield
+        except (AssertionError, EngineError):
+            if [self.aborts(name) for name in names] == before:
+                raise
 
     async def look(self, name: str) -> Heard:
         """What the engine of a host says."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import itertools
 import os
 import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +19,10 @@ from tests.lab.netns import ip
 
 _numbers = itertools.count()
 _FIRST_USER = 31_000
+_USERS = 8
+"""So many each laboratory has."""
+_HELD = Path("/tmp/sound-users")
+"""A file for each laboratory's users. Whoever has them holds its lock, which ends with the process; the file stays."""
 PRIORITY = 11
 """That at which PulseAudio asks to run, and is let run on a desktop."""
 READS_ALL = ["--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search"]
@@ -132,27 +137,43 @@ async def hosts(*names: str) -> AsyncIterator[list[Host]]:
         ip([f"netns delete {name}" for name in namespaces if Path("/run/netns", name).exists()])
 
 
+@contextmanager
+def users() -> Iterator[int]:
+    """Those that no other laboratory of this machine has: the first one. A host ends all that its user runs."""
+    _HELD.mkdir(exist_ok=True)
+    for first in itertools.count(_FIRST_USER, _USERS):
+        with (_HELD / str(first)).open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue  # another laboratory's
+            yield first
+            return
+
+
 @asynccontextmanager
 async def inhabited(places: Mapping[str, tuple[str, str]]) -> AsyncIterator[list[Host]]:
     """Hosts in namespaces that are there: by name, each one's namespace and address. All that their users run ends with
     the block."""
-    first_user = _FIRST_USER + (os.getpid() * 64 + next(_numbers) % 8 * 8) % 30_000
     folder = Path(tempfile.mkdtemp(prefix="sound", dir="/tmp"))  # open to all, as pytest's folders are not
     folder.chmod(0o755)
-    built = [
-        Host(name, namespace, address, first_user + n, folder / name)
-        for n, (name, (namespace, address)) in enumerate(places.items())
-    ]
-    known = "".join(f"{host.address} {host.name}\n" for host in built)
-    try:
-        for host in built:
-            _move_in(host, known)
-        yield built
-    finally:
-        for host in built:
-            await host.end()
-            shutil.rmtree(Path("/etc/netns") / host.namespace, ignore_errors=True)
-        shutil.rmtree(folder, ignore_errors=True)
+    with users() as first:
+        assert len(places) <= _USERS
+        built = [
+            Host(name, namespace, address, first + n, folder / name)
+            for n, (name, (namespace, address)) in enumerate(places.items())
+        ]
+        known = "".join(f"{host.address} {host.name}\n" for host in built)
+        try:
+            for host in built:
+                await host.end()  # what a laboratory that was killed has left behind
+                _move_in(host, known)
+            yield built
+        finally:
+            for host in built:
+                await host.end()
+                shutil.rmtree(Path("/etc/netns") / host.namespace, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _build(switch: str, places: Iterable[tuple[str, str]]) -> None:
