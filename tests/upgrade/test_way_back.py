@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
+from midflight.conductor.interface import Fleet
 from midflight.db.schema.runner import SchemaRunner
 from midflight.errors import OutsideWindow, StepBlocked
 from midflight.service import RunningService
-from midflight.upgrade import gates, kinds, plan
+from midflight.upgrade import gates, kinds, plan, roster
 from midflight.upgrade.aim import Aim
 from midflight.upgrade.facts import watching
 from midflight.upgrade.finalize import finalize
@@ -78,6 +79,24 @@ class Small:
         number = plan.here(await self.operator.fleet(), self.aim)
         return plan.STEPS[number].name if number < len(plan.STEPS) else "done"
 
+    async def is_at(self, step: str) -> None:
+        """Wait until that step comes next: a member may be lost for a look while the control services change."""
+
+        async def arrived() -> bool:
+            return await self.here() == step
+
+        await eventually(arrived, 30.0)
+
+    async def whole(self) -> Fleet:
+        """The fleet in a look that finds nobody lost."""
+
+        async def looked() -> Fleet | None:
+            fleet = await self.operator.fleet()
+            return None if roster.lost(fleet) else fleet
+
+        fleet: Fleet = await eventually(looked, 30.0)
+        return fleet
+
     async def ask(self, gate: Any, **how: Any) -> Verdict:
         verdict: Verdict = gate(await self.operator.fleet(), self.aim, **how)
         return verdict
@@ -87,6 +106,15 @@ class Small:
             return (await self.ask(gate, **how)).status.value == "pass"
 
         await eventually(passed, 30.0)
+
+    async def says(self, status: str, name: str, gate: Any, **how: Any) -> None:
+        """Wait until that is what the gate says, first because of the fact of that name."""
+
+        async def said() -> bool:
+            verdict = await self.ask(gate, **how)
+            return (verdict.status.value, verdict.because[0].name) == (status, name)
+
+        await eventually(said, 30.0)
 
     async def pinned(self, release: str | None) -> None:
         """Set or clear the pin, and wait for everybody."""
@@ -112,50 +140,49 @@ async def small(tmp_path: Path) -> AsyncIterator[Small]:
 
 async def test_at_each_step_the_fleet_can_go_back_and_on_again(small: Small) -> None:
     """After each do, each undo and each redo, every agent works, and the plan says where the fleet is."""
-    assert await small.here() == "schema"
+    await small.is_at("schema")
     await small.passes(gates.prepare)
     await small.works()
 
     # 1 schema: no way back is needed, the release before works on
     SchemaRunner(small.world.database, None, None, "kilo").expand()
-    assert await small.here() == "pin"
+    await small.is_at("pin")
     await small.works()
 
     # 2 pin
     for release, step in (("juno", "control"), (None, "pin"), ("juno", "control")):
         await small.pinned(release)
-        assert await small.here() == step
+        await small.is_at(step)
         await small.works()
     await small.passes(gates.pin)
 
     # 3 control: in one order there, in the same back, and there again
     for release, step in ((kilo, "soak"), (juno, "control"), (kilo, "soak")):
         await small.control(release)
-        assert await small.here() == step
+        await small.is_at(step)
         await small.works()
     await small.passes(gates.control)
 
     # 4 soak: its way back is that of step 3
     await small.passes(gates.soak, window=0.0)
     await small.control(juno)
-    assert (await small.ask(gates.soak, window=0.0)).status.value == "unknown"
+    await small.says("unknown", "watched", gates.soak, window=0.0)
     await small.works()
     await small.control(kilo)
 
     # 5 roll: each agent alone
     for release, step in ((kilo, "roll"), (juno, "soak"), (kilo, "roll")):
         await small.deploy("agent", "h1", release)
-        assert await small.here() == step
+        await small.is_at(step)
         await small.works()
-    refused = await small.ask(gates.finalize)
-    assert (refused.status.value, refused.because[0].name) == ("fail", "arrived:member")
+    await small.says("fail", "arrived:member", gates.finalize)
     await small.deploy("agent", "h2", kilo)
     await small.passes(gates.roll)
 
     # 6 unpin
     for pin, step in ((None, "data"), ("juno", "unpin"), (None, "data")):
         await small.pinned(pin)
-        assert await small.here() == step
+        await small.is_at(step)
         await small.works()
     await small.passes(gates.unpin)
 
@@ -169,7 +196,7 @@ async def test_at_each_step_the_fleet_can_go_back_and_on_again(small: Small) -> 
 
     # 8 finalize: there is no way back, and whoever tries it is told so
     await finalize(small.operator, small.aim, wait=30.0, tell=lambda _: None)
-    assert await small.here() == "done"
+    await small.is_at("done")
     await small.works()
     with pytest.raises(StepBlocked, match="there is no way back from 'new'"):
         await small.operator.advance_form(NAME, "both, read old")
@@ -221,11 +248,11 @@ async def test_finalize_that_was_killed_goes_on_when_it_is_asked_again(small: Sm
         return tell
 
     for lines in (1, 2, 2):  # the proof; 'both, read new'; 'new'
-        assert await small.here() == "finalize"
+        await small.is_at("finalize")
         with pytest.raises(Killed):
             await finalize(small.operator, small.aim, wait=30.0, tell=killed_after(lines))
     await finalize(small.operator, small.aim, wait=30.0, tell=lambda _: None)
-    assert await small.here() == "done"
+    await small.is_at("done")
     advanced = await small.operator.journal(None, ["form.advanced"], 100)
     assert [entry.facts["new"] for entry in advanced] == ["both, read new", "new"]
 
@@ -247,7 +274,7 @@ async def test_who_did_it_is_in_the_journal(small: Small) -> None:
 async def test_a_risk_is_taken_until_it_is_withdrawn(small: Small) -> None:
     """Over the wire: the fact is a warning with its reason meanwhile."""
     await small.operator.set_pin("*", "juno")
-    fleet = await small.operator.fleet()
+    fleet = await small.whole()
     fleet.health = {"oldest transaction": [900.0, 300.0]}
     assert gates.prepare(fleet, small.aim).status.value == "fail"
     await small.operator.acknowledge("database:oldest-transaction", "the nightly export", 3600.0)
