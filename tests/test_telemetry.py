@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -112,3 +113,16 @@ def test_a_line_that_cannot_be_written_harms_nobody(configured: None, monkeypatc
     monkeypatch.setattr(sys, "stderr", mended := io.StringIO())
     telemetry.log.warning("test.written")
     assert "test.written" in mended.getvalue()
+
+
+def test_a_process_whose_standard_error_was_closed_before_its_start() -> None:
+    """It goes on too, and its lines are lost: they do not end up in its standard output."""
+    lines = (
+        "from midflight import telemetry",
+        "telemetry.configure()",
+        "telemetry.log.warning('test.lost')",
+        "print(*(entry['value'] for entry in telemetry.counted() if entry['name'] == 'log.lost'))",
+    )
+    command = ["sh", "-c", 'exec "$0" -c "$1" 2>&-', sys.executable, "; ".join(lines)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "1\n")

@@ -13,7 +13,13 @@ from bisect import bisect_left
 from collections.abc import Callable
 from typing import Any
 
-_UNUSED = ("rich", "greenlet") if not sys.stderr.isatty() else ()
+
+def _on_terminal() -> bool:
+    """Whether standard error is a terminal; it is None where it was closed before the start."""
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
+_UNUSED = () if _on_terminal() else ("rich", "greenlet")
 """What structlog loads where it is installed, and JSON needs nothing of: colours, and greenlets; 6 MB in each agent."""
 
 for _name in _UNUSED:
@@ -83,8 +89,9 @@ class _StandardError:
 
     def msg(self, line: str) -> None:
         try:
-            print(line, file=sys.stderr, flush=True)  # noqa: T201  # this is the log
-        except (OSError, ValueError) as error:
+            sys.stderr.write(line + "\n")
+            sys.stderr.flush()
+        except (OSError, ValueError, AttributeError) as error:  # the last where it is None, closed before the start
             count("log.lost", kind=type(error).__name__)
 
     debug = info = warning = error = critical = exception = msg
@@ -92,7 +99,7 @@ class _StandardError:
 
 def configure(*, level: str = "info", **facts: str) -> None:
     """Set up logging of this process at its start, or change its level later; ``facts`` are bound to every event."""
-    terminal = sys.stderr.isatty()
+    terminal = _on_terminal()
     render: Any = _console() if terminal else structlog.processors.JSONRenderer(default=str)
     structlog.configure(
         processors=[
