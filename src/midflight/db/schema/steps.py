@@ -92,12 +92,12 @@ class BuildIndex(Step):
         return (f"DROP INDEX CONCURRENTLY {quoted(self.name)}",) if is_left else ()
 
     def trial(self) -> Sequence[str]:
-        """The same on an empty table of the same columns."""
-        there = f" CONCURRENTLY {quoted(self.name)} ON {quoted(self.table)} "
+        """The same on an empty table of the same columns, and of the same name, which a condition may say."""
+        table, empty = quoted(self.table), f"pg_temp.{quoted(self.table)}"
         return (
-            f"CREATE TEMPORARY TABLE {_TRIAL} (LIKE {quoted(self.table)})",
-            self.statement.replace(there, f" ON {_TRIAL} ", 1),
-            f"DROP TABLE {_TRIAL}",
+            f"CREATE TEMPORARY TABLE {table} (LIKE {table})",
+            self.statement.replace(f" CONCURRENTLY {quoted(self.name)} ON {table} ", f" ON {empty} ", 1),
+            f"DROP TABLE {empty}",
         )
 
 
@@ -199,7 +199,6 @@ class DeleteRows(Step):
         return f"DELETE FROM {quoted(self.table)} WHERE {place} IN ({some})"  # noqa: S608  # the same
 
 
-_TRIAL = "mf_trial"
 _AT_ONCE = 1000
 """Rows that one transaction deletes."""
 
