@@ -187,16 +187,15 @@ async def test_an_agent_works_alone_under_its_last_view(world: World) -> None:
 
 
 def test_a_member_and_its_successor_keep_their_views_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are two processes on one host with one file: neither takes the other's draft away."""
+    """They are two processes with one file, in containers perhaps of one process id: neither takes the other's draft
+    away."""
     file, write = tmp_path / "agent.view.msgpack", Path.write_bytes
     first, second = FleetView(id="1", epoch=1), FleetView(id="2", epoch=2)
 
     def between(path: Path, data: bytes) -> int:
         monkeypatch.setattr(Path, "write_bytes", write)
         written = path.write_bytes(data)
-        with monkeypatch.context() as elsewhere:
-            elsewhere.setattr(os, "getpid", lambda: 1)
-            ViewFile(file).write(second)
+        ViewFile(file).write(second)
         return written
 
     monkeypatch.setattr(Path, "write_bytes", between)
@@ -204,6 +203,18 @@ def test_a_member_and_its_successor_keep_their_views_at_once(tmp_path: Path, mon
     found = ViewFile(file).read()
     assert found is not None
     assert (found.epoch, [*tmp_path.iterdir()]) == (1, [file])
+
+
+def test_no_draft_of_a_view_is_left(tmp_path: Path) -> None:
+    """Neither by who could not keep it, nor for ever by who was killed; one of now is somebody's."""
+    file, old, new = (tmp_path / name for name in ("agent.view.msgpack", "api.view.1.draft", "api.view.2.draft"))
+    file.mkdir()
+    for draft in (old, new):
+        draft.touch()
+    os.utime(old, (0, 0))
+    with pytest.raises(ConfigError, match="the view of the fleet cannot be kept: Is a directory"):
+        ViewFile(file).write(FleetView(id="1", epoch=1))
+    assert {*tmp_path.iterdir()} == {file, new}
 
 
 async def test_who_starts_takes_the_epoch_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import secrets
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -45,6 +46,10 @@ _LATER = (NotDelivered, Unknown, DatabaseBusy, DatabaseContended, CommitUnknown)
 _UNHEARD = (*_LATER, NotAMember, asyncio.CancelledError)
 """After these a beat's reports are told again; any other error may be the fault of the reports."""
 
+_DRAFT = ".draft"
+_DRAFT_SECONDS = 3600.0
+"""So old, a draft of a view is nobody's any more: it takes moments to write."""
+
 _VIEW = kind_of(FleetView, object_kind, "FleetView")
 
 
@@ -80,15 +85,26 @@ class ViewFile:
     def write(self, view: FleetView) -> None:
         """Keep a view; a kill in the middle leaves the one before. Raises ConfigError where it cannot be kept.
 
-        Who comes in another's place on its host may keep one at the same moment: each has a draft of its own.
+        Who comes in another's place on its host may keep one at the same moment, and may have the same process id, in
+        a container of its own: each has a draft of its own.
         """
-        fresh = self._path.with_suffix(f".{os.getpid()}")
+        self._sweep()
+        draft = self._path.with_suffix(f".{secrets.token_hex(8)}{_DRAFT}")
         try:
-            fresh.write_bytes(wire.encode(view))
-            fresh.replace(self._path)
+            draft.write_bytes(wire.encode(view))
+            draft.replace(self._path)
         except OSError as wrong:
+            with suppress(OSError):
+                draft.unlink()
             reason = f"the view of the fleet cannot be kept: {wrong.strerror}"
             raise ConfigError(path=str(self._path), where="[midflight] state", reason=reason) from None
+
+    def _sweep(self) -> None:
+        """Remove what those have left who were killed in the middle."""
+        with suppress(OSError):  # another one sweeps too
+            for draft in self._path.parent.glob(f"*{_DRAFT}"):
+                if time.time() - draft.stat().st_mtime > _DRAFT_SECONDS:
+                    draft.unlink()
 
 
 class Membership:
