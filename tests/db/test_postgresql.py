@@ -42,7 +42,9 @@ def one_more(connection: Connection) -> None:
 
 
 @pytest.fixture
-async def database(postgresql_url: str) -> AsyncIterator[Database]:
+async def database(postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Database]:
+    """Its patience does not run out before the workers have connected, and met."""
+    monkeypatch.setattr(postgresql, "BUSY_SECONDS", 60.0)
     database = await Database.open(postgresql_url)
     await database.write(make)
     yield database
@@ -135,6 +137,36 @@ async def test_a_deadlock_is_run_again(database: Database) -> None:
 
     await asyncio.gather(database.write(both, "a", "b"), database.write(both, "b", "a"))
     assert len(runs) >= 3
+
+
+async def test_who_waits_for_a_turn_to_be_run_again(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While another piece of work is run again, for long, one that writes gives up after a bounded time; one that only
+    reads does not wait at all."""
+    cannot_be_ordered = text("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '40001'; END $$")
+    runs, in_its_turn, go_on = list[str](), threading.Event(), threading.Event()
+
+    def contended(connection: Connection, name: str) -> int:
+        runs.append(name)
+        if runs.count(name) == 1:
+            connection.execute(cannot_be_ordered)
+        return read(connection)
+
+    def slow(connection: Connection) -> int:
+        found = contended(connection, "slow")
+        in_its_turn.set()
+        go_on.wait(60)
+        return found
+
+    first = asyncio.create_task(database.write(slow))
+    await asyncio.to_thread(in_its_turn.wait, 60)
+    assert await database.read(contended, "reads") == 0
+    monkeypatch.setattr(postgresql, "BUSY_SECONDS", 0.2)
+    with pytest.raises(DatabaseContended, match=r"within 0.2 s"):
+        await database.write(contended, "writes")
+    go_on.set()
+    assert await first == 0
+    assert runs == ["slow", "slow", "reads", "reads", "writes"]
+    assert await database.write(contended, "writes") == 0
 
 
 async def test_always_in_the_way(database: Database, postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

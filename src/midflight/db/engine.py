@@ -10,7 +10,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
@@ -141,7 +141,8 @@ class Database:
         self._worker = Worker("database", postgresql.WORKERS if engine.dialect.name == "postgresql" else 1)
         self._kept = _Kept()
         self._again = threading.Lock()
-        """Held by the one piece of work that is run again: several at once would be in each other's way once more."""
+        """Held by the one piece of work that writes and is run again: several at once would be in each other's way once
+        more. Reads are in nobody's way."""
         self._quick: QuickReads | None = None
 
     @classmethod
@@ -225,22 +226,25 @@ class Database:
 
     def _patiently(self, writes: bool, work: Callable[[Connection], T]) -> T:
         patience, pause = time.monotonic() + postgresql.BUSY_SECONDS, 0.005
-        turn: AbstractContextManager[object] = nullcontext()
-        while True:
-            try:
-                with turn:
+        with ExitStack() as turn:
+            while True:
+                try:
                     return self._once(writes, work)
-            except _Stale:
-                pass
-            except DatabaseContended:
-                if time.monotonic() > patience:
-                    raise
-                turn = self._again
-                time.sleep(random.uniform(0, pause))
-                pause = min(pause * 2, _LONGEST_PAUSE)
-            except StopIteration as stop:
-                # A future cannot carry it: whoever awaits would wait for ever.
-                raise RuntimeError(_STOPPED) from stop
+                except _Stale:
+                    pass
+                except DatabaseContended:
+                    turn.close()
+                    if time.monotonic() > patience:
+                        raise
+                    time.sleep(random.uniform(0, pause))
+                    pause = min(pause * 2, _LONGEST_PAUSE)
+                    if writes:
+                        if not self._again.acquire(timeout=max(0.0, patience - time.monotonic())):
+                            raise
+                        turn.callback(self._again.release)
+                except StopIteration as stop:
+                    # A future cannot carry it: whoever awaits would wait for ever.
+                    raise RuntimeError(_STOPPED) from stop
 
     def _once(self, writes: bool, work: Callable[[Connection], T]) -> T:
         worked, was_kept = False, self._kept.connection is not None
