@@ -65,7 +65,7 @@ class SleeperAPI(Interface, Protocol, topic="sleeper", version="1.0"):
         ...
 
 
-class SoundAPI(Interface, Protocol, topic="sound", version="1.0"):
+class SoundAPI(Interface, Protocol, topic="sound", version="1.1"):
     """The agent of a host with sound: it plays in the rooms there, and sends the streams that come from there."""
 
     @endpoint(since="1.0", idempotent=True, allow=PEOPLE)
@@ -81,4 +81,10 @@ class SoundAPI(Interface, Protocol, topic="sound", version="1.0"):
     @endpoint(since="1.0", allow=PEOPLE)
     async def changed(self, context: Context) -> None:
         """A fanout: what is patched to what, or how loud it is, is another now; ask by ``Wiring.report``."""
+        ...
+
+    @endpoint(since="1.1", idempotent=True, allow=AGENT)
+    async def sleeps(self, context: Context, on: bool) -> None:
+        """Its machine falls asleep now, or is awake again: for the machine's own sleeper. Answers when the fleet has
+        written down that this agent sleeps, too. Raises NotYours for another's sleeper, and what a beat raises."""
         ...

@@ -44,13 +44,29 @@ def rooms(bay: PatchBay, live: Iterable[Hearing] = (), asleep: Collection[str] =
     told |= {each.player: each for each in live}
     streams = {stream.name: stream for stream in bay.streams}
     seen = {host.name: host.seen_at for host in bay.hosts}
+    engines = {host.name: host.engines for host in bay.hosts}
     return [
-        _room(player, streams, told.get(player.name), player.host in asleep, _silence(seen.get(player.host), bay.at))
+        _room(
+            player,
+            streams,
+            told.get(player.name),
+            player.host in asleep,
+            _silence(seen.get(player.host), bay.at),
+            engines,
+        )
         for player in bay.players
     ]
 
 
-def _room(player: Player, streams: Mapping[str, Stream], told: Hearing | None, asleep: bool, silence: str) -> Room:
+def _room(
+    player: Player,
+    streams: Mapping[str, Stream],
+    told: Hearing | None,
+    asleep: bool,
+    silence: str,
+    engines: Mapping[str, Collection[str]],
+) -> Room:
+    """``engines`` are those of each host that has spoken."""
     wanted = streams.get(player.stream) if player.stream else None
     if told is None:
         if asleep:
@@ -64,7 +80,15 @@ def _room(player: Player, streams: Mapping[str, Stream], told: Hearing | None, a
         return Room(player, Playing.WAITING, f"{wanted.name} is disabled", told)
     if told.state is Playing.PLAYING and told.stream == wanted.name:
         return Room(player, Playing.PLAYING, told.why, told)
-    return Room(player, Playing.WAITING, told.why or "on its way", told)
+    return Room(player, Playing.WAITING, _lack(player, wanted, engines) or told.why or "on its way", told)
+
+
+def _lack(player: Player, stream: Stream, engines: Mapping[str, Collection[str]]) -> str:
+    """Why the stream cannot be sent to the room: its host has not the room's engine. Empty where it has, where that
+    host has not spoken yet, and for a stream of the room's own host, which needs no engine."""
+    if stream.host == player.host or player.engine in engines.get(stream.host, (player.engine,)):
+        return ""
+    return f"{stream.host} has no engine {player.engine}: see [app.sound] engines there"
 
 
 def sources(bay: PatchBay, live: Iterable[Sending] = (), asleep: Collection[str] = ()) -> list[Source]:

@@ -62,6 +62,29 @@ def test_a_room_plays_only_by_a_fresh_word_of_its_agent(seen: PatchBay, state: P
     assert (room.state, words in room.words) == (state, True)
 
 
+def test_a_room_says_that_its_streams_host_lacks_its_engine() -> None:
+    """Until that host has it, or the stream is the room's own host's; of a host that has not spoken nothing is said,
+    and a room that plays does so whatever is in a report."""
+    seen = bay(hearing=heard(Playing.WAITING, why="nothing comes"))
+
+    def says() -> tuple[Playing, str]:
+        (room,) = rooms(seen)
+        return room.state, room.words
+
+    assert says() == (Playing.WAITING, "nothing comes")
+    nas = SoundHost(name="nas", engines=["snapcast"], seen_at=NOW)
+    seen.hosts.append(nas)
+    assert says() == (Playing.WAITING, "nas has no engine pulse-rtp: see [app.sound] engines there")
+    seen.players[0].engine, nas.engines = Engine.SNAPCAST, ["pulse-rtp"]
+    assert says() == (Playing.WAITING, "nas has no engine snapcast: see [app.sound] engines there")
+    seen.streams[0].host = "pi"
+    assert says() == (Playing.WAITING, "nothing comes")
+    seen.streams[0].host, nas.engines = "nas", ["pulse-rtp", "snapcast"]
+    assert says() == (Playing.WAITING, "nothing comes")
+    nas.engines, seen.hearings = [], [PLAYS]
+    assert says() == (Playing.PLAYING, "")
+
+
 def test_what_is_said_at_this_moment_counts_more_than_a_report() -> None:
     """A room whose agent has just answered plays, however old its last report is; a host that sleeps says nothing."""
     old = bay(hearing=heard(Playing.SILENT), spoke=300)

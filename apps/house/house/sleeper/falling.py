@@ -13,13 +13,15 @@ import structlog
 
 from house.clock import Clock
 from house.errors import HouseError, NotClaimed
-from house.interfaces import WatcherAPI
+from house.interfaces import SoundAPI, WatcherAPI
 from house.objects.machine import Machine
 from house.sleeper import alarm
 from midflight import Client, Context, MidflightError
 
 CALL_SECONDS = 10.0
 """For the watcher's answer: it asks the network whether another host has the address."""
+SOUND_SECONDS = 2.0
+"""For the answer of the agent of sound on this machine, where there is one: sleep waits no longer for it."""
 log = structlog.get_logger("house")
 
 
@@ -57,7 +59,7 @@ class Falling:
         """It sleeps in the block, after ``prepare``. Raises what the block raises, or what a call raises before it is
         entered: then it stays awake, and nobody guards it."""
         try:
-            async with self.asleep():
+            async with self._sound_asleep(machine.context), self.asleep():
                 await machine.fall_asleep(method)
                 log.info("sleeper.sleeps", machine=self.name, method=method)
                 yield
@@ -65,6 +67,26 @@ class Falling:
             await self.give_up(machine, f"it could not sleep: {wrong}")
             raise
         log.info("sleeper.awake", machine=self.name)
+
+    @asynccontextmanager
+    async def _sound_asleep(self, context: Context) -> AsyncIterator[None]:
+        """The agent of sound on this machine, if there is one, sleeps in the block as well. It sleeps or wakes without
+        it where that does not answer."""
+        heard = await self._tell_sound(context, True)
+        try:
+            yield
+        finally:
+            if heard:
+                await self._tell_sound(context, False)
+
+    async def _tell_sound(self, context: Context, on: bool) -> bool:
+        """Whether it has answered."""
+        try:
+            await Client(SoundAPI).on(self.name).within(SOUND_SECONDS).call(SoundAPI.sleeps, context, on)
+        except (HouseError, MidflightError) as wrong:
+            log.info("sleeper.sound_unheard", machine=self.name, sleeps=on, reason=str(wrong))
+            return False
+        return True
 
     async def give_up(self, machine: Machine, reason: str) -> None:
         """Undo what ``prepare`` did, as far as anybody answers."""

@@ -14,15 +14,21 @@ from house.objects.hearing import Hearing, Sending
 from house.objects.player import Player
 from house.objects.wiring import SoundHost, Wiring
 from house.playing import Engine
+from house.rights import check_own
 from house.sound import orders
 from house.sound.driver import Driver
 from house.sound.file import WantedFile
 from house.sound.keeper import Keeper
+from house.sound.nap import Nap
 from house.sound.settings import RoomSettings
 from house.sound.wanted import Wanted
 from midflight import Context, InvalidValue, MidflightError
 
 REPORT_SECONDS = 5.0
+RETRY_SECONDS = 0.5
+"""After a report that was not heard: what was wanted meanwhile is played soon, as after a machine has woken."""
+HEARD_SECONDS = 3.0
+"""A report that takes longer is not heard: the connection may be one that the machine's sleep has broken."""
 log = structlog.get_logger("sound")
 
 
@@ -36,8 +42,10 @@ class Agent(SoundAPI):
         rooms: Mapping[str, RoomSettings],
         file: WantedFile,
         new_context: Callable[[], Context],
+        nap: Nap,
     ) -> None:
         self.host, self._rooms, self._file, self._context = host, rooms, file, new_context
+        self._nap = nap
         self._kept = file.read()
         self.keepers = [
             Keeper(engine, driver, self._kept.get(engine, Wanted(host)), self._heard_news)
@@ -62,26 +70,43 @@ class Agent(SoundAPI):
     async def changed(self, context: Context) -> None:
         self._report_now.set()
 
+    async def sleeps(self, context: Context, on: bool) -> None:
+        check_own(context, self.host)
+        if on:
+            await self._nap.begin()
+        else:
+            await self._nap.end()
+            self._report_now.set()
+
     # What it does by itself.
 
     async def report_for_ever(self) -> None:
         """Tell the house, and be told by it."""
         while True:
             try:
-                await self.report()
-                self._deaf = False
-            except (HouseError, MidflightError) as wrong:
-                if not self._deaf:
-                    log.warning("sound.unheard", host=self.host, reason=str(wrong))
-                self._deaf = True
+                await self._nap.end_if_too_long()
+                await self._report_in_time()
             except Exception:  # a task that ended would never again report
                 log.exception("sound.report_failed", host=self.host)
             try:
-                async with asyncio.timeout(REPORT_SECONDS):
+                async with asyncio.timeout(RETRY_SECONDS if self._deaf else REPORT_SECONDS):
                     await self._report_now.wait()
             except TimeoutError:
                 pass  # the usual case
             self._report_now.clear()
+
+    async def _report_in_time(self) -> None:
+        """Once; whether the house has heard it is kept."""
+        try:
+            async with asyncio.timeout(HEARD_SECONDS):
+                await self.report()
+        except (HouseError, MidflightError, TimeoutError) as wrong:
+            if not self._deaf:
+                reason = str(wrong) or f"no answer for {HEARD_SECONDS:g} s"
+                log.warning("sound.unheard", host=self.host, reason=reason)
+            self._deaf = True
+        else:
+            self._deaf = False
 
     async def report(self) -> None:
         """Once. Raises what a call raises where the house does not hear."""

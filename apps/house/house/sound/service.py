@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from house.sound import engines
 from house.sound.agent import Agent
 from house.sound.file import WantedFile
+from house.sound.nap import Nap
 from house.sound.settings import settings
 from midflight import Runtime
 
@@ -22,7 +23,9 @@ async def sound(runtime: Runtime) -> AsyncIterator[Sequence[object]]:
         for driver in drivers.values():
             stack.push_async_callback(driver.close)
         file = WantedFile(runtime.state / f"sound-{runtime.host}.json")
-        agent = Agent(runtime.host, drivers, given.rooms, file, runtime.context)
+        nap = Nap(runtime.asleep)
+        stack.push_async_callback(nap.end)
+        agent = Agent(runtime.host, drivers, given.rooms, file, runtime.context, nap)
         tasks = [asyncio.create_task(keeper.keep(), name=f"keeper of {keeper.engine}") for keeper in agent.keepers]
         tasks.append(asyncio.create_task(agent.report_for_ever(), name=f"reports of {agent.host}"))
         stack.push_async_callback(_ended, tasks)

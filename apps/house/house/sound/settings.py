@@ -32,8 +32,8 @@ class PulseSettings(msgspec.Struct, frozen=True):
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """What an agent of sound can be told. What a release does not know it passes over, so that all start on the same
-    file."""
+    """What an agent of sound can be told. An entry that a release does not know it passes over, so that all start on
+    the same file; an engine that it does not know is a mistake in it, since no room could be played by that."""
 
     engines: tuple[Engine, ...] = (Engine.PULSE_RTP,)
     rooms: dict[str, RoomSettings] = {}

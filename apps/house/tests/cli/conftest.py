@@ -116,6 +116,9 @@ class Sound(SoundAPI):
     async def changed(self, context: Context) -> None:
         await self.report(context)
 
+    async def sleeps(self, context: Context, on: bool) -> None:
+        pass
+
 
 @dataclass
 class Fleet:

@@ -54,7 +54,7 @@ def test_the_configuration_of_sound_has_a_room_to_fill_in() -> None:
     """As it comes it has none; the example in it is one when its marks are taken away."""
     text = (CONTRIB / "debian/sound.toml").read_text()
     given = sound.settings(tomllib.loads(text).get("app", {}))
-    assert given.rooms == {}
+    assert (given.rooms, given.engines) == ({}, ("pulse-rtp",))
     example = re.sub(r"^# (?=\[app|sink =)", "", text, flags=re.MULTILINE)
     assert list(sound.settings(tomllib.loads(example)["app"]).rooms) == ["kitchen"]
 
@@ -87,6 +87,9 @@ def test_the_packages_hold_what_the_agents_need(tmp_path: Path) -> None:
     assert run("dpkg-deb", "--info", packages["house-sound"], "conffiles") == kept
     assert not re.search("UNIT|NAME", run("dpkg-deb", "--info", packages["house-sleeper"], "postinst"))
     assert "systemd-sysusers house-sound.conf" in run("dpkg-deb", "--info", packages["house-sound"], "postinst")
+    assert "then pkill -u house-sound ||" in run("dpkg-deb", "--info", packages["house-sound"], "prerm")
+    assert run("dpkg-deb", "--field", packages["house-sound"], "Suggests") == "snapserver, snapclient\n"
+    assert run("dpkg-deb", "--field", packages["house-sleeper"], "Suggests").strip() == ""
     assert (root / "usr/lib/sysusers.d/house-sound.conf").is_file()
     for service in ("sleeper", "watcher", "sound"):
         assert (root / f"usr/lib/systemd/system/house-{service}.service").is_file()

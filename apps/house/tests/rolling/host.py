@@ -113,11 +113,12 @@ class Host:
         async with self._context(config) as context:
             machines = {each.name: each.state for each in await MachineList.get_all(context)}
             naps = {name: (await History.of_machine(context, name)).asleep_seconds > 0 for name in machines}
-        verdict = gates.finalize(fleet, Aim.of(project, project.releases[-1].name))
+        aim = Aim.of(project, project.releases[-1].name)
+        found_bad = [fact for gate in (gates.prepare, gates.finalize) for fact in gate(fleet, aim).because]
         return {
             "members": {named(each): [each.release, each.state] for each in fleet.members if each.state != "retired"},
             "floors": {each.topic: [each.version, [named(holder) for holder in each.holders]] for each in spoken},
-            "blocked_by": [fact.name for fact in verdict.because if fact.status in ("fail", "unknown")],
+            "blocked_by": [f"{fact.name}: {fact.words}" for fact in found_bad if fact.status in ("fail", "unknown")],
             "machines": machines,
             "slept": naps,
         }

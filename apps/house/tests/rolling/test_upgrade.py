@@ -26,9 +26,12 @@ quiet_seconds = 0.1
 look_seconds = 0.1
 refused_seconds = 0.1
 {checks}
+
+[app.sound]
+engines = []
 """
 IDLE, BUSY = "[app.sleeper.checks]", '[app.sleeper.checks.processes]\nnames = ["*"]'
-DESK = "sleeper@desk"
+DESK, SOUND = "sleeper@desk", "sound@desk"
 
 
 @pytest.fixture
@@ -52,9 +55,9 @@ def stands(found: dict[str, Any]) -> list[Any]:
 
 
 def test_a_house_is_upgraded_while_one_of_its_machines_sleeps(tmp_path: Path, broker: EmbeddedBroker) -> None:
-    """From before the first step until after the last, it is asleep: neither lost, nor does it hold down what is
-    spoken, nor block the gates. Its clocks have jumped when it wakes; it says so, in words that are a release old, and
-    is upgraded then."""
+    """From before the first step until after the last, it is asleep, with both of its agents: neither lost, nor do they
+    hold down what is spoken, nor block the gates. Its clocks have jumped when it wakes; it says so, in words that are a
+    release old, and is upgraded then."""
     asyncio.run(upgraded(tmp_path, broker))
 
 
@@ -68,11 +71,11 @@ async def upgraded(folder: Path, broker: EmbeddedBroker) -> None:
 
     def still_asleep(found: dict[str, Any], floor: str) -> None:
         """As the operator sees it after each step."""
-        assert found["members"][DESK] == ["alder", "asleep"]
+        assert [found["members"][each] for each in (DESK, SOUND)] == [["alder", "asleep"]] * 2
         assert found["machines"]["desk"] == "asleep"
         assert found["floors"]["sleeper"][0] == floor
-        assert DESK not in found["floors"]["sleeper"][1]
-        assert [fact for fact in found["blocked_by"] if DESK in fact] == []
+        assert {DESK, SOUND}.isdisjoint(holder for _, holders in found["floors"].values() for holder in holders)
+        assert [fact for fact in found["blocked_by"] if "desk" in fact] == []
 
     async with AsyncExitStack() as stack:
 
@@ -88,6 +91,7 @@ async def upgraded(folder: Path, broker: EmbeddedBroker) -> None:
         assert await first.do("start", service="conductor", host="c1", config=main) == "alder"
         await first.do("start", service="watcher", host="attic", config=agent)
         await first.do("start", service="sleeper", host="nas", config=nas)
+        await desk.do("start", service="sound", host="desk", config=agent)
         await desk.do("start", service="sleeper", host="desk", config=agent)
         found = await first.until(main, lambda found: stands(found) == ["asleep", ["alder", "asleep"]])
         desk.freeze()
@@ -112,8 +116,11 @@ async def upgraded(folder: Path, broker: EmbeddedBroker) -> None:
         desk.thaw()
         found = await second.until(main, lambda found: stands(found) == ["awake", ["alder", "active"]])
         assert found["floors"]["sleeper"] == ["1.0", [DESK]]
+        await second.until(main, lambda found: found["members"].get(SOUND) == ["alder", "active"])
         assert found["slept"] == {"desk": True, "nas": False}
-        await desk.do("stop", service="sleeper", host="desk")
+        for service in ("sleeper", "sound"):
+            await desk.do("stop", service=service, host="desk")
+        await second.do("start", service="sound", host="desk", config=agent)
         await second.do("start", service="sleeper", host="desk", config=agent)
         found = await second.until(main, lambda found: found["floors"]["sleeper"][0] == "1.1")
         assert found["members"][DESK] == ["birch", "active"]

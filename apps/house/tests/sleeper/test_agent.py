@@ -105,6 +105,30 @@ async def test_it_sleeps_in_the_right_order(
         assert (await History.of_machine(context, "desk")).asleep_seconds == 8 * 3600
 
 
+async def test_the_agent_of_sound_sleeps_too(
+    assemble: Assembled, login1: Login1, guard: Guard, time: JumpingClock, context: Context
+) -> None:
+    """That of this machine is told before the machine sleeps, and after it has woken; where there is none, the machine
+    sleeps and wakes all the same."""
+    for has_sound, told in (
+        (True, [("desk", True, "claim"), ("desk", False, "awake")]),
+        (False, [("desk", True, "claim")]),
+    ):
+        guard.has_sound = has_sound
+        guard.sound_told.clear()
+        guard.told.clear()
+        async with assemble() as agent:
+            await quiet(agent, time)
+            guard.told.clear()
+            round_ = asyncio.create_task(agent.round())
+            await suspend(login1, time, hours=8)
+            await round_
+        assert guard.sound_told == told
+        assert guard.told == ["claim", "asleep", "awake", "release"]
+        assert (await found(context)).state is State.AWAKE
+        time.pass_(hours=1)
+
+
 async def test_what_was_idle_before_it_slept_counts_no_more(
     assemble: Assembled, login1: Login1, time: JumpingClock, context: Context
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 import msgspec
@@ -21,9 +22,10 @@ from house.sound.agent import Agent
 from house.sound.file import WantedFile
 from house.sound.heard import FeedHeard, Heard, RoomHeard
 from house.sound.keeper import Keeper
+from house.sound.nap import Nap
 from house.sound.settings import RoomSettings, settings
 from house.sound.wanted import Feed, Room, Wanted
-from midflight import ConfigError, Context
+from midflight import ConfigError, Context, NotDelivered
 
 
 class Stirring:
@@ -55,8 +57,9 @@ def agent(context: Context, folder: Path, *rooms: str) -> Agent:
     """That of the host ``station``, with these rooms in its configuration."""
     given = {name: RoomSettings() for name in rooms}
     return Agent(
-        "station", {Engine.PULSE_RTP: Stirring()}, given, WantedFile(folder / "state/sound.json"), lambda: context
-    )
+        "station", {Engine.PULSE_RTP: Stirring()}, given, WantedFile(folder / "state/sound.json"), lambda: context,
+        Nap(contextlib.nullcontext),
+    )  # fmt: skip
 
 
 async def troubles(context: Context) -> tuple[str, ...]:
@@ -162,6 +165,35 @@ async def test_a_report_that_nobody_had_foreseen(
         await asyncio.sleep(0.01)
     reports.cancel()
     await asyncio.gather(reports, return_exceptions=True)
+
+
+async def test_a_house_that_does_not_hear(context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report that is refused, or that nobody answers, is told again soon, and that the house is deaf is logged once;
+    after one that is heard the agent rests."""
+    monkeypatch.setattr(agents, "HEARD_SECONDS", 0.01)
+    monkeypatch.setattr(agents, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(agents, "REPORT_SECONDS", 3600.0)
+    hall, reports, heard = agent(context, tmp_path, "hall"), list[int](), asyncio.Event()
+
+    async def report() -> None:
+        reports.append(1)
+        match len(reports):
+            case 1 | 2:
+                raise NotDelivered(what="conductor.run", reason="nobody listened")
+            case 3:
+                await asyncio.Event().wait()
+        heard.set()
+
+    monkeypatch.setattr(hall, "report", report)
+    with capture_logs() as logged:
+        reporting = asyncio.create_task(hall.report_for_ever())
+        await heard.wait()
+        for _ in range(1000):
+            await asyncio.sleep(0)
+    reporting.cancel()
+    await asyncio.gather(reporting, return_exceptions=True)
+    assert len(reports) == 4
+    assert [each["event"] for each in logged] == ["sound.unheard"]
 
 
 @pytest.mark.parametrize("name", ["living room", "", "x" * 64, ALL])
