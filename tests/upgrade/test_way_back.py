@@ -292,9 +292,9 @@ async def test_a_soak_whose_command_is_killed_goes_on_in_the_next(small: Small) 
     await small.control(kilo)
     step = plan.STEPS[4]
     note = partial(small.operator.note, target="kilo", soaks=True)
-    soaking = asyncio.create_task(
-        watch(small.operator.fleet, small.aim, step, wait=60.0, window=3600.0, note=note)
-    )  # fmt: skip
+    soaking = asyncio.create_task(  # for longer than its window: a look that finds a member lost does not end it
+        watch(small.operator.fleet, small.aim, step, wait=7200.0, window=3600.0, note=note)
+    )
 
     async def clean_for() -> float:
         return watching.soaked(await small.operator.fleet(), "kilo")
