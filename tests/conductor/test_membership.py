@@ -57,8 +57,10 @@ async def test_a_pin_reaches_everybody_live(world: World) -> None:
 
 async def test_auto_floors(world: World) -> None:
     """Without a pin each message leaves in what its receiver understands; the floor rises when the old one leaves."""
-    async with world.running("conductor", release=kilo), world.running("agent", "new", kilo):
-        async with world.running("agent", "old"), world.running("api", release=kilo) as api:
+    new = world.running("agent", "new", kilo, beat_seconds=60.0)  # a late beat makes nobody lost here
+    async with world.running("conductor", release=kilo), new:
+        old = world.running("agent", "old", beat_seconds=60.0)
+        async with old, world.running("api", release=kilo) as api:
             context, machine = api.context(), kilo.Machine(name="a")
             assert api.floors.manifest_for("compute")["compute"] == Version(3, 35)
             assert await COMPUTE.on("old").call(kilo.ComputeAPI.look, context, machine) == "old"
