@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from demo import proc, report
-from demo.counts import interruption, last, pauses
+from demo.counts import Stalls, interruption, last, pauses
 from demo.observer import observe, percentile
 from demo.rows import Rows, flavor_name
 
@@ -403,3 +403,27 @@ def test_a_zombie_has_ended() -> None:
     assert not proc.alive(child.pid)
     child.wait()
     assert not proc.kill(child.pid, "input()")
+
+
+@pytest.mark.parametrize(
+    ("all_of_them", "silent", "seconds", "said"),
+    [
+        (12, 6, 0.6, ""),
+        (40, 6, 0.6, "0.60 s without a count after 10"),
+        (12, 1, 0.6, "0.60 s without a count after 10"),
+        (3, 3, 0.6, "0.60 s without a count after 10"),
+        (12, 12, 1.1, "1.10 s without a count after 10"),
+    ],
+    ids=["many", "too few of all", "one", "few in all", "too long"],
+)
+def test_a_processor_that_stands_still(
+    tmp_path: Path, all_of_them: int, silent: int, seconds: float, said: str
+) -> None:
+    """A short silence that many instances share is the machine's; any other is an interruption."""
+    for who in range(all_of_them):
+        late = seconds - 0.1 if who < silent else 0.0
+        at = [number / 10 + who / 1000 + (late if number > 10 else 0.0) for number in range(21)]
+        lines = [f"{who} {number} {t:.4f}\n" for number, t in enumerate(at)]
+        (tmp_path / f"{who}.count").write_text("".join(lines))
+    stalls = Stalls.of(tmp_path.glob("*.count"))
+    assert interruption(tmp_path / "0.count", 2.0 + seconds - 0.1, stalls) == said

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 LONGEST_GAP = 0.5
 """Seconds between two counts. They come ten times a second; a longer silence is an interruption."""
+
+STALL, SHARE, MANY = 0.2, 1 / 3, 5
+"""Where a processor stands still, many instances are silent at once, on all hosts: that is the machine's, and
+interrupts nobody. Seconds of silence that count, and of how many instances: of more than live on one host of four,
+for an upgrade touches one at a time."""
 
 PAUSED, RESUMED = "paused", "resumed"
 COUNTED = ("", PAUSED, RESUMED)
@@ -49,7 +54,32 @@ def last(path: Path) -> Count | None:
     return found[-1] if found else None
 
 
-def interruption(path: Path, until: float) -> str:
+@dataclass(frozen=True, slots=True)
+class Stalls:
+    """When the instances of a run were silent, all of them side by side."""
+
+    lives: Sequence[tuple[float, float]] = ()
+    silences: Sequence[tuple[float, float]] = ()
+
+    @classmethod
+    def of(cls, paths: Iterable[Path]) -> Stalls:
+        """From their count files."""
+        moments = [at for path in paths if (at := [count.t for count in counts(path) if not count.word])]
+        silences = [gap for at in moments for gap in itertools.pairwise(at) if gap[1] - gap[0] > STALL]
+        return cls([(at[0], at[-1]) for at in moments], silences)
+
+    def explain(self, since: float, to: float) -> bool:
+        """Whether the machine stood still then: it is one silence among many at the same time, and not a long one."""
+        if to - since > 2 * LONGEST_GAP:
+            return False
+        middle = (since + to) / 2
+        alive, silent = (
+            sum(began <= middle <= ended for began, ended in spans) for spans in (self.lives, self.silences)
+        )
+        return silent >= max(MANY, SHARE * alive)
+
+
+def interruption(path: Path, until: float, stalls: Stalls = Stalls()) -> str:
     """What interrupted this instance between its first count and ``until``; empty when nothing did.
 
     ``until`` is the moment at which its end was asked for, or at which the observer looked, if it should still live.
@@ -60,23 +90,26 @@ def interruption(path: Path, until: float) -> str:
         return "it never counted"
     if others := {count.pid for count in seen} - {seen[0].pid}:
         return f"pid {seen[0].pid} became {', '.join(map(str, others))}"
-    return next(_faults(seen, until), "")
+    return next(_faults(seen, until, stalls), "")
 
 
-def _faults(seen: list[Count], until: float) -> Iterator[str]:
+def _faults(seen: list[Count], until: float, stalls: Stalls) -> Iterator[str]:
+    def silent(since: float, to: float) -> bool:
+        return to - since > LONGEST_GAP and not stalls.explain(since, to)
+
     number, heard, stands_still = None, None, False
     for count in seen:
         if stands_still and not count.word:
             yield f"it counted {count.number} while it was paused"
         elif not count.word and number is not None and count.number != number + 1:
             yield f"count {number} was followed by {count.number}"
-        if heard is not None and not stands_still and count.word in COUNTED and count.t - heard > LONGEST_GAP:
+        if heard is not None and not stands_still and count.word in COUNTED and silent(heard, count.t):
             yield f"{count.t - heard:.2f} s without a count after {number}"
         if count.word in COUNTED:
             heard, stands_still = count.t, count.word == PAUSED
         if not count.word:
             number = count.number
-    if heard is not None and not stands_still and until - heard > LONGEST_GAP:
+    if heard is not None and not stands_still and silent(heard, until):
         yield f"no count in the last {until - heard:.2f} s of its life"
 
 

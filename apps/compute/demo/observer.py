@@ -21,7 +21,7 @@ from typing import Any
 
 from demo import members, raw
 from demo.changes import History, Loss, Seen, distinct, final, histories, stale_reads
-from demo.counts import interruption, pauses
+from demo.counts import Stalls, interruption, pauses
 from demo.raw import PAUSES, WRITES, Request
 from demo.rows import OLD_HOME
 
@@ -99,11 +99,11 @@ def failure(request: Request) -> str:
 
 def interruptions(lives: Iterable[History], witnessed: dict[str, dict[str, Any]], machines: Path) -> dict[str, str]:
     """By uuid, what interrupted it while it was alive: until its end was asked for, or until it was looked at last."""
-    found = {}
+    found, stalls = {}, Stalls.of(machines.glob("*.count"))
     for life in lives:
         counted = machines / f"{life.uuid}.count"
         until = life.ended.t if life.ended else witnessed.get(life.uuid, {}).get("t", 0.0)
-        if counted.exists() and (wrong := interruption(counted, until)):
+        if counted.exists() and (wrong := interruption(counted, until, stalls)):
             found[life.uuid] = wrong
     return found
 
