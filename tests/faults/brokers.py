@@ -23,6 +23,8 @@ from tests.transports.servers import Cluster, NatsServer
 
 READY_SECONDS = 240.0
 ASK_SECONDS = 1.0
+UNANSWERED = BrokerUnreachable, NotTaken, TimeoutError, KeyError
+"""What becomes of a question while nobody leads."""
 SMALL = "64m"
 
 
@@ -41,9 +43,17 @@ class JetStream:
                 await asyncio.sleep(0.05)
 
     async def backlog(self) -> int:
-        """How many casts it has that are not done."""
-        async with self._asking([*self._servers]) as ask:
-            return sum([(await ask(f"STREAM.INFO.{name}"))["state"]["messages"] for name in await _casts(ask)])
+        """How many casts it has that are not done, as soon as somebody leads: who has just thawed, or come again, may
+        leave the first questions without an answer."""
+        async with asyncio.timeout(READY_SECONDS):
+            while True:
+                try:
+                    async with self._asking([*self._servers]) as ask:
+                        return sum(
+                            [(await ask(f"STREAM.INFO.{name}"))["state"]["messages"] for name in await _casts(ask)]
+                        )
+                except UNANSWERED:
+                    await asyncio.sleep(0.05)
 
     async def _leads(self, alive: list[NatsServer], gone: str) -> bool:
         try:
@@ -54,7 +64,7 @@ class JetStream:
                     leaders = [each.get("cluster", {"leader": "alone"}).get("leader") for each in found]
                     if listed.get("missing") or not all(leaders) or gone in leaders:
                         return False
-        except (BrokerUnreachable, NotTaken, TimeoutError, KeyError):
+        except UNANSWERED:
             return False
         return True
 
