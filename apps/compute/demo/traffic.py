@@ -26,7 +26,7 @@ from typing import TypeVar
 from demo.client import FLAVORS, Client, idle
 from demo.http import Answer
 
-DECK = Counter(create=9, delete=9, resize=7, reboot=7, migrate=8, read=7, list=1, flavors=2, groups=2)
+DECK = Counter(create=9, delete=9, resize=7, reboot=7, migrate=10, read=7, list=1, flavors=2, groups=2)
 """The steady load's mix; more resizes and reboots come before each restart. Each write but create is two requests: it
 looks before it asks."""
 
