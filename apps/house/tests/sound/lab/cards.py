@@ -94,7 +94,7 @@ class _Drained:
         self.pipe = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)  # so that it does not end with an engine
         fcntl.fcntl(self.pipe, _F_SETPIPE_SZ, pipe_bytes)
         self.record = open(recording, "wb", buffering=0)  # noqa: SIM115  # for as long as the card plays
-        self.late = open(Path(recording).with_suffix(".late"), "wb")  # noqa: SIM115
+        self.late = open(Path(recording).with_suffix(".late"), "wb", buffering=0)  # noqa: SIM115
         self.seconds = _BLOCK / (RATE * (1 + float(ppm) / 1e6))
         self.blocks = 0
 
