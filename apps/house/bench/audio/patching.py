@@ -24,6 +24,8 @@ async def measure(folder: Path, switches: int, kills: int, pipe_bytes: int) -> d
     async with studio(folder, ENGINES[ENGINE], pipe_bytes=pipe_bytes) as music:
         await music.reset()
         await music.apply()
+        await music.patch(**{ROOM: "news"})  # the house stands before it is measured
+        await music.hear(**{ROOM: "news"})
         soon, wrong, tune = list[float](), 0, "radio"
         for number in range(switches):
             tune = ("radio", "news")[number % 2]
