@@ -31,7 +31,7 @@ WANTED: dict[str, Callable[[float], bool]] = {
 @dataclass(frozen=True)
 class Size:
     """How often, and for how long. ``pipe_bytes`` is what a sound card has in hand: 85 ms, or 340 ms on a busy machine,
-    which all streams are later by. With a single page, 4096, a pipe is writable only when it is empty: nothing but gaps."""
+    which all streams are later by. A pipe of one page, 4096, is writable only when it is empty: nothing but gaps."""
 
     runs: int
     settle: float
