@@ -103,6 +103,41 @@ async def test_time_that_somebody_else_had_is_not_slow(
     assert (await database.read(whose_thread) == LOOP) is not slow
 
 
+async def test_a_slow_read_pays_for_its_own_time(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a read computes, as the first one does that compiles its statements, is charged, and not the time that
+    passes until others give the processor back: it soon has proven itself again."""
+    await proven(database)
+    slow = 2.0**-30  # seconds, of which a half is known exactly, and which any read takes
+    monkeypatch.setattr(quick, "SLOW_SECONDS", slow)
+    told = iter([(0, 0.0), (0, 1.5 * slow)])
+    monkeypatch.setattr(quick, "_used", lambda: next(told))
+    assert await database.read(whose_thread) == LOOP
+    monkeypatch.undo()
+    monkeypatch.setattr(quick, "QUICK_SECONDS", 60.0)
+    assert LOOP not in [await database.read(whose_thread) for _ in range(quick.COST * 3 // 2)]
+    assert await database.read(whose_thread) == LOOP
+
+
+async def test_a_quick_read_waits_for_no_other_read(database: Database) -> None:
+    """A read that takes its time in the thread holds no quick one up, nor is it joined there by them."""
+    began, ends = threading.Event(), threading.Event()
+
+    def lasting(connection: Connection) -> int:
+        began.set()
+        ends.wait()
+        return whose_thread(connection)
+
+    await proven(database)
+    reading = asyncio.create_task(database.read(lasting))
+    try:
+        await asyncio.to_thread(began.wait)
+        assert [await database.read(whose_thread) for _ in range(3)] == [LOOP] * 3
+        assert not reading.done()
+    finally:
+        ends.set()
+    assert await reading != LOOP
+
+
 async def test_what_is_slow_in_the_thread_stays_there(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """A read that takes its time is never run in the loop."""
     monkeypatch.setattr(quick, "QUICK_SECONDS", 0.0)

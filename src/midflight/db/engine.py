@@ -173,7 +173,8 @@ class Database:
         return self.store.manifest(since)
 
     async def read(self, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run work that only reads, on one snapshot. What has proven to be quick is run in the loop."""
+        """Run work that only reads, on one snapshot, which has all that was given to be written before. What has proven
+        to be quick is run in the loop."""
 
         def bound(connection: Connection) -> T:
             return work(connection, *args, **kwargs)
@@ -181,7 +182,7 @@ class Database:
         quick = self._quick
         if quick is None or self._closed:
             return await self._run(False, bound)
-        if quick.takes(work) and self._worker.is_idle:
+        if quick.takes(work) and not self._worker.is_writing:
             try:
                 return await quick.run(work, bound, self.store)
             except (DBAPIError, OverflowError):
@@ -210,7 +211,7 @@ class Database:
     async def _run(self, writes: bool, work: Callable[[Connection], T]) -> T:
         if self._closed:
             raise DatabaseUnreachable(url=self._engine.url.render_as_string(), reason="it was closed by this process")
-        return await self._worker.run(partial(self._transact, writes, work))
+        return await self._worker.run(partial(self._transact, writes, work), writes=writes)
 
     def _transact(self, writes: bool, work: Callable[[Connection], T]) -> T:
         note = self.on_first_write if writes else None

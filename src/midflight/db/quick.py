@@ -30,12 +30,13 @@ QUICK_SECONDS = 0.001
 or, where somebody else has used the processor just before, a third."""
 
 SLOW_SECONDS = 0.002
-"""Of time that passes in the loop while this thread computes, or waits: not while the system, or the host of a virtual
-machine, has given its processor to somebody else."""
+"""Of this thread's own time in the loop, in which it computes, or waits: not that in which the system, or the host of a
+virtual machine, has given its processor to somebody else."""
 
 COST = 100
-"""What a slow run takes of the credit, for each SLOW_SECONDS that it took. Once in a while anything is slow; what must
-wait for a disk, or reads more than it used to, goes back to its thread for thousands of runs."""
+"""What a slow run takes of the credit, for each SLOW_SECONDS that it took. Once in a while anything is slow, as is the
+first run, which compiles its statements; what must wait for a disk, or reads more than it used to, goes back to its
+thread for thousands of runs."""
 
 BREATH = 16
 """After so many reads the loop has a turn: a task that reads again and again would never let it."""
@@ -76,8 +77,9 @@ class QuickReads:
             if self._driver.in_transaction:
                 self._driver.execute("ROLLBACK")  # which also ends what was not read to its end
             seconds = time.perf_counter() - began
-            slow = seconds >= SLOW_SECONDS and _was_ours(before, _used())
-            self._note(work, -int(COST * seconds / SLOW_SECONDS) if slow else 1)
+            if seconds >= SLOW_SECONDS:
+                seconds = _ours(seconds, before, _used())
+            self._note(work, -int(COST * seconds / SLOW_SECONDS) if seconds >= SLOW_SECONDS else 1)
         self._without_breath += 1
         if self._without_breath >= BREATH:
             self._without_breath = 0
@@ -111,6 +113,6 @@ def _used() -> tuple[int, float]:
     return resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw, time.thread_time()
 
 
-def _was_ours(before: tuple[int, float], after: tuple[int, float]) -> bool:
-    """Whether it was by this thread that the time between the two was long."""
-    return after[0] > before[0] or after[1] - before[1] >= SLOW_SECONDS
+def _ours(seconds: float, before: tuple[int, float], after: tuple[int, float]) -> float:
+    """How many of these seconds this thread itself took."""
+    return seconds if after[0] > before[0] else after[1] - before[1]

@@ -26,6 +26,7 @@ class _Piece:
 
     work: Callable[[], Any]
     future: asyncio.Future[Any]
+    writes: bool
     within: contextvars.Context = field(default_factory=contextvars.copy_context)
     result: Any = None
     error: BaseException | None = None
@@ -59,18 +60,18 @@ class Worker:
             thread.start()
         _all.add(self)
 
-    async def run(self, work: Callable[[], T]) -> T:
+    async def run(self, work: Callable[[], T], *, writes: bool = False) -> T:
         """Have it done in a thread. Whoever is cancelled does not stop what has begun; the rest is dropped."""
-        piece = _Piece(work, asyncio.get_running_loop().create_future())
-        self._results.awaited += 1
+        piece = _Piece(work, asyncio.get_running_loop().create_future(), writes)
+        self._results.writing += writes
         self._given.put(piece)
         result: T = await piece.future
         return result
 
     @property
-    def is_idle(self) -> bool:
-        """Whether all that was given is done, and was told. To be asked in the loop."""
-        return not self._results.awaited
+    def is_writing(self) -> bool:
+        """Whether something that writes was given of whose end the loop has not heard yet. To be asked in the loop."""
+        return self._results.writing > 0
 
     def end_with(self, last: Callable[[], object]) -> None:
         """Do what was given, then this in each thread, as its last; give nothing any more."""
@@ -116,8 +117,8 @@ class _Results:
     def __init__(self) -> None:
         self._ready: deque[_Piece] = deque()
         self._is_telling = False
-        self.awaited = 0
-        """How many pieces were given of which the loop has not heard yet. It is changed in the loop alone."""
+        self.writing = 0
+        """How many pieces that write were given and not told yet. It is changed in the loop alone."""
 
     def add(self, piece: _Piece) -> None:
         """In the thread. Who sees the flag raised has put down its piece before the loop looks for the last one."""
@@ -134,5 +135,6 @@ class _Results:
     def _tell(self) -> None:
         self._is_telling = False
         while self._ready:
-            self.awaited -= 1
-            self._ready.popleft().tell()
+            piece = self._ready.popleft()
+            self.writing -= piece.writes
+            piece.tell()
