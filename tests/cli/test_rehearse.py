@@ -138,6 +138,15 @@ def kept(shops: Street, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+UNSAID = """
+from midflight.testing import MixedFleet
+
+class Unsaid(MixedFleet):
+    project, reference, members = project, "shop:project", {"conductor": 1}
+    app = {"opened": None}
+"""
+
+
 def no_programs() -> Path:
     """Where PostgreSQL is not installed."""
     raise MissingProgram(program="initdb", way="install it")
@@ -152,11 +161,11 @@ def test_what_cannot_begin_leaves_an_earlier_report(
         monkeypatch.setenv("MIDFLIGHT_DATABASE", "postgresql://nobody@nowhere/production")
         monkeypatch.setattr(cluster, "programs", no_programs)
     else:
-        with (shops.folder / "kilo" / "midflight.toml").open("a") as settings:
-            settings.write("[app]\nopened = 2030-01-01\n")
-    done = rehearse(shops, shops.folder / "juno")
+        with (shops.folder / "kilo" / "shop.py").open("a") as code:
+            code.write(UNSAID)
+    done = rehearse(shops, shops.folder / "juno", *([] if lacks == "PostgreSQL" else ["--fleet", "shop:Unsaid"]))
     assert done.code == 64
-    told = "initdb was not found" if lacks == "PostgreSQL" else "[app] opened: received datetime.date(2030, 1, 1)"
+    told = "initdb was not found" if lacks == "PostgreSQL" else "[app] opened: received None"
     assert told in done.err
     assert kept.read_text() == "# an earlier one\n"
     assert not [*shops.folder.glob("mf-rehearsal-*")]

@@ -6,11 +6,11 @@ named backport, so that a review sees what an older peer will meet; `Release.loa
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
 from pathlib import Path
 
+from midflight import toml
 from midflight.conductor.contract import FRAMEWORK
 from midflight.errors import ProjectError, UsageError
 from midflight.objects.contract import Words
@@ -19,7 +19,6 @@ from midflight.upgrade.reading import Said, said
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[0-9]+)?")
 _LONGEST = 100
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 KINDS = ("objects", "interfaces", "errors")
 """The tables of a frozen file."""
@@ -63,34 +62,14 @@ def read(path: Path) -> Words:
 
 def render(name: str, sequence: int, content: Words) -> str:
     """The text of a frozen file; the same words give the same text."""
-    head = HEADER.format(name=name) + f"\nrelease = {_string(name)}\nsequence = {sequence}\n"
-    things = [(kind, thing) for kind in ("objects", "interfaces") for thing in content[kind]]
-    own, framework = (_tables(content, things, mine) for mine in (False, True))
-    errors = _table(["errors"], content["errors"]) if content.get("errors") else ""
-    return head + own + errors + (framework and FRAMEWORK_HEADER + framework)
+    own, framework = _part(content, framework=False), _part(content, framework=True)
+    errors = {"errors": content["errors"]} if content.get("errors") else {}
+    text = f"{HEADER.format(name=name)}\n{toml.dumps({'release': name, 'sequence': sequence, **own, **errors})}"
+    return f"{text}{FRAMEWORK_HEADER}\n{toml.dumps(framework)}" if framework else text
 
 
-def _tables(content: Words, things: list[tuple[str, str]], framework: bool) -> str:
-    chosen = ((kind, thing) for kind, thing in things if (thing in FRAMEWORK) is framework)
-    return "".join(_table([kind, thing], content[kind][thing]) for kind, thing in chosen)
-
-
-def _table(path: list[str], words: Words) -> str:
-    """A table with its values first, then the tables inside it."""
-    values = [f"{_key(name)} = {_value(value)}\n" for name, value in words.items() if not isinstance(value, dict)]
-    inner = [_table([*path, name], value) for name, value in words.items() if isinstance(value, dict)]
-    head = f"\n[{'.'.join(map(_key, path))}]\n" if values or not inner else ""
-    return head + "".join(values) + "".join(inner)
-
-
-def _key(name: str) -> str:
-    return name if _BARE.fullmatch(name) else _string(name)
-
-
-def _value(value: str | list[str]) -> str:
-    return _string(value) if isinstance(value, str) else f"[{', '.join(map(_string, value))}]"
-
-
-def _string(text: str) -> str:
-    """A basic string of TOML: JSON's escapes are TOML's, but for one character that only TOML forbids."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+def _part(content: Words, *, framework: bool) -> Words:
+    """What is midflight's own, or what is not."""
+    found = {kind: {thing: words for thing, words in content[kind].items() if (thing in FRAMEWORK) is framework}
+             for kind in ("objects", "interfaces")}  # fmt: skip
+    return {kind: things for kind, things in found.items() if things}

@@ -7,14 +7,16 @@ import hashlib
 import os
 import sys
 import tomllib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from midflight import toml
 from midflight.errors import ProjectError
 from midflight.project import Project
 
@@ -82,9 +84,9 @@ def make_room(project: Project, target: str) -> Path:
 def write(project: Project, report: Report) -> Path:
     """Keep it, in place of an earlier one. Raises ProjectError where it cannot be written."""
     path = make_room(project, report.target)
-    lines = [_HEADER, *_lines(msgspec.to_builtins(report))]
+    text = f"{_HEADER}\n{toml.dumps(_known(msgspec.to_builtins(report)))}"
     try:
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     except OSError as wrong:
         raise _unwritable(path, wrong.strerror) from None
     return path
@@ -175,21 +177,10 @@ def _path(project: Project, target: str) -> Path:
     return project.releases_dir / FOLDER / f"{target}.toml"
 
 
-def _lines(report: Mapping[str, object]) -> Iterator[str]:
-    """TOML: what is no table first."""
-    tables = {name: table for name, table in report.items() if isinstance(table, dict)}
-    steps = report["steps"]
-    assert isinstance(steps, list)
-    plain = {name: value for name, value in report.items() if name not in ("steps", *tables) and value is not None}
-    yield from (f"{name} = {_said(value)}" for name, value in plain.items())
-    for step in steps:
-        yield "\n[[steps]]"
-        yield from (f"{name} = {_said(value)}" for name, value in step.items() if value is not None)
-    for name, table in tables.items():
-        yield f"\n[{name}]"
-        yield from (f"{_said(key)} = {_said(value)}" for key, value in table.items())
-
-
-def _said(value: object) -> str:
-    """Texts, numbers and lists of texts are written alike in TOML and JSON; but TOML has DEL escaped."""
-    return msgspec.json.encode(value).decode().replace("\x7f", r"\u007f")
+def _known(value: Any) -> Any:
+    """Without what is not known: TOML has no word for that."""
+    if isinstance(value, list):
+        return [_known(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _known(each) for name, each in value.items() if each is not None}
+    return value

@@ -9,12 +9,14 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect
 
+from midflight import toml
 from midflight.db.schema.words import quoted, verbatim
 from midflight.errors import ProjectError
 
 FILE = "facts.toml"
 """In the schema folder."""
 
+_HEADER = "# How large production's tables are, written by `midflight db facts --write`.\n\n"
 _POSTGRESQL = """
 SELECT s.relname, greatest(c.reltuples, s.n_live_tup)::bigint, pg_total_relation_size(c.oid),
        (s.n_tup_ins + s.n_tup_upd + s.n_tup_del)
@@ -47,12 +49,8 @@ def gather(connection: Connection) -> dict[str, TableFacts]:
 
 def write(schema: Path, facts: Mapping[str, TableFacts]) -> Path:
     """Keep them beside the revisions."""
-    lines = ["# How large production's tables are, written by `midflight db facts --write`.\n"]
-    for table, known in sorted(facts.items()):
-        lines.append(f'["{table}"]')
-        lines += [f"{name} = {value}" for name, value in asdict(known).items()]
     path = schema / FILE
-    path.write_text("\n".join(lines) + "\n")
+    path.write_text(_HEADER + toml.dumps({table: asdict(known) for table, known in sorted(facts.items())}))
     return path
 
 

@@ -3,12 +3,12 @@ linted."""
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from midflight import toml
 from midflight.db.lint.finding import Severity
 from midflight.db.lint.linter import Linted, digest_of, lines_of
 from midflight.errors import ProjectError
@@ -42,16 +42,9 @@ def of(linted: Linted) -> Result:
 
 def write(schema: Path, linted: Iterable[Linted]) -> Path:
     """Keep the results, in place of earlier ones."""
-    lines = [_HEADER]
-    for each in linted:
-        kept = of(each)
-        lines.append(f"[{json.dumps(each.revision)}]\ndigest = {json.dumps(each.digest)}")
-        for name, found in (("errors", kept.errors), ("warnings", kept.warnings), ("waived", kept.waived)):
-            if found:
-                lines.append(f"{name} = {json.dumps(found)}")
-        lines.append("")
+    results = {each.revision: {name: found for name, found in asdict(of(each)).items() if found} for each in linted}
     path = schema / FILE
-    path.write_text("\n".join(lines))
+    path.write_text(f"{_HEADER}\n{toml.dumps(results)}")
     return path
 
 

@@ -6,14 +6,15 @@ before; and a schema change is tried against them.
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Column, MetaData, Table, make_url
 
+from midflight import toml
 from midflight.errors import ProjectError
 
 _HEADER = """\
@@ -98,12 +99,12 @@ def read(schema: Path, release: str) -> FrozenTables | None:
 
 def render(tables: FrozenTables) -> str:
     """The text of the file; the same tables give the same text."""
-    parts = [_HEADER.format(name=tables.release), f"release = {json.dumps(tables.release)}\n"]
-    for name, table in sorted(tables.tables.items()):
-        parts.append(f"[{json.dumps(name)}]\nkey = {json.dumps(list(table.key))}\n")
-        columns = "".join(f"{json.dumps(each)} = {json.dumps(str(column))}\n" for each, column in table.columns.items())
-        parts.append(f"[{json.dumps(name)}.columns]\n{columns}")
-    return "\n".join(parts)
+    said = {name: _said(table) for name, table in sorted(tables.tables.items())}
+    return f"{_HEADER.format(name=tables.release)}\n{toml.dumps({'release': tables.release, **said})}"
+
+
+def _said(table: FrozenTable) -> dict[str, Any]:
+    return {"key": table.key, "columns": {name: str(column) for name, column in table.columns.items()}}
 
 
 def _table(table: Table) -> FrozenTable:
