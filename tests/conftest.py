@@ -58,9 +58,8 @@ def rabbit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rabbit]:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Cluster]:
     """A running PostgreSQL that all tests share."""
-    postgres = Cluster().start()
-    yield postgres
-    postgres.remove()
+    with Cluster() as postgres:
+        yield postgres
 
 
 @pytest.fixture

@@ -188,6 +188,8 @@ def test_an_impossible_log_level_is_refused(midflight: Command, monkeypatch: pyt
     outcome = midflight("release", "list")
     assert outcome.code == 64
     assert "MIDFLIGHT_LOG=loud, expected one of debug, info" in outcome.err
+    monkeypatch.setenv("MIDFLIGHT_LOG", "waring")
+    assert 'critical. Did you mean "warning"?' in midflight("fleet", "list").err
 
 
 def test_an_interrupted_command_exits_130(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,3 +228,14 @@ def test_it_runs_as_a_module(shop: Shop) -> None:
     done = subprocess.run([*COMMAND, "fleet", "list"], capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 64
     assert done.stderr.startswith("error: nowhere.toml: ")
+
+
+@pytest.mark.parametrize(("closed", "said"), [("2>&-", b""), (">&-", b"error: nowhere.toml: "), (">&- 2>&-", b"")])
+def test_a_command_whose_streams_were_closed_before_its_start(closed: str, said: bytes) -> None:
+    """It ends as it would else, and what is for standard error is found nowhere else."""
+    script = f'exec "$@" fleet list --json --config nowhere.toml {closed}'
+    done = subprocess.run(["sh", "-c", script, "sh", *COMMAND], capture_output=True, check=False)
+    assert done.returncode == 64
+    assert done.stderr.startswith(said)
+    assert b"error: " not in done.stdout
+    assert b"Traceback" not in done.stderr

@@ -84,7 +84,8 @@ def test_replay_refuses_what_would_not_run(midflight: Command, shop: Shop, opera
     assert [each.code for each in (later, expired, unknown, two, none)] == [2, 2, 64, 64, 64]
     assert "5a5a-stop came before it, with the same key. Replay or discard that one first" in later.err
     assert "it has expired, and nobody would run it. Discard it" in expired.err
-    assert "see midflight parked list" in unknown.err
+    assert "there is no parked message 'nobody': see midflight parked list.\n" in unknown.err
+    assert 'Did you mean "5a5a-stop"?' in midflight("parked", "show", "5a5a-sotp").err
     assert operator.acts == []
 
 

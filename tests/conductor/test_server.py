@@ -151,6 +151,7 @@ async def test_wrong_names(world: World) -> None:
         for endpoint, arguments, said in (
             (ConductorAPI.sweep, ("nothing", 1), "has no data migration 'nothing'; it has names_become_notes"),
             (ConductorAPI.advance_form, ("names_become_notes", "newest"), "expected one of 'old', 'both, read old'"),
+            (ConductorAPI.advance_form, ("names_become_notes", "both, read nwe"), 'Did you mean "both, read new"'),
             (ConductorAPI.raise_store_floor, ("lima",), "expected one of juno, kilo"),
         ):
             with pytest.raises(UsageError, match=said):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,7 +18,7 @@ from starlette.requests import HTTPConnection
 from midflight.config import Config, ConsoleSettings, Proxy, Token
 from midflight.console.site import console
 from midflight.console.sources import FLEET
-from midflight.errors import NotSignedIn
+from midflight.errors import ConfigError, NotSignedIn
 from midflight.web.access import SESSION_SECONDS, Access, secret_digest, session_key
 from midflight.web.app import App
 from midflight.web.gatherer import Gatherer
@@ -146,6 +148,25 @@ def test_the_key_of_the_sessions_outlives_a_restart(tmp_path: Path) -> None:
     key = session_key(config)
     assert (len(key), session_key(config)) == (32, key)
     assert [(path.name, path.stat().st_mode & 0o777) for path in config.state_dir.iterdir()] == [("console.key", 0o600)]
+
+
+def test_consoles_that_start_at_once_have_drafts_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where they have the same process id, in containers that share the folder; and one that cannot be kept leaves
+    nothing behind."""
+    monkeypatch.setattr(os, "getpid", lambda: 7)
+    config = Config(project="a:b", broker="memory:a", path=str(tmp_path / "midflight.toml"))
+    drafts: list[Path] = []
+
+    def refused(draft: Path, target: Path) -> None:
+        drafts.append(draft)
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "rename", refused)
+    for _ in range(2):
+        with pytest.raises(ConfigError, match=r"console\.key: Read-only file system"):
+            session_key(config)
+    assert len({*drafts}) == 2
+    assert not [*config.state_dir.iterdir()]
 
 
 async def test_every_answer_has_the_policy() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -15,12 +16,34 @@ from midflight.errors import MissingProgram, UsageError
 def test_nothing_is_left_behind() -> None:
     """Its folder goes with it, and so does its process."""
     with Cluster() as one:
-        folder = Path(one.url("x").partition("?host=")[2])
+        folder = folder_of(one)
         process = one._process
         assert (folder / "data").is_dir()
     assert not folder.exists()
     assert process is not None
     assert process.poll() is not None
+
+
+def test_one_that_cannot_start_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it says that it cannot, or never answers: neither its folder nor its process."""
+    wrong, silent = Cluster(no_such_setting="1"), Cluster()
+    with pytest.raises(RuntimeError, match="unrecognized configuration parameter"), wrong:
+        pass
+    started: list[subprocess.Popen[bytes]] = []
+
+    def never_ready(self: Cluster, process: subprocess.Popen[bytes]) -> None:
+        started.append(process)
+        raise RuntimeError("it never answers")
+
+    monkeypatch.setattr(Cluster, "_wait_until_ready", never_ready)
+    with pytest.raises(RuntimeError, match="it never answers"), silent:
+        pass
+    assert [process.poll() is not None for process in started] == [True]
+    assert not [each for each in (wrong, silent) if folder_of(each).exists()]
+
+
+def folder_of(one: Cluster) -> Path:
+    return Path(one.url("x").partition("?host=")[2])
 
 
 def test_without_postgresql(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -12,11 +12,13 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from io import TextIOWrapper
+from pathlib import Path
 
 import msgspec
 
 from midflight import telemetry
 from midflight.errors import MidflightError, UsageError
+from midflight.spelling import meant
 from midflight.telemetry import printable
 
 INTERNAL, AGAIN, INTERRUPTED, UNREAD = 70, 75, 130, 141
@@ -41,6 +43,7 @@ def writing() -> Iterator[None]:
 def ended(command: Callable[[], int], *, json: bool) -> int:
     """Run a command; returns its exit code. Every error is told in one line on standard error, and with ``json`` also
     as a document on standard output."""
+    _open_what_was_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a poor locale is no reason to say nothing
@@ -51,6 +54,14 @@ def ended(command: Callable[[], int], *, json: bool) -> int:
     except NotWritten as lost:
         return _unread(lost)
     return code
+
+
+def _open_what_was_closed() -> None:
+    """A stream that was closed before the start is None: who asks whether it is a terminal fails, and ``print`` takes
+    standard output for standard error. What is said to it goes nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115  # for as long as the process lives
 
 
 def _code(command: Callable[[], int], json: bool) -> int:
@@ -73,7 +84,8 @@ def _log_level(environment: Mapping[str, str]) -> str:
     """What a command logs to standard error: by MIDFLIGHT_LOG, else only what is wrong. A service logs more."""
     level = environment.get(LOG_VARIABLE, "warning")
     if level not in LOG_LEVELS:
-        raise UsageError(reason=f"received {LOG_VARIABLE}={level}, expected one of {', '.join(LOG_LEVELS)}")
+        known = ", ".join(LOG_LEVELS) + meant(level, LOG_LEVELS)
+        raise UsageError(reason=f"received {LOG_VARIABLE}={level}, expected one of {known}")
     return level
 
 

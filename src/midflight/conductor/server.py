@@ -263,7 +263,7 @@ class ConductorServer(ConductorAPI):
 
     async def set_pin(self, context: Context, topic: str, release: str) -> int:
         if topic not in (pins.EVERY_TOPIC, *self._topics):
-            known = ", ".join(self._topics)
+            known = ", ".join(self._topics) + meant(topic, self._topics)
             raise UsageError(reason=f"received topic {topic!r}, expected {pins.EVERY_TOPIC!r} or one of {known}")
         manifest = pins.pinned_manifest(topic, release, self._project.releases)
         await self._database.read(window_rows.check_pin, self._project, release)
@@ -321,7 +321,7 @@ class ConductorServer(ConductorAPI):
 
     async def steer(self, context: Context, name: str, act: str) -> None:
         if act not in set(Act):
-            raise UsageError(reason=f"received act {act!r}, expected one of {', '.join(Act)}")
+            raise UsageError(reason=f"received act {act!r}, expected one of {', '.join(Act)}{meant(act, Act)}")
         await self._write(context, control.steer, self._migration(name), Act(act))
         self.background.kick()
 
@@ -395,5 +395,5 @@ def _form(name: str) -> Form:
     try:
         return Form(name)
     except ValueError:
-        expected = ", ".join(repr(form.value) for form in Form)
+        expected = ", ".join(repr(form.value) for form in Form) + meant(name, Form)
         raise UsageError(reason=f"received write form {name!r}, expected one of {expected}") from None

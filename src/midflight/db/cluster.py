@@ -60,15 +60,19 @@ class Cluster:
 
     def __init__(self, **settings: str) -> None:
         self._settings, self._programs, self._numbers = SETTINGS | settings, programs(), itertools.count()
+        self._account = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
         # A socket's path has at most 107 characters, which a test's own folder may exceed.
         self._directory = Path(tempfile.mkdtemp(prefix="mf-pg-"))
-        self._account = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
         if self._account is not None:
             os.chown(self._directory, self._account.pw_uid, self._account.pw_gid)
         self._process: subprocess.Popen[Any] | None = None
 
     def __enter__(self) -> Self:
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:
+            self.remove()
+            raise
 
     def __exit__(self, kind: type[BaseException] | None, error: object, traceback: TracebackType | None) -> None:
         self.remove()
@@ -164,7 +168,11 @@ class Cluster:
     def _end(self, how: signal.Signals) -> None:
         if self._process is not None:
             self._process.send_signal(how)
-            self._process.wait(START_SECONDS)
+            try:
+                self._process.wait(START_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
             self._process = None
 
 

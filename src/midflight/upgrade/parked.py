@@ -9,6 +9,7 @@ from typing import Any
 
 from midflight.errors import StepBlocked, UsageError
 from midflight.rpc.parked import BEHIND, expiry_of, key_of
+from midflight.spelling import meant
 from midflight.transports.base import ParkedMessage
 from midflight.upgrade.roster import ago
 
@@ -107,7 +108,8 @@ def _one(parked: Sequence[Parked], name: str) -> Parked:
     if not found and len(name) >= _SHORTEST:
         found = [each for each in parked if each.id.startswith(name)]
     if not found:
-        raise UsageError(reason=f"there is no parked message {name!r}: see midflight parked list")
+        near = meant(name, (each.id for each in parked))
+        raise UsageError(reason=f"there is no parked message {name!r}: see midflight parked list{near}")
     if len(found) > 1:
         raise UsageError(reason=f"{name!r} are {len(found)} parked messages: {', '.join(each.id for each in found)}")
     return found[0]

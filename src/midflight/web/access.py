@@ -8,8 +8,10 @@ import hashlib
 import hmac
 import os
 import secrets
+import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -63,11 +65,17 @@ def session_key(config: Config) -> bytes:
 
 
 def _write_key(path: Path) -> None:
-    """Whole or not at all, and for nobody else's eyes."""
-    fresh = path.with_suffix(f".{os.getpid()}")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(secrets.token_bytes(32))
-    fresh.rename(path)
+    """Whole or not at all, and for nobody else's eyes. Who starts at the same moment, maybe with the same process id in
+    a container of its own, has a draft of its own."""
+    number, draft = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(number, "wb") as file:
+            file.write(secrets.token_bytes(32))
+        Path(draft).rename(path)
+    except OSError:
+        with suppress(OSError):
+            os.unlink(draft)
+        raise
 
 
 class Access:

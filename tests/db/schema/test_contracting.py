@@ -328,10 +328,10 @@ def test_a_column_and_its_index(contracting: Contracting, engine: Engine) -> Non
 @pytest.mark.parametrize(
     ("line", "missing"),
     [
-        ('contract.drop_column("instances", "hots")', "column instances.hots: did you mean 'column instances.host'?"),
-        ('contract.drop_column("instance", "host")', "column instance.host: did you mean 'column instances.host'?"),
-        ('contract.drop_table("flavor")', "table flavor: did you mean 'table flavors'?"),
-        ('contract.drop_index("ix_hots", "instances")', "index ix_hots on instances: did you mean 'index ix_host on"),
+        ('contract.drop_column("instances", "hots")', 'column instances.hots. Did you mean "column instances.host"?'),
+        ('contract.drop_column("instance", "host")', 'column instance.host. Did you mean "column instances.host"?'),
+        ('contract.drop_table("flavor")', 'table flavor. Did you mean "table flavors"?'),
+        ('contract.drop_index("ix_hots", "instances")', 'index ix_hots on instances. Did you mean "index ix_host on'),
     ],
 )
 def test_what_is_to_go_must_be_there(contracting: Contracting, engine: Engine, line: str, missing: str) -> None:

@@ -360,16 +360,22 @@ def test_an_old_column_that_a_sequence_numbers(expand: Expand, numbered: str) ->
     [
         (
             'expand.mirror_column("instances", "hots", "node")',
-            "table instances has no column 'hots': did you mean 'host'?",
+            "table instances has no column 'hots'. Did you mean \"host\"?",
         ),
         (
             'expand.mirror_column("instances", "host", "nod")',
-            "table instances has no column 'nod': did you mean 'node'?",
+            "table instances has no column 'nod'. Did you mean \"node\"?",
         ),
-        ('expand.mirror_column("instance", "host", "node")', "there is no table 'instance': did you mean 'instances'?"),
+        (
+            'expand.mirror_column("instance", "host", "node")',
+            "there is no table 'instance'. Did you mean \"instances\"?",
+        ),
         ('expand.mirror_column("instances", "zzz", "node")', "no column 'zzz'; there is host, id, node"),
-        ('expand.relax_column("instances", "hots")', "table instances has no column 'hots': did you mean 'host'?"),
-        ('expand.add_index("ix", "instances", ["hots"])', "table instances has no column 'hots': did you mean 'host'?"),
+        ('expand.relax_column("instances", "hots")', "table instances has no column 'hots'. Did you mean \"host\"?"),
+        (
+            'expand.add_index("ix", "instances", ["hots"])',
+            "table instances has no column 'hots'. Did you mean \"host\"?",
+        ),
     ],
 )
 def test_a_slip_in_a_name(expand: Expand, engine: Engine, line: str, reason: str) -> None:

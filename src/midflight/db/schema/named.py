@@ -10,8 +10,8 @@ from alembic import op
 from sqlalchemy.engine.interfaces import ReflectedColumn
 from sqlalchemy.exc import NoSuchTableError
 
-from midflight import spelling
 from midflight.errors import ProjectError
+from midflight.spelling import meant
 
 _MOST_NAMED = 20
 
@@ -35,6 +35,4 @@ def columns_of(where: str, table: str, *named: str) -> dict[str, ReflectedColumn
 def nearest(name: str, names: Iterable[str]) -> str:
     """For the end of a sentence about a name that is not among ``names``."""
     there = sorted(names)
-    if near := spelling.nearest(name, there):
-        return f": did you mean {near!r}?"
-    return f"; there is {', '.join(there[:_MOST_NAMED])}" if there else ""
+    return meant(name, there) or (f"; there is {', '.join(there[:_MOST_NAMED])}" if there else "")
