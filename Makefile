@@ -43,7 +43,7 @@ test: packages $(READY) ## pass all tests: the framework's, then those of each a
 
 test-plans: $(READY) ## let PLANS=200 random things happen to clouds that are upgraded; a failing one says how to repeat it (SEED=…)
 	@seed=$${SEED:-$$RANDOM}; set -x; cd apps/compute/kilo && \
-		MIDFLIGHT_PLANS=$(PLANS) MIDFLIGHT_SEED=$$seed python -m pytest tests/test_plans.py -n 2
+		python -m pytest tests/test_plans.py -n 2 --midflight-plans=$(PLANS) --midflight-seed=$$seed
 
 test-faults: packages $(READY) ## kill, freeze and cut off what a loaded fleet stands on, and count; as root; into build/faults
 	python -m pytest tests/faults -n 3 --dist loadfile

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 import midflight
+import midflight.testing as kit
 
 PACKAGE = Path(midflight.__file__).parent
 CLI = ("cyclopts", "rich", "midflight.cli.app")
 DATABASE = ("sqlalchemy", "alembic", "psycopg", "midflight.db.engine", "midflight.conductor.opened")
-DOORS = {"__init__.py", "service.py", "migrations/online.py", "observed.py"}
+DOORS = {"__init__.py", "service.py", "migrations/online.py", "observed.py", "testing/__init__.py", "testing/plugin.py"}
 """Who may name for type checkers what it does not import."""
 
 SERVICE = """
@@ -82,6 +83,31 @@ def test_the_front_door_alone_imports_nothing() -> None:
         "import sys, typing\nbefore = set(sys.modules)\nimport midflight\nprint(*set(sys.modules) - before)"
     )
     assert found == {"midflight"}
+
+
+TESTING = "from midflight.testing import LocalFleet, MixedFleet, db_lint, rehearsal, release_check, zygote"
+
+
+def test_only_round_trips_load_what_the_extra_for_tests_brings() -> None:
+    """A rehearsal, and whatever else there is, have neither pytest nor Hypothesis."""
+    assert {"pytest", "_pytest", "hypothesis"} & modules_after(f"import sys; {TESTING}; print(*sys.modules)") == set()
+
+
+def test_a_round_trip_without_the_extra_names_it() -> None:
+    """Where it is asked for, not where ``midflight.testing`` is imported."""
+    code = (
+        "import sys; sys.modules['hypothesis'] = None; import midflight.testing as kit; kit.LocalFleet; kit.roundtrip"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ran.stderr.splitlines()[-1].endswith(
+        "midflight.testing.roundtrip needs hypothesis, which is not installed: pip install 'midflight[testing]'."
+    )
+
+
+def test_the_kit_has_what_type_checkers_see_there() -> None:
+    """As the front door has."""
+    assert sorted(kit._MODULES) == kit.__all__
+    assert all(hasattr(kit, name) for name in dir(kit))
 
 
 def test_the_front_door_has_what_type_checkers_see_there() -> None:

@@ -11,7 +11,7 @@ from midflight.objects.kinds import kind_of
 from midflight.objects.nested import object_kind
 from midflight.project import Project
 from midflight.testing.rebuilt import Peer, Types
-from midflight.testing.roundtrip import cases
+from midflight.testing.round_trip import cases
 from midflight.upgrade.freeze import freeze
 from tests.testing.everything import EVERYTHING, Coins
 from tests.testing.shops import failures

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import signal
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, ClassVar
@@ -152,6 +153,23 @@ def test_a_member_that_ends_by_itself_is_noticed(shop: Any, tmp_path: Path) -> N
     assert fleet.told == ["end"]
 
 
+def test_what_a_hook_raises_in_the_end_hides_nothing(shop: Any, tmp_path: Path) -> None:
+    """What went wrong before is told, and that this went wrong too; where nothing did, the hook fails the plan."""
+
+    class Odd(shop):  # type: ignore[misc]
+        def _set_up(self, stack: ExitStack) -> None:
+            raise UsageError(reason="there is no broker")
+
+        def on_end(self) -> None:
+            raise AttributeError("no uuid")
+
+    with pytest.raises(UsageError, match="there is no broker") as failed:
+        Odd(tmp_path).go(())
+    assert failed.value.__notes__ == ["and on_end raised AttributeError: no uuid"]
+    with pytest.raises(AttributeError, match="no uuid"):
+        Odd(tmp_path)._end(None, None, None)
+
+
 def test_who_ends_by_itself_while_its_successor_starts_is_noticed(shop: Any, tmp_path: Path) -> None:
     """It was not the plan that ended it."""
 
@@ -190,7 +208,7 @@ def test_work_goes_on_meanwhile_and_fails_the_plan_when_it_does(shop: Any, tmp_p
 
 
 def test_a_failing_plan_is_shortened_and_told_how_to_be_tried_again(
-    shop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shop: Any, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     """What was needless is gone."""
 
@@ -201,31 +219,11 @@ def test_a_failing_plan_is_shortened_and_told_how_to_be_tried_again(
             ]
             assert not gone or "kilo" in self.running["clerk-1"].log.name, "clerk-1 was replaced"
 
-    monkeypatch.setenv("MIDFLIGHT_PLAN", "kilo pinned: restart conductor-1, kill clerk-1")
-    test = Afraid.plans()
-    (marks,) = test.pytestmark
-    assert marks.args == ("seed", [0])
     with pytest.raises(
         PlanFailed, match=r"clerk-1 was replaced(?s:.*)\n  plan    kilo pinned: kill clerk-1\n"
     ) as failed:
-        test(0, tmp_path)
-    assert "again   MIDFLIGHT_PLAN='kilo pinned: kill clerk-1'" in str(failed.value)
-
-
-def test_the_environment_says_which_plans(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """How many, and from which seed on; else as many as the test says, from 1 on."""
-    assert shop.plans(3).pytestmark[0].args[1] == range(1, 4)
-    monkeypatch.setenv("MIDFLIGHT_PLANS", "200")
-    monkeypatch.setenv("MIDFLIGHT_SEED", "17")
-    assert shop.plans(3).pytestmark[0].args[1] == range(17, 217)
-
-
-@pytest.mark.parametrize(("variable", "value"), [("PLANS", "x"), ("PLANS", "0"), ("PLANS", ""), ("SEED", "-1")])
-def test_a_number_that_is_none_is_named(variable: str, value: str, shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the variable that has it."""
-    monkeypatch.setenv(f"MIDFLIGHT_{variable}", value)
-    with pytest.raises(InvalidValue, match=rf"^MIDFLIGHT_{variable}: received '{value}', expected a whole number"):
-        shop.plans()
+        Afraid.plans()("kilo pinned: restart conductor-1, kill clerk-1", tmp_path, request)
+    assert f"again   pytest {request.node.nodeid} --midflight-plan='kilo pinned: kill clerk-1'" in str(failed.value)
 
 
 @pytest.mark.parametrize(
@@ -237,12 +235,11 @@ def test_a_number_that_is_none_is_named(variable: str, value: str, shop: Any, mo
     ],
 )
 def test_the_plan_of_another_fleet_is_refused(
-    plan: str, told: str, shop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plan: str, told: str, shop: Any, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     """No process is started for it."""
-    monkeypatch.setenv("MIDFLIGHT_PLAN", plan)
-    with pytest.raises(InvalidValue, match=f"^'{plan}' in MIDFLIGHT_PLAN: {told}"):
-        shop.plans()(0, tmp_path)
+    with pytest.raises(InvalidValue, match=f"^plan '{plan}': {told}"):
+        shop.plans()(plan, tmp_path, request)
     assert not [*tmp_path.iterdir()]
 
 
@@ -253,7 +250,7 @@ def test_a_database_that_there_is_not_is_refused() -> None:
 
 
 def test_a_plan_that_fails_before_its_first_act_is_not_made_shorter(
-    shop: Any, trees: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shop: Any, trees: dict[str, Any], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     """What is told is why it failed, and that no act did it; and the next plan fails in the same way."""
     (tmp_path / "broken").mkdir()
@@ -262,11 +259,11 @@ def test_a_plan_that_fails_before_its_first_act_is_not_made_shorter(
         releases: ClassVar = {"juno": tmp_path / "broken", "kilo": trees["kilo"]}
         reference = "nowhere:project"
 
-    monkeypatch.setenv("MIDFLIGHT_PLAN", "kilo pinned: restart conductor-1, kill clerk-1")
+    plan = "kilo pinned: restart conductor-1, kill clerk-1"
     told = r"(?s)the code of juno in .* cannot be loaded: nowhere:project\n  plan    no act at all\n.* 2 acts, 0 tries"
     for _ in range(2):
         with pytest.raises(PlanFailed, match=told):
-            Broken.plans()(0, tmp_path / str(len([*tmp_path.iterdir()])))
+            Broken.plans()(plan, tmp_path / str(len([*tmp_path.iterdir()])), request)
 
 
 def test_a_step_that_is_refused_for_good_is_told_with_its_reasons(
@@ -342,6 +339,29 @@ def test_code_that_cannot_be_loaded_is_named(tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(PlanFailed, match=r"the code of juno in .* cannot be loaded: nowhere:project"):
             release.start("run", log=tmp_path / "log")
+    release.close()
+
+
+def test_a_release_with_a_python_of_its_own_sees_nothing_of_ours(
+    trees: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What its environment has, and its tree; not what lies on our path."""
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\necho "$PYTHONPATH" > {tmp_path}/path\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "ours"))
+    release = Release("kilo", trees["kilo"], "shop_of_two:project", python)
+    assert release.start("--version", log=tmp_path / "version.log").wait(60) == 0
+    assert (tmp_path / "path").read_text() == f"{trees['kilo']}\n"
+    release.close()
+
+
+def test_a_package_may_be_named_like_a_module_of_the_kit(trees: dict[str, Any], tmp_path: Path) -> None:
+    """Each release's own code is found, whatever lies beside ours."""
+    (tmp_path / "plans").mkdir()
+    (tmp_path / "plans/project.py").write_text((trees["kilo"] / "shop_of_two.py").read_text())
+    release = Release("kilo", tmp_path, "plans.project:project")
+    assert release.start("--version", log=tmp_path / "version.log").wait(60) == 0
     release.close()
 
 

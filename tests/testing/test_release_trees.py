@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from midflight.errors import UsageError
-from midflight.testing.release_trees import tree_of
+from midflight.testing.release_trees import _becoming, tree_of
 
 
 def git(folder: Path, *words: str) -> None:
@@ -48,6 +48,20 @@ def test_a_commit_is_unpacked_as_the_folder_was(tmp_path: Path) -> None:
     assert [path.name for path in tree.iterdir()] == ["cloud.py"]
     assert (tree / "cloud.py").read_text() == "one"
     assert tree_of("juno", app, tmp_path / "cache") == tree
+
+
+def test_who_comes_second_takes_what_is_there(tmp_path: Path) -> None:
+    """Workers of one test run may unpack the same release at once: none is in another's way, and nothing is left of a
+    draft."""
+    tree = tmp_path / "cache/juno"
+    with _becoming(tree) as first, _becoming(tree) as second:
+        for draft in (first, second):
+            (draft / "cloud.py").write_text(draft.name)
+    assert (tree / "cloud.py").read_text() == second.name
+    assert [*tree.parent.iterdir()] == [tree]
+    with pytest.raises(OSError, match="disk full"), _becoming(tmp_path / "cache/kilo"):
+        raise OSError("disk full")
+    assert [*tree.parent.iterdir()] == [tree]
 
 
 @pytest.mark.parametrize("where", ["no-such-tag", Path("nowhere"), Path("nowhere.whl")])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,8 +11,9 @@ from house import clock
 from house.objects.machine import Machine
 from house.project import project
 from midflight import Context
-from midflight.db.engine import Database
+from midflight.context import Database
 from midflight.db.schema.runner import SchemaRunner
+from midflight.testing import LocalFleet
 from tests.jumping import JumpingClock
 from tests.order import pytest_collection_modifyitems, pytest_xdist_make_scheduler
 
@@ -37,16 +37,15 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-async def database(tmp_path: Path, empty_database: Path) -> AsyncIterator[Database]:
-    database = await Database.open(f"sqlite:///{shutil.copy(empty_database, tmp_path)}")
-    yield database
-    await database.close()
+async def context(local_fleet: LocalFleet) -> AsyncIterator[Context]:
+    """In a process that has the database."""
+    async with local_fleet as fleet:
+        yield fleet.context(user="ada")
 
 
 @pytest.fixture
-def context(database: Database) -> Context:
-    """In a process that has the database."""
-    return Context({"user": "ada"}, database=database)
+def database(context: Context) -> Database:
+    return context.db
 
 
 @pytest.fixture

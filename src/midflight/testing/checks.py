@@ -23,7 +23,8 @@ def release_check(project: Project) -> Callable[[], None]:
         """Peers of every release in the skew window survive the code."""
         __tracebackhide__ = True
         found = check(project).findings
-        assert not found, "\n" + "\n".join(map(_change, found))
+        if found:
+            raise AssertionError("\n" + "\n".join(map(_change, found)))
 
     return test_release
 
@@ -52,10 +53,13 @@ def db_lint(project: Project) -> Callable[[], None]:
         """No revision of the schema would hurt those who work, and what was found in each is kept."""
         __tracebackhide__ = True
         linted = lint(project, schema).linted
-        assert not (wrong := [*_errors(linted)]), "\n" + "\n".join(wrong)
+        if wrong := [*_errors(linted)]:
+            raise AssertionError("\n" + "\n".join(wrong))
         kept = result.read(schema)
         stale = [each.revision for each in linted if kept.get(each.revision) != result.of(each)]
-        assert not stale, f"{result.FILE} does not know revision {', '.join(stale)}: midflight db lint, and commit it"
+        if stale:
+            reason = f"{result.FILE} does not know revision {', '.join(stale)}: midflight db lint, and commit it"
+            raise AssertionError(reason)
 
     return test_schema
 

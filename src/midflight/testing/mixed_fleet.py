@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import final
-
-import pytest
+from typing import TYPE_CHECKING, final
 
 from midflight.errors import InvalidValue
+from midflight.spelling import meant
 from midflight.testing.plans import Act, Plan, drawn, read, said, shortest
 from midflight.testing.processes import PlanFailed
 from midflight.testing.real_fleet import RealFleet
+
+if TYPE_CHECKING:
+    import pytest
 
 TRIES = 20
 """How often a failing plan is tried to be shorter."""
@@ -32,26 +34,36 @@ class MixedFleet(RealFleet):
 
     @final
     @classmethod
-    def plans(cls, count: int = 2) -> Callable[..., None]:
-        """A parametrised test for pytest, one case a plan. Seeds count from 1.
+    def plans(cls, count: int = 2, *, always: Sequence[str] = ()) -> Callable[..., None]:
+        """A test for pytest, with a case for each plan: those that are ``always`` tried, in the words in which a
+        failure told them once, and as many random ones, whose seeds count from 1. midflight's options of pytest say
+        otherwise: see ``midflight.testing.plugin``.
 
-        The environment says otherwise: MIDFLIGHT_PLANS how many, MIDFLIGHT_SEED from where on, and MIDFLIGHT_PLAN is
-        one plan in words, as a failure prints it. A plan that fails is made as short as it can be and still fail.
-        Raises InvalidValue for numbers that are none; the test does for a plan that is none of this fleet's.
+        A plan that fails is made as short as it can be and still fail. The test raises InvalidValue for a plan that is
+        none of this fleet's.
         """
-        first, many = _number("MIDFLIGHT_SEED", 1, least=0), _number("MIDFLIGHT_PLANS", count, least=1)
-        given = os.environ.get("MIDFLIGHT_PLAN")
 
-        @pytest.mark.parametrize("seed", [0] if given is not None else range(first, first + many))
-        def test_plan(seed: int, tmp_path: Path) -> None:
+        def test_plan(midflight_plan: int | str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
             """The fleet comes through whatever the plan does to it."""
             __tracebackhide__ = True
-            plan = cls._checked(read(given)) if given is not None else cls.plan_of(seed)
-            print(f"seed {seed}: {said(plan)}")  # noqa: T201  # pytest shows it where the test fails
-            if (failure := cls._failure(plan, tmp_path / "all")) is not None:
-                raise cls._shortened(seed, plan, *failure, tmp_path)
+            test = request.node.nodeid.partition("[")[0]
+            cls._test(midflight_plan, test, tmp_path)
 
+        vars(test_plan)["midflight_plans"] = (count, always)  # for the plugin
         return test_plan
+
+    @classmethod
+    def _test(cls, case: int | str, test: str, folder: Path) -> None:
+        __tracebackhide__ = True
+        plan = cls._checked(read(case)) if isinstance(case, str) else cls.plan_of(case)
+        if (failure := cls._failure(plan, folder / "all")) is not None:
+            found, wrong, tries = cls._shortened(plan, *failure, folder)
+            again = f"pytest {shlex.quote(test)} --midflight-plan={shlex.quote(said(found))}"
+            origin = f"seed {case}, " if isinstance(case, int) else ""
+            raise PlanFailed(
+                f"{type(wrong).__name__}: {wrong}\n  plan    {said(found) or 'no act at all'}\n"
+                f"  again   {again}\n  from    {origin}{len(plan)} acts, {tries} tries"
+            ) from wrong
 
     @final
     @classmethod
@@ -67,8 +79,8 @@ class MixedFleet(RealFleet):
             for received, known in ((act.release, releases), (act.member, members)):
                 if received not in known:
                     raise InvalidValue(
-                        path=f"{said((act,))!r} in MIDFLIGHT_PLAN", received=repr(received),
-                        expected=f"one of {cls.__name__}'s: {', '.join(known)}",
+                        path=f"plan {said((act,))!r}", received=repr(received),
+                        expected=f"one of {cls.__name__}'s: {', '.join(known)}{meant(received, known)}",
                     )  # fmt: skip
         return plan
 
@@ -84,9 +96,13 @@ class MixedFleet(RealFleet):
         return None
 
     @classmethod
-    def _shortened(cls, seed: int, plan: Plan, wrong: BaseException, has_acted: bool, folder: Path) -> PlanFailed:
-        """What failed before its first act fails without any, and none but the whole is tried."""
-        last = [(plan if has_acted else (), wrong)]
+    def _shortened(
+        cls, plan: Plan, wrong: BaseException, has_acted: bool, folder: Path
+    ) -> tuple[Plan, BaseException, int]:
+        """The shortest plan that fails, how it does, and how many were tried. What failed before its first act fails
+        without any, and none but the whole is tried."""
+        last: list[tuple[Plan, BaseException]] = [(plan if has_acted else (), wrong)]
+        tried: list[Plan] = []
 
         def fails(shorter: Plan) -> bool:
             failure = cls._failure(shorter, folder / f"try-{len(tried)}")
@@ -96,15 +112,8 @@ class MixedFleet(RealFleet):
             last.append((shorter, failure[0]))
             return True
 
-        tried: list[Plan] = []
         shortest(last[0][0], fails, TRIES)
-        found, why = last[-1]
-        failed = PlanFailed(
-            f"{type(why).__name__}: {why}\n  plan    {said(found) or 'no act at all'}\n"
-            f"  again   MIDFLIGHT_PLAN={said(found)!r}\n  from    seed {seed}, {len(plan)} acts, {len(tried)} tries"
-        )
-        failed.__cause__ = why
-        return failed
+        return *last[-1], len(tried)
 
     # One plan.
 
@@ -153,12 +162,3 @@ class MixedFleet(RealFleet):
         if len({each.release.name for each in self.running.values()}) > 1:
             self.on_mixed()
         self._look()
-
-
-def _number(variable: str, default: int, *, least: int) -> int:
-    """What the environment says. Raises InvalidValue."""
-    if (text := os.environ.get(variable)) is None:
-        return default
-    if not text.isdecimal() or int(text) < least:
-        raise InvalidValue(path=variable, received=repr(text), expected=f"a whole number, {least} or more")
-    return int(text)

@@ -100,20 +100,23 @@ class Process:
 
 @dataclass
 class Release:
-    """One release: its tree, and a process that all of its processes are forked from."""
+    """One release: its tree, and a process that all of its processes are forked from. With a ``python``, that of an
+    environment of its own, it finds nothing of what only ours has."""
 
     name: str
     tree: Path
     project: str
+    python: Path | None = None
     ended: dict[int, int] = field(default_factory=dict)
     _rest: bytes = b""
 
     def __post_init__(self) -> None:
         foreign = ("MIDFLIGHT_", "LISTEN_", "NOTIFY_")
         environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-        environment["PYTHONPATH"] = os.pathsep.join([str(self.tree), *filter(None, [environment.get("PYTHONPATH")])])
+        ours = [environment.get("PYTHONPATH")] if self.python is None else []
+        environment["PYTHONPATH"] = os.pathsep.join([str(self.tree), *filter(None, ours)])
         self._zygote = subprocess.Popen(
-            [sys.executable, zygote.__file__, self.project], cwd=self.tree, env=environment,
+            [self.python or sys.executable, "-P", zygote.__file__, self.project], cwd=self.tree, env=environment,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, start_new_session=True,
         )  # fmt: skip
         self._started: list[int] = []

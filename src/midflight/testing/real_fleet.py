@@ -15,7 +15,7 @@ from midflight.config import Config
 from midflight.db.cluster import Cluster
 from midflight.errors import UsageError
 from midflight.guest import Guest, connect
-from midflight.project import Project
+from midflight.project import Project, load_project
 from midflight.rpc.rights import CONDUCTOR, OPERATOR
 from midflight.testing import config_files
 from midflight.testing.processes import PlanFailed, Process, Release
@@ -34,7 +34,7 @@ AGAIN_SECONDS = 0.5
 DATABASES = "sqlite", "postgresql"
 REJECTED = b'"rpc.version_rejected"'
 
-_releases: dict[tuple[str, Path, str], Release] = {}
+_releases: dict[tuple[str, Path, str, Path | None], Release] = {}
 """Those that were loaded: once for all plans of a test run."""
 
 
@@ -43,12 +43,16 @@ class RealFleet:
     meanwhile, stands in a class of a project's own; its hooks may raise whatever an assertion raises."""
 
     project: ClassVar[Project]
-    """The project as the newest release has it: the guest's."""
+    """The project as the newest release has it: the guest's. A class without one has that of the midflight.toml in the
+    newest release's folder; in the current one, where that release is no folder."""
     reference: ClassVar[str]
-    """Where it is in each release, as in midflight.toml: ``package.module:attribute``."""
+    """Where it is in each release, as in midflight.toml: ``package.module:attribute``. It comes with the project."""
     releases: ClassVar[Mapping[str, Path | str]]
     """By name, oldest first: a folder, a wheel of pure Python, or, as a str, a commit of the repository in which the
-    newest release's folder is. The other packages are those of the test's own environment."""
+    newest release's folder is."""
+    pythons: ClassVar[Mapping[str, Path]] = {}
+    """By release, the Python of an environment with the packages that it is deployed with, midflight among them. Where
+    there is none, they are those of the test's own environment."""
     members: ClassVar[Mapping[str, int]]
     """How many of each service, conductors included: ``{"conductor": 2, "api": 1}`` are conductor-1, conductor-2 and
     api-1, which are their hosts' names too."""
@@ -76,6 +80,9 @@ class RealFleet:
         if cls.database not in DATABASES:
             reason = f"{cls.__name__}.database: received {cls.database!r}, expected {' or '.join(DATABASES)}"
             raise UsageError(reason=reason)
+        if hasattr(cls, "releases") and not hasattr(cls, "project"):
+            cls.reference = Config.load(cls._here() / "midflight.toml").project
+            cls.project = load_project(cls.reference)
 
     # Hooks.
 
@@ -109,7 +116,8 @@ class RealFleet:
         """Wait for something that comes about by itself, and return it. Raises AssertionError when it does not."""
         limit = time.monotonic() + seconds
         while not (result := found()):
-            assert time.monotonic() < limit, f"not within {seconds:g} s: {found}"
+            if time.monotonic() > limit:
+                raise AssertionError(f"not within {seconds:g} s: {found}")
             time.sleep(0.05)
         return result
 
@@ -139,7 +147,7 @@ class RealFleet:
     def _live(self) -> None:
         """Raises PlanFailed, and what a hook raises."""
         with ExitStack() as stack:
-            stack.callback(self.on_end)
+            stack.push(self._end)
             self._set_up(stack)
             oldest = next(iter(self.releases))
             self.command("db", "expand", release=oldest)
@@ -154,6 +162,15 @@ class RealFleet:
             self.traffic.stop()
             self._look()
             self._stop_all()
+
+    def _end(self, kind: object, wrong: BaseException | None, traceback: object) -> None:
+        """What goes wrong in the hook hides nothing of what went wrong before."""
+        try:
+            self.on_end()
+        except Exception as also:
+            if wrong is None:
+                raise
+            wrong.add_note(f"and on_end raised {type(also).__name__}: {also}")
 
     def _hop(self, old: str, new: str) -> None:
         """The whole way from one release to the next."""
@@ -235,15 +252,18 @@ class RealFleet:
 
     def _tree(self, name: str) -> Path:
         """Of a release. Raises UsageError."""
-        newest = [*self.releases.values()][-1]
-        here = newest if isinstance(newest, Path) and newest.is_dir() else Path.cwd()
-        return tree_of(self.releases[name], here, CACHE)
+        return tree_of(self.releases[name], self._here(), CACHE)
+
+    @classmethod
+    def _here(cls) -> Path:
+        newest = [*cls.releases.values()][-1]
+        return newest if isinstance(newest, Path) and newest.is_dir() else Path.cwd()
 
     def _release(self, name: str) -> Release:
         tree = self._tree(name)
-        key = name, tree, self.reference
+        key = name, tree, self.reference, self.pythons.get(name)
         if key not in _releases or not _releases[key].runs:
-            _releases[key] = Release(name, tree, self.reference)
+            _releases[key] = Release(name, tree, self.reference, self.pythons.get(name))
         return _releases[key]
 
     def _stop_all(self) -> None:

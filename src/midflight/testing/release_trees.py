@@ -8,7 +8,10 @@ import io
 import shutil
 import subprocess
 import tarfile
+import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from midflight.errors import UsageError
@@ -42,9 +45,8 @@ def _of_commit(commit: str, here: Path, cache: Path) -> Path:
     if not tree.exists():
         top = Path(_git(here, "rev-parse", "--show-toplevel").decode().strip())
         packed = io.BytesIO(_git(top, "archive", "--format=tar", f"{found}:{inside}"))
-        with tarfile.open(fileobj=packed) as archive:
-            archive.extractall(draft := _draft(tree), filter="data")
-        draft.rename(tree)
+        with tarfile.open(fileobj=packed) as archive, _becoming(tree) as draft:
+            archive.extractall(draft, filter="data")
     return tree
 
 
@@ -52,18 +54,25 @@ def _unpacked(digest: str, wheel: Path, cache: Path) -> Path:
     """A wheel of pure Python is a folder as it is installed."""
     tree = cache / f"{digest}-{wheel.stem}"
     if not tree.exists():
-        with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(draft := _draft(tree))
-        draft.rename(tree)
+        with zipfile.ZipFile(wheel) as archive, _becoming(tree) as draft:
+            archive.extractall(draft)
     return tree
 
 
-def _draft(tree: Path) -> Path:
-    """An empty folder beside it, which becomes it as a whole."""
-    draft = tree.with_name(f"{tree.name}.draft")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
-    return draft
+@contextmanager
+def _becoming(tree: Path) -> Iterator[Path]:
+    """An empty folder beside it, which becomes it as a whole; unless that is there by then, since other workers of the
+    same test run unpack it too."""
+    tree.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f"{tree.name}.", dir=tree.parent))
+    try:
+        yield draft
+        draft.rename(tree)
+    except OSError:
+        if not tree.exists():
+            raise
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _git(here: Path, *words: str) -> bytes:

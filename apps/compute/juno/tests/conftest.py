@@ -13,7 +13,6 @@ from compute.agent import ComputeAgent
 from compute.machines import Machines
 from compute.objects.flavor import Flavor
 from compute.objects.instance import Instance
-from compute.project import project
 from compute.states import TaskState
 from midflight import Context, NotDelivered
 from midflight.testing import LocalFleet
@@ -62,9 +61,9 @@ def switchboard() -> Switchboard:
 
 
 @pytest.fixture
-async def context(tmp_path: Path, switchboard: Switchboard) -> AsyncIterator[Context]:
+async def context(local_fleet: LocalFleet, switchboard: Switchboard) -> AsyncIterator[Context]:
     """Of project red, in a process that has the database."""
-    async with LocalFleet(project, tmp_path) as fleet:
+    async with local_fleet as fleet:
         yield replace(fleet.context(project="red"), messenger=switchboard)
 
 

@@ -8,7 +8,6 @@ from typing import ClassVar
 from compute import cloud
 from compute.objects.flavor import Flavor
 from compute.objects.instance import Instance
-from compute.project import project
 from midflight.testing import MixedFleet
 
 TREE = Path(__file__).parents[1]
@@ -18,7 +17,6 @@ class Cloud(MixedFleet):
     """One instance, which is rebooted whenever the fleet is mixed, and keeps its flavor. All the while somebody counts
     in its metadata, and finds what was saved."""
 
-    project, reference = project, "compute.project:project"
     releases: ClassVar = {"juno": TREE.parent / "juno", "kilo": TREE}
     members: ClassVar = {"conductor": 2, "scheduler": 1, "api": 1, "compute": 2}
     app: ClassVar = {"http_port": 0, "resize_seconds": 0}

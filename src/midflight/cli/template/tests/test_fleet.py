@@ -1,19 +1,17 @@
 """All of it together: real services, and rows in a file; what goes between them is in memory."""
 
 import asyncio
-from pathlib import Path
 
 from example_fleet.dispatcher import hand_out
 from example_fleet.jobs import DONE, Job, JobList
-from example_fleet.project import project
 from midflight.testing import LocalFleet
 
 
-def test_a_job_is_done(tmp_path: Path) -> None:
+def test_a_job_is_done(local_fleet: LocalFleet) -> None:
     """It is kept, a worker is told of it, and has its conductor write down what came of it."""
 
     async def ask() -> Job:
-        async with LocalFleet(project, tmp_path) as fleet:
+        async with local_fleet as fleet:
             await fleet.start("conductor")
             worker = await fleet.start("worker")
             job = Job(context=worker.context(), text="good morning")
@@ -26,11 +24,11 @@ def test_a_job_is_done(tmp_path: Path) -> None:
     assert (done.words, done.state, done.result) == (2, DONE, "GOOD MORNING")
 
 
-def test_nothing_is_lost_while_no_worker_is_there(tmp_path: Path) -> None:
+def test_nothing_is_lost_while_no_worker_is_there(local_fleet: LocalFleet) -> None:
     """What was handed out waits for the next one."""
 
     async def ask() -> list[str]:
-        async with LocalFleet(project, tmp_path) as fleet:
+        async with local_fleet as fleet:
             conductor = await fleet.start("conductor")
             worker = await fleet.start("worker")
             await worker.stop()

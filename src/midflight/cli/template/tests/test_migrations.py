@@ -1,12 +1,10 @@
 """Rows that catch up."""
 
 import asyncio
-from pathlib import Path
 
 from sqlalchemy import Connection, select
 
 from example_fleet.migrations import count_words, words_of
-from example_fleet.project import project
 from example_fleet.tables import jobs
 from midflight.testing import LocalFleet
 
@@ -16,7 +14,7 @@ def test_words_are_counted() -> None:
     assert [words_of(text) for text in ("", "one", " good \n morning ")] == [0, 1, 2]
 
 
-def test_a_row_from_elsewhere_is_counted(tmp_path: Path) -> None:
+def test_a_row_from_elsewhere_is_counted(local_fleet: LocalFleet) -> None:
     """It was written past the code, and has no count."""
 
     def written(connection: Connection) -> int | None:
@@ -26,7 +24,7 @@ def test_a_row_from_elsewhere_is_counted(tmp_path: Path) -> None:
         return words
 
     async def count() -> int | None:
-        async with LocalFleet(project, tmp_path) as fleet:
+        async with local_fleet as fleet:
             words: int | None = await fleet.context().db.write(written)
             return words
 

@@ -77,7 +77,7 @@ def test_a_crashing_backport_fails(tmp_path: Path) -> None:
     """The text names the function, its file and line, and why it may have crashed."""
     text = failures(shop(tmp_path, Disk, machine(notes_were_short)))["Machine-to-juno"]
     assert re.search(
-        r"a backport crashed: .*KeyError: 'notes'.* in notes_were_short \(.*test_roundtrip\.py:\d+\)", text
+        r"a backport crashed: .*KeyError: 'notes'.* in notes_were_short \(.*test_round_trip\.py:\d+\)", text
     )
     assert "no keys for fields that are unset" in text
 
@@ -195,7 +195,7 @@ def the_name_is_new(wire: Wire) -> None:
 def test_a_crashing_forwardport_fails(tmp_path: Path) -> None:
     """Its function is named."""
     text = failures(shop(tmp_path, Disk, machine(the_first_note_is_the_name)))["Machine-from-juno"]
-    assert re.search(r"a forwardport crashed: .* in the_first_note_is_the_name \(.*test_roundtrip\.py:\d+\)", text)
+    assert re.search(r"a forwardport crashed: .* in the_first_note_is_the_name \(.*test_round_trip\.py:\d+\)", text)
 
 
 def test_a_change_that_nobody_made_fails(tmp_path: Path) -> None:
