@@ -80,7 +80,7 @@ class Token(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     name: str
     """Who it is, as the journal will say."""
     role: Literal["viewer", "operator"]
-    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+    sha256: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
     """Of the secret, which itself stands nowhere."""
     expires: date
     """The last day on which it is good, in UTC."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Self
 
 
 class HouseError(Exception):
@@ -10,14 +12,19 @@ class HouseError(Exception):
 
 
 class NotFound(HouseError):
-    """There is no such thing."""
+    """There is no such thing. ``near`` is the name that may have been meant."""
 
-    def __init__(self, what: str, key: str) -> None:
-        super().__init__(what, key)
-        self.what, self.key = what, key
+    def __init__(self, what: str, key: str, near: str | None = None) -> None:
+        super().__init__(what, key, near)
+        self.what, self.key, self.near = what, key, near
+
+    @classmethod
+    def among(cls, what: str, key: str, known: Iterable[str]) -> Self:
+        """Where these are the names that there are."""
+        return cls(what, key, next(iter(get_close_matches(key, sorted(known), n=1)), None))
 
     def __str__(self) -> str:
-        return f"the house has no {self.what} {self.key!r}"
+        return f"the house has no {self.what} {self.key!r}" + (f". Did you mean {self.near!r}?" if self.near else "")
 
 
 class AlreadyExists(HouseError):

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from house.errors import NotFound
@@ -44,7 +45,7 @@ class House:
         for machine in self.machines:
             if machine.name == name:
                 return machine
-        raise NotFound("machine", name)
+        raise NotFound.among("machine", name, (machine.name for machine in self.machines))
 
     def holds_of(self, machine: str | None) -> list[Hold]:
         """Those that hold a machine, by its name or with the whole house; for None, those of the whole house."""
@@ -109,6 +110,13 @@ class Operator:
 
     def _guard(self, machine: Machine) -> Client[WatcherAPI]:
         return self._watcher.on(machine.watcher).within(WAKE_SECONDS)
+
+    async def add(self, name: str, mac: str, addresses: Iterable[IPv4Address | IPv6Address]) -> Machine:
+        """Let the house know of a machine without an agent. Raises AlreadyExists, AddressTaken, InvalidValue."""
+        machine = Machine(context=self._context, name=name, mac=_mac(mac), addresses=[*addresses])
+        await machine.create()
+        await self._tell_watchers()
+        return machine
 
     async def change(self, machine: str, values: Mapping[str, Any]) -> Machine:
         """Give fields of a machine these values. Raises NotFound, InvalidValue."""

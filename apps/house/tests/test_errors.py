@@ -10,7 +10,7 @@ from midflight.rpc.faults import Faults
 
 ERRORS = [
     AddressTaken("nas", "10.0.0.2", "desk"), AlreadyExists("machine", "nas"), NotClaimed("nas", "another host has it"),
-    NotFound("machine", "nas"), NotNow("nas", "it is falling"),
+    NotFound("machine", "nas"), NotFound.among("machine", "nas", ["desk", "nass"]), NotNow("nas", "it is falling"),
     StaysAwake("nas", ("a film runs", "ada holds it"), "2026-11-26"),
 ]  # fmt: skip
 

@@ -58,6 +58,7 @@ COMMANDS: dict[str, Command | dict[str, Command]] = {
     "away": ("house.cli.home:away", "Nobody is at home until then: rules count no more."),
     "ignore": ("house.cli.requesters:ignore", "Wake no machine any more for a requester."),
     "rule": ("house.cli.rules:rule", "Hours in which machines do not sleep."),
+    "add": ("house.cli.changing:add", "A machine without an agent."),
     "set": ("house.cli.changing:set_", "How a machine is guarded, and what it uses."),
     "forget": ("house.cli.changing:forget", "A machine is gone."),
     "history": ("house.cli.past:history", "Hours asleep, wakes by cause, and the energy that was saved."),

@@ -1,4 +1,4 @@
-"""``house set`` and ``house forget``: what the house is told of a machine, and that it is gone."""
+"""``house add``, ``set`` and ``forget``: that there is a machine, what is told of it, and that it is gone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from typing import Any
 
 from house.cli.output import Output
 from house.cli.place import ConfigFile, Json, once
+from house.lan import ethers, ip
+from house.lan.mac import Mac
 from house.states import Mode
+from house.watcher import alone
 from midflight import InvalidValue
 
 
@@ -33,10 +36,16 @@ def _mode(text: str) -> Mode:
     return {mode.value: mode for mode in Mode if mode is not Mode.UNKNOWN}[text]
 
 
+def _addresses(text: str) -> list[ip.Address]:
+    return [ip.parse(each) for each in text.split(",")]
+
+
 ENTRIES: Mapping[str, Entry] = {
     "mode": Entry("mode", _mode, "proxy, answer or sniff"),
     "ports": Entry("wake_ports", _ports, "ports like 22,445, or nothing"),
     "ping": Entry("ping_wakes", _yes, "yes or no"),
+    "addresses": Entry("addresses", _addresses, "addresses like 192.168.1.10,fd00::7"),
+    "mac": Entry("mac", lambda text: str(Mac.parse(text)), "a MAC address like 52:54:00:ab:cd:ef"),
     "vlan": Entry("vlan", lambda text: int(text) if text else None, "a number from 1 to 4094, or nothing"),
     "interface": Entry("interface", lambda text: text or None, "an interface of the watcher, or nothing"),
     "watcher": Entry("watcher", lambda text: text or None, "the host of a watcher, or nothing for any"),
@@ -47,6 +56,23 @@ ENTRIES: Mapping[str, Entry] = {
 }
 
 
+def add(machine: str, /, *, config: ConfigFile = None, json: Json = False) -> int:
+    """Let the house know of a machine without an agent, as a television: it is woken for whoever asks, and counts as
+    asleep while it does not answer. One with an agent makes itself known.
+
+    Parameters
+    ----------
+    machine
+        NAME=MAC,ADDRESS[,ADDRESS…]; without the MAC, it is that of NAME in /etc/ethers.
+    """
+    told = alone.machine(machine, ethers.read())
+    made = once(config, lambda operator: operator.add(told.name, str(told.mac), told.addresses))
+    out = Output(json=json)
+    out.say(f"{made.name} is in the house; `house set {made.name}` says how it is guarded")
+    out.document(made)
+    return 0
+
+
 def set_(name: str, /, *entries: str, config: ConfigFile = None, json: Json = False) -> int:
     """Say how a machine is guarded, and what it uses: house set NAME mode=proxy ports=22,445 ping=yes.
 
@@ -55,8 +81,8 @@ def set_(name: str, /, *entries: str, config: ConfigFile = None, json: Json = Fa
     name
         The machine.
     entries
-        mode, ports, ping, vlan, interface, watcher, wakes-per-hour, shortest-awake, watts or watts-asleep, each with
-        = and its value; nothing after the = is none.
+        mode, ports, ping, addresses, mac, vlan, interface, watcher, wakes-per-hour, shortest-awake, watts or
+        watts-asleep, each with = and its value; nothing after the = is none.
     """
     values = dict(map(_read, entries))
     if not values:

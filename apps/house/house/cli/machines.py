@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from house import clock
-from house.cli.output import Output, ago, at
+from house.cli.output import Output, ago, at, complain
 from house.cli.place import ConfigFile, Json, once
 from house.objects.look import Look
 from house.objects.wake import Wake
@@ -32,7 +32,7 @@ def status(name: str | None = None, /, *, config: ConfigFile = None, json: Json 
     if rows:
         out.table(("machine", "state", "for", "why"), rows)
     else:
-        out.say("the house knows no machine yet: start an agent on one by `midflight run sleeper`")
+        out.say("the house knows no machine yet: start an agent on one by `midflight run sleeper`, or `house add` one")
     holds = [hold for hold in house.holds if name is None or hold.machine in (None, name)]
     for hold in holds:
         out.say(
@@ -68,7 +68,9 @@ def _woken(wake: Wake, json: bool) -> int:
     out = Output(json=json)
     tries = f"{wake.tries} {'try' if wake.tries == 1 else 'tries'}"
     if wake.took_seconds is None:
-        out.say(f"{wake.machine} has not woken after {tries}: look whether it is plugged in, and its card armed")
+        complain(
+            f"error: {wake.machine} has not woken after {tries}: look whether it is plugged in, and its card armed"
+        )
     else:
         out.say(f"{wake.machine} is awake, after {wake.took_seconds:.1f} s and {tries}")
     out.document(wake)

@@ -25,7 +25,8 @@ def rooms_of(connection: Connection, target: str) -> list[str]:
         return [target]
     for group in rows.every(connection, groups, {"name": target}):
         return list(group["players"])
-    raise NotFound("room or group", target)
+    known = (row["name"] for table in (players, groups) for row in rows.every(connection, table, {}))
+    raise NotFound.among("room or group", target, known)
 
 
 def patch(connection: Connection, target: str, stream: str | None) -> list[str]:

@@ -34,7 +34,9 @@ def one(connection: Connection, table: Table, what: str, by: Mapping[str, Any]) 
     """The row with these values. Raises NotFound, which names the last of them."""
     if rows := every(connection, table, by):
         return rows[0]
-    raise NotFound(what, str([*by.values()][-1]))
+    column, key = [*by.items()][-1]
+    known = connection.scalars(select(table.c[column])) if isinstance(key, str) else ()
+    raise NotFound.among(what, str(key), known)
 
 
 def add(connection: Connection, table: Table, what: str, name: str, values: Mapping[str, Any]) -> int:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from house.lan.errors import BadAddress, BadEthers
+from house.lan.errors import BadAddress, BadEthers, LanError
 from house.lan.mac import Mac
 
 PATH = Path("/etc/ethers")
 
 
 def read(path: Path = PATH) -> dict[str, Mac]:
-    """The addresses by name; empty without such a file. Raises BadEthers, which names the line."""
+    """The addresses by name; empty without such a file. Raises BadEthers, which names the line, and LanError where the
+    file may not be read."""
     try:
-        text = path.read_text()
+        text = path.read_text(errors="replace")
     except FileNotFoundError:
         return {}
+    except OSError as wrong:
+        raise LanError(f"{path} cannot be read: {wrong.strerror}") from None
     return parse(text, str(path))
 
 

@@ -28,6 +28,11 @@ class Interface:
     """Its first one, 0.0.0.0 without any."""
     network: IPv4Network | None
 
+    def reaches(self, addresses: tuple[ip.Address, ...]) -> bool:
+        """Whether one of them is in its network, as far as that is known."""
+        four = [each for each in addresses if isinstance(each, IPv4Address)]
+        return not four or self.network is None or any(each in self.network for each in four)
+
 
 def get(name: str) -> Interface:
     """The interface of this name. Raises NoSuchInterface."""

@@ -19,7 +19,7 @@ WHAT = "scene"
 LATE = timedelta(minutes=10)
 """A scene whose time was missed by more, because no conductor ran, is not played any more."""
 S = TypeVar("S", bound="Scene")
-SceneName = Annotated[str, Meta(pattern=r"^[^\W_]([\w '-]{0,61}\w)?$")]
+SceneName = Annotated[str, Meta(pattern=r"^[^\W_]([\w '-]{0,61}\w)?\Z")]
 
 
 class Setting(VersionedObject, version="1.0"):

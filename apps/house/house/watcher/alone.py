@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,8 @@ from house.watcher.file import GuardFile
 from house.watcher.guarded import Guarded
 from house.watcher.watch import TwoWithOneAddress, Watch
 
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
+"""As in /etc/ethers: it may be that of a host."""
 EXPECTED = "NAME=MAC,ADDRESS[,ADDRESS…], or NAME=ADDRESS[,ADDRESS…] for a NAME in /etc/ethers"
 
 LOOK_SECONDS = 5.0
@@ -41,7 +44,7 @@ def machine(
     """What ``NAME=MAC,ADDRESS…`` says; ``known`` has the MACs of names. Raises BadAddress."""
     name, _, rest = text.partition("=")
     parts = [part for part in rest.split(",") if part]
-    if not name or not parts:
+    if not _NAME.fullmatch(name) or not parts:
         raise BadAddress(text, EXPECTED)
     mac = known.get(name)
     if mac is None or _is_mac(parts[0]):
@@ -71,7 +74,7 @@ async def _watch(machines: Sequence[Guarded], state: Path, ignored: Sequence[Mac
             await _set_within(stop, LOOK_SECONDS)
             watch.look_again()
     finally:
-        watch.untold.clear()  # there is nobody to tell
+        watch.reports.wakes.clear()  # there is nobody to tell
         watch.stop()
 
 
@@ -82,9 +85,13 @@ async def _set_within(event: asyncio.Event, seconds: float) -> None:
 
 
 def _check(machines: Sequence[Guarded]) -> None:
-    """Raises TwoWithOneAddress."""
+    """Raises TwoWithOneAddress, and BadAddress for a name that comes twice."""
     owners: dict[object, str] = {}
+    names = set[str]()
     for each in machines:
+        if each.name in names:
+            raise BadAddress(f"{each.name} twice", "each NAME once, with all of its addresses")
+        names.add(each.name)
         for address in (each.mac, *each.addresses):
             if owners.setdefault(address, each.name) != each.name:
                 raise TwoWithOneAddress(each.name, str(address), owners[address])
@@ -96,10 +103,10 @@ def _log_in_lines() -> None:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False),
-            structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty()),
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
 
 

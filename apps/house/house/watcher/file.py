@@ -7,17 +7,18 @@ import os
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
 
 import msgspec
 
+from house.clock import Clock
 from house.lan import ip
 from house.lan.mac import Mac
-from house.states import Mode, State
-from house.watcher.guarded import Guarded, Requester
+from house.states import Cause, Mode, State
+from house.watcher.guarded import Guarded, Requester, Wake
 
 T = TypeVar("T")
 
@@ -37,10 +38,24 @@ class KeptWake(msgspec.Struct, frozen=True):
     awake_at: datetime | None
     tries: int
 
-    def requester(self) -> Requester:
-        """Who asked for it."""
+    @classmethod
+    def of(cls, wake: Wake, clock: Clock) -> KeptWake:
+        """As it is written, in the time of day."""
+        moment, now, who = clock.now(), clock.boottime(), wake.requester
+        return cls(
+            uuid=wake.uuid, machine=wake.machine, cause=wake.cause, mac=None if who.mac is None else str(who.mac),
+            address=None if who.address is None else str(who.address), name=wake.name, port=who.port, tries=wake.tries,
+            asked_at=moment - timedelta(seconds=now - wake.asked),
+            awake_at=None if wake.awake is None else moment - timedelta(seconds=now - wake.awake),
+        )  # fmt: skip
+
+    def wake(self, clock: Clock) -> Wake:
+        """One that the process before had begun. Raises BadAddress."""
         mac = None if self.mac is None else Mac.parse(self.mac)
-        return Requester(mac, None if self.address is None else ip.parse(self.address), self.port)
+        requester = Requester(mac, None if self.address is None else ip.parse(self.address), self.port)
+        asked = clock.boottime() - max(0.0, (clock.now() - self.asked_at).total_seconds())
+        cause = Cause(self.cause) if self.cause in {*Cause} else Cause.UNKNOWN
+        return Wake(self.machine, cause, requester, asked, None, self.tries, self.uuid, self.name)
 
 
 class KeptMachine(msgspec.Struct, frozen=True):

@@ -117,10 +117,19 @@ class Lookout:
 
     def do(self, acts: list[Act]) -> bool:
         """Do what a guard wants done: what is to be sent first. False if a frame did not leave."""
+        sent = self._send(acts)
+        self._do_the_rest(acts)
+        return sent
+
+    def _send(self, acts: list[Act]) -> bool:
         sent = True
         for act in acts:
             if isinstance(act, Send) and not self._packets.send(act.frame):
                 sent, self.unsent = False, self.unsent + 1
+        return sent
+
+    def _do_the_rest(self, acts: list[Act]) -> None:
+        """What may wait until every packet is on its way: logs, words to the listener, the kernel's filter."""
         for act in acts:
             if isinstance(act, Tell):
                 getattr(log, act.level)(act.event, **act.facts)
@@ -129,7 +138,6 @@ class Lookout:
             elif isinstance(act, Seen):
                 self._listener.see(act)
         self.settle()
-        return sent
 
     def say(self, frames: list[Frame]) -> bool:
         """Send frames. False if one did not leave."""
@@ -191,12 +199,18 @@ class Lookout:
             return None
 
     def _readable(self) -> None:
-        for frame in self._packets.received():
-            said = self._said(frame)
-            for guard in self._concerned(frame, said):
-                now = self.clock.boottime()
-                if acts := guard.heard(frame, said, now, self._scans(guard, frame, now)):
-                    self.do(acts)
+        acts = list[Act]()
+        try:
+            for frame in self._packets.received():
+                said = self._said(frame)
+                for guard in self._concerned(frame, said):
+                    now = self.clock.boottime()
+                    wanted = guard.heard(frame, said, now, self._scans(guard, frame, now))
+                    self._send(wanted)
+                    acts += wanted
+        finally:
+            if acts:
+                self._do_the_rest(acts)
 
     def _concerned(self, frame: Frame, said: Said) -> Iterator[Guard]:
         found: list[Guard | None] = [self._by_mac.get(frame.source)]

@@ -59,7 +59,7 @@ class Watcher(WatcherAPI):
         self._read_again.set()
 
     async def _wake(self, context: Context, machine: str, cause: Cause) -> Wake:
-        return _told(self.watch.kept(await self.watch.wake(machine, cause)), context)
+        return _told(KeptWake.of(await self.watch.wake(machine, cause), self.watch.clock), context)
 
     # What it does by itself.
 
@@ -82,25 +82,25 @@ class Watcher(WatcherAPI):
         """Tell the house what it does not know yet, as soon as it hears."""
         while True:
             if await self._tried(self.tell()):
-                await self.watch.news.wait()
+                await self.watch.reports.news.wait()
             else:
                 await asyncio.sleep(AGAIN_SECONDS)
-            self.watch.news.clear()
+            self.watch.reports.news.clear()
 
     async def tell(self) -> None:
         """Tell the house of wakes, and of who lives without having said so. What is told is forgotten, and so is what
         the house refuses, with a word in the log. Raises the error of what it could not take in; the rest is told."""
         context = self._context()
         failed: list[RemoteError] = []
-        for uuid, wake in [*self.watch.untold.items()]:
+        for uuid, wake in [*self.watch.reports.wakes.items()]:
             told = await self._taken(_report(wake, context), failed, wake.machine)
-            if told and self.watch.untold.get(uuid) is wake:
-                del self.watch.untold[uuid]
+            if told and self.watch.reports.wakes.get(uuid) is wake:
+                del self.watch.reports.wakes[uuid]
                 self.watch.keep()
-        for name, sight in [*self.watch.unseen.items()]:
+        for name, sight in [*self.watch.reports.sights.items()]:
             told = await self._taken(Machine.note_seen(context, name, *sight), failed, name)
-            if told and self.watch.unseen.get(name) is sight:
-                del self.watch.unseen[name]
+            if told and self.watch.reports.sights.get(name) is sight:
+                del self.watch.reports.sights[name]
         if failed:
             raise failed[0]
 

@@ -6,11 +6,10 @@ import asyncio
 import gc
 import socket
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from math import inf
 from uuid import UUID
 
-import msgspec
 import structlog
 
 from house.clock import Clock
@@ -26,14 +25,10 @@ from house.watcher.file import GuardFile, Kept, KeptMachine, KeptWake
 from house.watcher.guard import ASLEEP, Guard
 from house.watcher.guarded import Guarded, Wake
 from house.watcher.lookout import Lookout
+from house.watcher.reports import Reports
 
 CONTEST_SECONDS = 0.25
 """For so long it is listened, before a claim, whether the machine has its addresses, and nobody else."""
-_NAME_SECONDS = 2.0
-_REPORTS = 1000
-"""Wakes of which the house does not know yet, at most; of more, the oldest are forgotten."""
-Sight = tuple[bool, datetime]
-"""Whether a machine lived, and when that was seen."""
 log = structlog.get_logger("watcher")
 
 
@@ -43,18 +38,13 @@ class Watch:
 
     def __init__(self, clock: Clock, file: GuardFile, taken: Sequence[socket.socket] = ()) -> None:
         self.clock, self.file = clock, file
-        self.untold: dict[UUID, KeptWake] = {}
-        """Wakes of which the house is to be told; who has told it takes them out, and calls ``keep``."""
-        self.unseen: dict[str, Sight] = {}
-        """What was seen of a machine, by its name, where the house may not know; it is to be told, too."""
-        self.news = asyncio.Event()
-        """Set when there is one more."""
+        self.reports = Reports(clock)
+        """What the house is to be told. Whoever has told it of a wake calls ``keep``."""
         self.ignored: tuple[tuple[str, str | None], ...] = ()
         self._taken = {sock.getsockname()[0]: sock for sock in taken if sock.family == socket.AF_PACKET}
         self._lookouts: dict[str, Lookout] = {}
         self._where: dict[str, Lookout] = {}
         self._awaited: dict[UUID, asyncio.Future[None]] = {}
-        self._naming: set[asyncio.Task[None]] = set()
         self._starts = self._again = False
         self._writing: asyncio.Task[None] | None = None
 
@@ -75,11 +65,11 @@ class Watch:
         if self.file.lost:
             log.error("watcher.file_damaged", path=str(self.file.path), reason=self.file.lost)
         self.ignored = kept.ignored
-        self.untold = {wake.uuid: wake for wake in kept.wakes}
+        self.reports.wakes = {wake.uuid: wake for wake in kept.wakes}
         self._starts = True
         for each in kept.machines:
             try:
-                wake = None if each.wake is None else self._wake(each.wake)
+                wake = None if each.wake is None else each.wake.wake(self.clock)
                 guard = self._put(each.machine(), State.ASLEEP if each.state in ASLEEP else State.UNKNOWN)
             except LanError as wrong:
                 log.warning("watcher.not_guarded", machine=each.name, reason=str(wrong))
@@ -99,8 +89,7 @@ class Watch:
         if self._writing is not None:
             self._writing.cancel()  # what a thread has begun to write comes to its end first
         self._write(self._as_kept())
-        for task in self._naming:
-            task.cancel()
+        self.reports.stop()
         for lookout in self._lookouts.values():
             lookout.stop()
 
@@ -151,8 +140,8 @@ class Watch:
             raise NotClaimed(machine.name, f"another host has its address too: {guard.contested}")
         if silent := [str(each) for each in machine.addresses if guard.answered.get(each, -inf) < asked]:
             place = lookout.interface.name + ("" if machine.vlan is None else f" in VLAN {machine.vlan}")
-            reason = f"it does not answer on {place} at {', '.join(silent)}; correct its addresses, interface or VLAN"
-            raise NotClaimed(machine.name, reason)
+            way_out = f"correct that: house set {machine.name} addresses=…, interface=… or vlan=…"
+            raise NotClaimed(machine.name, f"it does not answer on {place} at {', '.join(silent)}; {way_out}")
         try:
             claimed = lookout.do(guard.sleeps(self.clock.boottime()))
         except LanError as wrong:
@@ -170,7 +159,7 @@ class Watch:
         """Wake it for somebody who asks by name, and wait for the proof, or for the last try. Raises NotFound."""
         guard = self.guards.get(name)
         if guard is None:
-            raise NotFound("machine on guard", name)
+            raise NotFound.among("machine on guard", name, self.guards)
         self._where[name].do(guard.woken(cause, self.clock.boottime()))
         wake = guard.wake
         assert wake is not None, "woken begins a wake, or one is under way"
@@ -205,34 +194,17 @@ class Watch:
                 guard.machine,
                 guard.state,
                 moment - timedelta(seconds=now - guard.since),
-                None if guard.wake is None else self.kept(guard.wake),
+                None if guard.wake is None else KeptWake.of(guard.wake, self.clock),
             )
             for guard in self.guards.values()
         ]
-        return Kept(tuple(machines), self.ignored, tuple(self.untold.values()))
+        return Kept(tuple(machines), self.ignored, tuple(self.reports.wakes.values()))
 
     def _write(self, kept: Kept) -> None:
         try:
             self.file.write(kept)
         except OSError as wrong:  # it is guarded all the same, for as long as this process runs
             log.warning("watcher.not_kept", path=str(self.file.path), reason=str(wrong))
-
-    def kept(self, wake: Wake) -> KeptWake:
-        """A wake in the time of day."""
-        moment, now = self.clock.now(), self.clock.boottime()
-        who = wake.requester
-        return KeptWake(
-            uuid=wake.uuid, machine=wake.machine, cause=wake.cause, mac=None if who.mac is None else str(who.mac),
-            address=None if who.address is None else str(who.address), name=wake.name, port=who.port, tries=wake.tries,
-            asked_at=moment - timedelta(seconds=now - wake.asked),
-            awake_at=None if wake.awake is None else moment - timedelta(seconds=now - wake.awake),
-        )  # fmt: skip
-
-    def _wake(self, kept: KeptWake) -> Wake:
-        """One that the process before had begun."""
-        asked = self.clock.boottime() - max(0.0, (self.clock.now() - kept.asked_at).total_seconds())
-        cause = Cause(kept.cause) if kept.cause in {*Cause} else Cause.UNKNOWN
-        return Wake(kept.machine, cause, kept.requester(), asked, None, kept.tries, kept.uuid, kept.name)
 
     # Guards come and go.
 
@@ -244,15 +216,24 @@ class Watch:
         """Guard a machine, which is in this state if it is new, or guard it otherwise. Raises LanError where the
         interface is none, or may not be listened on, or others have an address of it."""
         self._check_addresses(machine)
-        if machine.interface is None:
-            lookout = self._lookout(interfaces.towards(machine.addresses))
-        else:
-            lookout = self._lookout(interfaces.get(machine.interface))
+        lookout = self._lookout_of(machine)
         if (guard := self.guards.get(machine.name)) is not None:
             return self._put_otherwise(guard, machine, lookout)
         guard = Guard(machine, lookout.card, self.clock.boottime(), state)
         self._set_up(guard, lookout)
         return guard
+
+    def _lookout_of(self, machine: Guarded) -> Lookout:
+        """Raises LanError where the interface is none, or the machine would be this box."""
+        named = machine.interface
+        interface = interfaces.towards(machine.addresses) if named is None else interfaces.get(named)
+        if interface.mac == machine.mac or interface.address in machine.addresses:
+            raise Ourselves(machine.name, interface.name)
+        if machine.vlan is None and not interface.reaches(machine.addresses):
+            facts = {"machine": machine.name, "interface": interface.name, "network": str(interface.network)}
+            way_out = "correct its addresses or its interface, unless somebody there asks for them"
+            log.warning("watcher.elsewhere", **facts, addresses=[*map(str, machine.addresses)], way_out=way_out)
+        return self._lookout(interface)
 
     def _put_otherwise(self, guard: Guard, machine: Guarded, lookout: Lookout) -> Guard:
         before = self._where[machine.name]
@@ -345,40 +326,25 @@ class Watch:
         if not self._starts:
             self.keep()
 
-    def see(self, seen: Seen) -> None:
-        """A machine lives, or lives no more."""
-        self.unseen[seen.machine] = seen.alive, self.clock.now()
-        self.news.set()
-
     def report(self, wake: Wake) -> None:
         """A wake has begun, or ended."""
-        self.untold[wake.uuid] = self.kept(wake)
-        while len(self.untold) > _REPORTS:
-            del self.untold[next(iter(self.untold))]
-        self.news.set()
+        self.reports.note(wake)
         guard = self.guards.get(wake.machine)
         if guard is not None and guard.wake is wake:
-            self._name(wake)
+            self.reports.name(wake)
         elif ended := self._awaited.pop(wake.uuid, None):
             ended.set_result(None)
 
-    def _name(self, wake: Wake) -> None:
-        """Ask who the requester is by name. Nothing waits for it."""
-        if wake.requester.address is not None:
-            asking = asyncio.get_running_loop().create_task(self._ask_name(wake, str(wake.requester.address)))
-            self._naming.add(asking)
-            asking.add_done_callback(self._naming.discard)
+    def see(self, seen: Seen) -> None:
+        """A machine lives, or lives no more."""
+        self.reports.see(seen)
 
-    async def _ask_name(self, wake: Wake, address: str) -> None:
-        loop = asyncio.get_running_loop()
-        try:
-            asked = loop.getnameinfo((address, 0), socket.NI_NAMEREQD)
-            name, _ = await asyncio.wait_for(asked, _NAME_SECONDS)
-        except (OSError, TimeoutError):
-            return
-        wake.name = name
-        if told := self.untold.get(wake.uuid):
-            self.untold[wake.uuid] = msgspec.structs.replace(told, name=name)
+
+class Ourselves(LanError, ValueError):
+    """A box that sends magic packets does not sleep."""
+
+    def __init__(self, machine: str, interface: str) -> None:
+        super().__init__(f"{machine} has an address of {interface}, and that is this box's own: correct it")
 
 
 class TwoWithOneAddress(LanError, ValueError):

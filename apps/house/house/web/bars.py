@@ -48,7 +48,7 @@ def _parts(amounts: Mapping[str, float], top: float) -> list[Part]:
 
 
 def rounded(most: float, least: float = 1.0) -> float:
-    """The top of a scale: 1, 2 or 5 times a power of ten, and no lower than what it has to hold."""
+    """The top of a scale: a round number times a power of ten, and no lower than what it has to hold."""
     wanted = max(most, least)
     power = 10.0 ** math.floor(math.log10(wanted))
-    return next(step * power for step in (1, 2, 5, 10) if step * power >= wanted * (1 - 1e-9))
+    return next(step * power for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * power >= wanted * (1 - 1e-9))

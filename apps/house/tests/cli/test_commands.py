@@ -53,9 +53,11 @@ def test_a_machine_is_woken_and_tested(fleet: Fleet, capsys: pytest.CaptureFixtu
 
 
 def test_a_machine_that_does_not_wake_needs_a_person(fleet: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
-    """That is its exit code, too."""
+    """That is its exit code, too, and its output is empty."""
     assert fleet.run("wake", "dead") == 3
-    assert "dead has not woken after 4 tries: look whether it is plugged in" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("error: dead has not woken after 4 tries: look whether it is plugged in")
 
 
 def test_a_machine_sleeps_unless_something_speaks_against_it(fleet: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
@@ -154,8 +156,10 @@ def test_rules_are_added_listed_and_dropped(fleet: Fleet, capsys: pytest.Capture
     ("words", "reason"),
     [
         (["wake", "nobody"], "the house has no machine 'nobody'"),
-        (["status", "nobody"], "the house has no machine 'nobody'"),
-        (["history", "nobody"], "the house has no machine 'nobody'"),
+        (["wake", "desk\n"], "the house has no machine 'desk\\n'. Did you mean 'desk'?"),
+        (["status", "deks"], "the house has no machine 'deks'. Did you mean 'desk'?"),
+        (["history", "deks"], "the house has no machine 'deks'. Did you mean 'desk'?"),
+        (["hold", "deks", "--until", "2h"], "the house has no machine 'deks'. Did you mean 'desk'?"),
         (["hold", "desk"], "house hold: received neither, expected --until TIME, or -- COMMAND"),
         (["hold", "desk", "--until", "2h", "--", "make"], "house hold: received both, expected --until TIME"),
         (["hold", "desk", "--until", "soon"], "until: received 'soon', expected a time to come like 45m"),

@@ -175,7 +175,7 @@ def _verbs(watch: Watch) -> dict[str, Callable[..., Any]]:
         return {name: guard.state for name, guard in watch.guards.items()}
 
     async def wakes() -> list[str]:
-        return [wake.machine for wake in watch.untold.values()]
+        return [wake.machine for wake in watch.reports.wakes.values()]
 
     verbs = set_, claim, claim_and_forget, release, wake, states, wakes
     return {each.__name__.strip("_"): each for each in verbs}

@@ -5,13 +5,15 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
 
 import pytest
 
 from house.lan import arp, ethernet, hearing, ip, magic, ndp, tcp
-from house.lan.errors import BadAddress, BadEthers, Malformed
+from house.lan.errors import BadAddress, BadEthers, LanError, Malformed
 from house.lan.ethernet import Frame
 from house.lan.ethers import parse as parse_ethers
+from house.lan.ethers import read as read_ethers
 from house.lan.hearing import Knock, said
 from house.lan.mac import BROADCAST, UNKNOWN, Mac
 from tests.lan import frames
@@ -61,6 +63,15 @@ def test_a_wrong_line_of_ethers_is_named(text: str, reason: str) -> None:
     """The error has the file, the line and what is wrong with it."""
     with pytest.raises(BadEthers, match=reason):
         parse_ethers(text, "ethers")
+
+
+def test_ethers_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    """A file that is none is told; one that is not there, or that has other letters than ours in it, is no mistake."""
+    with pytest.raises(LanError, match=r"cannot be read: Is a directory$"):
+        read_ethers(tmp_path)
+    assert read_ethers(tmp_path / "ethers") == {}
+    (tmp_path / "ethers").write_bytes(b"0:0:0:0:0:1 a # B\xfcro")
+    assert read_ethers(tmp_path / "ethers") == {"a": Mac.parse("0:0:0:0:0:1")}
 
 
 def test_an_arp_request_is_what_the_standard_says() -> None:

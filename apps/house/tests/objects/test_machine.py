@@ -17,7 +17,7 @@ async def test_a_machine_is_kept_as_it_was_given(desk: Machine, context: Context
     assert [str(address) for address in found.addresses] == ["10.0.0.2", "fd00::2"]
     assert (found.mac, found.wake_ports, found.mode, found.watts) == ("52:54:00:00:00:01", [22], "proxy", 62)
     assert found.state is State.AWAKE
-    with pytest.raises(NotFound, match="the house has no machine 'desc'"):
+    with pytest.raises(NotFound, match="the house has no machine 'desc'. Did you mean 'desk'"):
         await Machine.get(context, "desc")
 
 
@@ -50,10 +50,11 @@ async def test_two_machines_cannot_have_one_address(desk: Machine, context: Cont
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("mac", "52:54:00"), ("addresses", ["10.0.0"]), ("wake_ports", [0]), ("vlan", 4095)]
+    ("field", "value"),
+    [("name", "desk\n"), ("mac", "52:54:00"), ("addresses", ["10.0.0"]), ("wake_ports", [0]), ("vlan", 4095)],
 )
 def test_what_is_no_machine_is_refused(field: str, value: object) -> None:
-    """A wrong MAC, address, port or VLAN is named before anything is kept."""
+    """A wrong name, MAC, address, port or VLAN is named before anything is kept."""
     with pytest.raises(InvalidValue, match=rf"^Machine\.{field}"):
         Machine(**{"name": "x", "mac": "52:54:00:00:00:02", field: value})  # type: ignore[arg-type]
 

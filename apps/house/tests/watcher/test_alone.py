@@ -33,7 +33,7 @@ def logging() -> Iterator[None]:
 @asynccontextmanager
 async def _house_watch(net: Network, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
     command = "ip", "netns", "exec", net.watcher, sys.executable, "-m", "house", "watch", *arguments
-    process = await asyncio.create_subprocess_exec(*command, cwd=HERE, stdout=subprocess.PIPE)
+    process = await asyncio.create_subprocess_exec(*command, cwd=HERE, stderr=subprocess.PIPE)
     try:
         yield process
     finally:
@@ -44,9 +44,9 @@ async def _house_watch(net: Network, *arguments: str) -> AsyncIterator[asyncio.s
 
 async def _said(process: asyncio.subprocess.Process, event: str) -> str:
     """The line in which it says so."""
-    assert process.stdout is not None
+    assert process.stderr is not None
     async with asyncio.timeout(PATIENCE):
-        async for line in process.stdout:
+        async for line in process.stderr:
             if event in (text := line.decode()):
                 return text
     raise AssertionError(f"it ended without {event}")
@@ -71,16 +71,23 @@ async def test_one_command_wakes_a_machine(tmp_path: Path) -> None:
             assert await process.wait() == 0
 
 
-async def test_without_the_capability_it_says_so(tmp_path: Path) -> None:
-    """It names the interface and the ways out, in one line without a traceback."""
-    async with network([Sleeper(0)]) as net:
-        code, said = await net.run(
-            "setpriv", "--bounding-set=-net_raw", sys.executable, "-m", "house", "watch",
-            "a=00:16:3e:1a:2b:3c,198.18.0.9", "--state", str(tmp_path), namespace=net.watcher, folder=HERE,
-        )  # fmt: skip
-    assert code == USAGE
-    assert said.startswith("error: may not listen on eth0: packet sockets need CAP_NET_RAW. Start it as root")
-    assert said.count("\n") == 1
+async def test_where_it_cannot_stand_guard_it_says_so(tmp_path: Path) -> None:
+    """Without CAP_NET_RAW, and for the box that it runs on: it names the interface and the way out, in one line without
+    a traceback."""
+    watch = sys.executable, "-m", "house", "watch", "--state", str(tmp_path)
+    async with network([]) as net:
+        for command, reason in (
+            (
+                ("setpriv", "--bounding-set=-net_raw", *watch, "a=00:16:3e:1a:2b:3c,198.18.0.9"),
+                "may not listen on eth0: packet sockets need CAP_NET_RAW. Start it as root",
+            ),
+            (
+                (*watch, "a=00:16:3e:1a:2b:3c,198.18.0.2"),
+                "a has an address of eth0, and that is this box's own: correct it",
+            ),
+        ):
+            code, said = await net.run(*command, namespace=net.watcher, folder=HERE)
+            assert (code, said.startswith(f"error: {reason}"), said.count("\n")) == (USAGE, True, 1), said
 
 
 @pytest.mark.parametrize(
@@ -91,6 +98,8 @@ async def test_without_the_capability_it_says_so(tmp_path: Path) -> None:
         (["a=00:16:3e:1a:2b:3c,224.0.0.1"], "received '224.0.0.1', expected the address of one machine"),
         (["a=00:16:3e:1a:2b:3c,10.0.0.1", "--interface", "eth77"], "there is no Ethernet interface 'eth77'; there are"),
         (["a=0:0:0:0:0:1,10.0.0.1", "b=0:0:0:0:0:2,10.0.0.1"], "b and a both have 10.0.0.1: correct one of the two"),
+        (["a=0:0:0:0:0:1,10.0.0.1", "a=0:0:0:0:0:2,10.0.0.2"], "received 'a twice', expected each NAME once"),
+        (["a\n=0:0:0:0:0:1,10.0.0.1"], r"received 'a\n=0:0:0:0:0:1,10.0.0.1', expected NAME=MAC,ADDRESS"),
         (["a=0:0:0:0:0:1,10.0.0.1", "--port", "0"], "Must be >= 1"),
         (["a=0:0:0:0:0:1,10.0.0.1", "--mode", "unknown"], "Choose from"),
     ],

@@ -28,12 +28,12 @@ async def test_a_machine_that_the_watcher_cannot_hear_is_not_claimed(tmp_path: P
         {"addresses": ["198.18.0.104", "fd00:198::104", "fd00:198::1"]},
     ]  # fmt: skip
     sleepers = [Sleeper(number, more=each) for number, each in enumerate(more)]
-    way_out = "correct its addresses, interface or VLAN"
+    way_out = "correct that: house set {} addresses=…, interface=… or vlan=…"
     async with network(sleepers) as net, watching(net, tmp_path) as watcher:
         assert await asyncio.gather(*(_refusal(watcher, sleeper) for sleeper in sleepers)) == [
             None,
-            f"it does not answer on eth0 at 198.18.9.9; {way_out}",
-            f"it does not answer on eth0 in VLAN 7 at 198.18.0.102, fd00:198::102; {way_out}",
+            f"it does not answer on eth0 at 198.18.9.9; {way_out.format('m1')}",
+            f"it does not answer on eth0 in VLAN 7 at 198.18.0.102, fd00:198::102; {way_out.format('m2')}",
             "the house knows no address of it, so nobody could ask for it",
             "another host has its address too: 02:00:00:00:00:01",
         ]

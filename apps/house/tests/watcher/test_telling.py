@@ -38,18 +38,18 @@ def _wake(address: str) -> KeptWake:
 async def test_whoever_asked_is_told_of(watcher: Watcher, desk: Machine, context: Context) -> None:
     """A sender may have any address, also one that no machine has for itself."""
     odd = ["127.0.0.1", "0.0.0.0", "224.0.0.1", "ff02::1"]
-    watcher.watch.untold = {wake.uuid: wake for wake in map(_wake, odd)}
+    watcher.watch.reports.wakes = {wake.uuid: wake for wake in map(_wake, odd)}
     await watcher.tell()
-    assert watcher.watch.untold == {}
+    assert watcher.watch.reports.wakes == {}
     assert {str(wake.requester_address) for wake in await WakeList.latest(context)} == {*odd}
     await watcher.watch.written()
 
 
 async def test_what_the_house_refuses_is_told_once(watcher: Watcher, desk: Machine, context: Context) -> None:
     """A machine that was destroyed meanwhile holds up no word of another."""
-    watcher.watch.unseen = {"gone": (True, LATER), "desk": (False, LATER)}
+    watcher.watch.reports.sights = {"gone": (True, LATER), "desk": (False, LATER)}
     await watcher.tell()
-    assert watcher.watch.unseen == {}
+    assert watcher.watch.reports.sights == {}
     assert (await Machine.get(context, "desk")).state is State.ASLEEP
 
 
@@ -62,21 +62,21 @@ async def test_what_could_not_be_taken_in_is_kept(
     error: MidflightError, left: list[str], watcher: Watcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where only that failed, the rest is told; where nobody hears, all is kept."""
-    watcher.watch.unseen = {"odd": (True, LATER), "desk": (True, LATER)}
+    watcher.watch.reports.sights = {"odd": (True, LATER), "desk": (True, LATER)}
     monkeypatch.setattr(Machine, "note_seen", _failing("odd", error))
     with pytest.raises(type(error)):
         await watcher.tell()
-    assert [*watcher.watch.unseen] == left
+    assert [*watcher.watch.reports.sights] == left
 
 
 async def test_a_mistake_ends_no_task(watcher: Watcher, monkeypatch: pytest.MonkeyPatch) -> None:
     """Telling goes on after an error that nobody has thought of."""
-    watcher.watch.unseen = {"odd": (True, LATER)}
+    watcher.watch.reports.sights = {"odd": (True, LATER)}
     monkeypatch.setattr(Machine, "note_seen", _failing("odd", ZeroDivisionError()))
     assert await watcher._tried(watcher.tell()) is False
     monkeypatch.setattr(Machine, "note_seen", _failing("nobody", ZeroDivisionError()))
     assert await watcher._tried(watcher.tell()) is True
-    assert watcher.watch.unseen == {}
+    assert watcher.watch.reports.sights == {}
 
 
 async def test_a_machine_with_a_mac_that_no_card_has_keeps_no_other_from_being_guarded(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import gc
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from structlog.testing import capture_logs
 
+from house.lan import interfaces, ip
+from house.lan.interfaces import Interface
 from house.lan.mac import Mac
 from house.states import Cause, Mode, State
 from house.watcher.file import GuardFile, Kept, KeptMachine, KeptWake
@@ -62,3 +64,29 @@ async def test_a_kept_wake_that_cannot_be_read_keeps_no_watcher_from_starting(tm
     assert (told["machine"], "received 'no MAC'" in told["reason"], watch.guards) == ("theobromine", True, {})
     await watch.written()
     watch.stop()
+
+
+@pytest.mark.parametrize(
+    ("addresses", "told"),
+    [
+        (("192.168.0.10",), 1),
+        (("192.168.0.10", "192.168.1.10"), 0),
+        (("fd00::7",), 0),
+    ],
+    ids=["in another network", "one of two is in ours", "IPv6 alone"],
+)
+async def test_a_slip_in_an_address_is_told(
+    addresses: tuple[str, ...], told: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody would ever ask there for a machine whose address is in another network; but it may be so, and it is
+    guarded all the same."""
+    card = Interface("eth0", 2, Mac(b"\2\0\0\0\0\2"), IPv4Address("192.168.1.2"), IPv4Network("192.168.1.0/24"))
+    monkeypatch.setattr(interfaces, "towards", lambda addresses: card)
+    watch = Watch(JumpingClock(), GuardFile(tmp_path / "guards.json"))
+    listens = list[Interface]()
+    monkeypatch.setattr(watch, "_lookout", listens.append)
+    machine = Guarded("desk", Mac.parse("00:16:3e:1a:2b:3c"), tuple(map(ip.parse, addresses)))
+    with capture_logs() as said:
+        watch._lookout_of(machine)
+    assert [each["network"] for each in said if each["event"] == "watcher.elsewhere"] == ["192.168.1.0/24"] * told
+    assert listens == [card]

@@ -22,7 +22,9 @@ def test_a_bar_grows_from_its_foot() -> None:
     assert bars([], 1) == []
 
 
-@pytest.mark.parametrize(("most", "top"), [(0, 1), (1, 1), (3, 5), (5, 5), (7.2, 10), (11, 20), (0.3, 1)])
+@pytest.mark.parametrize(
+    ("most", "top"), [(0, 1), (1, 1), (3, 3), (5, 5), (7.2, 8), (8.1, 10), (11, 15), (16, 20), (0.3, 1)]
+)
 def test_a_scale_ends_at_a_round_number(most: float, top: float) -> None:
     """That is no lower than what it has to hold."""
     assert rounded(most) == top
