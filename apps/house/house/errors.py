@@ -24,7 +24,7 @@ class NotFound(HouseError):
         return cls(what, key, next(iter(get_close_matches(key, sorted(known), n=1)), None))
 
     def __str__(self) -> str:
-        return f"the house has no {self.what} {self.key!r}" + (f". Did you mean {self.near!r}?" if self.near else "")
+        return f"the house has no {self.what} {self.key!r}" + (f'. Did you mean "{self.near}"?' if self.near else "")
 
 
 class AlreadyExists(HouseError):

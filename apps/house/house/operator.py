@@ -9,7 +9,7 @@ from datetime import datetime, time
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
-from house.errors import NotFound
+from house.errors import NotFound, NotNow
 from house.interfaces import SleeperAPI, WatcherAPI
 from house.objects.away import Away
 from house.objects.history import History
@@ -21,7 +21,7 @@ from house.objects.rule import Rule, RuleList
 from house.objects.wake import Wake, WakeList
 from house.sound_operator import SoundOperator
 from house.states import State
-from midflight import Client, Context, InvalidValue, MidflightError, types
+from midflight import Client, Context, InvalidValue, MidflightError, NotDelivered, types
 
 WAKE_SECONDS = 30.0
 """A watcher tries for up to 20 s."""
@@ -135,9 +135,14 @@ class Operator:
     async def sleep(self, machine: str, reason: str) -> None:
         """Have it sleep, if nothing but its own checks speaks against that. Raises NotFound, StaysAwake, NotClaimed,
         NotNow."""
-        await Machine.get(self._context, machine)
+        found = await Machine.get(self._context, machine)
+        if found.state in (State.ASLEEP, State.WAKING):
+            raise NotNow(machine, f"it is {found.state.value}")
         client = self._sleeper.on(machine).within(SLEEP_SECONDS)
-        await client.call(SleeperAPI.sleep_now, self._context, reason)
+        try:
+            await client.call(SleeperAPI.sleep_now, self._context, reason)
+        except NotDelivered:
+            raise NotNow(machine, "no agent of it has answered, and only that one lets it sleep") from None
 
     async def hold(self, machine: str | None, until: datetime, reason: str) -> Hold:
         """Keep a machine awake until then, or all of them. Raises NotFound."""

@@ -1,14 +1,20 @@
-"""Why a machine is as it is, in words for people."""
+"""Why a machine is as it is, and what somebody should see to, in words for people."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 from house.objects.look import Look
 from house.objects.machine import Machine
 from house.objects.wake import Wake
 from house.operator import AWAKE
-from house.states import State
+from house.states import Mode, State
+
+SILENT = timedelta(minutes=12)
+"""An agent that has said nothing for so long is missed: it speaks every five minutes."""
+SLOW = timedelta(seconds=30)
+"""A wake that takes longer has failed."""
 
 
 def why(machine: Machine, look: Look | None, last: Wake | None) -> Iterator[str]:
@@ -41,3 +47,16 @@ def woken_by(wake: Wake) -> str:
             return "it woke by itself"
         case _:
             return "nobody knows what for"
+
+
+def warnings(machine: Machine, look: Look | None, last: Wake | None, now: datetime) -> Iterator[str]:
+    """What somebody should see to. One without an agent gives no reason for being awake."""
+    if machine.flag_armed is False:
+        yield "Its network card is not armed: it would not wake for a magic packet."
+    if last is not None and last.awake_at is None and last.asked_at < now - SLOW and machine.state not in AWAKE:
+        yield f"It has not woken when it was asked for last, after {last.tries} tries."
+    spoke_at = machine.seen_at if machine.state in AWAKE and machine.because else None
+    if look is None and spoke_at is not None and spoke_at < now - SILENT:
+        yield "Its agent has said nothing for a while."
+    if machine.mode is Mode.UNKNOWN:
+        yield "It is guarded in a way that this release does not know: upgrade whoever says this."

@@ -10,7 +10,7 @@ from house.cli.place import ConfigFile, Json, once
 from house.objects.look import Look
 from house.objects.wake import Wake
 from house.operator import AWAKE, House, Operator
-from house.reasons import why
+from house.reasons import warnings, why
 
 PERSON = 3
 
@@ -28,11 +28,15 @@ def status(name: str | None = None, /, *, config: ConfigFile = None, json: Json 
     machines = [house.machine(name)] if name else house.machines
     reasons = {each.name: list(why(each, looks.get(each.name), latest.get(each.name))) for each in machines}
     now = clock.now()
+    wrong = {each.name: list(warnings(each, looks.get(each.name), latest.get(each.name), now)) for each in machines}
     rows = [(each.name, each.state.value, ago(each.since, now), "; ".join(reasons[each.name])) for each in machines]
     if rows:
         out.table(("machine", "state", "for", "why"), rows)
     else:
         out.say("the house knows no machine yet: start an agent on one by `midflight run sleeper`, or `house add` one")
+    for each in machines:
+        for words in wrong[each.name]:
+            out.say(f"{each.name}: {words}")
     holds = [hold for hold in house.holds if name is None or hold.machine in (None, name)]
     for hold in holds:
         out.say(
@@ -40,7 +44,7 @@ def status(name: str | None = None, /, *, config: ConfigFile = None, json: Json 
         )
     if house.away is not None:
         out.say(f"nobody is at home until {at(house.away.until)}: rules keep no machine awake")
-    told = [{"machine": each, "why": reasons[each.name]} for each in machines]
+    told = [{"machine": each, "why": reasons[each.name], "warnings": wrong[each.name]} for each in machines]
     out.document({"machines": told, "holds": holds, "away": house.away})
     return 0
 

@@ -103,7 +103,9 @@ def note_seen(connection: Connection, name: str, alive: bool, now: datetime) -> 
         return
     if alive:
         wake_up(connection, name, now)
-    elif row["state"] in (State.AWAKE, State.UNKNOWN, State.WAKING):
+    elif row["state"] == State.WAKING:
+        _become(connection, row, State.ASLEEP, now)  # it did not wake, and its nap goes on
+    elif row["state"] in (State.AWAKE, State.UNKNOWN):
         _become(connection, row, State.ASLEEP, now, because=["it answers no more"])
         _begin_nap(connection, row, "seen", now)
 

@@ -279,7 +279,7 @@ class Guard:
         self.state, self._next_probe, self._held = State.ASLEEP, _NEVER, []
         way_out = "see whether its card is armed (ethtool: Wake-on g), its MAC right and its switch awake"
         facts = {"machine": self.machine.name, "tries": wake.tries, "seconds": GIVE_UP, "way_out": way_out}
-        return [Tell("watcher.never_woke", facts, "error"), Report(wake)]
+        return [Tell("watcher.never_woke", facts, "error"), Report(wake), Seen(self.machine.name, False)]
 
     # From state to state.
 

@@ -17,7 +17,7 @@ async def test_a_machine_is_kept_as_it_was_given(desk: Machine, context: Context
     assert [str(address) for address in found.addresses] == ["10.0.0.2", "fd00::2"]
     assert (found.mac, found.wake_ports, found.mode, found.watts) == ("52:54:00:00:00:01", [22], "proxy", 62)
     assert found.state is State.AWAKE
-    with pytest.raises(NotFound, match="the house has no machine 'desc'. Did you mean 'desk'"):
+    with pytest.raises(NotFound, match="the house has no machine 'desc'. Did you mean \"desk\""):
         await Machine.get(context, "desc")
 
 

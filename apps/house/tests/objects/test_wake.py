@@ -41,6 +41,23 @@ async def test_a_wake_is_reported_as_often_as_it_takes(desk: Machine, context: C
     assert (await History.of_machine(context, "desk")).asleep_seconds == 3601.5
 
 
+async def test_a_machine_that_does_not_wake_sleeps_on(desk: Machine, context: Context, time: JumpingClock) -> None:
+    """Its watcher gives up: it is asleep as before, for the same reason, and its nap goes on."""
+    await asleep(desk)
+    time.pass_(hours=1)
+    wake = Wake(context=context, machine="desk", asked_at=time.now())
+    await wake.report()
+    time.pass_(seconds=20)
+    await Machine.note_seen(context, "desk", False, time.now())
+    wake.tries = 5
+    await wake.report()
+    machine = await Machine.get(context, "desk")
+    assert (machine.state, machine.because) == (State.ASLEEP, ("idle",))
+    time.pass_(hours=1)
+    await desk.wake_up()
+    assert (await History.of_machine(context, "desk")).asleep_seconds == 7220
+
+
 async def test_a_late_report_moves_nothing(desk: Machine, context: Context, time: JumpingClock) -> None:
     """What a watcher tells of a wake before the machine slept again is kept, and the machine sleeps on."""
     early = time.now()

@@ -14,7 +14,7 @@ from house.lan.mac import BROADCAST, UNKNOWN, Mac
 from house.lan.ndp import Neighbour
 from house.states import Cause, Mode, State
 from house.watcher import guard as rules
-from house.watcher.acts import Act, Report, Send, Tell
+from house.watcher.acts import Act, Report, Seen, Send, Tell
 from house.watcher.guard import Card, Guard
 from house.watcher.guarded import Guarded, Wake
 from tests.lan import frames
@@ -366,7 +366,8 @@ def test_a_machine_that_is_guarded_no_more_has_its_addresses() -> None:
 
 
 def test_a_machine_that_never_wakes_is_given_up() -> None:
-    """Five tries, one clear message with the way out; and the next request tries again."""
+    """Five tries, one clear message with the way out, and the house is told that it sleeps on; and the next request
+    tries again."""
     stage = asleep()
     acts = stage.hear(frames.syn(FOUR, 22)) + stage.wait(rules.GIVE_UP)
     assert tries(acts) == len(rules.TRIES)
@@ -374,6 +375,7 @@ def test_a_machine_that_never_wakes_is_given_up() -> None:
     assert never.event == "watcher.never_woke"
     assert "ethtool" in str(never.facts["way_out"])
     assert [wake.awake for wake in reported(acts)] == [None, None]
+    assert [act for act in acts if isinstance(act, Seen)] == [Seen("theobromine", False)]
     assert tries(stage.hear(frames.syn(FOUR, 22))) == 1
 
 

@@ -9,9 +9,9 @@ from datetime import date
 from typing import Any
 
 from house.objects.history import Day
+from house.reasons import SLOW
 from house.states import Cause
 from house.web.bars import Bar, bars, rounded
-from house.web.pages.machines import SLOW
 from house.web.sources import DAYS, HISTORIES, HOUSE, WAKES
 from house.web.view import HouseView
 from midflight.web import Page

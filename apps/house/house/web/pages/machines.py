@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from house.objects.history import History
@@ -12,9 +12,8 @@ from house.objects.hold import Hold
 from house.objects.look import Look
 from house.objects.machine import Machine
 from house.objects.wake import Wake
-from house.operator import AWAKE
-from house.reasons import why
-from house.states import Mode, State
+from house.reasons import warnings, why
+from house.states import State
 from house.web.bars import Bar, bars
 from house.web.sources import HISTORIES, HOUSE, LOOKS, WAKES
 from house.web.view import HouseView
@@ -22,10 +21,6 @@ from midflight.web import Page
 
 LATELY = 14
 """Days that a card shows."""
-SILENT = timedelta(minutes=3)
-"""An agent that has said nothing for so long is missed."""
-SLOW = timedelta(seconds=30)
-"""A wake that takes longer has failed."""
 
 DEEDS: Mapping[State, Sequence[tuple[str, str]]] = {
     State.AWAKE: [("sleep", "Sleep"), ("hold", "Hold…"), ("test-wake", "Test wake")],
@@ -102,24 +97,12 @@ def _card(
         holds=holds,
         last=last,
         ignored=last is not None and not view.house.heeds(last.requester_mac, machine.name),
-        warnings=list(warnings(machine, last, now)),
+        warnings=list(warnings(machine, look, last, now)),
         spark=bars([{"asleep": day.asleep_seconds / 3600} for day in days], 24.0),
         asleep_hours=sum(day.asleep_seconds for day in days) / 3600 / max(1, len(days)),
         saved_kwh=sum(day.saved_kwh for day in days),
         deeds=DEEDS[machine.state],
     )
-
-
-def warnings(machine: Machine, last: Wake | None, now: datetime) -> Iterator[str]:
-    """What somebody should see to."""
-    if machine.flag_armed is False:
-        yield "Its network card is not armed: it would not wake for a magic packet."
-    if last is not None and last.awake_at is None and last.asked_at < now - SLOW and machine.state not in AWAKE:
-        yield f"It has not woken when it was asked for last, after {last.tries} tries."
-    if machine.state in AWAKE and machine.seen_at is not None and machine.seen_at < now - SILENT:
-        yield "Its agent has said nothing for a while."
-    if machine.mode is Mode.UNKNOWN:
-        yield "It is guarded in a way that this page does not know: upgrade the page."
 
 
 MACHINES_PAGE = Page("machines", "Machines", "m", _model, (HOUSE, WAKES, LOOKS, HISTORIES))
