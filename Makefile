@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo test test-plans test-faults coverage fuzz lint format types pictures docs wheel-test stranger bench-objects bench-rpc bench-growth bench-data bench-fleet bench-import bench-house bench-audio ci changelog lock clean
+.PHONY: help setup packages demo test test-plans test-faults coverage fuzz lint format types pictures diagrams docs links wheel-test stranger bench-objects bench-rpc bench-growth bench-data bench-fleet bench-import bench-house bench-audio ci changelog lock clean
 
 PYTHON ?=
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -75,8 +75,14 @@ pictures: packages $(READY) ## draw the pictures of the console and of the house
 	python -m tests.console
 	cd $(HOUSE) && python -m tests.web
 
-docs: $(READY) ## build the site of the documents, with pages from the code, into build/site; links are checked
+diagrams: $(READY) ## draw the diagrams of the documents anew, into docs/pictures
+	python docs/site/diagrams.py
+
+docs: $(READY) ## build the site of the documents, with pages from the code, into build/site; its own links are checked
 	mkdocs build --strict --quiet
+
+links: $(READY) ## ask for every page elsewhere that the documents lead to; it needs the internet
+	python docs/site/links.py
 
 wheel-test: $(READY) ## build the wheel and its bill of materials, and try it and each extra in fresh environments
 	.ci/wheel-test

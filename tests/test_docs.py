@@ -9,13 +9,18 @@ from pathlib import Path
 import pytest
 
 from midflight.cli.app import build
+from midflight.db.write_form import Form
 from tests.pages import Block, Page, blocks_of
+from tests.test_operating import PLAYED
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PAGES = sorted([*DOCS.glob("reference/*.md"), *DOCS.glob("how-to/*.md"), *DOCS.glob("from-*.md")])
+PAGES = sorted(
+    path for kind in ("reference/*", "how-to/*", "explanation/*", "from-*") for path in DOCS.glob(f"{kind}.md")
+)
 ADDRESS = re.compile(r"\]\(([^)#:]+\.md)(?:#([^)]+))?\)")
 CHANGES = [DOCS / "how-to" / link for link, _ in ADDRESS.findall((DOCS / "how-to/README.md").read_text())]
+FORMS = DOCS / "explanation" / "write-forms.md"
 SHOWN = {"python", "console", "diff", "toml", "text"}
 
 
@@ -33,7 +38,8 @@ def test_a_page_is_as_it_says(path: Path, tmp_path: Path) -> None:
 def test_a_page_has_only_blocks_that_are_looked_at(path: Path) -> None:
     """Every fence names a language that is run or compared, and none is left open."""
     text = path.read_text()
-    assert set(re.findall(r"^```(\S*)$", text, re.MULTILINE)) <= SHOWN | {""}
+    played = {"sh"} if path in PLAYED else set()
+    assert set(re.findall(r"^```(\S*)$", text, re.MULTILINE)) <= SHOWN | played | {""}
     compared = [block for block in blocks_of(text) if block.output is not None]
     assert text.count("```") == 2 * (len(list(blocks_of(text))) + len(compared))
 
@@ -48,10 +54,10 @@ def test_a_page_is_read_in_five_minutes(path: Path) -> None:
 
 
 def test_every_page_is_in_the_index() -> None:
-    """A reader finds each page from docs/README.md, or from the index of its folder."""
+    """A reader finds each page from docs/README.md, or from the index of its folder, where there is one."""
     listed = {
         (index.parent / link).resolve()
-        for index in (DOCS / "README.md", DOCS / "how-to/README.md")
+        for index in (DOCS / "README.md", *DOCS.glob("*/README.md"))
         for link, _ in ADDRESS.findall(index.read_text())
     }
     assert [page for page in PAGES if page not in listed] == []
@@ -85,6 +91,24 @@ def test_a_page_names_commands_that_there_are(path: Path) -> None:
         words = shlex.split(re.split(r"\s{2,}|\s+[#>]|…", typed)[0])
         _, _, bound = build().parse_args(words, exit_on_error=False, print_error=False)[:3]
         assert bound is not None, typed
+
+
+def test_the_truth_table_is_that_of_the_code() -> None:
+    """For each write form, what the page says is written and read, and what is true."""
+    said = re.findall(
+        r"^\| ([a-z, ]+) \| (yes|no) \| (yes|no) \| (old|new) \| (old|new) \|$", FORMS.read_text(), re.MULTILINE
+    )
+    yes_no, old_new = {True: "yes", False: "no"}, {True: "new", False: "old"}
+    assert said == [
+        (
+            form.value,
+            yes_no[form.writes_old],
+            yes_no[form.writes_new],
+            old_new[form.reads_new],
+            old_new[not form.writes_old],
+        )
+        for form in Form
+    ]
 
 
 def run(text: str, folder: Path) -> list[str]:

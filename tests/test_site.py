@@ -8,9 +8,14 @@ import re
 import subprocess
 import sys
 import tomllib
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from typing import Any
+from xml.etree import ElementTree
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 import midflight
 from midflight import errors
@@ -18,10 +23,21 @@ from midflight.cli.examples import EXAMPLES
 from midflight.config import Config
 from midflight.db.lint import facts, result
 from midflight.rpc.messages import PROTOCOL, Reply, Request
+from tests.console.conftest import CHROMIUM, FLAGS
 
 ROOT = Path(__file__).parents[1]
 ENTRIES = {*Config.__struct_fields__} - {"path", "levels"}
 LOADED = re.compile(r"<(?:script|img|link)\b[^>]*?(?:src|href)=\"([^\"]+)\"|url\(([^)]+)\)|@import")
+
+
+def of_the_site(name: str) -> Any:
+    """One of the modules that make the site; they are no package."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / f"docs/site/{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +61,7 @@ def test_every_page_is_in_the_site(site: Path) -> None:
 
 def test_it_can_be_built_from_an_sdist() -> None:
     """The pages at the root of the repository are in it; the README is by itself."""
-    spec = importlib.util.spec_from_file_location("hooks", ROOT / "docs/site/hooks.py")
-    assert spec is not None
-    assert spec.loader is not None
-    hooks = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(hooks)
+    hooks = of_the_site("hooks")
     built = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]
     assert {f"/{name}" for name in hooks.OWN} - {*built["sdist"]["include"]} == {"/README.md"}
 
@@ -85,3 +97,59 @@ def test_what_is_written_from_the_code_has_all_of_it(site: Path, page: str, name
     """No command, error, name or event is forgotten."""
     text = re.sub(r"<[^>]+>", "", (site / "reference" / f"{page}.html").read_text())
     assert [name for name in names if name not in text] == []
+
+
+def test_the_diagrams_are_those_that_the_code_draws() -> None:
+    """`make diagrams` has been run since the steps, the forms or the drawing changed; each is on a page, and whole."""
+    drawn = dict(of_the_site("diagrams").drawn())
+    assert {path for path, text in drawn.items() if path.read_text() != text} == set()
+    assert {*(ROOT / "docs/pictures").glob("*.svg")} == {*drawn}
+    pages = "".join(page.read_text() for page in (ROOT / "docs").rglob("*.md"))
+    assert [path.name for path in drawn if f"pictures/{path.name})" not in pages] == []
+    for text in drawn.values():
+        ElementTree.fromstring(text)
+
+
+def test_a_link_that_leads_nowhere_is_found(tmp_path: Path) -> None:
+    """With the pages that it is on; an anchor is not asked for, and what is there is not told."""
+
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/there" else 404)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Says nothing."""
+
+    links = of_the_site("links")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        Thread(target=server.serve_forever).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        page = tmp_path / "page.md"
+        page.write_text(f"[a]({address}/there#part), <{address}/gone>, [b]({address}/gone) and [c](other.md)")
+        found = links.links_of([page])
+        assert found == {f"{address}/there": [page], f"{address}/gone": [page, page]}
+        assert (links.wrong(f"{address}/there"), "404" in links.wrong(f"{address}/gone")) == ("", True)
+        server.shutdown()
+
+
+def test_a_site_in_a_folder_can_be_searched(site: Path) -> None:
+    """Without a server: what is typed is found, by its words and by how they begin, and leads to its page."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page()
+        errors: list[str] = []
+        page.on("pageerror", lambda wrong: errors.append(str(wrong)))
+        page.goto((site / "how-to/index.html").as_uri())
+        page.locator("[data-bs-target='#mkdocs_search_modal']").click()
+        found = page.locator("#mkdocs-search-results a")
+        page.fill("#mkdocs-search-query", "fieldnotlo")
+        found.get_by_text("FieldNotLoaded", exact=True).first.wait_for()
+        page.fill("#mkdocs-search-query", "a zebra crossing")
+        page.get_by_text("Nothing has all of these words.").wait_for()
+        page.fill("#mkdocs-search-query", "truth table")
+        found.get_by_text("The truth table of write forms").first.wait_for()
+        page.press("#mkdocs-search-query", "Enter")
+        page.wait_for_url("**/explanation/write-forms.html*")
+        assert errors == []
+        browser.close()

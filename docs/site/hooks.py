@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import re
+import shutil
 from collections.abc import Collection, Iterator
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import msgspec
+from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
+from pygments.formatters.html import HtmlFormatter
 
 import midflight
 from midflight import Project, VersionedObject, config, errors, field
@@ -29,15 +33,19 @@ from midflight.upgrade import frozen
 from midflight.upgrade.wording import project_in_words
 
 ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
 OWN = {"ARCHITECTURE.md": "architecture.md", "CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md",
        "SECURITY.md": "security.md", "README.md": "readme.md"}  # fmt: skip
 """Pages at the root of the repository, and where they are in the site."""
+COLOURS = {"light": "default", "dark": "github-dark"}
+"""Pygments' styles of code, by day and by night."""
 _LINK = re.compile(r"(?P<text>!?\[[^\]]*\])\((?P<target>[^)#:]+)(?P<anchor>#[^)]*)?\)")
 _EVENT = re.compile(r"[a-z_]+(\.[a-z_]+)+")
 
 
 def on_config(config: Any) -> Any:
-    """Four voices: to learn, to do, to look up, to understand. A new page is in the site when it is in its folder."""
+    """Four voices: to learn, to do, to look up, to understand. A new page is in the site when it is in its folder, and
+    stands where the indexes have it."""
     config.nav = [
         {"Learn": [{"Start": "README.md"}, "tutorial.md", {"A taste": "readme.md"}]},
         {"Do": [*_pages("how-to"), "from-oslo-versionedobjects.md"]},
@@ -55,9 +63,20 @@ def on_config(config: Any) -> Any:
 
 
 def _pages(folder: str) -> list[str]:
-    """Its index first."""
-    names = sorted(path.name for path in (ROOT / "docs" / folder).glob("*.md"))
-    return [f"{folder}/{name}" for name in sorted(names, key=lambda name: name != "README.md")]
+    order = {page: place for place, page in enumerate(_listed("README.md"))}
+    names = sorted(f"{folder}/{path.name}" for path in (DOCS / folder).glob("*.md"))
+    return sorted(names, key=lambda name: (not name.endswith("README.md"), order.get(name, len(order))))
+
+
+def _listed(index: str) -> Iterator[str]:
+    """The pages of an index in its order, those of an index that it leads to behind that one."""
+    folder = PurePosixPath(index).parent
+    for link in _LINK.finditer((DOCS / index).read_text()):
+        page = (folder / link["target"]).as_posix()
+        if not page.startswith(".."):
+            yield page
+            if page.endswith("/README.md"):
+                yield from _listed(page)
 
 
 def on_files(files: Files, config: Any) -> Files:
@@ -66,6 +85,9 @@ def on_files(files: Files, config: Any) -> Files:
         files.append(File.generated(config, name, content=(ROOT / source).read_text()))
     for name, write in WRITTEN.items():
         files.append(File.generated(config, f"reference/{name}.md", content="\n".join(write())))
+    for name, style in COLOURS.items():
+        rules = HtmlFormatter(style=style).get_style_defs(".codehilite")
+        files.append(File.generated(config, f"css/code-{name}.css", content=rules))
     return files
 
 
@@ -85,6 +107,22 @@ def on_page_markdown(markdown: str, page: Page, files: Files, **_: Any) -> str:
 
     parts = re.split(r"(^```.*?^```$)", markdown, flags=re.DOTALL | re.MULTILINE)
     return "".join(part if part.startswith("```") else _LINK.sub(led, part) for part in parts)
+
+
+@event_priority(-100)
+def on_post_build(config: Any) -> None:
+    """A search that a site has which is read from a folder, in the place of MkDocs' own."""
+    folder = Path(config.site_dir) / "search"
+    parts = json.loads((folder / "search_index.json").read_text())["docs"]
+    titles = {part["location"]: part["title"] for part in parts}
+    pages = [
+        {**part, "text": part["text"].replace(" ¶", "")} for part in parts
+        if "#" not in part["location"] or titles[part["location"].partition("#")[0]] != part["title"]
+    ]  # fmt: skip
+    (folder / "index.js").write_text(f"const searchPages = {json.dumps(pages)};\n")
+    shutil.copy(DOCS / "site" / "search.js", folder / "main.js")
+    for name in ("worker.js", "search_index.json"):
+        (folder / name).unlink()
 
 
 def _normal(path: PurePosixPath) -> str:

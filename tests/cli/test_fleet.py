@@ -57,9 +57,11 @@ def test_retire_refuses_strangers_the_living_and_the_ambiguous(
 ) -> None:
     """Each with the way out; nobody is retired."""
     twins = lost("compute", "n1"), lost("compute", "n1", id="compute-n1-2")
-    operator = employ(monkeypatch, FakeOperator(fleet(member("api", "web"), *twins)))
-    stranger, living, two = (midflight("fleet", "retire", name) for name in ("db@x", "api@web", "compute@n1"))
-    assert (stranger.code, living.code, two.code) == (64, 2, 64)
+    drained = member("api", "old", state="draining")
+    operator = employ(monkeypatch, FakeOperator(fleet(member("api", "web"), drained, *twins)))
+    asked = "db@x", "api@web", "api@old", "compute@n1"
+    stranger, living, leaving, two = (midflight("fleet", "retire", name) for name in asked)
+    assert (stranger.code, living.code, leaving.code, two.code) == (64, 2, 2, 64)
     assert "see midflight fleet list" in stranger.err
     assert "it is alive, heard 0 s ago. Stop it first" in living.err
     assert "give the id: compute-n1-1, compute-n1-2" in two.err

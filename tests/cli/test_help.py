@@ -13,7 +13,7 @@ import pytest
 from cyclopts import App
 
 from midflight.cli.app import NOUNS, build
-from midflight.cli.examples import EXAMPLES
+from midflight.cli.examples import EXAMPLES, FIRST
 from tests.cli.street import Outcome
 
 Command = Callable[..., Outcome]
@@ -74,6 +74,16 @@ def test_a_help_page_teaches(name: str, midflight: Command) -> None:
     for typed, why in EXAMPLES[name].items():
         assert any(line.startswith(f"    midflight {typed} ") and line.endswith(f"# {why}") for line in _lines(page))
     assert [line for line in page.out.splitlines() if line != line.rstrip()] == []
+
+
+def test_whoever_knows_no_command_yet_is_told_the_first_ones(midflight: Command) -> None:
+    """Below all nouns; each is a command, or asks for the page of one."""
+    page = midflight("--help")
+    assert page.code == 0
+    assert [name for name in NOUNS if f"  {name}: " not in page.out] == []
+    for typed in FIRST:
+        assert f"    midflight {typed} " in page.out
+        assert typed.removesuffix(" --help") in {each for found in EXAMPLES.values() for each in found} | {*COMMANDS}
 
 
 def _lines(page: Outcome) -> list[str]:

@@ -97,9 +97,18 @@ EXAMPLES: dict[str, dict[str, str]] = {
 }
 """Command → what is typed after ``midflight`` → what that is for."""
 
+FIRST = {
+    "init bakery": "a new project, which runs at once",
+    "doctor": "what is wrong here, and how to mend it",
+    "upgrade status": "where the fleet is, and what comes next",
+    "upgrade check --help": "as every command, with examples",
+}
+"""The same for whoever asks for help and names no command."""
+
 
 def lines_of(command: str) -> str:
-    """The examples of a command, as its help page shows them, where Markdown takes them for code; none for a noun."""
-    found = EXAMPLES.get(command, {})
+    """The examples of a command, as its help page shows them, where Markdown takes them for code: none for a noun, and
+    the first ones where no command is named."""
+    found = EXAMPLES.get(command, {}) if command else FIRST
     width = max((len(typed) for typed in found), default=0)
     return "\n".join(f"    midflight {typed.ljust(width)}  # {why}" for typed, why in found.items())

@@ -9,7 +9,7 @@ from cyclopts import App
 from midflight.cli.options import ConfigFile, Duration, Json, Wait
 from midflight.cli.output import Output
 from midflight.cli.place import open_place
-from midflight.conductor.interface import Fleet, Member, State
+from midflight.conductor.interface import Fleet, Member
 from midflight.errors import StepBlocked, UsageError
 from midflight.spelling import meant
 from midflight.upgrade import draining, roster
@@ -123,7 +123,7 @@ async def drain(
         if not there:
             near = meant(host, {member.host for member in fleet.members})
             raise UsageError(reason=f"there is no member on host {host!r}: see midflight fleet list{near}")
-        away = [member for member in there if member.state not in (State.ACTIVE, State.DRAINING)]
+        away = [member for member in there if not roster.lives(member)]
         awake = [member for member in there if member not in away]
         ids = [member.id for member in awake]
         if undo:
@@ -171,7 +171,7 @@ async def retire(member: str, /, *, config: ConfigFile = None, json: Json = Fals
 def _meant(fleet: Fleet, name: str) -> Member:
     """The one member of that name. Raises UsageError, and StepBlocked for one that lives."""
     found = _named(fleet, name)
-    if found.state == State.ACTIVE:
+    if roster.lives(found):
         raise StepBlocked(step=f"Retiring {name}", reason=f"it is alive, heard {ago(found.age)} ago. Stop it first")
     return found
 

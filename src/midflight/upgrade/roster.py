@@ -50,6 +50,11 @@ def active(fleet: Fleet) -> list[Member]:
     return in_state(fleet, State.ACTIVE)
 
 
+def lives(member: Member) -> bool:
+    """Whether its beats come, though it may be about to leave."""
+    return member.state in (State.ACTIVE, State.DRAINING)
+
+
 def lost(fleet: Fleet) -> list[Member]:
     """The members whose beats stopped. They may be dead, or alive and cut off."""
     return in_state(fleet, State.LOST)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from midflight.conductor.interface import Member, State
+from midflight.conductor.interface import Member
 from midflight.console.scene import FleetScene
 from midflight.errors import StepBlocked, UsageError
 from midflight.upgrade import draining
 from midflight.upgrade.operator import Operator
-from midflight.upgrade.roster import ago, named
+from midflight.upgrade.roster import ago, lives, named
 from midflight.web import Act, Field, Question, Tell
 
 DRAIN_SECONDS = 600.0
@@ -24,7 +24,7 @@ def _meant(scene: FleetScene) -> Member:
 
 def _ask(scene: FleetScene) -> Question:
     member = _meant(scene)
-    if member.state == State.ACTIVE:
+    if lives(member):
         reason = f"it is alive, heard {ago(member.age)} ago. Stop it first"
         raise StepBlocked(step=f"Retiring {named(member)}", reason=reason)
     return Question(
@@ -44,7 +44,7 @@ async def _retire(operator: Operator, scene: FleetScene, tell: Tell) -> None:
 
 def _ask_to_drain(scene: FleetScene) -> Question:
     member = _meant(scene)
-    if member.state not in (State.ACTIVE, State.DRAINING):
+    if not lives(member):
         raise StepBlocked(step=f"Draining {named(member)}", reason=f"it is {member.state}, and cannot be asked")
     return Question(
         words=f"{named(member)} takes no new work, and the application moves away what lives there.",

@@ -150,7 +150,8 @@ def last_batch(agents: Iterable[Member], fleet: Fleet, aim: Aim) -> Iterator[Fac
     for member in troubled:
         yield bad(f"{named(member)}, of the last batch, had messages rejected", "midflight pin show", named(member))
     if not lost and not troubled:
-        yield good(f"the last {len(batch)} that came to {aim.target} are alive, and had nothing rejected")
+        number, are = (f"{len(batch)}", "are") if len(batch) > 1 else ("one", "is")
+        yield good(f"the last {number} that came to {aim.target} {are} alive, and had nothing rejected")
 
 
 def _had_rejected(member: Member, fleet: Fleet) -> bool:
