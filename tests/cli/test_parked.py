@@ -66,7 +66,7 @@ def test_list_as_json_has_all_facts_and_no_body(midflight: Command, shop: Shop, 
 def test_show_tells_all_facts_of_one(midflight: Command, shop: Shop, operator: FakeOperator) -> None:
     """By the beginning of its id."""
     lines = midflight("parked", "show", "5a5b").out.splitlines()
-    assert {"sender          api@a1", "bytes           6", "decide first    5a5a-stop"} <= set(lines)
+    assert {"sender            api@a1", "bytes             6", "decide first      5a5a-stop"} <= set(lines)
     assert midflight("parked", "show", "5a5b", "--json").document["id"] == "5a5b-start"
 
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from midflight import errors
+from midflight import errors, telemetry
 from midflight.context import Caller, Context
 from midflight.errors import ProjectError
 from midflight.objects import wire
@@ -22,7 +22,7 @@ from midflight.rpc.casts import MOST_ATTEMPTS
 from midflight.rpc.client import Client
 from midflight.rpc.dispatch import Dispatcher
 from midflight.rpc.faults import Faults
-from midflight.rpc.messages import Reply, Request, decode_reply, decode_request, encode
+from midflight.rpc.messages import Reply, Request, Sender, decode_reply, decode_request, encode
 from midflight.transports.base import Address, CastDelivery, Identity, ParkedMessage, Redeliver
 from midflight.transports.memory import MemoryBus, MemoryTransport
 from midflight.versions import Manifest
@@ -486,5 +486,34 @@ async def test_a_message_that_says_it_is_from_somebody_else_is_refused() -> None
         await desk.dispatcher.on_fanout(body, sender)
         await desk.dispatcher.on_cast(CastDelivery(body, f"from-{sender}", 1, sender), ADDRESS)
         assert counted("rpc.refused", kind="NotAllowed") == before + 3
-    assert [message.facts["error"] for message in await desk.parked()] == ["NotAllowed"] * 2
+    found = [(message.facts["error"], message.facts["sender"]) for message in await desk.parked()]
+    assert found == [("NotAllowed", "compute@a1"), ("NotAllowed", "api@h1")]
+    assert desk.done == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"\xc1", encode(request(protocol=7)), encode(request(protocol=7, sender=Sender("conductor", "c1", "juno")))],
+    ids=["garbage", "newer", "newer and forged"],
+)
+async def test_what_cannot_be_read_is_told_of_whom_the_broker_proves(body: bytes) -> None:
+    """Whatever it is and says of its sender: the log, and what is parked of it, name who sent it."""
+    telemetry.bad_input.forget()
+    desk, rogue = Desk(), Identity("compute", "h9")
+    with capture_logs() as logs:
+        await desk.dispatcher.on_call(body, rogue)
+        await desk.dispatcher.on_fanout(body, rogue)
+        await desk.dispatcher.on_cast(CastDelivery(body, "id-1", 1, rogue), ADDRESS)
+    told = [(line["event"], line["sender"]) for line in logs]
+    assert told == [("rpc.refused", "compute@h9"), ("rpc.parked", "compute@h9")]
+    assert [message.facts["sender"] for message in await desk.parked()] == ["compute@h9"]
+
+
+async def test_who_never_tells_its_manifest_is_counted() -> None:
+    """It is asked each time, nothing runs, and there is a counter that shows it."""
+    desk, before = Desk(), counted("rpc.refused", kind="NeedManifest")
+    for number in range(3):
+        reply = await desk.call(encode(said({"what": "x"}, method=f"m{number}", manifest_text=None)))
+        assert reply.status == "need_manifest"
+    assert counted("rpc.refused", kind="NeedManifest") == before + 3
     assert desk.done == []

@@ -70,7 +70,7 @@ async def test_what_came_without_an_id_can_be_named(fleet: Fleet) -> None:
     """Each of two casts that somebody else has sent, without ids, is parked under a name of its own."""
     agent = await fleet.juno("h1")
     for body in (b"", b"\xc1", b"\xc1"):
-        await agent.dispatcher.on_cast(CastDelivery(body, "", 1, None), Address("compute"))
+        await agent.dispatcher.on_cast(CastDelivery(body, "", 1, SENDER), Address("compute"))
     assert {message.body for message in await _parked(agent)} == {b"", b"\xc1"}
     for message in await _parked(agent):
         assert message.facts["message_id"] == message.message_id

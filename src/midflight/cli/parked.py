@@ -61,7 +61,7 @@ async def show(message: str, /, *, config: ConfigFile = None, json: Json = False
     if each.ahead:
         facts["decide first"] = each.ahead
     for name, fact in {**each.message.facts, **facts}.items():
-        out.say(f"{name:<16}{fact}")
+        out.say(f"{name:<18}{fact}")
     out.document(each.to_wire())
     return 0
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from midflight.rpc.messages import Request
 from midflight.rpc.order import Key
 from midflight.rpc.work import Work
-from midflight.transports.base import Address, CastDelivery
+from midflight.transports.base import Address, CastDelivery, Identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,10 @@ class Arrival:
         return self.delivery.message_id
 
     @property
+    def sender(self) -> Identity | None:
+        return first_sender(self.delivery)
+
+    @property
     def what(self) -> str:
         return self.request.what if self.request else "unknown"
 
@@ -53,6 +57,11 @@ class Arrival:
         """Why it is no work."""
         assert self.error is not None
         return self.error
+
+
+def first_sender(delivery: CastDelivery) -> Identity | None:
+    """Who sent it. Of what had been parked that is known when it is found there."""
+    return None if delivery.replayed else delivery.sender
 
 
 def counted_as(work: Work | None) -> str:

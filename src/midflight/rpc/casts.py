@@ -21,7 +21,7 @@ from midflight.errors import (
     NotDelivered,
 )
 from midflight.rpc import messages
-from midflight.rpc.arrival import Arrival, counted_as
+from midflight.rpc.arrival import Arrival, counted_as, first_sender
 from midflight.rpc.manifests import NeedManifest
 from midflight.rpc.messages import Request
 from midflight.rpc.order import Key, Order
@@ -58,7 +58,7 @@ class Casts:
         once: Once,
         prepare: Callable[[Request, Identity | None], Work],
         admit: Callable[[Work, ParkedMessage, Identity | None], None],
-        on_refusal: Callable[[Request | None, BaseException], None],
+        on_refusal: Callable[[Request | None, BaseException, Identity | None], None],
         on_failure: Callable[[Work, BaseException], None],
     ) -> None:
         self._transport, self._parking, self._once = transport, parking, once
@@ -86,9 +86,7 @@ class Casts:
         request: Request | None = None
         try:
             request = messages.decode_request(delivery.body)
-            # Who sent it first, before it was parked, is known when it is found there.
-            sender = None if delivery.replayed else delivery.sender
-            return Arrival(delivery, address, request, self._prepare(request, sender), None)
+            return Arrival(delivery, address, request, self._prepare(request, first_sender(delivery)), None)
         except NeedManifest:
             who = str(request.sender) if request else "an unknown sender"
             lost = MalformedMessage(sender=who, reason="a cast must bring its sender's manifest")
@@ -140,7 +138,7 @@ class Casts:
         if arrival.work is not None:
             await self._effect(arrival, arrival.work, key)
         elif arrival.delivery.replayed:  # it stays where it is
-            self._on_refusal(arrival.request, arrival.refusal)
+            self._on_refusal(arrival.request, arrival.refusal, arrival.sender)
         else:
             await self._park(arrival, key, arrival.refusal)
 
@@ -152,7 +150,7 @@ class Casts:
             self._order.expect(key, arrival.message_id, not_now.delay)
             raise
         except IdReused as error:
-            self._on_refusal(arrival.request, error)
+            self._on_refusal(arrival.request, error, arrival.sender)
         except Unsettled as unsettled:
             if not replayed:  # else it stays where it is
                 await self._park(arrival, key, unsettled.error, counted=False)
@@ -189,7 +187,7 @@ class Casts:
         if behind:
             telemetry.count("rpc.held_back", method=arrival.counted_as)
         elif counted:
-            self._on_refusal(arrival.request, error)
+            self._on_refusal(arrival.request, error, arrival.sender)
         facts = {"order": key[1]} if key else {}
         facts |= {BEHIND: behind} if behind else {}
         try:

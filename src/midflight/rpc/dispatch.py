@@ -23,7 +23,6 @@ from midflight.errors import (
     MalformedMessage,
     MessageTooLarge,
     MidflightError,
-    NotAllowed,
     NotDelivered,
     NotReadable,
     ProjectError,
@@ -153,15 +152,16 @@ class Dispatcher:
             if request.host is not None:
                 await self.casts.refuse_behind(request, work, request.interface)
         except NeedManifest:
+            telemetry.count("rpc.refused", kind=NeedManifest.__name__)
             return self._encoded("need_manifest")
         except Exception as error:  # noqa: BLE001  # a message must never kill the server
-            return self._refuse(request, error)
+            return self._refuse(request, error, sender)
         if work.turns and (full := await work.turns.enter(latest_turn(work.context.deadline))):
             return self._busy(work, full)
         try:
             return await self._answers.once(work, self._answer)
         except (IdReused, Unknown) as error:
-            return self._refuse(request, error)
+            return self._refuse(request, error, sender)
         finally:
             work.turns.leave()
 
@@ -178,7 +178,7 @@ class Dispatcher:
                 return
             work = self._prepare(request, sender)
         except Exception as error:  # noqa: BLE001  # as above
-            self._note_refusal(request, error)
+            self._note_refusal(request, error, sender)
             return
         try:
             await work.done_in_turn()
@@ -286,8 +286,8 @@ class Dispatcher:
 
     # Answers.
 
-    def _refuse(self, request: Request | None, error: Exception) -> bytes:
-        self._note_refusal(request, error)
+    def _refuse(self, request: Request | None, error: Exception, sender: Identity) -> bytes:
+        self._note_refusal(request, error, sender)
         what = request.what if request else "a message"
         return self._failed("refused", self._faults.fault(error, ran=False), what)
 
@@ -314,20 +314,20 @@ class Dispatcher:
 
     # What is told about it.
 
-    def _note_refusal(self, request: Request | None, error: BaseException) -> None:
-        kind = type(error).__name__
+    def _note_refusal(self, request: Request | None, error: BaseException, sender: Identity | None) -> None:
+        kind, who = type(error).__name__, _who(request, sender)
         if isinstance(error, VersionRejected) and request is not None:
-            sender = request.sender.caller()
+            caller = request.sender.caller()
             telemetry.count("rpc.refused", kind=kind)
-            telemetry.count("rpc.rejected", sender=_place(sender), method=error.method)
-            if (more := telemetry.bad_input.turn("rpc.version_rejected", kind, str(sender))) is not None:
-                log_rejected(facts_of(error, sender, self._identity), "receiver", **more)
+            telemetry.count("rpc.rejected", sender=_place(caller), method=error.method)
+            if (more := telemetry.bad_input.turn("rpc.version_rejected", kind, str(caller))) is not None:
+                log_rejected(facts_of(error, caller, self._identity), "receiver", **more)
         elif isinstance(error, MidflightError | NeedManifest):
-            telemetry.bad_input.note("rpc.refused", kind, _who(request, error), reason=text_of(error))
+            telemetry.bad_input.note("rpc.refused", kind, who, reason=text_of(error))
         else:
             telemetry.count("rpc.refused", kind=kind)
-            if (more := telemetry.bad_input.turn("rpc.not_prepared", kind, _who(request, error))) is not None:
-                telemetry.log.error("rpc.not_prepared", sender=_who(request, error), exc_info=error, **more)
+            if (more := telemetry.bad_input.turn("rpc.not_prepared", kind, who)) is not None:
+                telemetry.log.error("rpc.not_prepared", sender=who, exc_info=error, **more)
 
     def _note_failure(self, work: Work, error: BaseException) -> None:
         """The traceback stays here, for errors of which the caller learns only the text."""
@@ -355,12 +355,13 @@ def _malformed(caller: Caller, reason: str) -> MalformedMessage:
     return MalformedMessage(sender=str(caller), reason=reason)
 
 
-def _who(request: Request | None, error: BaseException) -> str:
-    if isinstance(error, NotAllowed):  # who that is was proven
-        return error.sender
-    if request is not None:
-        return str(request.sender)
-    return error.sender if isinstance(error, MalformedMessage) else "an unknown sender"
+def _who(request: Request | None, sender: Identity | None) -> str:
+    """Who sent it: by the broker's word, with what a message tells besides that says the same of its sender. Without
+    that word, as for what was sent again out of where it was parked, the message's own."""
+    said = request.sender if request is not None else None
+    if said is not None and (sender is None or (said.service, said.host) == (sender.service, sender.host)):
+        return str(said)
+    return "an unknown sender" if sender is None else str(sender)
 
 
 def _place(caller: Caller) -> str:

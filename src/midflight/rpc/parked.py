@@ -68,15 +68,16 @@ class Parking:
         """Keep a cast with the error as its reason, and with more facts. Raises Redeliver when the broker does not take
         it."""
         message_id = delivery.message_id or _nameless(delivery.body)
-        facts = {"message_id": message_id} | self._facts(request, error) | dict(more)
+        # Who sends it is whom the broker proves; what the message says of that may be why it is parked.
+        facts = {"message_id": message_id} | self._facts(request, error) | {"sender": str(delivery.sender)} | dict(more)
         message = ParkedMessage(address, delivery.body, message_id, facts, delivery.sender)
         try:
             await self._transport.park(message)
         except Exception as trouble:  # whatever the broker's trouble, the cast must not be lost
             telemetry.log.error("rpc.not_parked", trouble=repr(trouble), **facts)
             raise Redeliver(_AGAIN) from trouble
-        # What says not even who sends it may come in any number.
-        told = {} if request is not None else telemetry.bad_input.turn("rpc.parked", facts["error"], str(address))
+        # What is no message of ours may come in any number.
+        told = {} if request is not None else telemetry.bad_input.turn("rpc.parked", facts["error"], facts["sender"])
         if told is not None:
             telemetry.log.warning("rpc.parked", address=str(address), **facts, **told)
         if isinstance(error, VersionRejected) and request is not None:
