@@ -42,6 +42,7 @@ def rooms(bay: PatchBay, live: Iterable[Hearing] = (), asleep: Collection[str] =
     hosts that sleep."""
     told = {each.player: each for each in bay.hearings if _is_fresh(each.at, bay.at)}
     told |= {each.player: each for each in live}
+    troubles = {each.stream.name: _trouble(each) for each in sources(bay, (), asleep)}
     streams = {stream.name: stream for stream in bay.streams}
     seen = {host.name: host.seen_at for host in bay.hosts}
     engines = {host.name: host.engines for host in bay.hosts}
@@ -53,6 +54,7 @@ def rooms(bay: PatchBay, live: Iterable[Hearing] = (), asleep: Collection[str] =
             player.host in asleep,
             _silence(seen.get(player.host), bay.at),
             engines,
+            troubles,
         )
         for player in bay.players
     ]
@@ -65,8 +67,9 @@ def _room(
     asleep: bool,
     silence: str,
     engines: Mapping[str, Collection[str]],
+    troubles: Mapping[str, str],
 ) -> Room:
-    """``engines`` are those of each host that has spoken."""
+    """``engines`` are those of each host that has spoken, ``troubles`` what is wrong with each stream at its source."""
     wanted = streams.get(player.stream) if player.stream else None
     if told is None:
         if asleep:
@@ -80,7 +83,16 @@ def _room(
         return Room(player, Playing.WAITING, f"{wanted.name} is disabled", told)
     if told.state is Playing.PLAYING and told.stream == wanted.name:
         return Room(player, Playing.PLAYING, told.why, told)
-    return Room(player, Playing.WAITING, _lack(player, wanted, engines) or told.why or "on its way", told)
+    words = _lack(player, wanted, engines) or troubles[wanted.name] or told.why or "on its way"
+    return Room(player, Playing.WAITING, words, told)
+
+
+def _trouble(source: Source) -> str:
+    """Why nothing comes from a stream, by the word of its own host, or by its silence; empty where nothing is wrong
+    there."""
+    if source.state is Sent.IDLE:
+        return f"nothing is played into {source.stream.name}"
+    return source.words if source.state in (Sent.BROKEN, Sent.UNKNOWN) else ""
 
 
 def _lack(player: Player, stream: Stream, engines: Mapping[str, Collection[str]]) -> str:
@@ -89,6 +101,28 @@ def _lack(player: Player, stream: Stream, engines: Mapping[str, Collection[str]]
     if stream.host == player.host or player.engine in engines.get(stream.host, (player.engine,)):
         return ""
     return f"{stream.host} has no engine {player.engine}: see [app.sound] engines there"
+
+
+UNTOLD = "—"
+"""What an engine does not tell of a room."""
+
+
+def measures(hearing: Hearing | None) -> dict[str, str]:
+    """What was measured in a room, in words: ``{"in hand": "498 ms", "lost": "3 packets", "underruns": "—", …}``."""
+    heard = hearing or Hearing(player="")
+    lost = None if heard.lost is None else f"{heard.lost} packet{'s' * (heard.lost != 1)}"
+    return {
+        "in hand": _measure(heard.buffer_ms, "{:.0f} ms"),
+        "lost": lost or UNTOLD,
+        "jitter": _measure(heard.jitter_ms, "{:.1f} ms"),
+        "drift": _measure(heard.drift_ppm, "{:+.0f} ppm"),
+        "underruns": _measure(heard.underruns, "{}"),
+        "restarts": _measure(None if hearing is None else hearing.restarts, "{}"),
+    }
+
+
+def _measure(value: float | None, form: str) -> str:
+    return UNTOLD if value is None else form.format(value)
 
 
 def sources(bay: PatchBay, live: Iterable[Sending] = (), asleep: Collection[str] = ()) -> list[Source]:

@@ -29,7 +29,7 @@ def bay(
         at=NOW,
         streams=[Stream(name="radio", host="nas", **radio), Stream(name="tv", host="nas")],
         players=[Player(name="kitchen", host="pi", stream=stream)],
-        hosts=[SoundHost(name="pi", seen_at=seen_at)],
+        hosts=[SoundHost(name="pi", seen_at=seen_at), SoundHost(name="nas", seen_at=NOW, engines=["pulse-rtp"])],
         hearings=[] if hearing is None else [hearing],
     )
 
@@ -62,6 +62,28 @@ def test_a_room_plays_only_by_a_fresh_word_of_its_agent(seen: PatchBay, state: P
     assert (room.state, words in room.words) == (state, True)
 
 
+@pytest.mark.parametrize(
+    ("sending", "spoke", "words"),
+    [
+        (Sending(stream="radio", state=Sent.IDLE, at=NOW), 2, "nothing is played into radio"),
+        (Sending(stream="radio", state=Sent.BROKEN, why="no ffmpeg", at=NOW), 2, "no ffmpeg"),
+        (Sending(stream="radio", state=Sent.SENDING, at=NOW), 2, "nothing of radio arrives here"),
+        (Sending(stream="tv", state=Sent.IDLE, at=NOW), 2, "nothing of radio arrives here"),
+        (
+            Sending(stream="radio", state=Sent.IDLE, at=NOW - timedelta(hours=1)),
+            60,
+            "the agent of nas has said nothing for 60 s",
+        ),
+    ],
+)
+def test_a_room_waits_for_a_stream_that_is_not_sent(sending: Sending, spoke: float, words: str) -> None:
+    """Then it says what is wrong at the source, whatever its own agent suspects."""
+    seen = bay(hearing=heard(Playing.WAITING, why="nothing of radio arrives here"))
+    seen.sendings = [sending]
+    seen.hosts[1].seen_at = NOW - timedelta(seconds=spoke)
+    assert [room.words for room in rooms(seen)] == [words]
+
+
 def test_a_room_says_that_its_streams_host_lacks_its_engine() -> None:
     """Until that host has it, or the stream is the room's own host's; of a host that has not spoken nothing is said,
     and a room that plays does so whatever is in a report."""
@@ -72,8 +94,8 @@ def test_a_room_says_that_its_streams_host_lacks_its_engine() -> None:
         return room.state, room.words
 
     assert says() == (Playing.WAITING, "nothing comes")
-    nas = SoundHost(name="nas", engines=["snapcast"], seen_at=NOW)
-    seen.hosts.append(nas)
+    nas = seen.hosts[1]
+    nas.engines = ["snapcast"]
     assert says() == (Playing.WAITING, "nas has no engine pulse-rtp: see [app.sound] engines there")
     seen.players[0].engine, nas.engines = Engine.SNAPCAST, ["pulse-rtp"]
     assert says() == (Playing.WAITING, "nas has no engine snapcast: see [app.sound] engines there")

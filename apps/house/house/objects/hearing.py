@@ -11,7 +11,9 @@ from midflight import VersionedObject, field
 class Hearing(VersionedObject, version="1.0"):
     """What one room does, and has done since its agent began. ``level_db`` is the peak since the last look, in dB
     below full scale; ``buffer_ms`` what is in hand to be played; ``drift_ppm`` how fast its sound card is against
-    the sender; ``lost`` are packets. ``why`` says in words what is wrong. ``at`` is when the conductor was told."""
+    the sender; ``lost`` are packets since it has this stream, and ``jitter_ms`` says how unevenly the others come
+    (RFC 3550, 6.4.1). What its engine does not tell is None. ``why`` says in words what is wrong. ``at`` is when the
+    conductor was told."""
 
     player: str
     state: Playing = field(default=Playing.UNKNOWN, fallback=Playing.UNKNOWN)
@@ -19,8 +21,9 @@ class Hearing(VersionedObject, version="1.0"):
     level_db: float | None = None
     buffer_ms: float | None = None
     drift_ppm: float | None = None
-    lost: int = 0
-    underruns: int = 0
+    lost: int | None = None
+    jitter_ms: float | None = None
+    underruns: int | None = None
     restarts: int = 0
     why: str = ""
     at: datetime | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import structlog
 
@@ -17,7 +18,9 @@ from house.playing import Engine
 from house.rights import check_own
 from house.sound import orders
 from house.sound.driver import Driver
+from house.sound.errors import EngineError
 from house.sound.file import WantedFile
+from house.sound.flood import Flood
 from house.sound.keeper import Keeper
 from house.sound.nap import Nap
 from house.sound.settings import RoomSettings
@@ -33,7 +36,8 @@ log = structlog.get_logger("sound")
 
 
 class Agent(SoundAPI):
-    """See the module. ``rooms`` are those that its configuration knows, by name."""
+    """See the module. ``rooms`` are those that its configuration knows, by name; ``left`` are engines that it knows no
+    more, and that may still play what was wanted of them."""
 
     def __init__(
         self,
@@ -43,14 +47,20 @@ class Agent(SoundAPI):
         file: WantedFile,
         new_context: Callable[[], Context],
         nap: Nap,
+        left: Mapping[Engine, Driver] = MappingProxyType({}),
+        *,
+        rehearses: bool = False,
     ) -> None:
         self.host, self._rooms, self._file, self._context = host, rooms, file, new_context
-        self._nap = nap
+        self._nap, self._flood = nap, Flood(host)
         self._kept = file.read()
         self.keepers = [
-            Keeper(engine, driver, self._kept.get(engine, Wanted(host)), self._heard_news)
+            Keeper(engine, driver, self._kept.get(engine, Wanted(host)), self._heard_news, rehearses=rehearses)
             for engine, driver in drivers.items()
         ]
+        self._left, self._rehearses = dict(left), rehearses
+        self._unleft: dict[Engine, str] = {}
+        """Why what is in such an engine could not be taken out."""
         self._homeless: list[Hearing] = []
         self._refused: dict[str, str] = {}
         """Why the house does not take rooms of the configuration for this host's, by their names."""
@@ -86,6 +96,7 @@ class Agent(SoundAPI):
             try:
                 await self._nap.end_if_too_long()
                 await self._report_in_time()
+                await self._leave()
             except Exception:  # a task that ended would never again report
                 log.exception("sound.report_failed", host=self.host)
             try:
@@ -114,13 +125,15 @@ class Agent(SoundAPI):
         wiring = await self._tell(context)
         if await self._introduce(context, wiring):
             wiring = await self._tell(context)
-        self._obey(wiring)
+        await self._obey(wiring)
 
     async def _tell(self, context: Context) -> Wiring:
         hearings, sendings = await self.hearings(context), await self.sendings(context)
         self._told = _essence(hearings, sendings)
         troubles = [trouble for keeper in self.keepers for trouble in keeper.troubles]
-        troubles += [*self._refused.values(), *filter(None, [self._unwritten])]
+        self._flood.look()
+        troubles += [*self._refused.values(), *self._unleft.values()]
+        troubles += filter(None, [self._unwritten, self._flood.trouble])
         host = SoundHost(name=self.host, engines=[keeper.engine for keeper in self.keepers], troubles=tuple(troubles))
         return await Wiring.report(context, host, hearings, sendings)
 
@@ -140,17 +153,19 @@ class Agent(SoundAPI):
                     log.warning("sound.room_refused", room=name, reason=str(wrong))
         return len(unknown) > len(self._refused) or self._refused != before
 
-    def _obey(self, wiring: Wiring) -> None:
+    async def _obey(self, wiring: Wiring) -> None:
         wanted = {str(keeper.engine): orders.wanted(wiring, keeper.engine) for keeper in self.keepers}
         for keeper in self.keepers:
             keeper.want(wanted[keeper.engine])
         self._homeless = orders.homeless(wiring, [keeper.engine for keeper in self.keepers])
+        wanted |= {engine: self._kept[engine] for engine in self._left if engine in self._kept}
         if wanted != self._kept:
-            self._keep(wanted)
+            await self._keep(wanted)
 
-    def _keep(self, wanted: dict[str, Wanted]) -> None:
+    async def _keep(self, wanted: dict[str, Wanted]) -> None:
+        """Rooms play it meanwhile: a small computer may write to its card for as long as somebody waits for music."""
         try:
-            self._file.write(wanted)
+            await asyncio.to_thread(self._file.write, wanted)
         except OSError as wrong:  # it is played all the same, and written the next time
             unwritten = f"what {self.host} is to play could not be written to {self._file.path}: {wrong}"
             if unwritten != self._unwritten:
@@ -158,6 +173,24 @@ class Agent(SoundAPI):
             self._unwritten = unwritten
         else:
             self._kept, self._unwritten = wanted, ""
+
+    async def _leave(self) -> None:
+        """Take what is ours out of engines that this host has no more, as soon as the others do what is wanted now:
+        they may have come in their place, and share what streams come from."""
+        if self._deaf or self._rehearses or not all(keeper.settled for keeper in self.keepers):
+            return
+        for engine, driver in [*self._left.items()]:
+            try:
+                await driver.ready()
+                acts = await driver.apply(Wanted(self.host))
+            except EngineError as wrong:
+                self._unleft[engine] = f"{engine}, which {self.host} has no more, may still play: {wrong}"
+                continue
+            log.info("sound.left", engine=engine, acts=acts)
+            await driver.close()
+            del self._left[engine]
+            self._unleft.pop(engine, None)
+            await self._keep({name: wanted for name, wanted in self._kept.items() if name != engine})
 
     def _heard_news(self) -> None:
         """What others can see has changed: the house is told now."""

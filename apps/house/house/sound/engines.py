@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from house.playing import Engine
 from house.sound.driver import Driver
 from house.sound.errors import NoEngine
@@ -11,22 +13,26 @@ from midflight import ConfigError
 ALL = (Engine.PULSE_RTP, Engine.SNAPCAST)
 
 
-def drivers(given: Settings) -> dict[Engine, Driver]:
-    """Those of a host. Raises ConfigError for an engine that has none, or whose library is not there."""
+def drivers(given: Settings, left: Iterable[str] = ()) -> dict[Engine, Driver]:
+    """Those of a host, and of engines that it had and has ``left``, as far as there is something to take out of them.
+    Raises ConfigError for an engine that has none, or whose library is not there."""
     for engine in given.engines:
         if engine not in ALL:
             raise _refused(f"received {str(engine)!r}, expected {' or '.join(ALL)}")
-    if not given.engines:
+    engines = [*given.engines, *(engine for engine in ALL if engine in left and engine not in given.engines)]
+    if not engines:
         return {}
     try:  # only hosts with sound have the library, and the project is the same on all of them
         from house.sound.pulse.sources import Sources
         from house.sound.pulse_rtp.driver import PulseRtp
         from house.sound.snapcast.driver import Snapcast
     except OSError:
+        if not given.engines:
+            return {}  # PulseAudio has left this host, and all that was in it
         raise _refused(str(NoEngine("libpulse.so.0", "pulseaudio"))) from None
     kinds = {Engine.PULSE_RTP: PulseRtp, Engine.SNAPCAST: Snapcast}
     sources = Sources(given.pulse.address)
-    return {engine: kinds[engine](given.pulse.start, given.pulse.address, sources) for engine in given.engines}
+    return {engine: kinds[engine](given.pulse.start, given.pulse.address, sources) for engine in engines}
 
 
 def _refused(reason: str) -> ConfigError:

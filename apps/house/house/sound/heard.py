@@ -10,7 +10,8 @@ from house.playing import Playing, Sent
 @dataclass(frozen=True)
 class RoomHeard:
     """A room. ``level_db`` is the peak of what its stream has played since the last look, in dB below full scale, and
-    None where it was silent; ``lost`` are packets since it has this stream."""
+    None where it was silent; ``lost`` are packets since it has this stream, and ``jitter_ms`` says how unevenly the
+    others come (RFC 3550, 6.4.1)."""
 
     state: Playing
     why: str = ""
@@ -18,6 +19,7 @@ class RoomHeard:
     buffer_ms: float | None = None
     drift_ppm: float | None = None
     lost: int | None = None
+    jitter_ms: float | None = None
     underruns: int | None = None
 
 

@@ -20,14 +20,17 @@ log = structlog.get_logger("sound")
 
 
 class Keeper:
-    """Of one engine. ``news`` is called after each look."""
+    """Of one engine. ``news`` is called after each look. One that ``rehearses`` only says what it would do."""
 
-    def __init__(self, engine: Engine, driver: Driver, wanted: Wanted, news: Callable[[], None]) -> None:
-        self.engine, self._driver, self._news = engine, driver, news
+    def __init__(
+        self, engine: Engine, driver: Driver, wanted: Wanted, news: Callable[[], None], *, rehearses: bool = False
+    ) -> None:
+        self.engine, self._driver, self._news, self._rehearses = engine, driver, news, rehearses
         self.wanted = wanted
         self.restarts = 0
         self.trouble = ""
         """What is wrong with the engine as a whole, in words; nothing where it plays."""
+        self._would: tuple[str, ...] = ()
         self._looked, self._heard = Wanted(wanted.host), Heard()
         self._has_run = False
         self._wake = asyncio.Event()
@@ -35,7 +38,17 @@ class Keeper:
     @property
     def troubles(self) -> tuple[str, ...]:
         """What the house is told of its host."""
-        return (self.trouble,) if self.trouble else self._heard.troubles
+        return (self.trouble,) if self.trouble else (*self._would, *self._heard.troubles)
+
+    @property
+    def settled(self) -> bool:
+        """Whether it does what is wanted now."""
+        return not self.trouble and (self._looked == self.wanted or self._is_needless)
+
+    @property
+    def _is_needless(self) -> bool:
+        """Nobody needs it, or has done so."""
+        return not self.wanted.rooms and not self.wanted.feeds and not self._has_run
 
     def want(self, wanted: Wanted) -> None:
         """This, from now on."""
@@ -63,13 +76,17 @@ class Keeper:
     async def step(self) -> None:
         """Have it run, do what is wanted and is not there, and look."""
         wanted = self.wanted
-        if not wanted.rooms and not wanted.feeds and not self._has_run:
-            return  # nobody needs it
+        if self._is_needless:
+            return
         if await self._driver.ready():
             self.restarts += self._has_run
             self._has_run = True
-        for act in await self._driver.apply(wanted):
-            log.info("sound.done", engine=self.engine, act=act)
+        acts = await self._driver.apply(wanted, rehearse=self._rehearses)
+        if self._rehearses:
+            self._would = tuple(f"rehearses, and would {act}" for act in acts)
+        else:
+            for act in acts:
+                log.info("sound.done", engine=self.engine, act=act)
         heard = await self._driver.look(wanted)
         self._looked, self._heard = wanted, heard
 

@@ -50,8 +50,9 @@ def hearing(room: Room, heard: RoomHeard, restarts: int) -> Hearing:
         player=room.name,
         state=Playing.WAITING if waits else heard.state,
         stream=room.feed.name if room.feed is not None and heard.state is Playing.PLAYING else None,
-        level_db=heard.level_db, buffer_ms=heard.buffer_ms, drift_ppm=heard.drift_ppm, lost=heard.lost or 0,
-        underruns=heard.underruns or 0, restarts=restarts, why=_cut(room.why if waits else heard.why),
+        level_db=heard.level_db, buffer_ms=heard.buffer_ms, drift_ppm=heard.drift_ppm, lost=heard.lost,
+        jitter_ms=heard.jitter_ms, underruns=heard.underruns, restarts=restarts,
+        why=_cut(room.why if waits else heard.why),
     )  # fmt: skip
 
 

@@ -19,13 +19,14 @@ async def sound(runtime: Runtime) -> AsyncIterator[Sequence[object]]:
     """The service, on this host. It plays what its file says from the first moment; its engines play on afterwards."""
     given = settings(runtime.settings)
     async with AsyncExitStack() as stack:
-        drivers = engines.drivers(given)
+        file = WantedFile(runtime.state / f"sound-{runtime.host}.json")
+        drivers = engines.drivers(given, left=file.read())
         for driver in drivers.values():
             stack.push_async_callback(driver.close)
-        file = WantedFile(runtime.state / f"sound-{runtime.host}.json")
         nap = Nap(runtime.asleep)
         stack.push_async_callback(nap.end)
-        agent = Agent(runtime.host, drivers, given.rooms, file, runtime.context, nap)
+        left = {engine: drivers.pop(engine) for engine in [*drivers] if engine not in given.engines}
+        agent = Agent(runtime.host, drivers, given.rooms, file, runtime.context, nap, left, rehearses=given.rehearse)
         tasks = [asyncio.create_task(keeper.keep(), name=f"keeper of {keeper.engine}") for keeper in agent.keepers]
         tasks.append(asyncio.create_task(agent.report_for_ever(), name=f"reports of {agent.host}"))
         stack.push_async_callback(_ended, tasks)

@@ -39,6 +39,8 @@ class Settings(msgspec.Struct, frozen=True):
     rooms: dict[str, RoomSettings] = {}
     """By name."""
     pulse: PulseSettings = PulseSettings()
+    rehearse: bool = False
+    """Nothing is done to any engine: what would be done is told to the house, and shown where hosts are."""
 
 
 def settings(app: Mapping[str, Any]) -> Settings:

@@ -106,7 +106,15 @@ class Sound(SoundAPI):
     async def hearings(self, context: Context) -> list[Hearing]:
         await self.report(context)
         return [
-            Hearing(player=name, state=Playing.PLAYING if stream else Playing.SILENT, stream=stream, level_db=-18.4)
+            Hearing(
+                player=name,
+                state=Playing.PLAYING if stream else Playing.SILENT,
+                stream=stream,
+                level_db=-18.4,
+                buffer_ms=498,
+                lost=1,
+                jitter_ms=2.1,
+            )
             for name, stream in self.playing.items()
         ]
 

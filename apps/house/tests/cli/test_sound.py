@@ -103,6 +103,21 @@ def test_rooms_are_set_one_by_one_and_together(sound: Fleet, capsys: pytest.Capt
     assert sound.run("sound", "volume", "bath", "70") == 0
 
 
+def test_a_room_says_what_was_measured(sound: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
+    """What its engine does not tell is a dash, and no nought; of a room whose agent is gone nothing is known."""
+    sound.run("sound", "patch", "kitchen", "radio")
+    capsys.readouterr()
+    assert sound.run("sound", "room", "kitchen") == 0
+    assert [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()] == [
+        "kitchen is played by pulse-rtp on desk, +0 ms", "hears radio: playing",
+        "in hand 498 ms", "lost 1 packet", "jitter 2.1 ms", "drift —", "underruns —", "restarts 0",
+    ]  # fmt: skip
+    heard = document(sound, capsys, "room", "kitchen")["heard"]
+    assert [heard[name] for name in ("lost", "jitter_ms", "underruns")] == [1, 2.1, None]
+    assert sound.run("sound", "room", "bath") == 0
+    assert capsys.readouterr().out.count("—") == 6
+
+
 def test_scenes_are_kept_played_and_dropped(sound: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
     """By a name with spaces, and at a time."""
     sound.run("sound", "patch", "all", "record")
@@ -174,7 +189,7 @@ MISTAKES = [
     (["stream", "radio", "--host", "desk"], "the house has a stream 'radio' already"),
     (["timer", "bath"], "received neither, expected a time, or --undo"),
     (["timer", "bath", "soon"], "received 'soon', expected a time to come"),
-    (["room", "bath"], "expected --host, --sink, --engine or --offset"),
+    (["room", "pool"], "the house has no room 'pool'"),
     (["room", "bath", "--offset", "5000"], "Player.offset_ms"),
     (["room", "bath", "--engine", "hornpipe"], "received 'hornpipe', expected one of pulse-rtp, snapcast"),
     (["room", "bath", "--engine", "gst-netclock"], "expected one of pulse-rtp, snapcast"),

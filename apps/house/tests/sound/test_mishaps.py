@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from pathlib import Path
 
 import msgspec
@@ -19,6 +20,8 @@ from house.sound import agent as agents
 from house.sound import keeper as keepers
 from house.sound import orders
 from house.sound.agent import Agent
+from house.sound.driver import Driver
+from house.sound.errors import EngineDead
 from house.sound.file import WantedFile
 from house.sound.heard import FeedHeard, Heard, RoomHeard
 from house.sound.keeper import Keeper
@@ -34,6 +37,7 @@ class Stirring:
 
     def __init__(self, wrong: Exception | None = None, heard: Heard | None = None) -> None:
         self.wrong, self.heard = wrong, heard or Heard(troubles=("could not unload it",))
+        self.applied: list[Wanted] = []
 
     async def ready(self) -> bool:
         if self.wrong:
@@ -41,7 +45,9 @@ class Stirring:
         return False
 
     async def apply(self, wanted: Wanted, *, rehearse: bool = False) -> list[str]:
-        return []
+        if not rehearse:
+            self.applied.append(wanted)
+        return [f"play in {room.name}" for room in wanted.rooms]
 
     async def look(self, wanted: Wanted) -> Heard:
         return self.heard
@@ -53,12 +59,12 @@ class Stirring:
         return
 
 
-def agent(context: Context, folder: Path, *rooms: str) -> Agent:
-    """That of the host ``station``, with these rooms in its configuration."""
+def agent(context: Context, folder: Path, *rooms: str, left: Driver | None = None) -> Agent:
+    """That of the host ``station``, with these rooms in its configuration; it had Snapcast, where that is ``left``."""
     given = {name: RoomSettings() for name in rooms}
     return Agent(
         "station", {Engine.PULSE_RTP: Stirring()}, given, WantedFile(folder / "state/sound.json"), lambda: context,
-        Nap(contextlib.nullcontext),
+        Nap(contextlib.nullcontext), {} if left is None else {Engine.SNAPCAST: left},
     )  # fmt: skip
 
 
@@ -119,6 +125,22 @@ async def test_a_trouble_is_logged_once(monkeypatch: pytest.MonkeyPatch) -> None
     assert keeper.troubles == ("KeyError: 'sink'",)
 
 
+async def test_a_rehearsal(context: Context, tmp_path: Path) -> None:
+    """Of an agent that rehearses the house is told what it would do, and nothing is done to its engine, nor taken out
+    of another one."""
+    engine, gone = Stirring(heard=Heard()), Stirring()
+    hall = Agent(
+        "station", {Engine.PULSE_RTP: engine}, {"hall": RoomSettings()}, WantedFile(tmp_path / "sound.json"),
+        lambda: context, Nap(contextlib.nullcontext), {Engine.SNAPCAST: gone}, rehearses=True,
+    )  # fmt: skip
+    await hall.report()
+    await hall.keepers[0].step()
+    await hall._leave()
+    await hall.report()
+    assert await troubles(context) == ("rehearses, and would play in hall",)
+    assert engine.applied == gone.applied == []
+
+
 async def test_what_is_no_rooms_trouble_is_told(context: Context, tmp_path: Path) -> None:
     """What an engine could not do for no room and no stream is a trouble of its host."""
     hall = agent(context, tmp_path, "hall")
@@ -142,6 +164,19 @@ async def test_a_file_that_cannot_be_written(context: Context, tmp_path: Path) -
     await hall.report()
     assert await troubles(context) == ()
     assert [room.name for room in WantedFile(tmp_path / "state/sound.json").read()["pulse-rtp"].rooms] == ["hall"]
+
+
+async def test_rooms_do_not_wait_for_the_file(context: Context, tmp_path: Path) -> None:
+    """An engine is told what is wanted, and the agent answers, while the file is still being written."""
+    hall, written = agent(context, tmp_path, "hall"), threading.Event()
+    hall._file.write = lambda wanted: written.wait(60)  # type: ignore[method-assign, assignment, return-value]
+    reporting = asyncio.create_task(hall.report())
+    while not hall.keepers[0].wanted.rooms:
+        assert not reporting.done()
+        await asyncio.sleep(0.01)
+    assert not reporting.done()
+    written.set()
+    await reporting
 
 
 async def test_a_report_that_nobody_had_foreseen(
@@ -194,6 +229,31 @@ async def test_a_house_that_does_not_hear(context: Context, tmp_path: Path, monk
     await asyncio.gather(reporting, return_exceptions=True)
     assert len(reports) == 4
     assert [each["event"] for each in logged] == ["sound.unheard"]
+
+
+async def test_an_engine_that_was_taken_out_of_the_configuration(context: Context, tmp_path: Path) -> None:
+    """All of the house's is taken out of it, once the house has told what the others are to do and they do it; where it
+    does not answer, that is a trouble of the host, and tried again, by the next agent, too. Its rooms say why they are
+    silent."""
+    gone = Stirring(EngineDead("PulseAudio", "it does not answer"))
+    WantedFile(tmp_path / "state/sound.json").write({"snapcast": Wanted("station", (), (Room("attic"),))})
+    for left in (gone, gone):
+        hall = agent(context, tmp_path, "hall", left=left)
+        await hall.report()
+        assert WantedFile(tmp_path / "state/sound.json").read().keys() == {"snapcast", "pulse-rtp"}
+        await hall._leave()
+        assert gone.applied == []
+        await hall.keepers[0].step()
+        await hall._leave()
+        await hall.report()
+        assert "snapcast, which station has no more, may still play" in "".join(await troubles(context))
+    gone.wrong = None
+    await hall._leave()
+    await hall._leave()
+    assert gone.applied == [Wanted("station")]
+    assert WantedFile(tmp_path / "state/sound.json").read().keys() == {"pulse-rtp"}
+    await hall.report()
+    assert "snapcast" not in "".join(await troubles(context))
 
 
 @pytest.mark.parametrize("name", ["living room", "", "x" * 64, ALL])

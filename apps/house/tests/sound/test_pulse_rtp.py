@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,14 +13,13 @@ from types import SimpleNamespace
 import pytest
 from pulsectl import PulseError
 
-from house.sound.errors import EngineDead, EngineError
+from house.sound.errors import EngineDead, EngineError, WrongEngine
 from house.sound.pulse import feeding as feedings
 from house.sound.pulse.feeding import Feeding, label
 from house.sound.pulse.server import Server
 from house.sound.pulse_rtp import announcer as announcers
 from house.sound.pulse_rtp import sap
 from house.sound.pulse_rtp.announcer import Announcer
-from house.sound.pulse_rtp.sap import Announced
 from house.sound.wanted import Feed
 
 RADIO = Feed("radio", "sink", "", "station", "239.255.12.1", 5004)
@@ -87,6 +87,29 @@ async def test_a_connection_that_gets_no_answer_is_none(monkeypatch: pytest.Monk
     assert not await server.connected()
 
 
+@pytest.mark.parametrize(("name", "version"), [("pulseaudio", "12.2"), ("PulseAudio (on PipeWire 1.0)", "15.0.0")])
+async def test_another_engine_than_is_needed(monkeypatch: pytest.MonkeyPatch, name: str, version: str) -> None:
+    """One that is too old, or only speaks like PulseAudio, is named, and so is what is needed."""
+
+    class Pulse:
+        connected = True
+
+        async def server_info(self) -> object:
+            return SimpleNamespace(server_name=name, server_version=version)
+
+        def close(self) -> None:
+            pass
+
+    async def connect(self: Server) -> bool:
+        self._pulse = Pulse()
+        return True
+
+    monkeypatch.setattr(Server, "_connect", connect)
+    with pytest.raises(WrongEngine) as caught:
+        await Server(("true",)).connected()
+    assert str(caught.value) == f"received the engine {name} {version}, expected PulseAudio 13 or newer"
+
+
 async def test_a_frozen_pulseaudio_is_let_go_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that is given up before it stands is closed, and a program that is to start PulseAudio is ended when
     there is no more time for it."""
@@ -134,33 +157,20 @@ told: list[tuple[str, bytes]] = []
 ANEW = [("127.64.0.1", sap.packet(RADIO, goodbye=True)), ("127.64.0.1", sap.packet(RADIO))]
 
 
-async def test_who_sends(announcer: Announcer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever says goodbye, or has not been heard for long, sends no more, and our own words are nobody's."""
-    announcer.heed(Announced(sap.origin(RADIO), RADIO.group), "127.0.0.1")
-    for sender in ("10.0.0.2", "10.0.0.3"):
-        announcer.heed(Announced(f"pulse 1 0 IN IP4 {sender}", RADIO.group), sender)
-    assert announcer.senders(RADIO) == ["10.0.0.2", "10.0.0.3"]
-    announcer.heed(Announced("pulse 1 0 IN IP4 10.0.0.3", RADIO.group, goodbye=True), "10.0.0.3")
-    assert announcer.senders(RADIO) == ["10.0.0.2"]
-    announcer.heed(Announced("pulse 2 0 IN IP4 10.0.0.3", RADIO.group), "10.0.0.3")
-    assert announcer.senders(RADIO) == ["10.0.0.2", "10.0.0.3"]
-    monkeypatch.setattr(announcers, "HEARD_SECONDS", 0.0)
-    assert announcer.senders(RADIO) == []
-
-
 async def test_a_receiver_that_gets_its_stream_is_left_alone(announcer: Announcer) -> None:
-    """Whatever is announced, also by two who send to one group in turn: only a receiver that gets nothing takes its
-    stream anew, and that once for each time that a sender has begun anew; the other room's does not."""
-    for number in (1, 2, 1, 2):
-        announcer.heed(Announced(f"pulse {number} 0 IN IP4 10.0.0.2", RADIO.group), "10.0.0.2")
-        for address in ("127.64.0.1", "127.64.0.2"):
-            announcer.seen(address, fed=True)
+    """Whoever begins to send: only a receiver that gets nothing takes its stream anew, and that once for each time that
+    somebody has begun anew since; the other room's does not."""
+    began = time.monotonic()
+    for address in ("127.64.0.1", "127.64.0.2"):
+        announcer.seen(address, fed=True, began=began)
     assert told == []
-    announcer.seen("127.64.0.1", fed=False)
+    announcer.seen("127.64.0.1", fed=False, began=began)
     assert told == ANEW
-    announcer.seen("127.64.0.1", fed=False)
-    announcer.seen("127.64.0.3", fed=False)
+    announcer.seen("127.64.0.1", fed=False, began=began)
+    announcer.seen("127.64.0.3", fed=False, began=began)
     assert told == ANEW
+    announcer.seen("127.64.0.1", fed=False, began=time.monotonic())
+    assert told == 2 * ANEW
 
 
 async def test_a_silent_stream_is_taken_anew_now_and_then(

@@ -34,23 +34,3 @@ def test_streams_are_told_apart() -> None:
     addresses = [sap.address("kitchen", feed) for feed in (RADIO, *others)] + [sap.address("office", RADIO)]
     assert len(set(addresses)) == 5
     assert all(IPv4Address(address) in IPv4Network("127.64.0.0/10") for address in addresses)
-
-
-def test_others_announcements() -> None:
-    """One of PulseAudio's sender, as it stands on the wire, is understood, and so is its goodbye; another version, and
-    what is no announcement at all, are passed over."""
-    text = b"v=0\no=u1 3940 0 IN IP4 10.0.0.2\ns=x\nc=IN IP4 239.255.12.1\nt=3940 0\nm=audio 5004 RTP/AVP 127\n"
-    head = b"\x20\0\x12\x34\x0a\0\0\2application/sdp\0"
-    assert sap.parse(head + text) == sap.Announced("u1 3940 0 IN IP4 10.0.0.2", "239.255.12.1")
-    assert sap.parse(sap.packet(RADIO)) == sap.Announced(sap.origin(RADIO), RADIO.group)
-    for other in (
-        b"",
-        b"\0" * 7,
-        b"\x40" + (head + text)[1:],
-        head,
-        head + b"v=0\n\xff\n",
-    ):
-        assert sap.parse(other) is None
-    goodbye = sap.Announced("u1 3940 0 IN IP4 10.0.0.2", "239.255.12.1", goodbye=True)
-    assert sap.parse(b"\x24" + (head + text)[1:]) == goodbye
-    assert sap.parse(sap.packet(RADIO, goodbye=True)) == sap.Announced(sap.origin(RADIO), RADIO.group, goodbye=True)

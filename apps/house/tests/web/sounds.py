@@ -170,7 +170,7 @@ def loud_house() -> SoundKeeper:
     ]
     hearings = [
         Hearing(
-            player=n, state=Playing.PLAYING, stream=s, level_db=db, buffer_ms=498, drift_ppm=12, lost=3, underruns=1
+            player=n, state=Playing.PLAYING, stream=s, level_db=db, buffer_ms=498, drift_ppm=12, lost=3, jitter_ms=2.1
         )
         for n, s, db in playing
     ]

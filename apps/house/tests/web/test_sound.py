@@ -195,7 +195,7 @@ async def test_a_room_says_what_is_wrong_with_it(desk: Desks, tab: Tabs) -> None
     await seen.reads("#row-attic", "waiting: pi-attic sleeps")
     await seen.reads("#row-deck", "unplugged: its sound card is gone")
     await seen.reads("#trouble-pi-deck-1", "the switch floods multicast")
-    await seen.reads("#line-room-kitchen", "498 ms in hand, +12 ppm, 3 packets lost")
+    await seen.reads("#line-room-kitchen", "in hand 498 ms, lost 3 packets, jitter 2.1 ms, drift +12 ppm, underruns —")
     keeper.sounds.heard.pop("kitchen")
     await seen.reads("#summary", "3 of 7 rooms playing")
     await seen.reads("#row-kitchen", "unknown")

@@ -8,12 +8,13 @@ from typing import Any
 from house import clock, until
 from house.cli.output import Output, at, complain
 from house.cli.place import ConfigFile, Json, Undo, once
+from house.errors import NotFound
 from house.objects.patch_bay import PatchBay
 from house.objects.player import Player
 from house.operator import Operator
 from house.playing import Playing
 from house.sound_operator import Live, Patched, engine_of
-from house.standing import Room, rooms
+from house.standing import Room, measures, rooms
 from house.states import State
 from midflight import InvalidValue
 
@@ -34,11 +35,12 @@ def list_(*, config: ConfigFile = None, json: Json = False) -> int:
     for host in bay.hosts:
         for trouble in host.troubles:
             out.say(f"{host.name}: {trouble}")
-    told = [
-        {"room": each.player, "state": each.state.value, "why": each.words, "heard": each.hearing} for each in standing
-    ]
-    out.document({"rooms": told, "groups": bay.groups, "hosts": bay.hosts})
+    out.document({"rooms": [*map(_told, standing)], "groups": bay.groups, "hosts": bay.hosts})
     return 0
+
+
+def _told(room: Room) -> dict[str, object]:
+    return {"room": room.player, "state": room.state.value, "why": room.words, "heard": room.hearing}
 
 
 async def seen(operator: Operator) -> tuple[PatchBay, Live, set[str]]:
@@ -155,7 +157,8 @@ def room(
     name: str, /, *, host: str = "", sink: str | None = None, engine: str = "", offset: float | None = None,
     config: ConfigFile = None, json: Json = False,
 ) -> int:  # fmt: skip
-    """Where a room is played, by which engine, and how much later than others.
+    """Where a room is played, by which engine, and how much later than others. Without any of these, it is told how the
+    room stands, and what was measured there.
 
     Parameters
     ----------
@@ -175,12 +178,30 @@ def room(
     }  # fmt: skip
     values = {field: value for field, value in given.items() if value is not None}
     if not values:
-        raise InvalidValue(path="house sound room", received="nothing", expected="--host, --sink, --engine or --offset")
+        return _show(name, config, json)
     changed = once(config, lambda operator: _changed_room(operator, name, values))
     out = Output(json=json)
-    where = f"{changed.host} {changed.sink}".rstrip()
-    out.say(f"{name} is played by {changed.engine.value} on {where}, {changed.offset_ms:+g} ms")
+    out.say(_place(changed))
     out.document(changed)
+    return 0
+
+
+def _place(player: Player) -> str:
+    where = f"{player.host} {player.sink}".rstrip()
+    return f"{player.name} is played by {player.engine.value} on {where}, {player.offset_ms:+g} ms"
+
+
+def _show(name: str, config: ConfigFile, json: bool) -> int:
+    out = Output(json=json)
+    bay, live, asleep = once(config, seen)
+    found = next((each for each in rooms(bay, live.hearings, asleep) if each.player.name == name), None)
+    if found is None:
+        raise NotFound("room", name)
+    out.say(_place(found.player))
+    out.say(f"hears {found.player.stream or 'nothing'}: {found.state.value}{found.words and f', {found.words}'}")
+    for what, value in measures(found.hearing).items():
+        out.say(f"  {what:<10} {value}")
+    out.document(_told(found))
     return 0
 
 

@@ -54,6 +54,10 @@ class PulseDriver:
         """What is odd about a stream that is heard here, in words."""
         return ""
 
+    def measured(self, feed: Feed, heard: RoomHeard) -> RoomHeard:
+        """What is heard of a room that has this stream, and what is known of its way there."""
+        return heard
+
     def seen(self, room: Room, feed: Feed, *, fed: bool) -> None:
         """Whether a room has something in hand of another host's stream, as it was seen just now."""
 
@@ -154,7 +158,8 @@ class PulseDriver:
             self.seen(room, room.feed, fed=input is not None and input.queue_ms > 0)
         level = self._levels.take(f"room {room.name}")
         if input is not None and level is not None:
-            return RoomHeard(Playing.PLAYING, self.doubt(room.feed), level, input.buffer_ms)
+            heard = RoomHeard(Playing.PLAYING, self.doubt(room.feed), level, input.buffer_ms)
+            return self.measured(room.feed, heard)
         if why := self._failure(self._plan.receivers.get(room.name)):
             return RoomHeard(Playing.BROKEN, why)
         return RoomHeard(Playing.WAITING, self.doubt(room.feed) or f"nothing comes from {room.feed.name}")

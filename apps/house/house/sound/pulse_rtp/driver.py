@@ -1,18 +1,28 @@
 """The driver: rooms are told of their streams by their host's announcer, and not by whoever announces one in the
-network."""
+network; what comes of a stream, the host's ear hears."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 
+from house.sound.heard import RoomHeard
 from house.sound.pulse.driver import PulseDriver
 from house.sound.pulse.programs import Programs
 from house.sound.pulse.server import Server
 from house.sound.pulse.sources import Sources
-from house.sound.pulse_rtp import sap
+from house.sound.pulse_rtp import ear, sap
 from house.sound.pulse_rtp.announcer import Announcer
+from house.sound.pulse_rtp.ear import Ear
 from house.sound.pulse_rtp.lines import RtpLines
 from house.sound.wanted import Feed, Room, Wanted
+
+TOO_MANY = 0.02
+"""Of a stream's packets: where more are lost, that is heard."""
+SILENT_SECONDS = 5.0
+"""After so long without a packet somebody may ask why."""
+BETTER = "the engine snapcast"
 
 
 class PulseRtp(PulseDriver):
@@ -21,29 +31,45 @@ class PulseRtp(PulseDriver):
 
     def __init__(self, start: Sequence[str], address: str | None = None, sources: Sources | None = None) -> None:
         super().__init__(RtpLines(), Server(start, address), sources or Sources(address), Programs({}))
-        self._announcer = Announcer()
+        self._announcer, self._ear = Announcer(), Ear()
 
     async def ready(self) -> bool:
         is_new = await super().ready()
         self._announcer.start()
+        self._ear.start()
         return is_new
 
     def heed(self, wanted: Wanted) -> None:
-        self._announcer.announce(
-            {
-                sap.address(room.name, room.feed): room.feed
-                for room in wanted.rooms
-                if room.feed is not None and room.feed.host != wanted.host
-            }
-        )
+        feeds = {
+            sap.address(room.name, room.feed): room.feed
+            for room in wanted.rooms
+            if room.feed is not None and room.feed.host != wanted.host
+        }
+        self._announcer.announce(feeds)
+        self._ear.listen(feed.group for feed in feeds.values() if feed.port == ear.PORT)
 
     def doubt(self, feed: Feed) -> str:
-        senders = self._announcer.senders(feed)
-        return f"{' and '.join(senders)} all send to {feed.group}, which is {feed.name}'s" if len(senders) > 1 else ""
+        arrivals, now = self._ear.heard(feed.group), time.monotonic()
+        if arrivals is None:
+            return ""
+        if len(senders := arrivals.senders(now)) > 1:
+            return f"{' and '.join(senders)} all send to {feed.group}, which is {feed.name}'s"
+        if (lost := arrivals.share_lost(now)) > TOO_MANY:
+            return f"{lost:.0%} of {feed.name} is lost on its way here, which {BETTER} would bear"
+        if arrivals.silent_for(now) > SILENT_SECONDS:
+            return f"nothing of {feed.name} arrives here; where the network passes no multicast, {BETTER} needs none"
+        return ""
+
+    def measured(self, feed: Feed, heard: RoomHeard) -> RoomHeard:
+        arrivals = self._ear.heard(feed.group)
+        return heard if arrivals is None else replace(heard, lost=arrivals.lost, jitter_ms=arrivals.jitter_ms)
 
     def seen(self, room: Room, feed: Feed, *, fed: bool) -> None:
-        self._announcer.seen(sap.address(room.name, feed), fed=fed)
+        arrivals = self._ear.heard(feed.group)
+        began = arrivals.began if arrivals is not None else None
+        self._announcer.seen(sap.address(room.name, feed), fed=fed, began=began)
 
     async def close(self) -> None:
         self._announcer.close()
+        self._ear.close()
         await super().close()

@@ -7,18 +7,15 @@ the network is not heard at all.
 
 from __future__ import annotations
 
-import re
 import socket
 import zlib
-from dataclasses import dataclass
 
 from house.sound.wanted import Feed
 
 PORT = 9875
 _PAYLOAD = 127
 _TYPE = b"application/sdp\0"
-_VERSION_1, _GOODBYE, _ROUTER_BITS = 0x20, 0x04, 0x08
-_HEAD = 8
+_VERSION_1, _GOODBYE = 0x20, 0x04
 
 
 def origin(feed: Feed) -> str:
@@ -43,22 +40,3 @@ def packet(feed: Feed, *, goodbye: bool = False) -> bytes:
     digest = zlib.crc32(text) & 0xFFFF or 1  # RFC 2974: 0 would mean that it may not be cached
     head = bytes([_VERSION_1 | (_GOODBYE if goodbye else 0), 0]) + digest.to_bytes(2, "big")
     return head + socket.inet_aton("127.0.0.1") + _TYPE + text
-
-
-@dataclass(frozen=True)
-class Announced:
-    """What somebody else's announcement says: by whom, in his own words, to which group, and whether that is over."""
-
-    origin: str
-    group: str
-    goodbye: bool = False
-
-
-def parse(data: bytes) -> Announced | None:
-    """An announcement that was heard in the network; None for what is none of an IPv4 stream."""
-    kind, start = data.find(_TYPE), data.find(b"v=0")
-    if len(data) < _HEAD or data[0] & ~(_ROUTER_BITS | _GOODBYE) != _VERSION_1 or start < 0 or kind < 0:
-        return None
-    text = data[start:].decode(errors="replace")
-    origin_line, group = re.search(r"^o=(.*?)\r?$", text, re.M), re.search(r"^c=IN IP4 ([0-9.]+)", text, re.M)
-    return Announced(origin_line[1], group[1], bool(data[0] & _GOODBYE)) if origin_line and group else None

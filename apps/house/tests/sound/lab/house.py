@@ -9,9 +9,10 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 from house.objects.hearing import Hearing
 from house.objects.patch_bay import PatchBay
@@ -20,9 +21,10 @@ from midflight import Context
 from midflight.db.engine import Database
 from tests.sound.lab.cards import HERE
 from tests.sound.lab.pulse import CARD
-from tests.sound.lab.studio import STATION, Studio, until
+from tests.sound.lab.studio import PATIENCE, STATION, Studio, until
 from tests.sound.lab.switch import READS_ALL
 
+T = TypeVar("T")
 AGENTS = (STATION, "kitchen", "office")
 """Where they are."""
 PROGRAMS = Path(sys.executable).parent
@@ -30,10 +32,13 @@ SOURCES = f"{HERE}:{HERE.parents[1] / 'src'}"
 
 
 class House:
-    """Its processes: ``broker`` and ``conductor`` on the station, and the agents, each by its host's name."""
+    """Its processes: ``broker`` and ``conductor`` on the station, and the agents, each by its host's name. They are
+    started from ``tree``, and can use these ``engines``."""
 
-    def __init__(self, studio: Studio, folder: Path, database: Database) -> None:
+    def __init__(self, studio: Studio, folder: Path, database: Database, tree: Path = HERE) -> None:
         self.studio, self.folder, self.context = studio, folder, Context(database=database)
+        self.tree = tree
+        self.engines = ["pulse-rtp", "snapcast"]
         self.running: dict[str, asyncio.subprocess.Process] = {}
         studio.has_agents = True
 
@@ -48,7 +53,7 @@ class House:
                     await self._as_root(name, *self._service("conductor", STATION))
                 case _:
                     host = self.studio.hosts[name]
-                    command = host.as_user(*self._service("sound", name), privileges=READS_ALL, PYTHONPATH=SOURCES)
+                    command = host.as_user(*self._service("sound", name), privileges=READS_ALL, PYTHONPATH=self._path)
                     await self._run(name, *command)
 
     async def kill(self, *names: str, how: signal.Signals = signal.SIGKILL) -> None:
@@ -57,16 +62,28 @@ class House:
             self.running[name].send_signal(how)
             await self.running.pop(name).wait()
 
+    async def replace(self, name: str, *engines: str) -> None:
+        """Another agent takes the place of a host's, with these engines in its configuration."""
+        self.engines = [*engines]
+        await self.kill(name, how=signal.SIGTERM)
+        await self.start(name)
+
     async def tell(self, *command: str) -> str:
-        """What the command line says to this, on the station."""
+        """What ``house`` says to this, on the station."""
+        return await self._command(sys.executable, "-m", "house", *command)
+
+    async def operate(self, *command: str) -> str:
+        """What ``midflight`` says to this, on the station."""
+        return await self._command(str(PROGRAMS / "midflight"), *command)
+
+    async def _command(self, *command: str) -> str:
         namespace = self.studio.hosts[STATION].namespace
         done = await asyncio.create_subprocess_exec(
-            "ip", "netns", "exec", namespace, sys.executable, "-m", "house", *command,
-            "--config", str(self._config(STATION)), cwd=HERE, env=self._environment(),
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            "ip", "netns", "exec", namespace, *command, "--config", str(self._config(STATION)), cwd=self.tree,
+            env=self._environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         said, _ = await done.communicate()
-        assert done.returncode == 0, f"house {' '.join(command)}: {said.decode()}"
+        assert done.returncode == 0, f"{' '.join(command)}: {said.decode()}"
         return said.decode()
 
     async def stand(self, **states: Playing) -> None:
@@ -89,6 +106,18 @@ class House:
     async def hearings(self) -> dict[str, Hearing]:
         """What agents have said of the rooms."""
         return {each.player: each for each in (await PatchBay.get(self.context)).hearings}
+
+    async def steady(self, look: Callable[[str], Awaitable[T]], **heard: str) -> dict[str, tuple[int, T]]:
+        """What is seen of each host while rooms play these tunes, beside how often its engines have aborted; seen again
+        where one did so meanwhile, for then it may not have answered, or not have all of it yet."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                aborts = {host: self.studio.aborts(host) for host in AGENTS}
+                await self.studio.hear(**heard)
+                with suppress(AssertionError):
+                    seen = {host: (aborts[host], await look(host)) for host in AGENTS}
+                    if aborts == {host: self.studio.aborts(host) for host in AGENTS}:
+                        return seen
 
     async def engine(self, name: str) -> object:
         """What makes an engine the same as before: its processes, what is loaded, and what plays."""
@@ -122,14 +151,18 @@ class House:
             "[midflight]", 'project = "house.project:project"', "beat_seconds = 1",
             f'broker = "nats://{self.studio.hosts[STATION].address}:4222"', f'state = "{host.home}/state"',
         ]  # fmt: skip
-        lines += ["[app.sound]", 'engines = ["pulse-rtp", "snapcast"]']
+        lines += ["[app.sound]", f"engines = {self.engines}"]
         if name in self.studio.cards:
             lines += [f"[app.sound.rooms.{name}]", f'sink = "{CARD}"']
         return host.write("house.toml", "\n".join(lines) + "\n")
 
+    @property
+    def _path(self) -> str:
+        return f"{self.tree}:{SOURCES}"
+
     def _environment(self) -> dict[str, str]:
         database = f"sqlite:///{self.folder}/house.db"
-        return {**os.environ, "PYTHONPATH": SOURCES, "MIDFLIGHT_DATABASE": database}
+        return {**os.environ, "PYTHONPATH": self._path, "MIDFLIGHT_DATABASE": database}
 
     async def _as_root(self, name: str, *command: str) -> None:
         await self._run(name, "ip", "netns", "exec", self.studio.hosts[STATION].namespace, *command)
@@ -137,16 +170,18 @@ class House:
     async def _run(self, name: str, *command: str) -> None:
         with (self.folder / f"{name}.log").open("ab") as log:
             self.running[name] = await asyncio.create_subprocess_exec(
-                *command, cwd=HERE, env=self._environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                *command, cwd=self.tree, env=self._environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
 
 
 @asynccontextmanager
-async def house(studio: Studio, folder: Path, empty: Path, hosts: Sequence[str]) -> AsyncIterator[House]:
-    """All of it runs, with agents on these hosts; no stream is there yet."""
+async def house(
+    studio: Studio, folder: Path, empty: Path, hosts: Sequence[str], tree: Path = HERE
+) -> AsyncIterator[House]:
+    """All of it runs, from this tree, with agents on these hosts; no stream is there yet."""
     shutil.copy(empty, folder / "house.db")
     database = await Database.open(f"sqlite:///{folder}/house.db")
-    built = House(studio, folder, database)
+    built = House(studio, folder, database, tree)
     try:
         await built.start("broker", "conductor", *hosts)
         await built.stand(**{host: Playing.SILENT for host in hosts if host != STATION})

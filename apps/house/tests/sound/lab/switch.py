@@ -137,6 +137,12 @@ async def hosts(*names: str) -> AsyncIterator[list[Host]]:
         ip([f"netns delete {name}" for name in namespaces if Path("/run/netns", name).exists()])
 
 
+def port(host: Host) -> tuple[str, str]:
+    """Where the switch of such a host is, and by which of its interfaces it reaches the host."""
+    prefix, _, number = host.namespace.rpartition("h")
+    return f"{prefix}b", f"p{number}"
+
+
 @contextmanager
 def users() -> Iterator[int]:
     """Those that no other laboratory of this machine has: the first one. A host ends all that its user runs."""
