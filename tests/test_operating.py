@@ -65,15 +65,30 @@ class Bakery:
         self.running: dict[str, Process] = {}
         self._count = 0
         self.resume()
-        self.command("db", "expand", release=v1)
+        self.done("db expand", v1)
 
     def pause(self) -> None:
-        """The broker is away."""
+        """The broker is away, and nobody is asked for long."""
         self.broker.kill()
+        self.call_seconds = 2
 
     def resume(self) -> None:
         """It is back."""
         asyncio.run(self.broker.start())
+        self.call_seconds = 30
+
+    def no_conductor(self) -> None:
+        """The broker is back, and the only conductor has left."""
+        self.resume()
+        self.until("fleet list", "4 active")
+        self.stop("conductor@c1")
+        self.call_seconds = 2
+
+    def with_a_conductor(self) -> None:
+        """It is there again, and has heard everybody."""
+        self.call_seconds = 30
+        self.start(self.v1, "conductor@c1")
+        self.until("fleet list", "4 active")
 
     def start(self, release: Release, *members: str) -> None:
         """In the place of those who run there, and in this order."""
@@ -101,6 +116,11 @@ class Bakery:
         code = process.wait(PATIENCE)
         return log.read_text(), code
 
+    def done(self, command: str, release: Release | None = None) -> None:
+        """It must be."""
+        written, code = self.command(*command.split(), release=release)
+        assert code == 0, f"midflight {command} exits {code}: {written}"
+
     def until(self, command: str, said: str) -> None:
         """Ask again until a command says so."""
         limit = time.monotonic() + PATIENCE
@@ -125,7 +145,7 @@ class Bakery:
         if service in OPENS:
             lines.append(f'database = "sqlite:///{self.folder}/jobs.db"')
         if service == "operator":
-            lines.append("call_seconds = 2")  # where nobody answers, it is said so long after
+            lines.append(f"call_seconds = {self.call_seconds}")
         path.write_text("\n".join(["[midflight]", *lines, ""]))
         return path
 
@@ -148,10 +168,10 @@ def bakery(tmp_path: Path, releases: tuple[Release, Release]) -> Iterator[Bakery
 
 def upgrade_half(bakery: Bakery) -> None:
     """Pinned to v1, the control services and one of two workers are v2."""
-    bakery.command("data", "run", release=bakery.v1)
-    bakery.command("upgrade", "finalize", "--yes", release=bakery.v1)
-    bakery.command("db", "expand")
-    bakery.command("pin", "set", "v1")
+    bakery.done("data run", bakery.v1)
+    bakery.done("upgrade finalize --yes", bakery.v1)
+    bakery.done("db expand")
+    bakery.done("pin set v1")
     bakery.start(bakery.v2, "conductor@c1", "dispatcher@d1", "worker@w1")
     bakery.until("fleet list", "4 active")
 
@@ -190,8 +210,8 @@ def test_what_goes_wrong_is_as_the_page_says(bakery: Bakery) -> None:
     scenes = {
         "A migration does not move": rows_that_do_not_follow,
         "The broker is down": bakery.pause,
-        "No conductor answers": lambda: (bakery.resume(), bakery.stop("conductor@c1")),
-        "A host is to go": lambda: bakery.start(bakery.v1, "conductor@c1"),
+        "No conductor answers": bakery.no_conductor,
+        "A host is to go": bakery.with_a_conductor,
         "A host has gone": lambda: bakery.lose("worker@w2"),
     }
     assert not (differences := played(WRONG, scenes, bakery)), "\n\n".join(differences)

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -15,7 +16,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 import midflight
 from midflight import errors
@@ -133,23 +134,39 @@ def test_a_link_that_leads_nowhere_is_found(tmp_path: Path) -> None:
         server.shutdown()
 
 
-def test_a_site_in_a_folder_can_be_searched(site: Path) -> None:
-    """Without a server: what is typed is found, by its words and by how they begin, and leads to its page."""
+@pytest.fixture(scope="module")
+def tab(site: Path) -> Iterator[Page]:
+    """A tab of a browser. Whatever goes wrong in a script fails the tests that use it."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page()
         errors: list[str] = []
         page.on("pageerror", lambda wrong: errors.append(str(wrong)))
-        page.goto((site / "how-to/index.html").as_uri())
-        page.locator("[data-bs-target='#mkdocs_search_modal']").click()
-        found = page.locator("#mkdocs-search-results a")
-        page.fill("#mkdocs-search-query", "fieldnotlo")
-        found.get_by_text("FieldNotLoaded", exact=True).first.wait_for()
-        page.fill("#mkdocs-search-query", "a zebra crossing")
-        page.get_by_text("Nothing has all of these words.").wait_for()
-        page.fill("#mkdocs-search-query", "truth table")
-        found.get_by_text("The truth table of write forms").first.wait_for()
-        page.press("#mkdocs-search-query", "Enter")
-        page.wait_for_url("**/explanation/write-forms.html*")
-        assert errors == []
+        yield page
         browser.close()
+        assert errors == []
+
+
+def test_a_site_in_a_folder_can_be_searched(site: Path, tab: Page) -> None:
+    """Without a server: what is typed is found, by its words and by how they begin, and leads to its page."""
+    tab.goto((site / "how-to/index.html").as_uri())
+    tab.locator("[data-bs-target='#mkdocs_search_modal']").click()
+    found = tab.locator("#mkdocs-search-results a")
+    tab.fill("#mkdocs-search-query", "fieldnotlo")
+    found.get_by_text("FieldNotLoaded", exact=True).first.wait_for()
+    tab.fill("#mkdocs-search-query", "a zebra crossing")
+    tab.get_by_text("Nothing has all of these words.").wait_for()
+    tab.fill("#mkdocs-search-query", "truth table")
+    found.get_by_text("The truth table of write forms").first.wait_for()
+    tab.press("#mkdocs-search-query", "Enter")
+    tab.wait_for_url("**/explanation/write-forms.html*")
+
+
+@pytest.mark.parametrize(
+    "name", ["index", "explanation/comparison", "reference/configuration", "how-to/upgrade-a-fleet"]
+)
+def test_a_page_fits_a_telephone(site: Path, tab: Page, name: str) -> None:
+    """Tables and blocks that are wider are moved by themselves, and not the page."""
+    tab.set_viewport_size({"width": 390, "height": 844})
+    tab.goto((site / f"{name}.html").as_uri())
+    assert tab.evaluate("document.documentElement.scrollWidth") == 390

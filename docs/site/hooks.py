@@ -92,7 +92,8 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, files: Files, **_: Any) -> str:
-    """A link to a page of the repository leads to that page in the site; one to a file of it is the file's name."""
+    """A link to a page of the repository leads to that page in the site; one to a file of it is the file's name. And
+    blocks are coloured as what they are."""
     of_root = {name: source for source, name in OWN.items()}
     here = PurePosixPath("docs") / page.file.src_uri
     if page.file.src_uri in of_root:
@@ -106,7 +107,12 @@ def on_page_markdown(markdown: str, page: Page, files: Files, **_: Any) -> str:
         return f"{link['text']}({up}{inside}{link['anchor'] or ''})"
 
     parts = re.split(r"(^```.*?^```$)", markdown, flags=re.DOTALL | re.MULTILINE)
-    return "".join(part if part.startswith("```") else _LINK.sub(led, part) for part in parts)
+    return "".join(_session(part) if part.startswith("```") else _LINK.sub(led, part) for part in parts)
+
+
+def _session(block: str) -> str:
+    """What a shell answers is not coloured as if it were typed."""
+    return re.sub(r"^```sh\n(?=\$ )", "```console\n", block)
 
 
 @event_priority(-100)
