@@ -10,7 +10,7 @@ from house.sound.errors import NoEngine
 from house.sound.settings import WHERE, Settings
 from midflight import ConfigError
 
-ALL = (Engine.PULSE_RTP, Engine.SNAPCAST)
+ALL = (Engine.PULSE_RTP, Engine.SNAPCAST, Engine.GST_NETCLOCK)
 
 
 def drivers(given: Settings, left: Iterable[str] = ()) -> dict[Engine, Driver]:
@@ -23,6 +23,7 @@ def drivers(given: Settings, left: Iterable[str] = ()) -> dict[Engine, Driver]:
     if not engines:
         return {}
     try:  # only hosts with sound have the library, and the project is the same on all of them
+        from house.sound.gst_netclock.driver import GstNetclock
         from house.sound.pulse.sources import Sources
         from house.sound.pulse_rtp.driver import PulseRtp
         from house.sound.snapcast.driver import Snapcast
@@ -30,7 +31,7 @@ def drivers(given: Settings, left: Iterable[str] = ()) -> dict[Engine, Driver]:
         if not given.engines:
             return {}  # PulseAudio has left this host, and all that was in it
         raise _refused(str(NoEngine("libpulse.so.0", "pulseaudio"))) from None
-    kinds = {Engine.PULSE_RTP: PulseRtp, Engine.SNAPCAST: Snapcast}
+    kinds = {Engine.PULSE_RTP: PulseRtp, Engine.SNAPCAST: Snapcast, Engine.GST_NETCLOCK: GstNetclock}
     sources = Sources(given.pulse.address)
     return {engine: kinds[engine](given.pulse.start, given.pulse.address, sources) for engine in engines}
 

@@ -88,7 +88,8 @@ def test_the_packages_hold_what_the_agents_need(tmp_path: Path) -> None:
     assert not re.search("UNIT|NAME", run("dpkg-deb", "--info", packages["house-sleeper"], "postinst"))
     assert "systemd-sysusers house-sound.conf" in run("dpkg-deb", "--info", packages["house-sound"], "postinst")
     assert "then pkill -u house-sound ||" in run("dpkg-deb", "--info", packages["house-sound"], "prerm")
-    assert run("dpkg-deb", "--field", packages["house-sound"], "Suggests") == "snapserver, snapclient\n"
+    engines = "snapserver, snapclient, python3-gi, gir1.2-gstreamer-1.0, gstreamer1.0-pulseaudio\n"
+    assert run("dpkg-deb", "--field", packages["house-sound"], "Suggests") == engines
     assert run("dpkg-deb", "--field", packages["house-sleeper"], "Suggests").strip() == ""
     assert (root / "usr/lib/sysusers.d/house-sound.conf").is_file()
     for service in ("sleeper", "watcher", "sound"):

@@ -22,6 +22,7 @@ from house.sound.heard import Heard
 from house.sound.wanted import Feed, Room, Wanted
 from tests.sound.lab import tunes
 from tests.sound.lab.cards import PIPE_BYTES, Card, cards
+from tests.sound.lab.netclock import GstNetclockLab
 from tests.sound.lab.pulse import CARD, PulseRtpLab
 from tests.sound.lab.snapcast import SnapcastLab
 from tests.sound.lab.switch import Host, hosts
@@ -54,7 +55,11 @@ class EngineLab(Protocol):
         """What of the house is in the engine."""
 
 
-ENGINES: dict[str, EngineLab] = {"pulse-rtp": PulseRtpLab(), "snapcast": SnapcastLab()}
+ENGINES: dict[str, EngineLab] = {
+    "pulse-rtp": PulseRtpLab(),
+    "snapcast": SnapcastLab(),
+    "gst-netclock": GstNetclockLab(),
+}
 
 
 @dataclass

@@ -1,0 +1,62 @@
+"""A program for each stream and for each room: this folder's ``program.py``, which is found again by its arguments."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from house.playing import Engine
+from house.sound.pulse.modules import Line, Program, Sink, sink_of, source_of
+from house.sound.wanted import Feed, Room
+
+PYTHON = "/usr/bin/python3"
+"""The system's: GStreamer's bindings are a package of the system's, and for no other Python."""
+PROGRAM = Path(__file__).with_name("program.py")
+FIRST_CLOCK, FIRST_PACKETS, PORTS = 10_000, 20_000, 10_000
+LATENCY_MS = 400
+"""Between what a stream is fed and what its rooms play: half of it is in the hands of their PulseAudio by then."""
+EARLIEST_MS = 150
+"""So much earlier than the others a room can be: the rest is for its network and its card."""
+
+
+def clock_port(feed: Feed) -> int:
+    """Where its host tells the time (UDP): no two streams of the house have one group, and those that it gives lie side
+    by side."""
+    return FIRST_CLOCK + _number(feed)
+
+
+def packet_port(feed: Feed) -> int:
+    """Where it is sent to in its group (UDP), beside what ``pulse-rtp`` sends there."""
+    return FIRST_PACKETS + _number(feed)
+
+
+def _number(feed: Feed) -> int:
+    return int(IPv4Address(feed.group)) % PORTS
+
+
+class NetclockLines:
+    """See ``Carrier``. ``program`` is what they run."""
+
+    engine = Engine.GST_NETCLOCK
+
+    def __init__(self, program: Path) -> None:
+        self._run = PYTHON, "-I", str(program)
+
+    def sender(self, feed: Feed) -> Line:
+        return Program((*self._run, "send", f"--name={sink_of(feed)}", f"--device={source_of(feed)}", *_address(feed)))
+
+    def receiver(self, room: Room, sink: Sink, feed: Feed, server: str) -> Line:
+        name = f"{self.engine}.{room.name}.{server}"  # what begins with ``house.`` are players of files and radios
+        return Program(
+            (
+                *self._run, "play", f"--name={name}", f"--device={sink.name}", f"--host={feed.host}", *_address(feed),
+                f"--latency={LATENCY_MS}", f"--offset={max(room.offset_ms, -EARLIEST_MS)}",
+            )
+        )  # fmt: skip
+
+    def owns(self, line: Line) -> bool:
+        return isinstance(line, Program) and line.arguments[: len(self._run)] == self._run
+
+
+def _address(feed: Feed) -> list[str]:
+    return [f"--group={feed.group}", f"--port={packet_port(feed)}", f"--clock={clock_port(feed)}"]
