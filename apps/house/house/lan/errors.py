@@ -4,6 +4,7 @@ LanError
 ├── BadAddress       a MAC or IP address that is none           (also a ValueError)
 ├── BadEthers        a line of /etc/ethers that says nothing    (also a ValueError)
 ├── NoSuchInterface  an interface that is not there, or no Ethernet
+├── NoWay            addresses that are in no interface's network
 ├── NotPermitted     the process may not open packet sockets    (also a PermissionError)
 ├── CannotListen     the kernel refuses a socket, its filter, or its groups
 ├── TooMany          more addresses than one filter can hold    (also a ValueError)
@@ -41,6 +42,17 @@ class NoSuchInterface(LanError):
     def __init__(self, name: str, there: list[str]) -> None:
         self.name, self.there = name, there
         super().__init__(f"there is no Ethernet interface {name[:30]!r}; there are: {', '.join(there) or 'none'}")
+
+
+class NoWay(LanError):
+    """Nobody can tell on which interface a machine is."""
+
+    def __init__(self, addresses: list[str], there: list[str]) -> None:
+        self.addresses, self.there = addresses, there
+        where, names = ", ".join(addresses), ", ".join(there) or "none"
+        super().__init__(
+            f"no Ethernet interface leads to {where}; there are: {names}. Name the one where the machine is"
+        )
 
 
 class NotPermitted(LanError, PermissionError):

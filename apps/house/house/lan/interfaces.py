@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
 from house.lan import ip
-from house.lan.errors import NoSuchInterface
+from house.lan.errors import NoSuchInterface, NoWay
 from house.lan.mac import Mac
 
 _ADDRESS, _NETMASK, _HARDWARE = 0x8915, 0x891B, 0x8927
@@ -52,14 +52,15 @@ def get(name: str) -> Interface:
 
 
 def towards(addresses: tuple[ip.Address, ...]) -> Interface:
-    """The interface in whose network one of the addresses is, else the only one. Raises NoSuchInterface."""
-    found = [get(name) for name in _names()]
+    """The interface in whose network one of the addresses is, else the only one. Raises NoWay."""
+    names = _names()
+    found = [get(name) for name in names]
     for each in found:
         if each.network is not None and any(a in each.network for a in addresses):
             return each
     if len(found) == 1:
         return found[0]
-    raise NoSuchInterface(f"towards {', '.join(map(str, addresses))}", _names())
+    raise NoWay([*map(str, addresses)], names)
 
 
 def _names() -> list[str]:

@@ -284,14 +284,15 @@ class Guard:
     # From state to state.
 
     def _begin_to_guard(self, state: State, now: float) -> list[Act]:
-        alive_for = round(now - self.since, 1)
+        facts: dict[str, object] = {"machine": self.machine.name}
+        if self.state is State.AWAKE:
+            facts["alive_for_seconds"] = round(now - self.since, 1)
         flapping = self.state is State.AWAKE and self.pace.slept(now)
         knew = self.guarded
         if not knew:
             self.since = now
         self.state, self._next_probe = state, _NEVER
         self._say_again, self._claim_again = now + AGAIN, now + REMIND
-        facts = {"machine": self.machine.name, "alive_for_seconds": alive_for}
         acts = self._say(self.card.mac)
         if not knew:
             acts.append(Tell("watcher.asleep", facts))

@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from house.lan import interfaces, ip
+from house.lan.errors import NoWay
 from house.lan.interfaces import Interface
 from house.lan.mac import Mac
 from house.states import Cause, Mode, State
@@ -90,3 +91,14 @@ async def test_a_slip_in_an_address_is_told(
         watch._lookout_of(machine)
     assert [each["network"] for each in said if each["event"] == "watcher.elsewhere"] == ["192.168.1.0/24"] * told
     assert listens == [card]
+
+
+async def test_a_machine_of_which_nobody_can_tell_where_it_is_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where several interfaces are, none of which has a network with its address: they are named."""
+    nowhere = {name: Interface(name, 2, Mac(6), IPv4Address(0), None) for name in ("eth0", "eth1")}
+    monkeypatch.setattr(interfaces, "_names", lambda: [*nowhere])
+    monkeypatch.setattr(interfaces, "get", nowhere.__getitem__)
+    with pytest.raises(
+        NoWay, match=r"leads to 192.168.1.30; there are: eth0, eth1. Name the one where the machine is$"
+    ):
+        interfaces.towards((IPv4Address("192.168.1.30"),))

@@ -103,6 +103,15 @@ async def test_somebody_who_signed_in_wakes_a_machine_and_ignores_who_woke_anoth
     ]  # fmt: skip
 
 
+async def test_no_question_is_wider_than_a_phone(desk: Desks, tab: Tabs) -> None:
+    """However long the words are that somebody chooses from."""
+    seen = await signed_in(await desk(busy_house(), TOKENS), tab, width=360)
+    for act in ("rule", "hold", "ignore"):
+        await seen.page.goto(f"{seen.home}/act/{act}")
+        assert await seen.page.locator(".question select").count() > 0
+        assert await seen.page.evaluate("document.documentElement.scrollWidth") == 360, act
+
+
 async def test_a_viewer_sees_no_act(desk: Desks, tab: Tabs) -> None:
     """Nor does one whom nobody has asked to sign in."""
     seen = await signed_in(await desk(busy_house(), TOKENS), tab, "bob")
