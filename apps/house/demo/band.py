@@ -7,7 +7,7 @@ import asyncio
 import os
 import signal
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,10 @@ class Band:
         self.agents = {each.name: self._agent(each) for each in hosts}
         self.checked, self.wrong = 0, 0
         """How often it was listened to what a room plays, and how often that was not what it should."""
+        self.listened = 0.0
+        """For how many seconds of all rooms' recordings it was looked whether they play anything else."""
+        self._should: dict[str, tuple[int, set[str]]] = {}
+        """What each room should play, and until where its recording was listened to."""
 
     def _agent(self, host: Host) -> Unit:
         pulse.configure(host, self.cards.get(host.name))
@@ -119,7 +123,20 @@ class Band:
             pass  # it is counted
         self.checked += len(wanted)
         self.wrong += sum(heard[room] != wanted[room] for room in wanted)
+        self._listen(wanted)
         return heard
+
+    def _listen(self, wanted: Mapping[str, set[str]]) -> None:
+        """To all that rooms have played since the last time, half a second by half a second. What they should play from
+        now on is ``wanted``, and may have begun meanwhile. A stream that a room had no business to play is counted as
+        wrong; a silence is not, which may be its machine's."""
+        for room, card in self.cards.items():
+            start, before = self._should.get(room, (0, set[str]()))
+            may, played = before | wanted.get(room, set()), card.played(start)
+            for first in range(0, len(played) - tunes.WINDOW, tunes.WINDOW):
+                self.listened += tunes.WINDOW / tunes.RATE
+                self.wrong += bool(tunes.heard(played[first : first + tunes.WINDOW], STREAMS) - {"?"} - may)
+            self._should[room] = start + len(played), wanted.get(room, before)
 
     def mark(self) -> dict[str, int]:
         """Where the recordings are now, for ``gaps``."""

@@ -24,6 +24,7 @@ def of(stage: Stage, upgraded: bool) -> dict[str, Any]:
         "false": sum(max(0, woken[name] - wanted) for name, wanted in stage.expected.items()),
         "longest_answer_seconds": round(max(answers, default=0.0), 2),
         "rooms_listened_to": stage.band.checked,
+        "listened_seconds": round(stage.band.listened, 1),
         "wrong_rooms": stage.band.wrong,
         "gaps_in_upgrade": sum(stage.gaps.values()) if upgraded else None,
         "slept_through_upgrade": stage.slept_through if upgraded else None,
@@ -42,7 +43,7 @@ def _of_wakes(found: Mapping[str, Any]) -> Iterator[str]:
     for name in ("missed", "false", "wrong_rooms"):
         if found[name]:
             yield f"{name} is {found[name]}, not 0"
-    for name in ("asked", "wakes", "noise", "rooms_listened_to"):
+    for name in ("asked", "wakes", "noise", "rooms_listened_to", "listened_seconds"):
         if not found[name]:
             yield f"{name} is 0, so nothing was shown"
 

@@ -10,6 +10,7 @@ import asyncio
 import json
 import subprocess
 import time
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -18,28 +19,30 @@ from typing import Any
 import numpy as np
 
 from bench.audio import delay
-from tests.sound.lab import tunes
+from tests.sound.lab import obstacles, tunes
 from tests.sound.lab.cards import Card
 from tests.sound.lab.studio import ENGINES, Studio, studio
-from tests.sound.lab.switch import Host
 
 ROOMS = ("kitchen", "office")
 
 
 @dataclass(frozen=True)
 class Factor:
-    """What is in the way: sound cards that are that much too fast, and too slow; packets that get lost; a room that
-    joins when the others have played for a while."""
+    """What is in the way: sound cards that are that much too fast, and too slow; packets that get lost, on their way to
+    each room; a way to one of the rooms that takes so many milliseconds, now longer, now shorter; a room that joins
+    when the others have played for a while."""
 
     name: str
     ppm: float = 0.0
     loss: int = 0
+    jitter_ms: tuple[float, float] | None = None
     joins_late: bool = False
 
 
 FACTORS = (
     Factor("0 ppm"), Factor("±20 ppm", ppm=20), Factor("±50 ppm", ppm=50), Factor("±100 ppm", ppm=100),
     Factor("1 % loss, ±20 ppm", ppm=20, loss=1), Factor("5 % loss, ±20 ppm", ppm=20, loss=5),
+    Factor("2-22 ms jitter in one room, ±20 ppm", ppm=20, jitter_ms=(2, 22)),
     Factor("a late joiner, ±20 ppm", ppm=20, joins_late=True),
 )  # fmt: skip
 
@@ -59,7 +62,10 @@ async def _row(
     folder: Path, engine: str, factor: Factor, settle: float, seconds: float, pipe_bytes: int
 ) -> dict[str, Any]:
     ppm = {ROOMS[0]: factor.ppm, ROOMS[1]: -factor.ppm}
-    async with studio(folder, ENGINES[engine], ppm=ppm, pipe_bytes=pipe_bytes) as music:
+    async with AsyncExitStack() as stack:
+        music = await stack.enter_async_context(studio(folder, ENGINES[engine], ppm=ppm, pipe_bytes=pipe_bytes))
+        if factor.jitter_ms is not None:
+            await stack.enter_async_context(obstacles.jitter(music.hosts[ROOMS[1]], *factor.jitter_ms))
         await music.reset()
         await music.apply()
         early, late = (ROOMS[:1], ROOMS[1:]) if factor.joins_late else (ROOMS, ())
@@ -69,7 +75,7 @@ async def _row(
             if room and not (factor.joins_late and room == late):  # of a late joiner the first seconds count
                 await asyncio.sleep(settle)
         for room in ROOMS:
-            _lose(music.hosts[room], factor.loss)
+            stack.enter_context(obstacles.drops(music.hosts[room], obstacles.loses(factor.loss)))
         began = {room: music.cards[room].now for room in ROOMS}
         spent, received, since = _cpu(music), _received(music), time.monotonic()
         await asyncio.sleep(seconds)
@@ -102,16 +108,6 @@ def _apart(one: Card, other: Card, start: int) -> list[float]:
             behind = (b.position - a.position + period / 2) % period - period / 2
             found.append(abs(behind) * 1000 / tunes.RATE)
     return found
-
-
-def _lose(host: Host, percent: int) -> None:
-    """Have a room get that many packets less."""
-    if percent:
-        rule = f'iifname "eth0" numgen random mod 100 < {percent} drop'
-        hook = "type filter hook prerouting priority 0"
-        table = f"table ip lossy {{\n chain room {{\n {hook};\n {rule}\n }}\n}}\n"
-        command = ["ip", "netns", "exec", host.namespace, "nft", "-f", "-"]
-        subprocess.run(command, input=table, text=True, check=True)
 
 
 def _cpu(music: Studio) -> float:

@@ -18,7 +18,7 @@ from tests.lab.unit import HERE
 
 FIGURES = {
     "asked": 5, "missed": 0, "wakes": 5, "noise": 138, "false": 0, "stopped": None,
-    "rooms_listened_to": 12, "wrong_rooms": 0, "gaps_in_upgrade": 0,
+    "rooms_listened_to": 12, "listened_seconds": 60.5, "wrong_rooms": 0, "gaps_in_upgrade": 0,
     "slept_through_upgrade": ["attic"], "releases": {"watcher@box": "birch"},
 }  # fmt: skip
 

@@ -9,11 +9,8 @@ import pytest
 
 from house.names import ALL
 from house.objects.patch_bay import PatchBay
-from house.objects.stream import Stream
 from house.playing import Playing
-from house.sound.pulse_rtp import sap
-from house.sound.wanted import Feed
-from tests.sound.lab import obstacles, tunes
+from tests.sound.lab import tunes
 from tests.sound.lab.house import AGENTS, House
 from tests.sound.lab.studio import STATION, until
 
@@ -130,92 +127,3 @@ async def test_an_agent_that_begins_knows_what_to_play(home: House) -> None:
     await home.studio.hear(office="news")
     await home.start("conductor")
     await home.stand(office=Playing.PLAYING)
-
-
-async def test_a_network_that_passes_no_multicast(home: House) -> None:
-    """A room whose network brings it nothing says so, and which engine needs no multicast, and plays again when it
-    does. The other room plays on meanwhile."""
-    await PatchBay.patch(home.context, ALL, "radio")
-    await home.studio.hear(kitchen="radio", office="radio")
-    with obstacles.drops(home.studio.hosts["kitchen"], obstacles.MULTICAST):
-        await home.studio.hear(kitchen=None, office="radio")
-        why = "nothing of radio arrives here; where the network passes no multicast, the engine snapcast needs none"
-        await home.says("kitchen", state=Playing.WAITING, why=why)
-        await home.studio.hear(kitchen=None, office="radio")
-    await home.studio.hear(kitchen="radio", office="radio")
-
-
-async def test_a_network_that_floods(home: House) -> None:
-    """A host that gets streams which nobody there has asked for says so."""
-    await PatchBay.patch(home.context, "kitchen", "radio")
-    await PatchBay.patch(home.context, "office", None)
-    await home.studio.hear(kitchen="radio", office=None)
-
-    async def told() -> list[str]:
-        hosts = (await PatchBay.get(home.context)).hosts
-        return [host.name for host in hosts if "seems to flood multicast" in "".join(host.troubles)]
-
-    with obstacles.flooded(home.studio.hosts["office"]):
-        await until(told, lambda hosts: "office" in hosts, "a word from the office")
-
-
-async def test_packets_that_get_lost(home: House) -> None:
-    """A room says how many, and where that is heard, how large their share is and which engine would bear it. The other
-    room, whose way is a good one, has lost none."""
-    await PatchBay.patch(home.context, ALL, "news")
-    await home.studio.hear(kitchen="news", office="news")
-    with obstacles.drops(home.studio.hosts["kitchen"], obstacles.loses(20)):
-
-        async def told() -> tuple[str, int]:
-            hearing = (await home.hearings())["kitchen"]
-            return hearing.why, hearing.lost or 0
-
-        await until(told, lambda said: "% of news is lost on its way here" in said[0] and said[1] > 0, "a word of it")
-
-    async def office() -> tuple[object, ...]:
-        hearing = (await home.hearings())["office"]
-        return hearing.stream, hearing.lost, hearing.underruns, hearing.jitter_ms is not None
-
-    await until(office, ("news", 0, None, True).__eq__, "nothing of it from the office")
-
-
-async def test_somebody_else_sends(home: House) -> None:
-    """Two who send to one group are named; when only the stream's own host does, the room plays it. What is announced
-    in the network by anybody is not heard at all."""
-    await PatchBay.patch(home.context, ALL, "radio")
-    await home.studio.hear(kitchen="radio", office="radio")
-    stream = await Stream.get(home.context, "radio")
-    rogue, station = home.studio.hosts["bedroom"], home.studio.hosts[STATION]
-    announced = sap.packet(Feed("radio", "sink", "", "bedroom", str(stream.address), stream.port), goodbye=True)
-    sending = await rogue.start("/usr/bin/python3", "-c", ROGUE, str(stream.address), str(stream.port), announced.hex())
-    both = f"{station.address} and {rogue.address} all send to {stream.address}, which is radio's"
-    await home.says("kitchen", why=both)
-    await rogue.stop(sending)
-    await home.says("kitchen", why="", state=Playing.PLAYING)
-    await home.studio.hear(kitchen="radio", office="radio")
-
-
-async def test_an_engine_is_taken_out_of_the_configuration(home: House) -> None:
-    """It plays no more, its room says why it is silent, and the room plays again by another engine."""
-    await home.tell("sound", "room", "kitchen", "--engine", "snapcast")
-    await PatchBay.patch(home.context, "kitchen", "radio")
-    await home.studio.hear(kitchen="radio")
-    await home.runs("kitchen", "snapclient")
-    await home.replace("kitchen", "pulse-rtp")
-    await home.runs("kitchen", "snapclient", none=True)
-    await home.studio.hear(kitchen=None)
-    await home.says("kitchen", state=Playing.BROKEN, why="kitchen has no engine snapcast: see [app.sound] engines")
-    await home.tell("sound", "room", "kitchen", "--engine", "pulse-rtp")
-    await home.studio.hear(kitchen="radio")
-
-
-ROGUE = """
-import socket, struct, sys, time
-group, port, announced = sys.argv[1], int(sys.argv[2]), bytes.fromhex(sys.argv[3])
-sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-for number in range(1 << 16):
-    sender.sendto(struct.pack("!BBHII", 0x80, 127, number, number * 320, 66) + bytes(1280), (group, port))
-    for address in (group, "224.0.0.56"):
-        sender.sendto(announced, (address, 9875))
-    time.sleep(0.01)
-"""
