@@ -10,7 +10,7 @@ import pytest
 from house.names import ALL
 from house.objects.patch_bay import PatchBay
 from house.playing import Playing
-from tests.sound.lab import tunes
+from tests.sound.lab import obstacles, tunes
 from tests.sound.lab.house import AGENTS, House
 from tests.sound.lab.studio import STATION, until
 
@@ -127,3 +127,50 @@ async def test_an_agent_that_begins_knows_what_to_play(home: House) -> None:
     await home.studio.hear(office="news")
     await home.start("conductor")
     await home.stand(office=Playing.PLAYING)
+
+
+async def test_a_network_that_passes_no_multicast(home: House) -> None:
+    """A room whose network brings it nothing says so, and which engine needs no multicast, and plays again when it
+    does. The other room plays on meanwhile."""
+    await PatchBay.patch(home.context, ALL, "radio")
+    await home.studio.hear(kitchen="radio", office="radio")
+    with obstacles.drops(home.studio.hosts["kitchen"], obstacles.MULTICAST):
+        await home.studio.hear(kitchen=None, office="radio")
+        why = "nothing of radio arrives here; where the network passes no multicast, the engine snapcast needs none"
+        await home.says("kitchen", state=Playing.WAITING, why=why)
+        await home.studio.hear(kitchen=None, office="radio")
+    await home.studio.hear(kitchen="radio", office="radio")
+
+
+async def test_a_network_that_floods(home: House) -> None:
+    """A host that gets streams which nobody there has asked for says so."""
+    await PatchBay.patch(home.context, "kitchen", "radio")
+    await PatchBay.patch(home.context, "office", None)
+    await home.studio.hear(kitchen="radio", office=None)
+
+    async def told() -> list[str]:
+        hosts = (await PatchBay.get(home.context)).hosts
+        return [host.name for host in hosts if "seems to flood multicast" in "".join(host.troubles)]
+
+    with obstacles.flooded(home.studio.hosts["office"]):
+        await until(told, lambda hosts: "office" in hosts, "a word from the office")
+
+
+async def test_packets_that_get_lost(home: House) -> None:
+    """A room says how many, and where that is heard, how large their share is and which engine would bear it. The other
+    room, whose way is a good one, has lost none."""
+    await PatchBay.patch(home.context, ALL, "news")
+    await home.studio.hear(kitchen="news", office="news")
+    with obstacles.drops(home.studio.hosts["kitchen"], obstacles.loses(20)):
+
+        async def told() -> tuple[str, int]:
+            hearing = (await home.hearings())["kitchen"]
+            return hearing.why, hearing.lost or 0
+
+        await until(told, lambda said: "% of news is lost on its way here" in said[0] and said[1] > 0, "a word of it")
+
+    async def office() -> tuple[object, ...]:
+        hearing = (await home.hearings())["office"]
+        return hearing.stream, hearing.lost, hearing.underruns, hearing.jitter_ms is not None
+
+    await until(office, ("news", 0, None, True).__eq__, "nothing of it from the office")
