@@ -42,7 +42,7 @@ def test_the_version_is_the_packages(midflight: Command) -> None:
         (["db", "expnd"], 'Unknown command "expnd". Did you mean "expand"? Available commands: expand'),
         (["db", "expand", "--jason"], "Unknown option: --jason. Did you mean --json?"),
         (["db", "expand", "now"], "received 'now', which is more than the command takes"),
-        (["run"], 'Command "run" parameter SERVICE requires an argument'),
+        (["run"], "run needs SERVICE, like: midflight run conductor. See --help"),
         (["data", "run", "-n", "ten"], "Invalid value for -n: received 'ten', expected a whole number of rows"),
         (["upgrade", "check", "soak", "--wait", "-5s"], "received '-5s', expected a duration like 10s, 30m or 2h"),
         (["data", "run", "-n", "-3"], "received '-3', expected a whole number of rows"),

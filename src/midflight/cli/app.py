@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from importlib.metadata import version
 
-from cyclopts import App, CycloptsError, UnusedCliTokensError
+from cyclopts import App, CycloptsError, MissingArgumentError, UnusedCliTokensError
 
-from midflight.cli.examples import lines_of
+from midflight.cli.examples import EXAMPLES, lines_of
 from midflight.cli.output import Page
 from midflight.errors import UsageError
 from midflight.spelling import meant
@@ -89,7 +89,9 @@ def _teach(app: App, given: list[str]) -> None:
 
 
 def _usage(wrong: CycloptsError) -> str:
-    text = str(wrong)
+    text, name = str(wrong), " ".join(wrong.command_chain or ())
+    if isinstance(wrong, MissingArgumentError) and wrong.argument is not None and name in EXAMPLES:
+        text = f"{name} needs {wrong.argument.name}, like: midflight {next(iter(EXAMPLES[name]))}"
     if isinstance(wrong, UnusedCliTokensError):
         left = [*(wrong.unused_tokens or ())]
         text = f"received {' '.join(left)!r}, which is more than the command takes{_meant(wrong, left[0])}"
