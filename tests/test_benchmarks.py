@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -55,6 +56,27 @@ def test_a_fleet_that_is_too_large(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     monkeypatch.setattr(growth, "FILES", 10**9)
     assert growth.main() == 1
     assert "not measured: 2 agents open up to 2,000,000,200 files" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_fleet_that_is_too_slow_to_leave(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """What was measured until then is shown and kept: all that is judged."""
+    leave = simulated.Agents.leave
+
+    async def late(agents: simulated.Agents) -> None:
+        await leave(agents)
+        raise TimeoutError
+
+    monkeypatch.setattr("sys.argv", ["growth", "--sizes", "2", "--seconds", "0.2"])
+    monkeypatch.setattr(growth, "ROOT", tmp_path)
+    monkeypatch.setattr(simulated, "CALLS", 20)
+    monkeypatch.setattr(simulated.Agents, "leave", late)
+    assert growth.main() == 0
+    figures = json.loads((tmp_path / "build/bench/growth.json").read_text())["agents"]["2"]
+    assert set(growth.WANTED) <= figures.keys()
+    assert "leave_ms" not in figures
+    assert "not measured" not in capsys.readouterr().out
 
 
 async def test_a_fleet_that_is_simulated(postgres: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:

