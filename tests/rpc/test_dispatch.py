@@ -509,6 +509,19 @@ async def test_what_cannot_be_read_is_told_of_whom_the_broker_proves(body: bytes
     assert [message.facts["sender"] for message in await desk.parked()] == ["compute@h9"]
 
 
+@pytest.mark.parametrize("wrong", [{"method": "none"}, {"version": "3.99"}], ids=["malformed", "rejected"])
+async def test_a_sender_of_many_releases_has_one_line(wrong: dict[str, Any]) -> None:
+    """Of what it says of itself, only what the broker proves tells it from others."""
+    telemetry.bad_input.forget()
+    desk, before = Desk(), counted("rpc.refused")
+    with capture_logs() as logs:
+        for number in range(5):
+            sender = Sender(SENDER.service, SENDER.host, f"made-up-{number}", f"member-{number}")
+            await desk.call(encode(said({"text": "x"}, sender=sender, **wrong)))
+    assert len(logs) == 1
+    assert counted("rpc.refused") == before + 5
+
+
 async def test_who_never_tells_its_manifest_is_counted() -> None:
     """It is asked each time, nothing runs, and there is a counter that shows it."""
     desk, before = Desk(), counted("rpc.refused", kind="NeedManifest")

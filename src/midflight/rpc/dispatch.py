@@ -320,7 +320,7 @@ class Dispatcher:
             caller = request.sender.caller()
             telemetry.count("rpc.refused", kind=kind)
             telemetry.count("rpc.rejected", sender=_place(caller), method=error.method)
-            if (more := telemetry.bad_input.turn("rpc.version_rejected", kind, str(caller))) is not None:
+            if (more := telemetry.bad_input.turn("rpc.version_rejected", kind, _place(caller))) is not None:
                 log_rejected(facts_of(error, caller, self._identity), "receiver", **more)
         elif isinstance(error, MidflightError | NeedManifest):
             telemetry.bad_input.note("rpc.refused", kind, who, reason=text_of(error))
@@ -356,12 +356,10 @@ def _malformed(caller: Caller, reason: str) -> MalformedMessage:
 
 
 def _who(request: Request | None, sender: Identity | None) -> str:
-    """Who sent it: by the broker's word, with what a message tells besides that says the same of its sender. Without
-    that word, as for what was sent again out of where it was parked, the message's own."""
-    said = request.sender if request is not None else None
-    if said is not None and (sender is None or (said.service, said.host) == (sender.service, sender.host)):
-        return str(said)
-    return "an unknown sender" if sender is None else str(sender)
+    """Who sent it, by the broker's word; without that, as for what was sent again out of where it was parked, by the
+    message's own. What else a message says of its sender, like a release, could be another in each."""
+    said = "an unknown sender" if request is None else str(request.sender)
+    return said if sender is None else str(sender)
 
 
 def _place(caller: Caller) -> str:
