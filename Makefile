@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo test test-plans test-faults coverage fuzz lint format types pictures diagrams docs links wheel-test stranger bench-objects bench-rpc bench-growth bench-data bench-fleet bench-import bench-house bench-audio ci changelog lock clean
+.PHONY: help setup packages demo test test-plans test-faults coverage fuzz lint format types pictures diagrams docs links wheel wheel-test debian containers stranger bench-objects bench-rpc bench-growth bench-data bench-fleet bench-import bench-house bench-audio ci changelog lock clean
 
 PYTHON ?=
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -54,10 +54,11 @@ coverage: packages $(READY) ## pass the framework's tests and report branch cove
 fuzz: $(READY) ## feed bad input to the decoders, guided by coverage, for SECONDS=60
 	python -m tests.fuzz $(SECONDS)
 
-lint: $(READY) ## check style, formatting and the import contracts
+lint: $(READY) ## check style, formatting, the import contracts and the container file
 	ruff check .
 	ruff format --check .
 	lint-imports --no-logo
+	hadolint contrib/container/Containerfile
 
 format: $(READY) ## mend what ruff can mend
 	ruff check --fix-only .
@@ -84,8 +85,21 @@ docs: $(READY) ## build the site of the documents, with pages from the code, int
 links: $(READY) ## ask for every page elsewhere that the documents lead to; it needs the internet
 	python docs/site/links.py
 
-wheel-test: $(READY) ## build the wheel and its bill of materials, and try it and each extra in fresh environments
+wheel: $(READY) ## build what is published, into build/wheel: sdist, wheel, and bill of materials
+	.ci/wheel
+
+wheel-test: $(READY) ## build it, and try the wheel and each extra of it in fresh environments
 	.ci/wheel-test
+
+debian: $(READY) ## build Debian packages of both apps into build/debian, lint them, and try them on a bare Debian; as root
+	@.ci/packages debian
+	.ci/wheel
+	python -m pytest tests/shipped/test_debian.py
+
+containers: $(READY) ## build images of both apps by podman, and try them; as root
+	@.ci/packages debian podman
+	.ci/wheel
+	python -m pytest tests/shipped/test_containers.py
 
 stranger: $(READY) ## play the tutorial as a user who has nothing but the wheel and a package registry; as root
 	.ci/stranger

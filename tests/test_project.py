@@ -162,6 +162,19 @@ def test_the_locks_hold_what_the_project_asks_for() -> None:
     assert run.items() <= dev.items()
 
 
+@pytest.mark.parametrize("app", ["compute", "house"])
+def test_an_application_is_shipped_with_what_it_was_tested_with(app: str) -> None:
+    """Its lock has whatever any of its releases asks for, in the versions of the tests."""
+    shipped, tested = _pins(ROOT / f"requirements/{app}.txt"), _pins(ROOT / "requirements/dev.txt")
+    asked = [
+        tomllib.loads(path.read_text())["project"]["dependencies"]
+        for path in (ROOT / "apps" / app).rglob("pyproject.toml")
+    ]
+    assert asked
+    assert _entries([each for dependencies in asked for each in dependencies]) <= {*shipped, "midflight"}
+    assert shipped.items() <= tested.items()
+
+
 def _tests() -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
     for path in [*(ROOT / "tests").rglob("test_*.py"), *(ROOT / "apps").glob("**/tests/**/test_*.py")]:
         for node in ast.walk(ast.parse(path.read_text())):
