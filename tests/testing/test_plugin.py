@@ -8,7 +8,12 @@ from importlib.metadata import entry_points
 
 import pytest
 
+from midflight.testing import local_fleet, mixed_fleet
+
 pytest_plugins = ["pytester"]
+LOADED = local_fleet, mixed_fleet
+"""A run of pytest in this process takes away again what it imports first. Of midflight's, that must be nothing: later
+tests would meet a second one."""
 
 PROJECT = """
 from contextlib import asynccontextmanager
@@ -113,6 +118,7 @@ def shop(pytester: pytest.Pytester) -> pytest.Pytester:
     """A project, seen as its author's pytest sees it."""
     pytester.makepyfile(store=PROJECT)
     pytester.makefile(".toml", midflight=TOML)
+    pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
     return pytester
 
 
@@ -129,12 +135,11 @@ def test_it_costs_nothing_where_nobody_uses_it() -> None:
     assert {*ran.stdout.split()} == {"midflight", "midflight.testing", "midflight.testing.plugin"}
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "xdist"])
-def test_a_fleet_of_the_project_lives_in_any_loop(shop: pytest.Pytester, workers: list[str]) -> None:
-    """That of pytest-asyncio, of anyio or of the test itself; with the project and the settings of midflight.toml,
-    unless the tests have others."""
+def test_a_fleet_of_the_project_lives_in_any_loop(shop: pytest.Pytester) -> None:
+    """That of pytest-asyncio, of anyio or of the test itself, also in a worker of xdist's; with the project and the
+    settings of midflight.toml, unless the tests have others."""
     shop.makepyfile(TESTS)
-    shop.runpytest_subprocess(*workers).assert_outcomes(passed=4)
+    shop.runpytest_subprocess("-n", "1").assert_outcomes(passed=4)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +158,7 @@ def test_what_is_wrong_with_a_project_is_told_without_lines_of_ours(
     (shop.path / "midflight.toml").unlink()
     if toml is not None:
         (shop.path / "midflight.toml").write_text(toml)
-    ran = shop.runpytest_subprocess()
+    ran = shop.runpytest_inprocess()
     ran.assert_outcomes(errors=1)
     said = ran.stdout.str()
     assert told in said
@@ -164,7 +169,7 @@ def test_what_is_wrong_with_a_project_is_told_without_lines_of_ours(
 def cases(shop: pytest.Pytester, *options: str) -> list[str]:
     """Those of the tests of the shop's fleets."""
     shop.makepyfile(test_shop=FLEET)
-    ran = shop.runpytest_subprocess("--collect-only", "--quiet", *options)
+    ran = shop.runpytest_inprocess("--collect-only", "--quiet", *options)
     return [line.partition("::")[2] for line in ran.outlines if "::" in line]
 
 
@@ -187,7 +192,7 @@ def test_options_say_which_plans_are_tried(shop: pytest.Pytester, options: list[
 @pytest.mark.parametrize("option", ["--midflight-plans=0", "--midflight-plans=x", "--midflight-seed=-1"])
 def test_a_number_that_is_none_is_refused(shop: pytest.Pytester, option: str) -> None:
     """With what was received and expected, and before anything is collected."""
-    ran = shop.runpytest_subprocess(option)
+    ran = shop.runpytest_inprocess(option)
     name, _, value = option.partition("=")
     assert ran.ret == pytest.ExitCode.USAGE_ERROR
     assert f"argument {name}: received '{value}', expected a whole number" in ran.stderr.str()
@@ -197,4 +202,4 @@ def test_a_fleet_without_a_project_is_of_the_one_of_its_newest_release(shop: pyt
     """As midflight.toml in its folder names it."""
     without = FLEET.replace('    project, reference = project, "store:project"\n', "").replace('"v2"', "Path.cwd()")
     shop.makepyfile(test_shop=f"from pathlib import Path\n{without}\ndef test_it(): assert Shop.project is project\n")
-    shop.runpytest_subprocess("-k", "test_it").assert_outcomes(passed=1, deselected=4)
+    shop.runpytest_inprocess("-k", "test_it").assert_outcomes(passed=1, deselected=4)
