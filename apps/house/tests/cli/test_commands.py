@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 
+from house import clock, operator
 from house.cli import main
 from house.cli.app import COMMANDS
+from house.objects.machine import Machine
 from tests.cli.conftest import Fleet
 
 LAPTOP = "52:54:00:aa:00:01"
@@ -66,6 +68,20 @@ def test_a_machine_sleeps_unless_something_speaks_against_it(fleet: Fleet, capsy
     assert fleet.run("sleep", "desk", "--reason", "bad") == 2
     assert capsys.readouterr().err == "error: desk stays awake: ada holds it awake\n"
     assert fleet.asked == ["sleep: bed", "sleep: bad"]
+
+
+def test_a_machine_that_cannot_be_let_sleep_says_why(
+    fleet: Fleet, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One without an agent, and one that sleeps already: nobody is asked then."""
+    monkeypatch.setattr(operator, "SLEEP_SECONDS", 1.0)
+    assert fleet.run("add", "tv=52:54:00:00:00:70,10.0.0.70") == 0
+    assert fleet.run("sleep", "tv") == 75
+    assert capsys.readouterr().err == "error: tv: no agent of it has answered, and only that one lets it sleep\n"
+    fleet.do(lambda context: Machine.note_seen(context, "tv", False, clock.now()))
+    assert fleet.run("sleep", "tv") == 75
+    assert capsys.readouterr().err == "error: tv: it is asleep\n"
+    assert fleet.run("forget", "tv") == 0
 
 
 def test_a_hold_is_made_and_let_go(fleet: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
