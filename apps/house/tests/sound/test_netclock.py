@@ -69,7 +69,7 @@ async def test_this_gstreamer_can_do_it() -> None:
     ("said", "kind", "message"),
     [
         (None, NoEngine, "there is no GStreamer for /usr/bin/python3 on this host: apt install python3-gi gir1.2-"),
-        ("1.18", WrongEngine, "received the engine GStreamer 1.18, expected GStreamer 1.20 or newer"),
+        ("1.18", WrongEngine, "received the engine GStreamer 1.18, expected GStreamer 1.22 or newer"),
         ("1.22 udpsrc pulsesink", NoEngine, "there is no element udpsrc or pulsesink of GStreamer on this host: apt"),
     ],
 )

@@ -18,8 +18,8 @@ from house.sound.pulse.sources import Sources
 BINDINGS = "python3-gi gir1.2-gstreamer-1.0"
 ELEMENTS = "gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-pulseaudio"
 PACKAGES = {PYTHON: "python3"}
-OLDEST = "1.20"
-"""The first whose packets say when they were recorded."""
+OLDEST = "1.22"
+"""Older ones were not tried."""
 
 
 class GstNetclock(PulseDriver):

@@ -1,10 +1,11 @@
 """Send a stream, or play it: the program beside PulseAudio, of GStreamer's own elements.
 
 It runs by the system's Python, which has GStreamer's bindings, and so imports nothing of ours. A stream's clock is that
-of the source which it is recorded from. Its sender tells everybody the time by it (``GstNetTimeProvider``), and each
-RTP packet says when it was recorded (RFC 6051: the header extension NTP-64). A player follows that clock over the
-network, plays each packet so much later as all players of the stream do, and resamples by what its own card's clock is
-off. See "Synchronisation of multiple pipelines" in GStreamer's application development manual.
+of the source which it is recorded from. Its sender tells everybody the time by it (``GstNetTimeProvider``), and the
+timestamps of its RTP packets count samples from that clock's zero (as by ``mediaclk:direct=0`` of RFC 7273). A player
+follows the clock over the network, plays each packet so much later as all players of the stream do, and resamples by
+what its own card's clock is off. See "Synchronisation of multiple pipelines" in GStreamer's application development
+manual.
 """
 
 import argparse
@@ -19,10 +20,10 @@ gi.require_version("Gst", "1.0")
 gi.require_version("GstNet", "1.0")
 Gio, Gst, GstNet = (importlib.import_module(f"gi.repository.{name}") for name in ("Gio", "Gst", "GstNet"))
 
-ELEMENTS = ("pulsesrc", "pulsesink", "rtpbin", "rtpL16pay", "rtpL16depay", "rtphdrextntp64", "udpsrc", "udpsink")
+ELEMENTS = ("pulsesrc", "pulsesink", "rtpbin", "rtpL16pay", "rtpL16depay", "udpsrc", "udpsink")
 """What pipelines are made of, besides the core."""
-RECORDED = "extmap-1=(string)urn:ietf:params:rtp-hdrext:ntp-64"
-PACKETS = f"application/x-rtp,media=audio,clock-rate=48000,encoding-name=L16,channels=2,payload=96,{RECORDED}"
+RATE, TIMESTAMPS = 48_000, 2**32
+PACKETS = f"application/x-rtp,media=audio,clock-rate={RATE},encoding-name=L16,channels=2,payload=96"
 MS = 1_000_000
 PACKET_NS = 5 * MS
 """How much sound is in a packet: two of them are what PulseAudio records at once."""
@@ -31,7 +32,7 @@ TTL = 1
 LOST_MS = 100
 """So long a packet may be on its way: then it is lost, and the next one is played."""
 ROUNDING_NS = MS // 10
-"""By less than that nothing is moved: RTP counts in samples, the NTP time in fractions of a second."""
+"""By less than that nothing is moved: timestamps are whole samples."""
 CARD_MS = 200
 """How much sound PulseAudio has in hand: so long may a player be late."""
 STEP_NS = 3 * MS
@@ -54,10 +55,8 @@ goes on later than it would have."""
 def send(given: argparse.Namespace) -> str:
     """Send until that cannot be, and say why."""
     pipeline = Gst.parse_launch(
-        "rtpbin name=rtp ntp-time-source=clock-time rtcp-sync-send-time=false "
-        "pulsesrc name=source ! audio/x-raw,format=S16BE,rate=48000,channels=2 "
-        f"! rtpL16pay pt=96 min-ptime={PACKET_NS} max-ptime={PACKET_NS} ! application/x-rtp,{RECORDED} "
-        "! rtp.send_rtp_sink_0 rtp.send_rtp_src_0 "
+        f"pulsesrc name=source ! audio/x-raw,format=S16BE,rate={RATE},channels=2 "
+        f"! rtpL16pay pt=96 timestamp-offset=0 min-ptime={PACKET_NS} max-ptime={PACKET_NS} "
         f"! udpsink host={given.group} port={given.port} ttl-mc={TTL} sync=false async=false"
     )
     source = pipeline.get_by_name("source")
@@ -78,8 +77,7 @@ def play(given: argparse.Namespace) -> str:
     while not clock.wait_for_sync(Gst.SECOND):
         pass  # the stream is not sent yet
     pipeline = Gst.parse_launch(
-        "rtpbin name=rtp ntp-sync=true ntp-time-source=clock-time buffer-mode=synced "
-        f"latency={LOST_MS} min-ts-offset={ROUNDING_NS} "
+        f"rtpbin name=rtp buffer-mode=synced latency={LOST_MS} "
         f'udpsrc name=network auto-multicast=false timeout={SILENT_NS} caps="{PACKETS}" ! rtp.recv_rtp_sink_0 '
         f"rtpL16depay name=sound ! pulsesink name=card slave-method=resample buffer-time={CARD_MS * 1000} "
         f"alignment-threshold={STEP_NS} discont-wait=0"
@@ -88,9 +86,10 @@ def play(given: argparse.Namespace) -> str:
     card = pipeline.get_by_name("card")
     card.set_property("device", given.device)
     card.set_property("client-name", given.name)
-    card.set_property("ts-offset", given.offset * MS)
     pipeline.set_latency(given.latency * MS)  # else each player would wait as long as its own card needs
     pipeline.get_by_name("rtp").connect("pad-added", _heard, pipeline)
+    packets = pipeline.get_by_name("sound").get_static_pad("sink")
+    packets.add_probe(Gst.PadProbeType.BUFFER, _timed, card, given.offset * MS)
     return _run(pipeline, clock, Line(card, clock).look)
 
 
@@ -111,6 +110,18 @@ def _heard(_: Any, pad: Any, pipeline: Any) -> None:
             pipeline.get_bus().post(Gst.Message.new_application(pipeline, Gst.Structure.new_empty("another-sender")))
         else:
             pad.link(sound)
+
+
+def _timed(_: Any, probed: Any, card: Any, offset: int) -> Any:
+    """A packet comes. Its time is that at which the first one came here, and what was recorded since: move it to when
+    it was recorded."""
+    packet = probed.get_buffer()
+    recorded = int.from_bytes(packet.extract_dup(4, 4), "big")  # RFC 3550: the timestamp
+    ahead = (recorded - packet.pts * RATE // Gst.SECOND + TIMESTAMPS // 2) % TIMESTAMPS - TIMESTAMPS // 2
+    wanted = offset + ahead * Gst.SECOND // RATE
+    if abs(wanted - card.get_property("ts-offset")) > ROUNDING_NS:
+        card.set_property("ts-offset", wanted)
+    return Gst.PadProbeReturn.OK
 
 
 class Line:

@@ -23,8 +23,8 @@ from tests.sound.lab.tunes import RATE, WINDOW, Samples
 
 HERE = Path(__file__).parents[3]
 _FRAME = 4
-_BLOCK = RATE // 100
-"""Frames that are taken at once."""
+BLOCK = RATE // 100
+"""Frames that are taken at once: how exactly a sound server can know what has been played."""
 PIPE_BYTES = 32_768
 """170 ms: so long may the machine forget an engine before that is heard."""
 _F_SETPIPE_SZ = 1031
@@ -64,14 +64,14 @@ class Card:
 
 
 @asynccontextmanager
-async def cards(built: Sequence[Card], pipe_bytes: int = PIPE_BYTES) -> AsyncIterator[None]:
+async def cards(built: Sequence[Card], pipe_bytes: int = PIPE_BYTES, block: int = BLOCK) -> AsyncIterator[None]:
     """They play from here on; their pipes are there, and writable by everyone."""
     for card in built:
         os.mkfifo(card.pipe)
         card.pipe.chmod(0o666)
     given = [f"{card.pipe}:{card.recording}:{card.ppm}" for card in built]
     process = await asyncio.create_subprocess_exec(
-        "nice", "-n", "-20", sys.executable, "-m", "tests.sound.lab.cards", str(pipe_bytes), *given,
+        "nice", "-n", "-20", sys.executable, "-m", "tests.sound.lab.cards", str(pipe_bytes), str(block), *given,
         cwd=HERE, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     )  # fmt: skip
     assert process.stdout is not None
@@ -89,13 +89,14 @@ async def cards(built: Sequence[Card], pipe_bytes: int = PIPE_BYTES) -> AsyncIte
 class _Drained:
     """A card, in the process that plays it."""
 
-    def __init__(self, given: str, pipe_bytes: int) -> None:
+    def __init__(self, given: str, pipe_bytes: int, block: int) -> None:
         pipe, recording, ppm = given.split(":")
         self.pipe = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)  # so that it does not end with an engine
         fcntl.fcntl(self.pipe, _F_SETPIPE_SZ, pipe_bytes)
         self.record = open(recording, "wb", buffering=0)  # noqa: SIM115  # for as long as the card plays
         self.late = open(Path(recording).with_suffix(".late"), "wb", buffering=0)  # noqa: SIM115
-        self.seconds = _BLOCK / (RATE * (1 + float(ppm) / 1e6))
+        self.bytes = block * _FRAME
+        self.seconds = block / (RATE * (1 + float(ppm) / 1e6))
         self.blocks = 0
 
     def take(self, now: float) -> float:
@@ -103,17 +104,17 @@ class _Drained:
         while (due := (self.blocks + 1) * self.seconds) <= now:
             self.blocks += 1
             try:
-                got = os.read(self.pipe, _BLOCK * _FRAME)
+                got = os.read(self.pipe, self.bytes)
             except BlockingIOError:
                 got = b""
-            frames = np.frombuffer(got.ljust(_BLOCK * _FRAME, b"\0"), np.int16)
+            frames = np.frombuffer(got.ljust(self.bytes, b"\0"), np.int16)
             self.record.write(frames[::2].tobytes())
             self.late.write(np.float32(now - due).tobytes())
         return due
 
 
-def _play(pipe_bytes: str, *given: str) -> None:
-    drained = [_Drained(each, int(pipe_bytes)) for each in given]
+def _play(pipe_bytes: str, block: str, *given: str) -> None:
+    drained = [_Drained(each, int(pipe_bytes), int(block)) for each in given]
     began = time.monotonic()
     sys.stdout.write(f"{began}\n")
     sys.stdout.flush()

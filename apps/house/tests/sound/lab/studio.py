@@ -21,7 +21,7 @@ from house.sound.errors import EngineError
 from house.sound.heard import Heard
 from house.sound.wanted import Feed, Room, Wanted
 from tests.sound.lab import tunes
-from tests.sound.lab.cards import PIPE_BYTES, Card, cards
+from tests.sound.lab.cards import BLOCK, PIPE_BYTES, Card, cards
 from tests.sound.lab.netclock import GstNetclockLab
 from tests.sound.lab.pulse import CARD, PulseRtpLab
 from tests.sound.lab.snapcast import SnapcastLab
@@ -232,7 +232,12 @@ async def until(ask: Callable[[], Awaitable[T]], holds: Callable[[T], bool], exp
 
 @asynccontextmanager
 async def studio(
-    folder: Path, engine: EngineLab, *, ppm: Mapping[str, float] = MappingProxyType({}), pipe_bytes: int = PIPE_BYTES
+    folder: Path,
+    engine: EngineLab,
+    *,
+    ppm: Mapping[str, float] = MappingProxyType({}),
+    pipe_bytes: int = PIPE_BYTES,
+    block: int = BLOCK,
 ) -> AsyncIterator[Studio]:
     """The house: nothing is wanted of it, and nothing runs. ``ppm`` is how much too fast the rooms' cards are."""
     async with hosts(STATION, *ROOMS) as built:
@@ -240,7 +245,7 @@ async def studio(
             name: Card(name, built[0].home.parent / f"{name}.card", folder / f"{name}.raw", ppm.get(name, 0.0))
             for name in ROOMS
         }
-        async with cards(list(by_name.values()), pipe_bytes):
+        async with cards(list(by_name.values()), pipe_bytes, block):
             for host in built:
                 engine.configure(host, by_name.get(host.name))
             drivers = {host.name: engine.driver(host) for host in built}
