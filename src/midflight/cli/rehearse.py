@@ -46,7 +46,7 @@ def rehearse(
         two conductors, and one member of each service.
     """
     out, place = Output(json=json), open_place(config)
-    from midflight.testing.real_fleet import RealFleet  # an extra, which no other command needs
+    from midflight.testing.real_fleet import RealFleet  # no other command needs it
     from midflight.testing.rehearsal import fleet_of, rehearsal
 
     kind = fleet_of(place.project, place.config)
