@@ -1,13 +1,16 @@
-"""Hours of the week: what somebody types for days and times."""
+"""Hours of the week: what somebody types for days and times, and in which zone that is meant."""
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import time
+from pathlib import Path
 
-from house.objects.rule import DAYS
+from house.objects.rule import DAYS, check_zone
 from midflight import InvalidValue
 
+LOCALTIME = Path("/etc/localtime")
 _BY_NAME = {name.lower(): number for number, name in enumerate(DAYS)}
 
 
@@ -34,3 +37,14 @@ def read_clock(name: str, text: str) -> time:
     if match is None:
         raise InvalidValue(path=name, received=repr(text), expected="a time like 08:00")
     return time(int(match[1]), int(match[2]))
+
+
+def zone_here() -> str:
+    """The time zone of this machine, like Europe/Berlin: that of TZ, or what /etc/localtime leads to. UTC, where
+    neither is one with a name."""
+    try:
+        named = os.environ.get("TZ", "").removeprefix(":") or os.readlink(LOCALTIME).partition("/zoneinfo/")[2]
+        check_zone("TZ", named)
+    except (OSError, InvalidValue):
+        return "UTC"
+    return "UTC" if named == "Etc/UTC" else named

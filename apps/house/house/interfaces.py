@@ -7,7 +7,9 @@ from typing import Protocol
 from house.objects.hearing import Hearing, Sending
 from house.objects.look import Look
 from house.objects.machine import Machine
+from house.objects.trial import Trial
 from house.objects.wake import Wake
+from house.playing import Engine
 from house.rights import AGENT, PEOPLE
 from midflight import Context, Interface, endpoint
 
@@ -65,7 +67,7 @@ class SleeperAPI(Interface, Protocol, topic="sleeper", version="1.0"):
         ...
 
 
-class SoundAPI(Interface, Protocol, topic="sound", version="1.1"):
+class SoundAPI(Interface, Protocol, topic="sound", version="1.2"):
     """The agent of a host with sound: it plays in the rooms there, and sends the streams that come from there."""
 
     @endpoint(since="1.0", idempotent=True, allow=PEOPLE)
@@ -87,4 +89,14 @@ class SoundAPI(Interface, Protocol, topic="sound", version="1.1"):
     async def sleeps(self, context: Context, on: bool) -> None:
         """Its machine falls asleep now, or is awake again: for the machine's own sleeper. Answers when the fleet has
         written down that this agent sleeps, too. Raises NotYours for another's sleeper, and what a beat raises."""
+        ...
+
+    @endpoint(since="1.2", allow=PEOPLE)
+    async def test(
+        self, context: Context, engine: Engine, sender: str, rooms: list[str], seconds: float
+    ) -> list[Trial]:
+        """Have rooms of this host play a quiet test signal, by this engine, instead of what they hear, and listen to
+        each for so many seconds; the agent of ``sender`` sends it so long, with no rooms. What was heard before is
+        heard again afterwards, also when the caller waits no more. Raises NotNow where it has no such engine, or while
+        another test is under way; NotFound for a room that is not of this host; and InvalidValue."""
         ...

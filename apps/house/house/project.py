@@ -19,6 +19,7 @@ from house.objects.requester import Requester, RequesterList
 from house.objects.rule import Rule, RuleList
 from house.objects.scene import Scene, Setting
 from house.objects.stream import Stream
+from house.objects.trial import Trial
 from house.objects.wake import Wake, WakeList
 from house.objects.wiring import SoundHost, Wiring
 from midflight import Project, Service
@@ -29,7 +30,8 @@ project = Project(
     name="house",
     objects=[
         Away, Check, Day, History, Hold, HoldList, Look, Machine, MachineList, Requester, RequesterList, Rule, RuleList,
-        Wake, WakeList, Group, Hearing, PatchBay, Player, Scene, Sending, Setting, SoundHost, Stream, Wiring,
+        Wake, WakeList, Group, Hearing, PatchBay, Player, Scene, Sending, Setting, SoundHost, Stream, Trial,
+        Wiring,
     ],
     interfaces=[SleeperAPI, SoundAPI, WatcherAPI],
     services=[

@@ -18,14 +18,20 @@ from house.objects.patch_bay import PatchBay
 from house.objects.player import Player
 from house.objects.scene import Scene, Setting
 from house.objects.stream import Stream
+from house.objects.trial import Trial
 from house.objects.wake import Wake
 from house.playing import Engine, Kind
 from house.standing import FRESH
 from house.states import State
+from house.trying import Try
 from midflight import Client, Context, InvalidValue, MidflightError
 
 LIVE_SECONDS = 1.5
 """An agent that takes longer has nothing to say that is of this moment."""
+TEST_SECONDS = 30.0
+"""How much longer a test may take than the signal is listened to: until it is heard, and until that is told."""
+LATEST_SECONDS = 5.0
+"""The sender's answer would come so much later than any other: it is only waited for where it is an error."""
 _SLEEPS = State.FALLING, State.ASLEEP
 """A machine that falls has asked already whether it is needed."""
 
@@ -130,6 +136,33 @@ class SoundOperator:
     async def _told(self, rooms: Sequence[str]) -> Sequence[str]:
         await self._tell_agents()
         return rooms
+
+    async def test(self, tried: Try, sender: str, seconds: float) -> list[Trial]:
+        """What rooms hear of a test signal from that host, for so long, by one engine. What they heard before they hear
+        again afterwards. Of a host that does not answer, its rooms' trials say why. Raises what the sender's agent
+        does, see ``SoundAPI.test``."""
+        longest = seconds + TEST_SECONDS
+        sender_agent, agents = self._agents.on(sender).within(longest + LATEST_SECONDS), self._agents.within(longest)
+        sending = asyncio.create_task(
+            sender_agent.call(SoundAPI.test, self._context, tried.engine, sender, [], longest)
+        )
+
+        async def heard(host: str, rooms: Sequence[str]) -> list[Trial]:
+            try:
+                return await agents.on(host).call(SoundAPI.test, self._context, tried.engine, sender, [*rooms], seconds)
+            except (HouseError, MidflightError) as wrong:
+                return [Trial(player=room, engine=tried.engine, why=str(wrong)) for room in rooms]
+
+        hearing = asyncio.gather(*(heard(host, rooms) for host, rooms in tried.rooms.items()))
+        try:
+            await asyncio.wait((sending, hearing), return_when=asyncio.FIRST_COMPLETED)
+            if not hearing.done():
+                await sending  # it sends for longer: so it could not
+            return [trial for each in await hearing for trial in each]
+        finally:
+            sending.cancel()  # the agent ends it then
+            hearing.cancel()
+            await asyncio.gather(sending, hearing, return_exceptions=True)
 
     # What there is.
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import time
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 
+from house import hours
 from house.hours import read_clock, read_days
 from house.objects.rule import days_in_words
 from midflight import InvalidValue
@@ -52,3 +54,25 @@ def test_a_clock_is_read() -> None:
     for text in ("24:00", "8", "8:5", "noon"):
         with pytest.raises(InvalidValue, match=r"^begins: received "):
             read_clock("begins", text)
+
+
+@pytest.mark.parametrize(
+    ("named", "leads_to", "zone"),
+    [
+        ("", "/usr/share/zoneinfo/Europe/Berlin", "Europe/Berlin"),
+        (":America/Lima", "/usr/share/zoneinfo/Europe/Berlin", "America/Lima"),
+        ("", "../usr/share/zoneinfo/Etc/UTC", "UTC"),
+        ("", "/somewhere/else", "UTC"),
+        ("", None, "UTC"),
+        ("CET-1CEST,M3.5.0,M10.5.0/3", None, "UTC"),
+    ],
+)
+def test_the_zone_of_this_machine(
+    named: str, leads_to: str | None, zone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its name; UTC where it has none."""
+    monkeypatch.setenv("TZ", named)
+    monkeypatch.setattr(hours, "LOCALTIME", tmp_path / "localtime")
+    if leads_to is not None:
+        (tmp_path / "localtime").symlink_to(leads_to)
+    assert hours.zone_here() == zone

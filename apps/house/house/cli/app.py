@@ -1,8 +1,8 @@
 """The command line: its commands, and how each ending becomes an exit code.
 
-The table is midflight's: 0 done · 2 blocked, for a reason that is named · 3 needs a person · 4 unknown · 64 usage ·
-70 internal · 75 try again · 130 interrupted · 141 who read the output has gone. ``house hold -- COMMAND`` ends as the
-command does.
+The table is midflight's: 0 done · 1 done, and there is more to do · 2 blocked, for a reason that is named · 3 needs a
+person · 4 unknown · 64 usage · 70 internal · 75 try again · 130 interrupted · 141 who read the output has gone. ``house
+hold -- COMMAND`` ends as the command does.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ Command = tuple[str, str]
 SOUND: dict[str, Command] = {
     "rooms": ("house.cli.sound.rooms:list_", "What each room shall hear, and what it does."),
     "streams": ("house.cli.sound.streams:list_", "What can be heard, and how it stands."),
+    "queue": ("house.cli.sound.streams:queue", "What a stream plays, and what comes next."),
     "patch": ("house.cli.sound.rooms:patch", "Have rooms hear a stream."),
     "off": ("house.cli.sound.rooms:off", "Have rooms be silent."),
     "volume": ("house.cli.sound.rooms:volume", "How loud rooms are."),
@@ -46,6 +47,7 @@ SOUND: dict[str, Command] = {
     "disable": ("house.cli.sound.streams:disable", "Have a stream not be sent."),
     "group": ("house.cli.sound.groups:group", "A name for several rooms."),
     "room": ("house.cli.sound.rooms:room", "Where a room is played, by which engine, and how much later."),
+    "test": ("house.cli.sound.testing:prove", "Play a signal, and say which engine the network bears."),
     "forget": ("house.cli.sound.rooms:forget", "A room is gone."),
 }
 

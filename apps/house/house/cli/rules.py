@@ -8,11 +8,11 @@ from cyclopts import Parameter
 
 from house.cli.output import Output
 from house.cli.place import ConfigFile, Json, once
-from house.hours import read_clock, read_days
+from house.hours import read_clock, read_days, zone_here
 
 
 def rule(
-    machine: str | None = None, /, *, days: str = "", begins: str = "08:00", ends: str = "18:00", zone: str = "UTC",
+    machine: str | None = None, /, *, days: str = "", begins: str = "08:00", ends: str = "18:00", zone: str = "",
     wakes: Annotated[bool, Parameter(negative="", show_default=False)] = False, note: str = "",
     undo: Annotated[int | None, Parameter(name="--undo")] = None, config: ConfigFile = None, json: Json = False,
 ) -> int:  # fmt: skip
@@ -29,7 +29,7 @@ def rule(
     ends
         Until when; on the next day, where that is before the beginning.
     zone
-        The time zone of the hours, like Europe/Berlin.
+        The time zone of the hours, like Europe/Berlin; without it, that of this machine.
     wakes
         It is woken when they begin, too.
     note
@@ -44,7 +44,8 @@ def rule(
         out.document({"dropped": undo})
     elif days:
         hours = read_days(days), read_clock("begins", begins), read_clock("ends", ends)
-        made = once(config, lambda operator: operator.rule(machine, *hours, zone=zone, wakes=wakes, note=note))
+        where = zone or zone_here()
+        made = once(config, lambda operator: operator.rule(machine, *hours, zone=where, wakes=wakes, note=note))
         out.say(f"{machine or 'every machine'} stays awake {made.in_words}")
         out.document(made)
     else:

@@ -200,4 +200,5 @@ sendings = Table(
     Column("title", String(255), nullable=False),
     Column("why", String(255), nullable=False),
     Column("at", DateTime),
+    Column("queue", JSON, nullable=False, server_default="[]"),
 )

@@ -29,8 +29,9 @@ class Hearing(VersionedObject, version="1.0"):
     at: datetime | None = None
 
 
-class Sending(VersionedObject, version="1.0"):
-    """What one stream does, by one engine; see ``Hearing``. ``title`` is what it plays now, where that is known."""
+class Sending(VersionedObject, version="1.1"):
+    """What one stream does, by one engine; see ``Hearing``. ``title`` is what it plays now, and ``queue`` what comes
+    next, where that is known."""
 
     stream: str
     engine: Engine = field(default=Engine.PULSE_RTP, fallback=Engine.UNKNOWN)
@@ -40,3 +41,4 @@ class Sending(VersionedObject, version="1.0"):
     title: str = ""
     why: str = ""
     at: datetime | None = None
+    queue: list[str] = field(default_factory=list, since="1.1")

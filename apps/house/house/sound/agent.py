@@ -13,6 +13,7 @@ from house.errors import HouseError
 from house.interfaces import SoundAPI
 from house.objects.hearing import Hearing, Sending
 from house.objects.player import Player
+from house.objects.trial import Trial
 from house.objects.wiring import SoundHost, Wiring
 from house.playing import Engine
 from house.rights import check_own
@@ -23,7 +24,9 @@ from house.sound.file import WantedFile
 from house.sound.flood import Flood
 from house.sound.keeper import Keeper
 from house.sound.nap import Nap
+from house.sound.now_playing import NowPlaying
 from house.sound.settings import RoomSettings
+from house.sound.trials import Trials
 from house.sound.wanted import Wanted
 from midflight import Context, InvalidValue, MidflightError
 
@@ -36,8 +39,8 @@ log = structlog.get_logger("sound")
 
 
 class Agent(SoundAPI):
-    """See the module. ``rooms`` are those that its configuration knows, by name; ``left`` are engines that it knows no
-    more, and that may still play what was wanted of them."""
+    """See the module. ``rooms`` are those that its configuration knows, by name, and ``mpds`` what plays into its
+    streams, by theirs; ``left`` are engines that it knows no more, and that may still play what was wanted of them."""
 
     def __init__(
         self,
@@ -48,11 +51,12 @@ class Agent(SoundAPI):
         new_context: Callable[[], Context],
         nap: Nap,
         left: Mapping[Engine, Driver] = MappingProxyType({}),
+        mpds: Mapping[str, NowPlaying] = MappingProxyType({}),
         *,
         rehearses: bool = False,
     ) -> None:
         self.host, self._rooms, self._file, self._context = host, rooms, file, new_context
-        self._nap, self._flood = nap, Flood(host)
+        self._nap, self._mpds, self._flood = nap, mpds, Flood(host)
         self._kept = file.read()
         self.keepers = [
             Keeper(engine, driver, self._kept.get(engine, Wanted(host)), self._heard_news, rehearses=rehearses)
@@ -61,9 +65,12 @@ class Agent(SoundAPI):
         self._left, self._rehearses = dict(left), rehearses
         self._unleft: dict[Engine, str] = {}
         """Why what is in such an engine could not be taken out."""
+        self._trials = Trials(host, self.keepers)
         self._homeless: list[Hearing] = []
         self._refused: dict[str, str] = {}
         """Why the house does not take rooms of the configuration for this host's, by their names."""
+        self._streamless: list[str] = []
+        """Those of the MPDs that play into no stream of this host, in words."""
         self._unwritten = ""
         self._report_now = asyncio.Event()
         self._told: object = None
@@ -72,13 +79,37 @@ class Agent(SoundAPI):
     # What others ask.
 
     async def hearings(self, context: Context) -> list[Hearing]:
-        return [*self._homeless, *(hearing for keeper in self.keepers for hearing in keeper.told()[0])]
+        return self._hearings()
+
+    def _hearings(self) -> list[Hearing]:
+        tried = self._trials.rooms
+        found = [*self._homeless, *(hearing for keeper in self.keepers for hearing in keeper.told()[0])]
+        for hearing in found:
+            if hearing.player in tried:
+                hearing.why = hearing.why or "a test signal is played there"
+        return found
 
     async def sendings(self, context: Context) -> list[Sending]:
-        return [sending for keeper in self.keepers for sending in keeper.told()[1]]
+        return self._sendings()
+
+    def _sendings(self) -> list[Sending]:
+        return [self._titled(sending) for keeper in self.keepers for sending in keeper.told()[1]]
+
+    def _titled(self, sending: Sending) -> Sending:
+        """With what its MPD says, where it has one."""
+        mpd = self._mpds.get(sending.stream)
+        if mpd is not None:
+            sending.title, sending.queue = mpd.told.title, [*mpd.told.queue]
+            sending.why = sending.why or orders.cut(mpd.told.trouble)
+        return sending
 
     async def changed(self, context: Context) -> None:
         self._report_now.set()
+
+    async def test(
+        self, context: Context, engine: Engine, sender: str, rooms: list[str], seconds: float
+    ) -> list[Trial]:
+        return await self._trials.run(engine, sender, rooms, seconds)
 
     async def sleeps(self, context: Context, on: bool) -> None:
         check_own(context, self.host)
@@ -128,11 +159,11 @@ class Agent(SoundAPI):
         await self._obey(wiring)
 
     async def _tell(self, context: Context) -> Wiring:
-        hearings, sendings = await self.hearings(context), await self.sendings(context)
+        hearings, sendings = self._hearings(), self._sendings()
         self._told = _essence(hearings, sendings)
         troubles = [trouble for keeper in self.keepers for trouble in keeper.troubles]
         self._flood.look()
-        troubles += [*self._refused.values(), *self._unleft.values()]
+        troubles += [*self._refused.values(), *self._unleft.values(), *self._streamless]
         troubles += filter(None, [self._unwritten, self._flood.trouble])
         host = SoundHost(name=self.host, engines=[keeper.engine for keeper in self.keepers], troubles=tuple(troubles))
         return await Wiring.report(context, host, hearings, sendings)
@@ -155,10 +186,14 @@ class Agent(SoundAPI):
 
     async def _obey(self, wiring: Wiring) -> None:
         wanted = {str(keeper.engine): orders.wanted(wiring, keeper.engine) for keeper in self.keepers}
-        for keeper in self.keepers:
-            keeper.want(wanted[keeper.engine])
+        self._trials.want(wanted)
         self._homeless = orders.homeless(wiring, [keeper.engine for keeper in self.keepers])
         wanted |= {engine: self._kept[engine] for engine in self._left if engine in self._kept}
+        streams = {stream.name for stream in wiring.streams if stream.host == self.host}
+        self._streamless = [
+            f"[app.sound.mpd] {name} is passed over: no stream of this name comes from {self.host}"
+            for name in sorted(self._mpds.keys() - streams)
+        ]
         if wanted != self._kept:
             await self._keep(wanted)
 
@@ -194,9 +229,7 @@ class Agent(SoundAPI):
 
     def _heard_news(self) -> None:
         """What others can see has changed: the house is told now."""
-        told = [keeper.told() for keeper in self.keepers]
-        hearings = [*self._homeless, *(each for heard, _ in told for each in heard)]
-        if _essence(hearings, [each for _, sent in told for each in sent]) != self._told:
+        if _essence(self._hearings(), self._sendings()) != self._told:
             self._report_now.set()
 
 

@@ -30,6 +30,11 @@ class Driver(Protocol):
         """How all that stands which was applied last."""
         ...
 
+    async def listen(self, room: str, seconds: float) -> list[float]:
+        """For so long, the peaks of what a room plays of its stream, of each tenth of a second: 1 is full scale, and
+        how loud the room is set does not count. None where it plays nothing. Other methods may be called meanwhile."""
+        ...
+
     async def stirred(self) -> None:
         """Wait until something has changed by itself: it has ended, or a sound card was unplugged or plugged in. Other
         methods may be called meanwhile."""

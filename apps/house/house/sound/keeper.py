@@ -128,3 +128,11 @@ class Keeper:
                 if feed.name in feeds
             ],
         )
+
+    def hearing(self, room: str) -> Hearing | None:
+        """What is to be said of one of its rooms."""
+        return next((each for each in self.told()[0] if each.player == room), None)
+
+    async def listen(self, room: str, seconds: float) -> list[float]:
+        """See ``Driver``."""
+        return await self._driver.listen(room, seconds)

@@ -52,7 +52,7 @@ def hearing(room: Room, heard: RoomHeard, restarts: int) -> Hearing:
         stream=room.feed.name if room.feed is not None and heard.state is Playing.PLAYING else None,
         level_db=heard.level_db, buffer_ms=heard.buffer_ms, drift_ppm=heard.drift_ppm, lost=heard.lost,
         jitter_ms=heard.jitter_ms, underruns=heard.underruns, restarts=restarts,
-        why=_cut(room.why if waits else heard.why),
+        why=cut(room.why if waits else heard.why),
     )  # fmt: skip
 
 
@@ -60,11 +60,12 @@ def sending(feed: Feed, engine: Engine, heard: FeedHeard, restarts: int) -> Send
     """What a stream does, by this engine."""
     return Sending(
         stream=feed.name, engine=engine, state=heard.state, level_db=heard.level_db, restarts=restarts,
-        why=_cut(heard.why),
+        why=cut(heard.why),
     )  # fmt: skip
 
 
-def _cut(why: str) -> str:
+def cut(why: str) -> str:
+    """A reason, as long as the house can keep it."""
     return why if len(why) <= LONGEST else f"{why[: LONGEST - 1]}…"
 
 

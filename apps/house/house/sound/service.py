@@ -10,6 +10,7 @@ from house.sound import engines
 from house.sound.agent import Agent
 from house.sound.file import WantedFile
 from house.sound.nap import Nap
+from house.sound.now_playing import NowPlaying, address
 from house.sound.settings import settings
 from midflight import Runtime
 
@@ -26,8 +27,12 @@ async def sound(runtime: Runtime) -> AsyncIterator[Sequence[object]]:
         nap = Nap(runtime.asleep)
         stack.push_async_callback(nap.end)
         left = {engine: drivers.pop(engine) for engine in [*drivers] if engine not in given.engines}
-        agent = Agent(runtime.host, drivers, given.rooms, file, runtime.context, nap, left, rehearses=given.rehearse)
+        mpds = {stream: NowPlaying(address(text)) for stream, text in given.mpd.items()}
+        agent = Agent(
+            runtime.host, drivers, given.rooms, file, runtime.context, nap, left, mpds, rehearses=given.rehearse
+        )
         tasks = [asyncio.create_task(keeper.keep(), name=f"keeper of {keeper.engine}") for keeper in agent.keepers]
+        tasks += [asyncio.create_task(mpd.follow(), name=f"MPD at {mpd.address}") for mpd in mpds.values()]
         tasks.append(asyncio.create_task(agent.report_for_ever(), name=f"reports of {agent.host}"))
         stack.push_async_callback(_ended, tasks)
         yield [agent]

@@ -9,6 +9,7 @@ import msgspec
 
 from house.names import ALL, Name
 from house.playing import Engine
+from house.sound.now_playing import address
 from midflight import ConfigError
 
 WHERE = "[app.sound]"
@@ -41,6 +42,9 @@ class Settings(msgspec.Struct, frozen=True):
     pulse: PulseSettings = PulseSettings()
     rehearse: bool = False
     """Nothing is done to any engine: what would be done is told to the house, and shown where hosts are."""
+    mpd: dict[str, str] = {}
+    """Which MPD plays into a stream of this host, by the stream's name: ``host``, ``host:port``, ``password@host`` or
+    the path of its socket."""
 
 
 def settings(app: Mapping[str, Any]) -> Settings:
@@ -54,7 +58,20 @@ def settings(app: Mapping[str, Any]) -> Settings:
         ) from None
     for name in given.rooms:
         _check_name(name)
+    for stream, text in given.mpd.items():
+        _check_address(stream, text)
     return given
+
+
+def _check_address(stream: str, text: str) -> None:
+    try:
+        address(text)
+    except ValueError:
+        expected = "an MPD like localhost, nas:6601, password@nas or /run/mpd/socket"
+        raise ConfigError(
+            path="the configuration", where=f"{WHERE} mpd {stream}",
+            reason=f"received {text.rpartition('@')[2]!r}, expected {expected}",
+        ) from None  # fmt: skip
 
 
 def _check_name(name: str) -> None:

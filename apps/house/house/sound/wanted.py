@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import msgspec
 
+TONE = "tone"
+"""The kind of a stream that is a test signal. No stream of the house is of this kind."""
+
 
 class Feed(msgspec.Struct, frozen=True):
     """A stream, as an engine sends it.
 
     ``kind`` says what it is fed by: ``sink`` (programs play into one of its own), ``capture`` (the source of that
-    name), ``monitor`` (what the sink of that name plays), ``file`` or ``radio`` (a path or a URL). It goes from
-    ``host`` to the multicast ``group`` and ``port``. One that is not ``enabled`` goes nowhere, and programs that play
-    into it have a place all the same: else they would be heard elsewhere.
+    name), ``monitor`` (what the sink of that name plays), ``file`` or ``radio`` (a path or a URL), or TONE. It goes
+    from ``host`` to the multicast ``group`` and ``port``. One that is not ``enabled`` goes nowhere, and programs that
+    play into it have a place all the same: else they would be heard elsewhere.
     """
 
     name: str

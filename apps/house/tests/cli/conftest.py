@@ -19,21 +19,24 @@ import structlog
 
 from house import clock
 from house.cli import main
-from house.errors import NotClaimed, NotFound, StaysAwake
+from house.errors import NotClaimed, NotFound, NotNow, StaysAwake
 from house.interfaces import SleeperAPI, SoundAPI, WatcherAPI
 from house.objects.hearing import Hearing, Sending
 from house.objects.look import Look
 from house.objects.machine import Machine
 from house.objects.player import Player
+from house.objects.trial import Trial
 from house.objects.wake import Wake
 from house.objects.wiring import SoundHost, Wiring
-from house.playing import Playing, Sent
+from house.playing import Engine, Playing, Sent
 from house.project import project
 from house.states import Cause
 from midflight import Context
 from midflight.testing import LocalFleet
 from midflight.transports.embedded import EmbeddedBroker
 
+BUSY_SECONDS = 7
+"""Whoever is to be listened to for so long cannot be, for another test is under way."""
 TOML = """
 [midflight]
 project = "house.project:project"
@@ -94,12 +97,14 @@ class Sleeper(SleeperAPI):
 
 @dataclass
 class Sound(SoundAPI):
-    """The agent of desk, whose kitchen plays what is patched to it. The host of the bath has none."""
+    """The agent of desk, whose kitchen plays what is patched to it, or that of nas, which has no room. The host of the
+    bath has none. Multicast does not arrive in the kitchen."""
 
     told: list[str]
+    host: str = "desk"
 
     async def report(self, context: Context) -> None:
-        wiring = await Wiring.report(context, SoundHost(name="desk", engines=["pulse-rtp", "snapcast"]), [], [])
+        wiring = await Wiring.report(context, SoundHost(name=self.host, engines=["pulse-rtp", "snapcast"]), [], [])
         self.told.append("sound")
         self.playing = {player.name: player.stream for player in wiring.players}
 
@@ -119,13 +124,33 @@ class Sound(SoundAPI):
         ]
 
     async def sendings(self, context: Context) -> list[Sending]:
-        return [Sending(stream="radio", state=Sent.SENDING, title="the news")]
+        if self.host != "desk":
+            return []
+        return [Sending(stream="radio", state=Sent.SENDING, title="the news", queue=["the weather", "a song"])]
 
     async def changed(self, context: Context) -> None:
         await self.report(context)
 
     async def sleeps(self, context: Context, on: bool) -> None:
         pass
+
+    async def test(
+        self, context: Context, engine: Engine, sender: str, rooms: list[str], seconds: float
+    ) -> list[Trial]:
+        if sender == self.host:
+            if seconds == 30 + BUSY_SECONDS:
+                raise NotNow(self.host, "another test of sound is under way there")
+            self.told.append(f"{sender} sends by {engine}")
+            try:
+                await asyncio.sleep(seconds)
+            finally:
+                self.told.append(f"{sender} sends no more")
+        heard = (
+            {"lost": 0, "silent": seconds, "why": "nothing of it arrives"}
+            if engine is Engine.PULSE_RTP
+            else {"level_db": -6.0, "buffer_ms": 980}
+        )
+        return [Trial(player=room, engine=engine, seconds=seconds, **heard) for room in rooms]
 
 
 @dataclass
@@ -172,6 +197,8 @@ class Fleet:
             await fleet.start("watcher", "box", serving=[Watcher(self.asked, self.told)])
             await fleet.start("sleeper", "desk", serving=[Sleeper(self.asked, self.told)])
             await sound.report((await fleet.start("sound", "desk", serving=[sound])).context())
+            nas = Sound(self.told, "nas")
+            await nas.report((await fleet.start("sound", "nas", serving=[nas])).context())
             yield
 
 
@@ -185,6 +212,12 @@ def quiet() -> Iterator[None]:
         yield
     finally:
         structlog.configure(**before)
+
+
+@pytest.fixture(autouse=True)
+def zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hours are meant in it, wherever the tests run."""
+    monkeypatch.setenv("TZ", "UTC")
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from house.kept import moves
 from house.objects.machine import Machine
 from house.objects.player import Player
 from midflight import Context
-from tests.cli.conftest import Fleet, quiet
+from tests.cli.conftest import BUSY_SECONDS, Fleet, quiet
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +78,19 @@ def test_streams_say_how_they_stand(sound: Fleet, capsys: pytest.CaptureFixture[
     assert sound.run("sound", "patch", "bath", "radio") == 75
     assert "radio: it is disabled, so nothing would be heard: enable it first" in capsys.readouterr().err
     assert sound.run("sound", "enable", "radio") == 0
+
+
+def test_a_stream_says_what_it_plays(sound: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its title and what comes next; why not, where it is not sent; and that there is no such stream."""
+    capsys.readouterr()
+    assert sound.run("sound", "queue", "radio") == 0
+    assert capsys.readouterr().out == "the news\n1. the weather\n2. a song\n"
+    told = document(sound, capsys, "queue", "radio")
+    assert told == {"stream": "radio", "title": "the news", "queue": ["the weather", "a song"], "why": ""}
+    assert sound.run("sound", "queue", "record") == 0
+    assert capsys.readouterr().out == "no room needs it\n"
+    assert sound.run("sound", "queue", "nothing") == 64
+    assert capsys.readouterr().err == "error: the house has no stream 'nothing'\n"
 
 
 def test_rooms_are_set_one_by_one_and_together(sound: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
@@ -226,3 +239,53 @@ def test_each_command_explains_itself(capsys: pytest.CaptureFixture[str], name: 
     """As all commands of the house do."""
     assert main(["sound", name, "--help"]) == 0
     assert f"Usage: house sound {name}" in capsys.readouterr().out
+
+
+def test_which_engine_the_network_bears(sound: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each engine is tried in the rooms of other hosts that have it; where another one is better than a room's own, the
+    command says which and ends with 1, and with 0 when the room has it. The sender ends with each of them."""
+    told = len(sound.told)
+    assert sound.run("sound", "test", "kitchen", "--from", "nas", "--yes") == 1
+    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [
+        "snapcast from nas: listening for 5 s …",
+        "pulse-rtp from nas: listening for 5 s …",
+        "ROOM     ENGINE     HEARD  PEAK   LOST  JITTER  BUFFER  NOTES",
+        "kitchen  snapcast   100 %  -6 dB  -     -       980 ms",
+        "kitchen  pulse-rtp  0 %    -      0     -       -       nothing of it arrives",
+        "kitchen: snapcast, for it plays well there; pulse-rtp: nothing of it arrives",
+        "  now it is pulse-rtp: house sound room kitchen --engine snapcast",
+    ]
+    error = document(sound, capsys, "test", "kitchen", "--from", "nas", code=3)["error"]
+    assert (error["kind"], error["exit_code"]) == ("Unconfirmed", 3)
+    sound.hears("nas sends no more", 0, 2)
+    sent = [each for each in sound.told[told:] if each.startswith("nas sends by")]
+    assert sent == ["nas sends by snapcast", "nas sends by pulse-rtp"]
+    assert sound.run("sound", "room", "kitchen", "--engine", "snapcast") == 0
+    found = document(sound, capsys, "test", "all", "--from", "nas", "--yes", "--seconds", "2")
+    assert (found["sender"], found["untested"]) == ("nas", {"bath": "dead has no engine that nas has"})
+    assert [(each["player"], each["engine"], each["lost"]) for each in found["trials"]] == [
+        ("kitchen", "snapcast", None), ("kitchen", "pulse-rtp", 0),
+    ]  # fmt: skip
+    assert [(each["room"], each["engine"]) for each in found["advice"]] == [("kitchen", "snapcast")]
+    assert sound.run("sound", "room", "kitchen", "--engine", "pulse-rtp") == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("kitchen", "--from", "nas"), 3, "what is heard in kitchen, and nobody is there to ask: add --yes"),
+        (("kitchen", "--yes"), 64, "received rooms kitchen, expected a room on another host than desk, with an engine"),
+        (("cellar", "--yes"), 64, "the house has no room 'cellar'"),
+        (("--from", "moon", "--yes"), 64, "the house has no host with sound 'moon'"),
+        (("--seconds", "0.5", "--yes"), 64, "--seconds: received 0.5, expected from 1 to 60"),
+        (("--from", "nas", "--seconds", f"{BUSY_SECONDS}", "--yes"), 75, "another test of sound is under way there"),
+    ],
+)  # fmt: skip
+def test_a_test_that_cannot_be(
+    words: tuple[str, ...], code: int, said: str, sound: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is interrupted without a person's word, and for what cannot be tested; one line says why."""
+    before = sound.told.count("nas sends no more")
+    assert sound.run("sound", "test", *words) == code
+    assert said in capsys.readouterr().err
+    assert sound.told.count("nas sends no more") == before

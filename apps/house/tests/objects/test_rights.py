@@ -32,6 +32,7 @@ def test_only_to_read_is_for_everyone() -> None:
         "watcher.claim": agents, "watcher.release": agents, "watcher.wake": people, "watcher.test_wake": people,
         "watcher.changed": people, "sleeper.sleep_now": people, "sleeper.look": people, "sleeper.changed": people,
         "sound.changed": people, "sound.hearings": people, "sound.sendings": people, "sound.sleeps": agents,
+        "sound.test": people,
     }  # fmt: skip
 
 

@@ -11,8 +11,8 @@ REVISION = '''"""A machine stands in a room."""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 
 
 def upgrade() -> None:
@@ -59,8 +59,8 @@ def _changed(tree: Path) -> Path:
     gently = "reason: str, gently: bool = param(False, since='1.1'))"
     edit(tree / "house/interfaces.py", asked, "reason: str)", gently)
     edit(tree / "house/sleeper/agent.py", asked, "reason: str)", "reason: str, gently: bool = False)")
-    (tree / "schema/expand/0003_rooms.py").write_text(REVISION)
-    (tree / "schema/expand/HEAD").write_text("0003\n")
+    (tree / "schema/expand/0004_rooms.py").write_text(REVISION)
+    (tree / "schema/expand/HEAD").write_text("0004\n")
     return tree
 
 

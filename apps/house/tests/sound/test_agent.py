@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
+from typing import Any
 
 import pytest
 
 from house.names import ALL
 from house.objects.patch_bay import PatchBay
 from house.playing import Playing
-from tests.sound.lab import obstacles, tunes
-from tests.sound.lab.house import AGENTS, House
+from tests.sound.lab import jukebox, obstacles, tunes
+from tests.sound.lab.house import AGENTS, JUKEBOX, House
 from tests.sound.lab.studio import STATION, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ROOMS = AGENTS[1:]
+FIFTH = "numgen inc mod 5 == 0"
+"""The expression of nft for one packet of five."""
 
 
 async def test_patched(home: House) -> None:
@@ -174,3 +179,66 @@ async def test_packets_that_get_lost(home: House) -> None:
         return hearing.stream, hearing.lost, hearing.underruns, hearing.jitter_ms is not None
 
     await until(office, ("news", 0, None, True).__eq__, "nothing of it from the office")
+
+
+async def test_an_mpd_plays_into_a_stream(home: House) -> None:
+    """It is heard, and the house says what it plays and what comes next. When it ends, the house says that, and what
+    others play is heard on."""
+    station = home.studio.hosts[STATION]
+    folder = station.home / JUKEBOX
+    config = station.write(f"{JUKEBOX}/mpd.conf", jukebox.settings(folder, f'type "pulse"\nsink "house.{JUKEBOX}"'))
+    tune = "-stream_loop", "30", "-f", "s16le", "-ar", "48000", "-ac", "2", "-i", str(home.studio.folder / "radio")
+    song = await jukebox.song(station.home / "song.flac", *tune, artist="Nina Simone", title="Sinnerman")
+    await home.tell("sound", "stream", JUKEBOX, "--host", STATION)
+    process = await station.start("mpd", "--no-daemon", str(config))
+    async with jukebox.remote(folder) as remote:
+        remote.repeat(1)
+        remote.single(1)
+        remote.add(song)
+        remote.play(0)
+    await home.tell("sound", "patch", "kitchen", JUKEBOX)
+    await home.tell("sound", "patch", "office", "news")
+    await home.studio.hear(kitchen="radio", office="news")
+
+    async def told() -> str:
+        return await home.tell("sound", "queue", JUKEBOX)
+
+    playing = "Nina Simone – Sinnerman\n1. Nina Simone – Sinnerman\n"
+    await until(told, playing.__eq__, playing)
+    assert "Nina Simone – Sinnerman" in await home.tell("sound", "streams")
+    await station.stop(process)
+    away = f"MPD at {folder}/socket does not run\n"
+    await until(told, away.__eq__, away)
+    await home.studio.hear(kitchen=None, office="news")
+    await home.tell("sound", "stream", JUKEBOX, "--remove")
+
+
+async def test_which_engine_the_network_bears(home: House) -> None:
+    """Where multicast does not arrive, and where packets are lost, ``house sound test`` says so of that engine, and
+    that the other one is heard. Then rooms play again what they played before."""
+    await home.tell("sound", "patch", "kitchen", "radio")
+    await home.tell("sound", "off", "office")
+    await home.studio.hear(kitchen="radio", office=None)
+    kitchen, office = home.studio.hosts["kitchen"], home.studio.hosts["office"]
+
+    async def tested() -> dict[str, Any]:
+        command = ("sound", "test", "--from", STATION, "--seconds", "2", "--yes", "--json")
+        return dict(json.loads(await home.tell(*command, ends=(1, 2, 4))))
+
+    def is_heard(found: dict[str, Any]) -> bool:
+        """Whether the machine was quick enough for each engine that can be heard."""
+        levels = {(each["player"], each["engine"]): each["level_db"] for each in found.get("trials", [])}
+        can_be = [("kitchen", "pulse-rtp"), ("kitchen", "snapcast"), ("office", "snapcast")]
+        return all(levels.get(each) is not None for each in can_be)
+
+    with obstacles.drops(office, obstacles.MULTICAST), obstacles.drops(kitchen, f"{obstacles.MULTICAST} {FIFTH}"):
+        found = await until(tested, is_heard, "a signal that is heard")
+    trials = {(each["player"], each["engine"]): each for each in found["trials"]}
+    advice = {each["room"]: each for each in found["advice"]}
+    assert trials["office", "pulse-rtp"]["level_db"] is None
+    assert "pulse-rtp: nothing of sound.test arrives here" in advice["office"]["why"]
+    assert trials["kitchen", "pulse-rtp"]["lost"] > 0
+    assert re.search("pulse-rtp: [0-9]+( packets are lost|% of sound.test is lost)", advice["kitchen"]["why"])
+    assert {each["engine"] for each in advice.values()} <= {"snapcast", None}
+    await home.studio.hear(kitchen="radio", office=None)
+    await home.stand(kitchen=Playing.PLAYING)

@@ -49,8 +49,22 @@ def test_nothing_twice() -> None:
     assert plan(wanted, done(found, first.acts)).acts == ()
 
 
+def test_a_test_signal() -> None:
+    """It plays into a sink of its own, and both go when it is not wanted any more, the signal first; also by another
+    engine's plan, unless it is that one's."""
+    tone = Feed("sound.test", "tone", "", "station", "239.255.12.255", 5004)
+    first = plan(Wanted("station", (tone,)), Found())
+    made = ["module-null-sink", "module-sine", "module-rtp-send"]
+    assert [str(act).split()[1] for act in first.acts] == made
+    there = done(Found(), first.acts)
+    assert plan(Wanted("station", (tone,)), there).acts == ()
+    assert [str(act).split()[1] for act in plan(Wanted("station"), there).acts] == made[::-1]
+    others = dataclasses.replace(there, elsewhere=[tone])
+    assert [str(act).split()[1] for act in plan(Wanted("station"), others).acts] == ["module-rtp-send"]
+
+
 def test_others_stay() -> None:
-    """Of modules that are not ours none is unloaded, also one of a kind that we use."""
+    """Of modules that are not ours none is unloaded, also one of a kind that we use; of ours, the last one first."""
     others = [
         Loaded("module-null-sink", "sink_name=theirs", 1),
         Loaded("module-rtp-recv", "", 2),
@@ -58,7 +72,7 @@ def test_others_stay() -> None:
     ]
     ours = done(Found(others, [CARD]), plan(Wanted("station", (RADIO,)), Found(others, [CARD])).acts)
     assert [str(act) for act in plan(Wanted("station"), ours).acts] == [
-        f"unload {each.name} {each.argument}" for each in ours.modules if each not in others
+        f"unload {each.name} {each.argument}" for each in reversed(ours.modules) if each not in others
     ]
 
 

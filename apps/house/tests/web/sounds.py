@@ -20,6 +20,7 @@ from house.playing import Kind, Playing, Sent
 from house.sound_operator import Live, Patched
 
 NOW = datetime.now(UTC).replace(microsecond=0)
+QUEUE = ["Nina Simone – Feeling Good", "Ella Fitzgerald, Louis Armstrong – Summertime"]
 
 
 class SoundKeeper:
@@ -177,7 +178,7 @@ def loud_house() -> SoundKeeper:
     hearings.append(Hearing(player="deck", state=Playing.UNPLUGGED, why="its sound card is gone", restarts=2))
     hearings.append(Hearing(player="bath", state=Playing.SILENT))
     sendings = [
-        Sending(stream="music", state=Sent.SENDING, level_db=-13.0, title="Nina Simone – Sinnerman"),
+        Sending(stream="music", state=Sent.SENDING, level_db=-13.0, title="Nina Simone – Sinnerman", queue=QUEUE),
         Sending(stream="news", state=Sent.SENDING, level_db=-22.0),
         Sending(stream="tv", state=Sent.SENDING, level_db=-31.0),
     ]

@@ -22,7 +22,7 @@ from house.web.acts.sound.hearing import tell_all
 from tests.web.conftest import Desks, Tabs
 from tests.web.desk import PICTURES, TOKENS, Tab
 from tests.web.houses import Keeper, loud
-from tests.web.sounds import NOW
+from tests.web.sounds import NOW, QUEUE
 from tests.web.test_acts import asking, outcome
 from tests.web.test_pages import EVIL, signed_in
 
@@ -196,6 +196,8 @@ async def test_a_room_says_what_is_wrong_with_it(desk: Desks, tab: Tabs) -> None
     await seen.reads("#row-deck", "unplugged: its sound card is gone")
     await seen.reads("#trouble-pi-deck-1", "the switch floods multicast")
     await seen.reads("#line-room-kitchen", "in hand 498 ms, lost 3 packets, jitter 2.1 ms, drift +12 ppm, underruns —")
+    await seen.reads("#stream-music", "Nina Simone – Sinnerman")
+    await seen.reads("#line-stream-music", f"Then {', '.join(QUEUE)}")
     keeper.sounds.heard.pop("kitchen")
     await seen.reads("#summary", "3 of 7 rooms playing")
     await seen.reads("#row-kitchen", "unknown")
@@ -208,6 +210,7 @@ async def test_script_in_a_name_of_a_scene_or_a_title_is_only_text(desk: Desks, 
     """Whoever sends a stream chooses its title, and an agent its words."""
     keeper = loud()
     keeper.sounds.sent[0].title = keeper.sounds.heard["deck"].why = EVIL
+    keeper.sounds.sent[0].queue = [EVIL]
     seen = await at_the_bay(desk, tab, keeper)
     assert "<script>" in await seen.page.locator("main").inner_text()
     assert await seen.page.title() != "owned"

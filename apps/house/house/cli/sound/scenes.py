@@ -5,7 +5,7 @@ from __future__ import annotations
 from house.cli.output import Output
 from house.cli.place import ConfigFile, Json, once
 from house.cli.sound.rooms import tell
-from house.hours import read_clock, read_days
+from house.hours import read_clock, read_days, zone_here
 
 
 def list_(*, config: ConfigFile = None, json: Json = False) -> int:
@@ -27,7 +27,7 @@ def scene(name: str, /, *, config: ConfigFile = None, json: Json = False) -> int
 
 
 def save(
-    name: str, /, *rooms: str, at: str = "", days: str = "", zone: str = "UTC", config: ConfigFile = None,
+    name: str, /, *rooms: str, at: str = "", days: str = "", zone: str = "", config: ConfigFile = None,
     json: Json = False,
 ) -> int:  # fmt: skip
     """Keep how rooms are now, by a name: house sound save party. A scene of this name is replaced. A machine that
@@ -44,11 +44,12 @@ def save(
     days
         On these days, like Mon-Fri; each day, without it.
     zone
-        The time zone, like Europe/Berlin.
+        The time zone, like Europe/Berlin; without it, that of this machine.
     """
     when = read_clock("at", at) if at else None
     which = read_days(days or "daily") if at or days else []
-    kept, patched = once(config, lambda operator: operator.sound.save_scene(name, rooms, which, when, zone))
+    where = zone or zone_here()
+    kept, patched = once(config, lambda operator: operator.sound.save_scene(name, rooms, which, when, where))
     said = f"{name}: {kept.rooms_in_words}{f'; {kept.in_words}' if kept.in_words else ''}"
     return tell(patched, said, json, scene=kept)
 

@@ -1,4 +1,4 @@
-"""``house sound streams``, ``stream``, ``enable`` and ``disable``."""
+"""``house sound streams``, ``queue``, ``stream``, ``enable`` and ``disable``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from house.cli.output import Output
 from house.cli.place import ConfigFile, Json, once
 from house.cli.sound.rooms import seen, tell
+from house.errors import NotFound
 from house.playing import Kind
 from house.standing import sources
 from midflight import InvalidValue
@@ -47,6 +48,27 @@ def list_(*, config: ConfigFile = None, json: Json = False) -> int:
         for each in standing
     ]  # fmt: skip
     out.document({"streams": told})
+    return 0
+
+
+def queue(name: str, /, *, config: ConfigFile = None, json: Json = False) -> int:
+    """What a stream plays now, and what comes next. MPD is asked, where its agent knows which one plays into it.
+
+    Parameters
+    ----------
+    name
+        Which stream.
+    """
+    out = Output(json=json)
+    bay, live, asleep = once(config, seen)
+    found = next((each for each in sources(bay, live.sendings, asleep) if each.stream.name == name), None)
+    if found is None:
+        raise NotFound("stream", name)
+    title, comes = (found.sending.title, found.sending.queue) if found.sending else ("", [])
+    out.say(title or found.words or f"{name} does not say what it plays")
+    for number, each in enumerate(comes, 1):
+        out.say(f"{number}. {each}")
+    out.document({"stream": name, "title": title, "queue": comes, "why": found.words})
     return 0
 
 

@@ -182,6 +182,18 @@ class PulseDriver:
         why = self._sources.feeding.failure(feed)
         return FeedHeard(Sent.BROKEN, why) if why else FeedHeard(Sent.IDLE)
 
+    async def listen(self, room: str, seconds: float) -> list[float]:
+        place, peaks = self._levels.place(f"room {room}"), list[float]()
+        if place is None:
+            return peaks
+        try:
+            async with asyncio.timeout(seconds):
+                async for peak in self._server.peaks(place.source, place.input):
+                    peaks.append(abs(peak))
+        except TimeoutError:
+            pass  # the usual case
+        return peaks
+
     async def stirred(self) -> None:
         waiting = [asyncio.create_task(each) for each in (self._server.stirred(), self._programs.stirred())]
         try:

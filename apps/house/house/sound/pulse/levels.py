@@ -44,6 +44,11 @@ class Levels:
         async for peak in self._server.peaks(place.source, place.input):
             self._peaks[name] = max(self._peaks[name], abs(peak))
 
+    def place(self, name: str) -> Place | None:
+        """Where one is listened to."""
+        place, _ = self._listening.get(name, (None, None))
+        return place
+
     def take(self, name: str) -> float | None:
         """The highest since it was taken last, in dB below full scale; None where that was silence."""
         peak = self._peaks.get(name, 0.0)

@@ -11,7 +11,7 @@ from typing import Protocol
 from house.playing import Engine, Playing, Sent
 from house.sound.heard import FeedHeard, RoomHeard
 from house.sound.pulse import feeding
-from house.sound.wanted import Feed, Room, Wanted
+from house.sound.wanted import TONE, Feed, Room, Wanted
 
 OURS = "house."
 """Begins the names of all that is ours in an engine that others use, too."""
@@ -242,16 +242,19 @@ def _begun(line: Line, whose: str) -> Load | Start:
 
 def _over(lines: Collection[Line], found: Found, carrier: Carrier) -> list[Unload | Stop]:
     """What is there of this engine, and not wanted. A sink for programs belongs to all engines of the host."""
-    others = {_null_sink(feed) for feed in found.elsewhere if _has_sink(feed)}
+    others = {module for feed in found.elsewhere if _has_sink(feed) for module in _origin(feed)}
     loaded = [each for each in found.modules if _ours(each, carrier) and each.module not in {*lines, *others}]
     running = [each for each in found.programs if carrier.owns(each.program) and each.program not in lines]
-    return [*(Stop(each) for each in running), *(Unload(each) for each in loaded)]
+    # The last one first: what plays into a sink would be heard elsewhere without it.
+    return [*(Stop(each) for each in running), *(Unload(each) for each in reversed(loaded))]
 
 
 def _ours(loaded: Loaded, carrier: Carrier) -> bool:
     match loaded.name:
         case "module-null-sink":
             return f'sink_name="{OURS}' in loaded.argument
+        case "module-sine":
+            return f'sink="{OURS}' in loaded.argument
         case "module-loopback":
             return f'sink_input_properties="{_loopback_mark(carrier)}' in loaded.argument
         case _:
@@ -281,7 +284,7 @@ def _sending(
             troubles[feed.name] = FeedHeard(Sent.BROKEN, f"there is no source {source!r} on {wanted.host}")
             continue
         if _has_sink(feed):
-            sinks[_null_sink(feed)] = f"stream {feed.name}"
+            sinks |= dict.fromkeys(_origin(feed), f"stream {feed.name}")
         if feed.enabled:
             senders[feed.name], sources[feed.name] = carrier.sender(feed), source
     return sinks, senders, sources, troubles
@@ -325,9 +328,11 @@ def _sink(room: Room, found: Found) -> Sink | None:
     return next((sink for sink in cards if sink.name == found.default_sink), cards[0] if cards else None)
 
 
-def _null_sink(feed: Feed) -> Module:
+def _origin(feed: Feed) -> list[Module]:
+    """What makes the source that a stream comes from: the sink that programs play into; a test signal plays itself."""
     shown = f'sink_properties="device.description={OURS}{feed.name}"'
-    return Module("module-null-sink", f'sink_name="{sink_of(feed)}" {shown} {RATE} format=s16le')
+    sink = Module("module-null-sink", f'sink_name="{sink_of(feed)}" {shown} {RATE} format=s16le')
+    return [sink, Module("module-sine", f'sink="{sink_of(feed)}" frequency=440')] if feed.kind == TONE else [sink]
 
 
 def _loopback(room: Room, sink: Sink, feed: Feed, carrier: Carrier) -> Module:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from house.errors import NotFound
-from house.hours import read_clock, read_days
+from house.hours import read_clock, read_days, zone_here
 from house.objects.rule import Rule
 from house.web.acts.fields import some_machine, some_machine_of
 from house.web.view import HouseScene
@@ -25,7 +25,7 @@ def _ask(scene: HouseScene) -> Question:
             Field("days", "Days", fields.get("days", "Mon-Fri"), hint="Mon-Fri, or Mon, Wed, Sat"),
             Field("begins", "From", fields.get("begins", "08:00")),
             Field("ends", "To", fields.get("ends", "18:00"), hint="Before the beginning, it is on the next day."),
-            Field("zone", "Time zone", fields.get("zone", "UTC"), hint="Europe/Berlin, UTC, …"),
+            Field("zone", "Time zone", fields.get("zone", zone_here()), hint="Europe/Berlin, UTC, …"),
             Field("wakes", "What the hours do", fields.get("wakes", "no"), WAKES),
             Field("note", "What for", fields.get("note", "work")),
         ],

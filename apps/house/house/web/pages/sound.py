@@ -42,6 +42,7 @@ class Column:
     source: Source
     kind: str
     title: str
+    queue: Sequence[str]
     level: float
     """Of 100."""
     heard: Sequence[str]
@@ -104,6 +105,7 @@ def _column(bay: PatchBay, number: int, source: Source) -> Column:
         source=source,
         kind=KINDS[stream.kind],
         title=sending.title if sending else "",
+        queue=sending.queue if sending else (),
         level=_length(sending.level_db if sending and source.state is Sent.SENDING else None),
         heard=[player.name for player in bay.players if player.stream == stream.name],
     )

@@ -27,6 +27,8 @@ from tests.sound.lab.switch import READS_ALL
 T = TypeVar("T")
 AGENTS = (STATION, "kitchen", "office")
 """Where they are."""
+JUKEBOX = "jukebox"
+"""The stream that an MPD on the station plays into, where a test has both."""
 PROGRAMS = Path(sys.executable).parent
 SOURCES = f"{HERE}:{HERE.parents[1] / 'src'}"
 
@@ -68,22 +70,22 @@ class House:
         await self.kill(name, how=signal.SIGTERM)
         await self.start(name)
 
-    async def tell(self, *command: str) -> str:
-        """What ``house`` says to this, on the station."""
-        return await self._command(sys.executable, "-m", "house", *command)
+    async def tell(self, *command: str, ends: Sequence[int] = (0,)) -> str:
+        """What ``house`` says to this, on the station; it ends with one of these exit codes."""
+        return await self._command(sys.executable, "-m", "house", *command, ends=ends)
 
     async def operate(self, *command: str) -> str:
         """What ``midflight`` says to this, on the station."""
         return await self._command(str(PROGRAMS / "midflight"), *command)
 
-    async def _command(self, *command: str) -> str:
+    async def _command(self, *command: str, ends: Sequence[int] = (0,)) -> str:
         namespace = self.studio.hosts[STATION].namespace
         done = await asyncio.create_subprocess_exec(
             "ip", "netns", "exec", namespace, *command, "--config", str(self._config(STATION)), cwd=self.tree,
             env=self._environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         said, _ = await done.communicate()
-        assert done.returncode == 0, f"{' '.join(command)}: {said.decode()}"
+        assert done.returncode in ends, f"{' '.join(command)}: {said.decode()}"
         return said.decode()
 
     async def stand(self, **states: Playing) -> None:
@@ -152,6 +154,8 @@ class House:
             f'broker = "nats://{self.studio.hosts[STATION].address}:4222"', f'state = "{host.home}/state"',
         ]  # fmt: skip
         lines += ["[app.sound]", f"engines = {self.engines}"]
+        if name == STATION:
+            lines += ["[app.sound.mpd]", f'{JUKEBOX} = "{host.home}/{JUKEBOX}/socket"']
         if name in self.studio.cards:
             lines += [f"[app.sound.rooms.{name}]", f'sink = "{CARD}"']
         return host.write("house.toml", "\n".join(lines) + "\n")

@@ -218,14 +218,15 @@ class Studio:
         return await self.drivers[name].look(self.wanted(name))
 
 
-async def until(ask: Callable[[], Awaitable[T]], holds: Callable[[T], bool], expected: object) -> None:
-    """Wait until an answer is as it should be, and fail with the latest one."""
+async def until(ask: Callable[[], Awaitable[T]], holds: Callable[[T], bool], expected: object) -> T:
+    """Wait for an answer that is as it should be, and fail with the latest one."""
     found: object = None
     try:
         async with asyncio.timeout(PATIENCE):
             while not holds(answer := await ask()):
                 found = answer
                 await asyncio.sleep(0.5)
+            return answer
     except TimeoutError:
         raise AssertionError(f"expected {expected}, found {found}") from None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from shlex import quote
 
 from house.errors import NotFound
-from house.hours import read_clock, read_days
+from house.hours import read_clock, read_days, zone_here
 from house.objects.scene import Scene
 from house.web.acts.sound.fields import rooms_named
 from house.web.acts.sound.hearing import tell_all
@@ -58,7 +58,7 @@ def _ask_to_save(scene: HouseScene) -> Question:
             Field("timed", "When", fields.get("timed", "no"), [("no", WHEN), ("yes", "Also by itself, at this time")]),
             Field("at", "Time", fields.get("at", "07:00")),
             Field("days", "Days", fields.get("days", "daily"), hint="Mon-Fri, or Mon, Wed, Sat, or daily"),
-            Field("zone", "Time zone", fields.get("zone", "UTC"), hint="Europe/Berlin, UTC, …"),
+            Field("zone", "Time zone", fields.get("zone", zone_here()), hint="Europe/Berlin, UTC, …"),
         ],
     )
 

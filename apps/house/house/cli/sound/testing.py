@@ -1,0 +1,136 @@
+"""``house sound test``: which engine the network bears."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from house import trying
+from house.cli.output import Output, complain
+from house.cli.place import ConfigFile, Json, ask, visiting
+from house.objects.player import Player
+from house.objects.trial import Trial
+from house.operator import Operator
+from house.trying import Try
+from midflight import InvalidValue
+
+ANOTHER, BLOCKED, PERSON, UNKNOWN = 1, 2, 3, 4
+START = 2.0
+"""Seconds until a signal is heard, in most networks."""
+
+
+def prove(
+    *rooms: str,
+    from_: Annotated[str, Parameter(name="--from", show_default=False)] = "",
+    seconds: float = 5.0,
+    yes: Annotated[bool, Parameter(negative="", show_default=False)] = False,
+    config: ConfigFile = None,
+    json: Json = False,
+) -> int:
+    """Play a quiet signal in rooms by each engine, and say which one the network bears. What they hear is interrupted.
+
+    It ends with 1 where another engine is better for a room than the one that it has, with 2 where none plays well
+    there, and with 4 where an agent could not be asked.
+
+    Parameters
+    ----------
+    rooms
+        Rooms or groups; without any, all rooms.
+    from_
+        The host that sends the signal; else the one from which most streams come.
+    seconds
+        How long each room listens by each engine.
+    yes
+        Do not ask before what is heard is interrupted.
+    """
+    if not 1 <= seconds <= 60:
+        raise InvalidValue(path="--seconds", received=f"{seconds:g}", expected="from 1 to 60")
+    out = Output(json=json)
+    with visiting(config) as guest:
+        bay = ask(guest, lambda operator: operator.sound.bay())
+        sender, meant = trying.sender(bay, from_), trying.targets(bay, rooms)
+        planned = trying.tries(bay, meant, sender)
+        if not planned:
+            raise InvalidValue(
+                path="house sound test", received=f"rooms {', '.join(room.name for room in meant) or 'none'}",
+                expected=f"a room on another host than {sender}, with an engine that {sender} has, too",
+            )  # fmt: skip
+        if not yes and not _confirmed(out, planned, seconds):
+            return PERSON
+        trials = ask(guest, lambda operator: _tested(operator, planned, sender, seconds, out))
+    return _told(out, {room.name: room for room in meant}, sender, trials)
+
+
+def _confirmed(out: Output, planned: Sequence[Try], seconds: float) -> bool:
+    """Whether a person says so; where there is nobody to ask, it is told how to go on."""
+    rooms = ", ".join(sorted({name for each in planned for names in each.rooms.values() for name in names}))
+    if not out.json and sys.stdin.isatty():
+        about = len(planned) * (seconds + START)
+        return input(f"What is heard in {rooms} stops for about {about:.0f} s. Type yes: ").strip() == "yes"
+    said = f"it interrupts what is heard in {rooms}, and nobody is there to ask: add --yes"
+    complain(f"error: {said}")
+    out.document({"error": {"kind": "Unconfirmed", "message": said, "exit_code": PERSON}})
+    return False
+
+
+async def _tested(operator: Operator, planned: Sequence[Try], sender: str, seconds: float, out: Output) -> list[Trial]:
+    trials = list[Trial]()
+    for each in planned:
+        out.say(f"{each.engine} from {sender}: listening for {seconds:g} s …")
+        trials += await operator.sound.test(each, sender, seconds)
+    return trials
+
+
+def _told(out: Output, rooms: Mapping[str, Player], sender: str, trials: Sequence[Trial]) -> int:
+    advice = trying.advise(trials)
+    ordered = sorted((each for each in trials if trying.was_tried(each)), key=lambda each: [*rooms].index(each.player))
+    out.table(("room", "engine", "heard", "peak", "lost", "jitter", "buffer", "notes"), map(_row, ordered))
+    for each in advice:
+        has = rooms[each.room].engine
+        out.say(f"{each.room}: {each.engine or 'none'}, for {each.why}")
+        if each.engine not in (None, has):
+            out.say(f"  now it is {has}: house sound room {each.room} --engine {each.engine}")
+    untested = _untested(rooms, sender, trials)
+    for name, why in untested.items():
+        out.say(f"{name} was not tested: {why}")
+    out.document(
+        {
+            "sender": sender, "trials": trials, "untested": untested,
+            "advice": [{"room": each.room, "engine": each.engine, "why": each.why} for each in advice],
+        }
+    )  # fmt: skip
+    if any(each.engine is None for each in advice):
+        return BLOCKED
+    if any(not trying.was_tried(trial) for trial in trials):
+        return UNKNOWN
+    return ANOTHER if any(each.engine != rooms[each.room].engine for each in advice) else 0
+
+
+def _untested(rooms: Mapping[str, Player], sender: str, trials: Sequence[Trial]) -> dict[str, str]:
+    """Those of the rooms in which nothing was tried, and why."""
+    tried = {trial.player for trial in trials if trying.was_tried(trial)}
+    failed = {trial.player: trial.why for trial in trials if not trying.was_tried(trial)}
+    return {
+        name: failed.get(name)
+        or (f"{sender} is its own host" if room.host == sender else f"{room.host} has no engine that {sender} has")
+        for name, room in rooms.items()
+        if name not in tried
+    }
+
+
+def _row(trial: Trial) -> Sequence[str]:
+    figures = (
+        f"{100 * (1 - trial.silent / trial.seconds):.0f} %",
+        _figure(trial.level_db, "dB"),
+        "-" if trial.lost is None else str(trial.lost),
+        _figure(trial.jitter_ms, "ms"),
+        _figure(trial.buffer_ms, "ms"),
+    )
+    return trial.player, trial.engine.value, *figures, trying.fault(trial)
+
+
+def _figure(value: float | None, unit: str) -> str:
+    return "-" if value is None else f"{value:.0f} {unit}"
