@@ -29,7 +29,8 @@ def environment() -> dict[str, str]:
     """That of a reader who has installed midflight, and set nothing."""
     foreign = ("MIDFLIGHT_", "MAKE", "MFLAGS")  # a make that runs these tests would let the tutorial's own say more
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-    return {**kept, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {**kept, "PATH": path, "PYTEST_ADDOPTS": "-p no:asyncio"}  # a reader has no pytest-asyncio
 
 
 def test_the_tutorial_is_as_it_says(tmp_path: Path) -> None:

@@ -133,8 +133,9 @@ def test_a_house_is_installed_and_taken_away(
     for name in ("house", "sound"):
         edit(bare.root / f"etc/house/{name}.toml", broker=f'"{broker.url}"')
     bare.run("install", "--directory", "/var/lib/house")
-    with (bare.root / "etc/house/house.toml").open("a") as config:  # it stays awake, and has no card to be woken by
-        config.write('[app.sleeper]\nlogind = false\nwake_on_lan = false\nmethod = "command"\ncommand = ["false"]\n')
+    config = bare.root / "etc/house/house.toml"
+    alone = 'method = "command"\ncommand = ["false"]\nlogind = false\nwake_on_lan = false'  # it stays awake
+    config.write_text(config.read_text().replace('method = "logind"', alone))
     assert "expanded" in bare.run("house-midflight", "db", "expand", MIDFLIGHT_DATABASE=database)
     bare.run("chmod", "666", "/var/lib/house/house.db")
     with (
