@@ -1,7 +1,7 @@
 """Send a stream, or play it: the program beside PulseAudio, of GStreamer's own elements.
 
 It runs by the system's Python, which has GStreamer's bindings, and so imports nothing of ours. A stream's clock is that
-of the source which it is recorded from. Its sender tells everybody the time by it (``GstNetTimeProvider``), and the
+of its host. Its sender tells everybody the time by it (``GstNetTimeProvider``), and the
 timestamps of its RTP packets count samples from that clock's zero (as by ``mediaclk:direct=0`` of RFC 7273). A player
 follows the clock over the network, plays each packet so much later as all players of the stream do, and resamples by
 what its own card's clock is off. See "Synchronisation of multiple pipelines" in GStreamer's application development
@@ -55,17 +55,14 @@ goes on later than it would have."""
 def send(given: argparse.Namespace) -> str:
     """Send until that cannot be, and say why."""
     pipeline = Gst.parse_launch(
-        f"pulsesrc name=source ! audio/x-raw,format=S16BE,rate={RATE},channels=2 "
+        f"pulsesrc name=source provide-clock=false ! audio/x-raw,format=S16BE,rate={RATE},channels=2 "
         f"! rtpL16pay pt=96 timestamp-offset=0 min-ptime={PACKET_NS} max-ptime={PACKET_NS} "
         f"! udpsink host={given.group} port={given.port} ttl-mc={TTL} sync=false async=false"
     )
     source = pipeline.get_by_name("source")
     source.set_property("device", given.device)
     source.set_property("client-name", given.name)
-    pipeline.set_state(Gst.State.PAUSED)
-    while (clock := source.provide_clock()) is None:  # until it has opened what it records
-        if error := pipeline.get_bus().timed_pop_filtered(10 * MS, Gst.MessageType.ERROR):
-            return _reason(error)
+    clock = Gst.SystemClock.obtain()
     told = GstNet.NetTimeProvider.new(clock, None, given.clock)
     return _run(pipeline, clock) if told else f"the UDP port {given.clock} is another program's"
 
@@ -103,7 +100,7 @@ def _listening(group: str, port: int, host: Any) -> Any:
 
 
 def _heard(_: Any, pad: Any, pipeline: Any) -> None:
-    """A sender is heard. A second one has taken the place of the first, and has another clock."""
+    """A sender is heard. A second one has taken the place of the first: its host may have another clock by now."""
     if pad.get_name().startswith("recv_rtp_src"):
         sound = pipeline.get_by_name("sound").get_static_pad("sink")
         if sound.is_linked():
