@@ -148,7 +148,9 @@ def test_a_house_is_installed_and_taken_away(
     ):
         members = json.loads(bare.run("house-midflight", "fleet", "list", "--json"))["members"]
         assert sorted(each["service"] for each in members) == ["conductor", "sleeper", "sound", "watcher"]
-        assert json.loads(bare.run("house", "status", "--json"))["machines"][0]["machine"]["state"] == "awake"
+        assert (
+            json.loads(bare.run("house", "status", "--json"))["machines"] == []
+        )  # there is no /sys to read a MAC from
     bare.apt("purge", "house", "house-sleeper", "house-sound", "house-watcher")
     left = [path for path in bare.root.glob("[elu]*/**/*house*") if "share/doc" not in str(path)]
     assert left == []
