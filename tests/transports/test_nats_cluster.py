@@ -12,7 +12,7 @@ from msgspec import structs
 
 from midflight.errors import BrokerUnreachable
 from midflight.transports import nats_store
-from midflight.transports.base import ParkedMessage
+from midflight.transports.base import Address, ParkedMessage
 from midflight.transports.nats import NatsListener, NatsTransport
 from midflight.transports.nats_store import Refused
 from tests.transports.certificates import Authority, secured
@@ -109,6 +109,25 @@ async def test_polls_follow_the_leader(fleet: Fleet[NatsTransport]) -> None:
     await member._connection.publish(news, b"{}", deadline=asyncio.get_running_loop().time() + 5)
     await eventually(lambda: polls["compute@host1"].number == 2)
     assert polls["compute"].number == 1
+
+
+async def test_parked_messages_that_a_replica_has_not_heard_of(
+    fleet: Fleet[NatsTransport], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has parked a message finds it in the list, also where a replica makes the list that is behind; and no
+    message that somebody else has let go."""
+    member, other = await fleet.join(), await fleet.join()
+    for name in ("cast-1", "cast-2"):
+        await member.park(ParkedMessage(AGENT, b"parked", name, {}))
+    assert await other.discard(AGENT, "cast-1")
+
+    async def listed(*where: str) -> list[Any]:
+        return []
+
+    monkeypatch.setattr(member._store, "listed", listed)
+    for address in (AGENT, None):
+        assert [message.message_id for message in await member.parked(address)] == ["cast-2"]
+    assert await member.parked(Address("compute", "host7")) == []
 
 
 async def test_streams_grow_with_the_cluster(three: Cluster) -> None:

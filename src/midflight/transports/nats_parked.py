@@ -49,13 +49,17 @@ class Parked:
         self._remember(subject)
 
     async def read(self, address: Address | None) -> list[ParkedMessage]:
-        """Those of an address, or all of them, oldest first."""
-        subjects, found = self._store.subjects, list[ParkedMessage]()
-        for listed in await self._store.listed(subjects.parked, subjects.parked_at(address)):
-            self._remember(listed.subject)
-            if (stored := await self._stored(listed.subject)) is not None:
-                found.append(await self._unpacked(stored))
-        return found
+        """Those of an address, or all of them, oldest first. In a cluster, who lists them may hear later, too."""
+        where = self._store.subjects.parked_at(address)
+        listed = [message.subject for message in await self._store.listed(self._store.subjects.parked, where)]
+        beginning = where.partition("*")[0]
+        missed = [subject for subject in self._known.keys() - {*listed} if subject.startswith(beginning)]
+        for subject in listed:
+            self._remember(subject)
+        stored = [await self._stored(subject) for subject in listed]
+        stored += await asyncio.gather(*(self._stored(subject) for subject in missed))
+        there = sorted((message for message in stored if message is not None), key=sequence_of)
+        return [await self._unpacked(message) for message in there]
 
     async def find(self, address: Address, message_id: str) -> ParkedMessage | None:
         """The one with this id."""
