@@ -18,13 +18,22 @@ LOCAL = IPv4Network("239.0.0.0/8")
 """Multicast that stays within an organisation (RFC 2365). Below it, switches flood or routers forward."""
 OURS = IPv4Network("239.255.12.0/24")
 """Where a stream is given its group address: in the scope that stays on the local network."""
+TEST = OURS.broadcast_address
+"""The group of the signal of ``house sound test``: no stream's."""
+_PORTS = 10_000
+
+
+def place(group: IPv4Address) -> int:
+    """From 0 to 9,999: where the ports of a stream lie among those of the engines that need some for each. No two
+    streams of one host have the same, and those that the house gives an address lie side by side."""
+    return int(group) % _PORTS
 
 
 class Stream(VersionedObject, version="1.0"):
     """Something to be heard, and the host whose agent sends it. ``source`` is the capture device, the sink whose
     monitor it is, the path of a file, or the URL of a radio; for a sink of its own it may be empty. ``address`` is the
-    multicast group to which engines send it that need one: the house gives one where it is None, and no two streams
-    have the same."""
+    multicast group to which engines send it that need one, and by which its ports are found: the house gives one where
+    it is None, and no two streams have the same."""
 
     id: int | None = None
     name: Name = field(read_only=True)

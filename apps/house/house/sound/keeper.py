@@ -25,7 +25,7 @@ class Keeper:
     def __init__(
         self, engine: Engine, driver: Driver, wanted: Wanted, news: Callable[[], None], *, rehearses: bool = False
     ) -> None:
-        self.engine, self._driver, self._news, self._rehearses = engine, driver, news, rehearses
+        self.engine, self._driver, self._news, self.rehearses = engine, driver, news, rehearses
         self.wanted = wanted
         self.restarts = 0
         self.trouble = ""
@@ -81,8 +81,8 @@ class Keeper:
         if await self._driver.ready():
             self.restarts += self._has_run
             self._has_run = True
-        acts = await self._driver.apply(wanted, rehearse=self._rehearses)
-        if self._rehearses:
+        acts = await self._driver.apply(wanted, rehearse=self.rehearses)
+        if self.rehearses:
             self._would = tuple(f"rehearses, and would {act}" for act in acts)
         else:
             for act in acts:

@@ -12,6 +12,7 @@ import msgspec
 
 from house.errors import NotFound, NotNow
 from house.objects.hearing import Hearing
+from house.objects.stream import TEST
 from house.objects.trial import Trial
 from house.playing import Engine
 from house.sound.keeper import Keeper
@@ -20,8 +21,7 @@ from midflight import InvalidValue
 
 NAME = "sound.test"
 """Of the signal's stream. No stream of the house has a dot in its name."""
-GROUP, PORT = "239.255.12.255", 5004
-"""The house gives no stream this address."""
+GROUP, PORT = str(TEST), 5004
 LOUDEST = 20
 """Percent: a room that is quieter stays so."""
 LONGEST_SECONDS = 300.0
@@ -81,6 +81,8 @@ class Trials:
         keeper = next((each for each in self._keepers if each.engine is engine), None)
         if keeper is None:
             raise NotNow(self._host, f"it has no engine {engine}: see [app.sound] engines there")
+        if keeper.rehearses:
+            raise NotNow(self._host, "it rehearses, and plays nothing: see [app.sound] rehearse there")
         if self.signal is not None:
             raise NotNow(self._host, "another test of sound is under way there")
         feed = Feed(NAME, TONE, "", sender, GROUP, PORT)

@@ -144,6 +144,30 @@ async def test_each_stream_has_a_group_address_of_its_own(bay: Context) -> None:
     assert str((await Stream.get(bay, "tv")).address) == "239.255.12.1"
 
 
+async def test_streams_of_one_host_have_ports_of_their_own(bay: Context) -> None:
+    """An address by which an engine would give a stream the ports of another one of its host, or of the test signal, is
+    refused, and the house gives none of these either. On another host it is a good one."""
+
+    def tv(address: str, host: str = "nas") -> Stream:
+        return Stream(context=bay, name="tv", host=host, address=IPv4Address(address))
+
+    for address, owner in [
+        ("239.254.228.241", "radio"), ("239.255.12.255", "the test signal"), ("239.254.229.239", "the test signal"),
+    ]:  # fmt: skip
+        with pytest.raises(InvalidValue, match=f"received {address}, expected another one, or none: {owner} has the"):
+            await tv(address).create()
+    elsewhere = tv("239.254.228.241", "pi-bath")
+    await elsewhere.create()
+    elsewhere.host = "nas"
+    with pytest.raises(InvalidValue, match="radio has the same ports on nas by it"):
+        await elsewhere.save()
+    await elsewhere.destroy()
+    await tv("239.254.228.243").create()
+    film = Stream(context=bay, name="film", host="nas")
+    await film.create()
+    assert str(film.address) == "239.255.12.4"
+
+
 @pytest.mark.parametrize(
     ("values", "reason"),
     [

@@ -63,12 +63,13 @@ class Obedient:
 class Host:
     """One with an engine of either kind, both of which are kept; its hall hears the radio by the first one."""
 
-    def __init__(self, *peaks: float, why: str = "") -> None:
+    def __init__(self, *peaks: float, why: str = "", rehearses: bool = False) -> None:
         self.engines = {PULSE: Obedient([*peaks], why), SNAP: Obedient([*peaks], why)}
         cards = (Room("hall", "card"), Room("bath", "jack"))
         self.wanted = {PULSE: Wanted("pi", (), (HALL,), cards), SNAP: Wanted("pi", (), (BATH,), cards)}
         self.keepers = [
-            Keeper(engine, driver, self.wanted[engine], lambda: None) for engine, driver in self.engines.items()
+            Keeper(engine, driver, self.wanted[engine], lambda: None, rehearses=rehearses)
+            for engine, driver in self.engines.items()
         ]
         self.trials = Trials("pi", self.keepers)
 
@@ -182,3 +183,12 @@ async def test_what_cannot_be_tried() -> None:
 
     host = Host(0.5)
     await host.run(work())
+
+
+async def test_a_host_that_rehearses_tries_nothing() -> None:
+    """It plays nothing: what would be heard there says nothing of the network."""
+    host = Host(rehearses=True)
+    for rooms in ([], ["hall"]):
+        with pytest.raises(NotNow, match="pi: it rehearses, and plays nothing: see"):
+            await host.trials.run(SNAP, "pi", rooms, 5)
+    assert host.trials.rooms == set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address
 from pathlib import Path
 
+from house.objects.stream import place
 from house.playing import Engine
 from house.sound.pulse.modules import Line, Program, Sink, sink_of, source_of
 from house.sound.wanted import Feed, Room
@@ -12,7 +13,7 @@ from house.sound.wanted import Feed, Room
 PYTHON = "/usr/bin/python3"
 """The system's: GStreamer's bindings are a package of the system's, and for no other Python."""
 PROGRAM = Path(__file__).with_name("program.py")
-FIRST_CLOCK, FIRST_PACKETS, PORTS = 10_000, 20_000, 10_000
+FIRST_CLOCK, FIRST_PACKETS = 10_000, 20_000
 LATENCY_MS = 400
 """Between what a stream is fed and what its rooms play: half of it is in the hands of their PulseAudio by then."""
 EARLIEST_MS = 150
@@ -20,18 +21,13 @@ EARLIEST_MS = 150
 
 
 def clock_port(feed: Feed) -> int:
-    """Where its host tells the time (UDP): no two streams of the house have one group, and those that it gives lie side
-    by side."""
-    return FIRST_CLOCK + _number(feed)
+    """Where its host tells the time (UDP)."""
+    return FIRST_CLOCK + place(IPv4Address(feed.group))
 
 
 def packet_port(feed: Feed) -> int:
     """Where it is sent to in its group (UDP), beside what ``pulse-rtp`` sends there."""
-    return FIRST_PACKETS + _number(feed)
-
-
-def _number(feed: Feed) -> int:
-    return int(IPv4Address(feed.group)) % PORTS
+    return FIRST_PACKETS + place(IPv4Address(feed.group))
 
 
 class NetclockLines:

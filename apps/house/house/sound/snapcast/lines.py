@@ -13,12 +13,13 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from urllib.parse import quote
 
+from house.objects.stream import place
 from house.playing import Engine
 from house.sound.pulse.modules import OURS, Line, Program, Sink, sink_of, source_of
 from house.sound.wanted import Feed, Room
 
 SERVER, CLIENT = "snapserver", "snapclient"
-FIRST_PORT, PORTS = 17_040, 10_000
+FIRST_PORT = 17_040
 BUFFER_MS = 1000
 """Between what a stream is fed and what its rooms play: Snapcast's own measure, with which it bears a bad Wi-Fi."""
 EARLIEST_MS = 800
@@ -28,8 +29,8 @@ READ_MS = 20
 
 
 def port(feed: Feed) -> int:
-    """Where its server is: no two streams of the house have one group, and those that it gives lie side by side."""
-    return FIRST_PORT + int(IPv4Address(feed.group)) % PORTS
+    """Where its server is."""
+    return FIRST_PORT + place(IPv4Address(feed.group))
 
 
 class SnapcastLines:
