@@ -9,7 +9,7 @@ from datetime import datetime, time
 from ipaddress import IPv4Address
 from typing import Any
 
-from house.errors import HouseError
+from house.errors import HouseError, NotNow
 from house.interfaces import SoundAPI
 from house.objects.group import Group
 from house.objects.hearing import Hearing, Sending
@@ -32,6 +32,9 @@ TEST_SECONDS = 30.0
 """How much longer a test may take than the signal is listened to: until it is heard, and until that is told."""
 LATEST_SECONDS = 5.0
 """The sender's answer would come so much later than any other: it is only waited for where it is an error."""
+ENDING_SECONDS = 1.0
+"""A sender that refuses is asked once more after so long: it may hear only now that the test before, which all rooms
+have refused at once, is over."""
 _SLEEPS = State.FALLING, State.ASLEEP
 """A machine that falls has asked already whether it is needed."""
 
@@ -143,9 +146,16 @@ class SoundOperator:
         does, see ``SoundAPI.test``."""
         longest = seconds + TEST_SECONDS
         sender_agent, agents = self._agents.on(sender).within(longest + LATEST_SECONDS), self._agents.within(longest)
-        sending = asyncio.create_task(
-            sender_agent.call(SoundAPI.test, self._context, tried.engine, sender, [], longest)
-        )
+
+        async def send() -> None:
+            await sender_agent.call(SoundAPI.test, self._context, tried.engine, sender, [], longest)
+
+        async def sent() -> None:
+            try:
+                await send()
+            except NotNow:
+                await asyncio.sleep(ENDING_SECONDS)
+                await send()
 
         async def heard(host: str, rooms: Sequence[str]) -> list[Trial]:
             try:
@@ -153,6 +163,7 @@ class SoundOperator:
             except (HouseError, MidflightError) as wrong:
                 return [Trial(player=room, engine=tried.engine, why=str(wrong)) for room in rooms]
 
+        sending = asyncio.create_task(sent())
         hearing = asyncio.gather(*(heard(host, rooms) for host, rooms in tried.rooms.items()))
         try:
             await asyncio.wait((sending, hearing), return_when=asyncio.FIRST_COMPLETED)

@@ -35,8 +35,8 @@ from midflight import Context
 from midflight.testing import LocalFleet
 from midflight.transports.embedded import EmbeddedBroker
 
-BUSY_SECONDS = 7
-"""Whoever is to be listened to for so long cannot be, for another test is under way."""
+BUSY_SECONDS, ENDING_SECONDS = 7, 8
+"""Whoever is to be listened to for so long cannot be, for another test is under way, or only when asked twice."""
 TOML = """
 [midflight]
 project = "house.project:project"
@@ -101,7 +101,10 @@ class Sound(SoundAPI):
     bath has none. Multicast does not arrive in the kitchen."""
 
     told: list[str]
+    air: list[Engine]
+    """By which engines the signal is sent now, by any of them."""
     host: str = "desk"
+    refuses: bool = False
 
     async def report(self, context: Context) -> None:
         wiring = await Wiring.report(context, SoundHost(name=self.host, engines=["pulse-rtp", "snapcast"]), [], [])
@@ -138,19 +141,29 @@ class Sound(SoundAPI):
         self, context: Context, engine: Engine, sender: str, rooms: list[str], seconds: float
     ) -> list[Trial]:
         if sender == self.host:
-            if seconds == 30 + BUSY_SECONDS:
-                raise NotNow(self.host, "another test of sound is under way there")
-            self.told.append(f"{sender} sends by {engine}")
-            try:
-                await asyncio.sleep(seconds)
-            finally:
-                self.told.append(f"{sender} sends no more")
+            await self._send(engine, seconds)
+        else:
+            while engine not in self.air:
+                await asyncio.sleep(0.01)
         heard = (
             {"lost": 0, "silent": seconds, "why": "nothing of it arrives"}
             if engine is Engine.PULSE_RTP
             else {"level_db": -6.0, "buffer_ms": 980}
         )
         return [Trial(player=room, engine=engine, seconds=seconds, **heard) for room in rooms]
+
+    async def _send(self, engine: Engine, seconds: float) -> None:
+        if seconds == 30 + ENDING_SECONDS:
+            self.refuses = not self.refuses
+        if seconds == 30 + BUSY_SECONDS or self.refuses:
+            raise NotNow(self.host, "another test of sound is under way there")
+        self.told.append(f"{self.host} sends by {engine}")
+        self.air.append(engine)
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self.air.remove(engine)
+            self.told.append(f"{self.host} sends no more")
 
 
 @dataclass
@@ -186,7 +199,8 @@ class Fleet:
     async def serve(self) -> AsyncIterator[None]:
         """Its members, with the machines desk and dead."""
 
-        sound = Sound(self.told)
+        air = list[Engine]()
+        sound = Sound(self.told, air)
         async with LocalFleet(project, self.config.parent, broker=self.broker, state="state") as fleet:
             for number, name in enumerate(("desk", "dead")):
                 await Machine(context=fleet.context(), name=name, mac=f"52:54:00:00:00:0{number}").create()
@@ -197,7 +211,7 @@ class Fleet:
             await fleet.start("watcher", "box", serving=[Watcher(self.asked, self.told)])
             await fleet.start("sleeper", "desk", serving=[Sleeper(self.asked, self.told)])
             await sound.report((await fleet.start("sound", "desk", serving=[sound])).context())
-            nas = Sound(self.told, "nas")
+            nas = Sound(self.told, air, "nas")
             await nas.report((await fleet.start("sound", "nas", serving=[nas])).context())
             yield
 

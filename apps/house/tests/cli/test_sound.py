@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from house.kept import moves
 from house.objects.machine import Machine
 from house.objects.player import Player
 from midflight import Context
-from tests.cli.conftest import BUSY_SECONDS, Fleet, quiet
+from tests.cli.conftest import BUSY_SECONDS, ENDING_SECONDS, Fleet, quiet
 
 
 @pytest.fixture(scope="module")
@@ -198,6 +199,7 @@ MISTAKES = [
     (["stream", "tv"], "expected the host whose agent sends it"),
     (["stream", "tv", "--host", "desk", "--address", "239.255.12.2"], "it is record's"),
     (["stream", "tv", "--host", "desk", "--address", "10.0.0.1"], "expected a multicast group of 239.0.0.0/8"),
+    (["stream", "tv", "--host", "desk", "--address", "239.255.12.255"], "the test signal has the same ports on desk"),
     (["stream", "tv", "--host", "desk", "--address", "x"], "expected an address like 239.255.12.1"),
     (["stream", "radio", "--host", "desk"], "the house has a stream 'radio' already"),
     (["timer", "bath"], "received neither, expected a time, or --undo"),
@@ -268,6 +270,28 @@ def test_which_engine_the_network_bears(sound: Fleet, capsys: pytest.CaptureFixt
     ]  # fmt: skip
     assert [(each["room"], each["engine"]) for each in found["advice"]] == [("kitchen", "snapcast")]
     assert sound.run("sound", "room", "kitchen", "--engine", "pulse-rtp") == 0
+
+
+def test_the_test_before_may_still_be_ending(sound: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
+    """A sender that refuses because of it is asked once more."""
+    words = ("test", "kitchen", "--from", "nas", "--yes", "--seconds", f"{ENDING_SECONDS}")
+    found = document(sound, capsys, *words, code=1)
+    assert [each["engine"] for each in found["trials"]] == ["snapcast", "pulse-rtp"]
+
+
+@pytest.mark.parametrize("typed", ["no\n", ""])
+def test_without_a_yes_nothing_is_tested(
+    typed: str, sound: Fleet, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another word, and the end of what is typed, are a no."""
+    before = len(sound.told)
+    terminal = StringIO(typed)
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stdin", terminal)
+    assert sound.run("sound", "test", "kitchen", "--from", "nas") == 3
+    said = capsys.readouterr()
+    assert (said.out.endswith("nothing was tested\n"), said.err) == (True, "")
+    assert [each for each in sound.told[before:] if each.startswith("nas sends by")] == []
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,14 @@ def _confirmed(out: Output, planned: Sequence[Try], seconds: float) -> bool:
     rooms = ", ".join(sorted({name for each in planned for names in each.rooms.values() for name in names}))
     if not out.json and sys.stdin.isatty():
         about = len(planned) * (seconds + START)
-        return input(f"What is heard in {rooms} stops for about {about:.0f} s. Type yes: ").strip() == "yes"
+        try:
+            agreed = input(f"What is heard in {rooms} stops for about {about:.0f} s. Type yes: ").strip() == "yes"
+        except EOFError:  # Ctrl-D
+            agreed = False
+            out.say("")
+        if not agreed:
+            out.say("nothing was tested")
+        return agreed
     said = f"it interrupts what is heard in {rooms}, and nobody is there to ask: add --yes"
     complain(f"error: {said}")
     out.document({"error": {"kind": "Unconfirmed", "message": said, "exit_code": PERSON}})
