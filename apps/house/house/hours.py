@@ -10,7 +10,7 @@ from pathlib import Path
 from house.objects.rule import DAYS, check_zone
 from midflight import InvalidValue
 
-LOCALTIME = Path("/etc/localtime")
+LOCALTIME, TIMEZONE = Path("/etc/localtime"), Path("/etc/timezone")
 _BY_NAME = {name.lower(): number for number, name in enumerate(DAYS)}
 
 
@@ -40,11 +40,17 @@ def read_clock(name: str, text: str) -> time:
 
 
 def zone_here() -> str:
-    """The time zone of this machine, like Europe/Berlin: that of TZ, or what /etc/localtime leads to. UTC, where
-    neither is one with a name."""
+    """The time zone of this machine, like Europe/Berlin: that of TZ, or what /etc/localtime leads to, or, where that is
+    a copy, what /etc/timezone says. UTC, where none of them is one with a name."""
     try:
-        named = os.environ.get("TZ", "").removeprefix(":") or os.readlink(LOCALTIME).partition("/zoneinfo/")[2]
+        named = os.environ.get("TZ", "").removeprefix(":") or _installed()
         check_zone("TZ", named)
     except (OSError, InvalidValue):
         return "UTC"
     return "UTC" if named == "Etc/UTC" else named
+
+
+def _installed() -> str:
+    if LOCALTIME.is_file() and not LOCALTIME.is_symlink():
+        return TIMEZONE.read_text(errors="replace").strip()
+    return os.readlink(LOCALTIME).partition("/zoneinfo/")[2]

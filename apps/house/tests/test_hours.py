@@ -75,4 +75,22 @@ def test_the_zone_of_this_machine(
     monkeypatch.setattr(hours, "LOCALTIME", tmp_path / "localtime")
     if leads_to is not None:
         (tmp_path / "localtime").symlink_to(leads_to)
+    monkeypatch.setattr(hours, "TIMEZONE", tmp_path / "timezone")
+    (tmp_path / "timezone").write_text("Asia/Tokyo\n")  # which may be older than the link
+    assert hours.zone_here() == zone
+
+
+@pytest.mark.parametrize(
+    ("said", "zone"), [(b"Europe/Berlin\n", "Europe/Berlin"), (b"Etc/UTC\n", "UTC"), (b"\xff\n", "UTC"), (None, "UTC")]
+)
+def test_the_zone_where_localtime_is_a_copy(
+    said: bytes | None, zone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its name is in another file; UTC where it is not."""
+    monkeypatch.delenv("TZ", raising=False)
+    monkeypatch.setattr(hours, "LOCALTIME", tmp_path / "localtime")
+    monkeypatch.setattr(hours, "TIMEZONE", tmp_path / "timezone")
+    (tmp_path / "localtime").write_bytes(b"TZif2")
+    if said is not None:
+        (tmp_path / "timezone").write_bytes(said)
     assert hours.zone_here() == zone

@@ -72,6 +72,12 @@ def test_the_user_of_sound_is_one(tmp_path: Path) -> None:
     assert "audio:x:29:house-sound" in (tmp_path / "etc/group").read_text().splitlines()
 
 
+def test_the_command_looks_where_its_help_says() -> None:
+    """What finds the configuration is not decided before it: a file in the folder counts."""
+    script = (CONTRIB / "debian/bin/house").read_text().replace("exec /usr/bin/python3 -B -m house", "exec env")
+    assert "MIDFLIGHT_CONFIG=\n" in run("sh", "-c", script, MIDFLIGHT_CONFIG="")
+
+
 def test_the_recipe_has_a_package_for_each_agent() -> None:
     """With its unit, beside the code; and what the recipe installs is there. `make debian` builds and tries them."""
     debian = CONTRIB / "debian"
