@@ -127,16 +127,17 @@ class Band:
         return heard
 
     def _listen(self, wanted: Mapping[str, set[str]]) -> None:
-        """To all that rooms have played since the last time, half a second by half a second. What they should play from
-        now on is ``wanted``, and may have begun meanwhile. A stream that a room had no business to play is counted as
-        wrong; a silence is not, which may be its machine's."""
+        """To all that rooms have played since the last time, half a second by half a second; to what is left over,
+        the next time. What they should play from now on is ``wanted``, and may have begun meanwhile. A stream that a
+        room had no business to play is counted as wrong; a silence is not, which may be its machine's."""
         for room, card in self.cards.items():
             start, before = self._should.get(room, (0, set[str]()))
             may, played = before | wanted.get(room, set()), card.played(start)
-            for first in range(0, len(played) - tunes.WINDOW, tunes.WINDOW):
+            whole = len(played) // tunes.WINDOW * tunes.WINDOW
+            for first in range(0, whole, tunes.WINDOW):
                 self.listened += tunes.WINDOW / tunes.RATE
                 self.wrong += bool(tunes.heard(played[first : first + tunes.WINDOW], STREAMS) - {"?"} - may)
-            self._should[room] = start + len(played), wanted.get(room, before)
+            self._should[room] = start + whole, wanted.get(room, before)
 
     def mark(self) -> dict[str, int]:
         """Where the recordings are now, for ``gaps``."""

@@ -43,10 +43,19 @@ def test_a_flood_is_told_while_it_lasts(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("text", [None, "", "Ip: InReceives\nIp: x\n", "Ip: InReceives\nIp: 1\n"])
-def test_a_kernel_that_does_not_count(tmp_path: Path, text: str | None) -> None:
-    """Nothing is said, and nothing breaks."""
-    if text is not None:
-        (tmp_path / "snmp").write_text(text)
-    flood = Flood("kitchen", tmp_path / "snmp")
-    flood.look()
-    assert flood.trouble == ""
+def test_a_kernel_that_does_not_count(tmp_path: Path, text: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is said, and nothing breaks, also where it has counted before; once it counts, a flood is told."""
+    now, file = 1000.0, tmp_path / "snmp"
+    monkeypatch.setattr(floods, "time", SimpleNamespace(monotonic=lambda: now))
+    flood = Flood("kitchen", file)
+    told = list[str]()
+    for written in (text, text, "counts", text, "counts"):
+        now += 5
+        file.unlink(missing_ok=True)
+        if written == "counts":
+            counters(file, received=int(now * 1000), delivered=0)
+        elif written is not None:
+            file.write_text(written)
+        flood.look()
+        told.append(flood.trouble)
+    assert [words.partition(" packets")[0] for words in told] == ["", "", "", "", "1000"]
