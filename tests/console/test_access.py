@@ -155,18 +155,26 @@ def test_consoles_that_start_at_once_have_drafts_of_their_own(tmp_path: Path, mo
     nothing behind."""
     monkeypatch.setattr(os, "getpid", lambda: 7)
     config = Config(project="a:b", broker="memory:a", path=str(tmp_path / "midflight.toml"))
-    drafts: list[Path] = []
+    drafts: list[str] = []
 
-    def refused(draft: Path, target: Path) -> None:
+    def refused(key: Path, draft: str) -> None:
         drafts.append(draft)
         raise OSError(errno.EROFS, "Read-only file system")
 
-    monkeypatch.setattr(Path, "rename", refused)
+    monkeypatch.setattr(Path, "hardlink_to", refused)
     for _ in range(2):
         with pytest.raises(ConfigError, match=r"console\.key: Read-only file system"):
             session_key(config)
     assert len({*drafts}) == 2
     assert not [*config.state_dir.iterdir()]
+
+
+def test_consoles_that_start_at_once_have_one_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who finds no key, and then that somebody else has written one, has that one too: a cookie is good at both."""
+    config = Config(project="a:b", broker="memory:a", path=str(tmp_path / "midflight.toml"))
+    monkeypatch.setattr(Path, "exists", lambda _: False)
+    assert session_key(config) == session_key(config)
+    assert [path.name for path in config.state_dir.iterdir()] == ["console.key"]
 
 
 async def test_every_answer_has_the_policy() -> None:

@@ -66,16 +66,15 @@ def session_key(config: Config) -> bytes:
 
 def _write_key(path: Path) -> None:
     """Whole or not at all, and for nobody else's eyes. Who starts at the same moment, maybe with the same process id in
-    a container of its own, has a draft of its own."""
+    a container of its own, has a draft of its own; the first one's key is everybody's."""
     number, draft = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
     try:
         with os.fdopen(number, "wb") as file:
             file.write(secrets.token_bytes(32))
-        Path(draft).rename(path)
-    except OSError:
-        with suppress(OSError):
-            os.unlink(draft)
-        raise
+        with suppress(FileExistsError):
+            path.hardlink_to(draft)
+    finally:
+        os.unlink(draft)
 
 
 class Access:
