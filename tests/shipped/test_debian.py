@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,17 @@ def edit(path: Path, **entries: str) -> None:
     path.write_text(text)
 
 
+@contextmanager
+def failing_systemd(bare: Bare) -> Iterator[Path]:
+    """One that seems to run, and does nothing of what it is told; where that is written down."""
+    runs, told, systemctl = (bare.root / name for name in ("run/systemd/system", "told", "usr/local/bin/systemctl"))
+    runs.mkdir(parents=True)
+    systemctl.write_text('#!/bin/sh\necho "$*" >> /told\nexit 1\n')
+    systemctl.chmod(0o755)
+    yield told
+    runs.rmdir()
+
+
 def test_each_release_has_its_packages(packages: dict[str, list[Path]]) -> None:
     """One for the code, and for the house one for each agent; in the version of the release."""
     for release, names in NAMES.items():
@@ -97,7 +109,8 @@ def test_a_cloud_is_installed_upgraded_and_taken_away(
     packages: dict[str, list[Path]], bare: Bare, broker: EmbeddedBroker, port: Port
 ) -> None:
     """On a bare Debian, juno's services start as their units say and make an instance; with kilo's package in its
-    place, and the operator's configuration kept, they are asked for it again; and nothing stays in /etc or /usr."""
+    place, which has them restarted without waiting, and the operator's configuration kept, they are asked for it again;
+    and nothing stays in /etc or /usr."""
     config, database = bare.root / "etc/compute/compute.toml", DATABASE.format(app="compute")
     install(bare, packages["juno"])
     edit(config, broker=f'"{broker.url}"', http_port=str(port))
@@ -112,7 +125,9 @@ def test_a_cloud_is_installed_upgraded_and_taken_away(
     ):
         instance = boot(port.number)
     kept = config.read_text()
-    install(bare, packages["kilo"])
+    with failing_systemd(bare) as told:
+        install(bare, packages["kilo"])
+    assert told.read_text().splitlines() == ["daemon-reload", "try-restart --no-block compute@*.service"]
     assert config.read_text() == kept
     assert "kilo" in bare.run(*expand, MIDFLIGHT_DATABASE=database)
     with (
