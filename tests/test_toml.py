@@ -41,13 +41,29 @@ def test_a_document_reads_well() -> None:
 @pytest.mark.parametrize(
     ("value", "told"),
     [
-        (None, "[app] limits.it[1]: received None, expected a str, bool, int, float, date or time"),
+        (None, "[app] limits.it[1]: received None, expected a str, bool, int, float, date, or time"),
         (b"bytes", "[app] limits.it[1]: received b'bytes', expected a str"),
         ("half \ud834", r"[app] limits.it[1]: received 'half \ud834', expected a str"),
         ({7: "x"}, "[app] limits.it[1].7: received the key 7, expected a str"),
+        (time(12, tzinfo=UTC), "[app] limits.it[1]: received datetime.time(12, 0, tzinfo=datetime.timezone.utc)"),
     ],
 )
 def test_what_toml_has_no_word_for_is_named(value: object, told: str) -> None:
     """With its place."""
     with pytest.raises(InvalidValue, match=f"^{re.escape(told)}"):
         toml.dumps({"app": {"limits": {"it": [1, value]}}})
+
+
+@pytest.mark.parametrize(
+    ("document", "told"),
+    [
+        ({"\ud800": 1}, r"'\ud800': received '\ud800', expected a str"),
+        ({"app": {"\ud800": {}}}, r"[app] '\ud800': received '\ud800', expected a str"),
+        ({"steps": [{"on": {}}, {"on": {"x": None}}]}, "[steps[1]] on.x: received None, expected a str"),
+    ],
+    ids=["key", "table", "list of tables"],
+)
+def test_a_place_is_told_wherever_it_is(document: dict[str, Any], told: str) -> None:
+    """Also of a name that is no text, and of one of several tables."""
+    with pytest.raises(InvalidValue, match=f"^{re.escape(told)}"):
+        toml.dumps(document)

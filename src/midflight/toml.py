@@ -12,32 +12,32 @@ from typing import Any
 from midflight.errors import InvalidValue
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
-_EXPECTED = "a str, bool, int, float, date or time, or a list or table of them"
+_EXPECTED = "a str, bool, int, float, date, or time without a zone, or a list or table of them"
 
-Path = tuple[str, ...]
+_Place = tuple[str, ...]
 
 
 def dumps(document: Mapping[str, Any]) -> str:
     """The text of a document, which ``tomllib.loads`` reads as the same. Entries keep their order, but for tables, and
     lists of tables, which come last. Raises InvalidValue for what TOML has no word for, with its place:
     ``[app] ports[1]``."""
-    return "".join(_table(document, (), "")).removeprefix("\n")
+    return "".join(_table(document, (), "", "")).removeprefix("\n")
 
 
-def _table(table: Mapping[str, Any], path: Path, head: str) -> Iterator[str]:
+def _table(table: Mapping[str, Any], path: _Place, above: str, head: str) -> Iterator[str]:
+    """Below its head; the names of its own tables are behind those ``above``."""
     inner = {name: value for name, value in table.items() if _is_table(value) or _are_tables(value)}
     own = [_entry(name, value, path) + "\n" for name, value in table.items() if name not in inner]
     if head and (own or not inner or head.startswith("[[")):
         yield f"\n{head}\n"
     yield from own
     for name, value in inner.items():
-        place = (*path, name)
-        dotted = ".".join(_key(each, place[:-1]) for each in place)
+        dotted = above + _key(name, path)
         if _is_table(value):
-            yield from _table(value, place, f"[{dotted}]")
+            yield from _table(value, (*path, name), f"{dotted}.", f"[{dotted}]")
         else:
-            for each in value:
-                yield from _table(each, place, f"[[{dotted}]]")
+            for number, each in enumerate(value):
+                yield from _table(each, (*path, f"{name}[{number}]"), f"{dotted}.", f"[[{dotted}]]")
 
 
 def _is_table(value: object) -> bool:
@@ -48,17 +48,17 @@ def _are_tables(value: object) -> bool:
     return isinstance(value, list | tuple) and bool(value) and all(map(_is_table, value))
 
 
-def _entry(name: Any, value: Any, path: Path) -> str:
+def _entry(name: Any, value: Any, path: _Place) -> str:
     return f"{_key(name, path)} = {_value(value, (*path, str(name)))}"
 
 
-def _key(name: Any, path: Path) -> str:
+def _key(name: Any, path: _Place) -> str:
     if not isinstance(name, str):
         raise InvalidValue(path=_place((*path, str(name))), received=f"the key {name!r}", expected="a str")
-    return name if _BARE.fullmatch(name) else _text(name, path)
+    return name if _BARE.fullmatch(name) else _text(name, (*path, repr(name)))
 
 
-def _value(value: Any, path: Path) -> str:
+def _value(value: Any, path: _Place) -> str:
     """In one line: so a table that is in a list beside what is none stands between braces."""
     match value:
         case str():
@@ -67,7 +67,7 @@ def _value(value: Any, path: Path) -> str:
             return repr(value)
         case bool() | int() | float():
             return json.dumps(value)
-        case date() | time():  # a datetime is a date, too
+        case date() | time(tzinfo=None):  # a datetime is a date, too, and may have a zone
             return value.isoformat()
         case list() | tuple():
             parts = [_value(each, (*path[:-1], f"{path[-1]}[{number}]")) for number, each in enumerate(value)]
@@ -77,7 +77,7 @@ def _value(value: Any, path: Path) -> str:
     raise InvalidValue(path=_place(path), received=repr(value), expected=_EXPECTED)
 
 
-def _text(text: str, path: Path) -> str:
+def _text(text: str, path: _Place) -> str:
     """JSON's escapes are TOML's, but for one character that only TOML forbids. Half of a surrogate pair is no text."""
     try:
         text.encode()
@@ -86,6 +86,6 @@ def _text(text: str, path: Path) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _place(path: Path) -> str:
+def _place(path: _Place) -> str:
     table, *names = path
     return f"[{table}] {'.'.join(names)}" if names else table
