@@ -153,7 +153,9 @@ def test_a_member_that_ends_by_itself_is_noticed(shop: Any, tmp_path: Path) -> N
     assert fleet.told == ["end"]
 
 
-def test_what_a_hook_raises_in_the_end_hides_nothing(shop: Any, tmp_path: Path) -> None:
+def test_what_a_hook_raises_in_the_end_hides_nothing(
+    shop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What went wrong before is told, and that this went wrong too; where nothing did, the hook fails the plan."""
 
     class Odd(shop):  # type: ignore[misc]
@@ -168,6 +170,10 @@ def test_what_a_hook_raises_in_the_end_hides_nothing(shop: Any, tmp_path: Path) 
     assert failed.value.__notes__ == ["and on_end raised AttributeError: no uuid"]
     with pytest.raises(AttributeError, match="no uuid"):
         Odd(tmp_path)._end(None, None, None)
+    monkeypatch.setattr(Odd, "on_end", lambda _: pytest.fail("no uuid"))
+    with pytest.raises(UsageError, match="there is no broker") as failed:
+        Odd(tmp_path).go(())
+    assert failed.value.__notes__ == ["and on_end raised Failed: no uuid"]
 
 
 def test_who_ends_by_itself_while_its_successor_starts_is_noticed(shop: Any, tmp_path: Path) -> None:
@@ -247,6 +253,30 @@ def test_a_database_that_there_is_not_is_refused() -> None:
     """Else an SQLite file would be tested silently."""
     with pytest.raises(UsageError, match=r"Fleet\.database: received 'postgres', expected sqlite or postgresql"):
         type("Fleet", (MixedFleet,), {"database": "postgres"})
+
+
+def test_a_test_without_a_plan_is_refused(shop: type[MixedFleet]) -> None:
+    """pytest would skip it silently."""
+    with pytest.raises(UsageError, match=r"Shop\.plans: received 0 and none that are always tried"):
+        shop.plans(0)
+    assert shop.plans(0, always=["kilo pinned: kill clerk-1"])
+
+
+def test_a_fleet_of_other_releases_has_their_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where midflight.toml names it; one that a class names itself stays."""
+    trees = [tmp_path / name for name in ("one", "two")]
+    for tree in trees:
+        tree.mkdir()
+        (tree / "midflight.toml").write_text(f'[midflight]\nproject = "{tree.name}:project"\nbroker = "memory:a"\n')
+    monkeypatch.setattr(real_fleet, "load_project", lambda name: Project(name.partition(":")[0]))
+    first: Any = type("First", (MixedFleet,), {"releases": {"juno": trees[0]}})
+    second: Any = type("Second", (first,), {"releases": {"kilo": trees[1]}})
+    same: Any = type("Same", (second,), {})
+    named: Any = type("Named", (first,), {"releases": {"kilo": trees[1]}, "project": first.project})
+    assert [each.reference for each in (first, second, same)] == ["one:project", "two:project", "two:project"]
+    assert [each.project.name for each in (first, second, named)] == ["one", "two", "one"]
+    with pytest.raises(UsageError, match=r"Fleet\.releases: received none"):
+        type("Fleet", (MixedFleet,), {"releases": {}})
 
 
 def test_a_plan_that_fails_before_its_first_act_is_not_made_shorter(

@@ -19,7 +19,7 @@ class Work:
 
     def __init__(self) -> None:
         self.begun, self.ends = threading.Semaphore(0), threading.Semaphore(0)
-        self.raises: Exception | None = None
+        self.raises: BaseException | None = None
 
     def __call__(self) -> None:
         self.begun.release()
@@ -65,8 +65,8 @@ def test_what_a_kill_may_cost_is_no_failure(work: Work, lost: Exception) -> None
     assert traffic.done > 0
 
 
-@pytest.mark.parametrize("wrong", [UNKNOWN, NOT_DELIVERED, AssertionError("lost")])
-def test_whatever_is_lost_without_a_kill_is_a_failure(work: Work, wrong: Exception) -> None:
+@pytest.mark.parametrize("wrong", [UNKNOWN, NOT_DELIVERED, AssertionError("lost"), pytest.fail.Exception("lost")])
+def test_whatever_is_lost_without_a_kill_is_a_failure(work: Work, wrong: BaseException) -> None:
     """It ends the work, and is kept."""
     traffic = Traffic(work)
     with traffic.kill():

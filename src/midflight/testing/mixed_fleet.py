@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
-from midflight.errors import InvalidValue
+from midflight.errors import InvalidValue, UsageError
 from midflight.spelling import meant
-from midflight.testing.plans import Act, Plan, drawn, read, said, shortest
+from midflight.testing.plans import CASES, Act, Plan, drawn, read, said, shortest
 from midflight.testing.processes import PlanFailed
 from midflight.testing.real_fleet import RealFleet
 
@@ -40,8 +40,10 @@ class MixedFleet(RealFleet):
         otherwise: see ``midflight.testing.plugin``.
 
         A plan that fails is made as short as it can be and still fail. The test raises InvalidValue for a plan that is
-        none of this fleet's.
+        none of this fleet's. Raises UsageError where there is no plan at all.
         """
+        if count + len(always) < 1:
+            raise UsageError(reason=f"{cls.__name__}.plans: received {count} and none that are always tried: no test")
 
         def test_plan(midflight_plan: int | str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
             """The fleet comes through whatever the plan does to it."""
@@ -49,7 +51,7 @@ class MixedFleet(RealFleet):
             test = request.node.nodeid.partition("[")[0]
             cls._test(midflight_plan, test, tmp_path)
 
-        vars(test_plan)["midflight_plans"] = (count, always)  # for the plugin
+        vars(test_plan)[CASES] = (count, always)
         return test_plan
 
     @classmethod

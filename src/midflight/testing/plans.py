@@ -14,6 +14,8 @@ PINNED = {"upgrade": 4, "roll back": 2, "restart": 1, "kill": 2}
 """What may happen while the new release comes, and how often in relation: from the old release's pin to its end."""
 UNPINNED = {"restart": 1, "kill": 1}
 """And from there to finalize: there is no way back without a pin."""
+CASES = "midflight_plans"
+"""The attribute of a test that says what the plugin for pytest makes its cases of: a number, and plans in words."""
 
 _PHASE = re.compile(r"(\S+) (pinned|unpinned): (.*)")
 _ACT = re.compile(rf"({'|'.join(PINNED)}) (\S+)")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from midflight.testing.local_fleet import LocalFleet
 
 CONFIG = "midflight_config"
+PLAN = "midflight_plan"
+"""What such a test takes."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,13 +36,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test that ``MixedFleet.plans`` has made gets a case for each plan: its seed, or its words."""
-    found = getattr(metafunc.function, "midflight_plans", None)
-    if found is None:
+    if PLAN not in metafunc.fixturenames:
+        return
+    from midflight.testing.plans import CASES
+
+    if (found := getattr(metafunc.function, CASES, None)) is None:
         return
     options, (count, always) = metafunc.config.option, found
     first, many = options.midflight_seed, options.midflight_plans or count
     cases = [*always, *range(first, first + many)] if options.midflight_plan is None else [options.midflight_plan]
-    metafunc.parametrize("midflight_plan", cases, ids=str)
+    metafunc.parametrize(PLAN, cases, ids=str)
 
 
 @pytest.fixture(scope="session")

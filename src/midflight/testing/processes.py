@@ -115,6 +115,7 @@ class Release:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         ours = [environment.get("PYTHONPATH")] if self.python is None else []
         environment["PYTHONPATH"] = os.pathsep.join([str(self.tree), *filter(None, ours)])
+        # -P: else the kit's own modules, beside the zygote, would be found before a release's package of the same name.
         self._zygote = subprocess.Popen(
             [self.python or sys.executable, "-P", zygote.__file__, self.project], cwd=self.tree, env=environment,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, start_new_session=True,

@@ -62,6 +62,8 @@ class RealFleet:
     """Or ``postgresql``: on a server that is started for each plan."""
     command_seconds: ClassVar[float | None] = 120.0
     """How long a command may take; None for as long as it needs."""
+    _found: ClassVar[Project | None] = None
+    """The project, where midflight.toml has named it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -80,9 +82,14 @@ class RealFleet:
         if cls.database not in DATABASES:
             reason = f"{cls.__name__}.database: received {cls.database!r}, expected {' or '.join(DATABASES)}"
             raise UsageError(reason=reason)
-        if hasattr(cls, "releases") and not hasattr(cls, "project"):
+        is_named = "project" in vars(cls) or getattr(cls, "project", None) is not cls._found
+        is_new = "releases" in vars(cls) or cls._found is None
+        if hasattr(cls, "releases") and is_new and not is_named:
+            if not cls.releases:
+                reason = f"{cls.__name__}.releases: received none, expected them by name, oldest first"
+                raise UsageError(reason=reason)
             cls.reference = Config.load(cls._here() / "midflight.toml").project
-            cls.project = load_project(cls.reference)
+            cls.project = cls._found = load_project(cls.reference)
 
     # Hooks.
 
@@ -164,11 +171,12 @@ class RealFleet:
             self._stop_all()
 
     def _end(self, kind: object, wrong: BaseException | None, traceback: object) -> None:
-        """What goes wrong in the hook hides nothing of what went wrong before."""
+        """What goes wrong in the hook hides nothing of what went wrong before; nor does a ``pytest.fail`` in it, which
+        is no Exception."""
         try:
             self.on_end()
-        except Exception as also:
-            if wrong is None:
+        except BaseException as also:
+            if wrong is None or isinstance(also, KeyboardInterrupt | SystemExit):
                 raise
             wrong.add_note(f"and on_end raised {type(also).__name__}: {also}")
 

@@ -262,7 +262,10 @@ def rehearsal(
         expected = " or ".join(aim.starts) or "one that is frozen before it, and there is none"
         raise UsageError(reason=f"received {first} as the release before {target}, expected {expected}")
     # What only the copy of the code tells, the gates of the real fleet say.
-    given: dict[str, Any] = {"releases": releases, "data": data, "aim": replace(aim, unlinted=None, rehearsed=None)}
+    given: dict[str, Any] = {
+        "project": fleet.project, "reference": fleet.reference, "releases": releases, "data": data,
+        "aim": replace(aim, unlinted=None, rehearsed=None),
+    }  # fmt: skip
     if data is not None:
         given["database"] = copies.database_of(data)
     made = type("Rehearsed", (Rehearsal, fleet), given)
