@@ -473,7 +473,8 @@ def test_one_wrong_byte_is_read_or_refused(at: int, byte: int) -> None:
 
 
 async def test_a_message_that_says_it_is_from_somebody_else_is_refused() -> None:
-    """The broker's word counts, of service and host; nothing of a call, a cast or a fanout runs, and it is counted."""
+    """The broker's word counts, of service and host; nothing of a call, a cast or a fanout runs, and it is counted.
+    Nothing else that it says of its sender is kept, either."""
     desk, body = Desk(), encode(said({"what": "x"}, method="work"))
     for service, host in (("compute", "a1"), ("api", "h1")):
         before = counted("rpc.refused", kind="NotAllowed")
@@ -486,8 +487,11 @@ async def test_a_message_that_says_it_is_from_somebody_else_is_refused() -> None
         await desk.dispatcher.on_fanout(body, sender)
         await desk.dispatcher.on_cast(CastDelivery(body, f"from-{sender}", 1, sender), ADDRESS)
         assert counted("rpc.refused", kind="NotAllowed") == before + 3
-    found = [(message.facts["error"], message.facts["sender"]) for message in await desk.parked()]
-    assert found == [("NotAllowed", "compute@a1"), ("NotAllowed", "api@h1")]
+    parked = [message.facts for message in await desk.parked()]
+    assert [(facts["error"], facts["sender"]) for facts in parked] == [
+        ("NotAllowed", "compute@a1"), ("NotAllowed", "api@h1"),
+    ]  # fmt: skip
+    assert [facts.keys() & {"sender_release", "sender_member", "pin_epoch"} for facts in parked] == [set(), set()]
     assert desk.done == []
 
 

@@ -14,7 +14,8 @@ from midflight.rpc.casting import Casting
 from midflight.rpc.faults import text_of
 from midflight.rpc.messages import Request
 from midflight.rpc.order import Key
-from midflight.rpc.rejected import facts_of, parties
+from midflight.rpc.rejected import OF_SENDER, facts_of, parties
+from midflight.rpc.rights import is_from
 from midflight.transports.base import Address, CastDelivery, ParkedMessage, Redeliver, Transport
 
 OnRejected = Callable[[dict[str, str], str], Awaitable[None]]
@@ -69,7 +70,10 @@ class Parking:
         it."""
         message_id = delivery.message_id or _nameless(delivery.body)
         # Who sends it is whom the broker proves; what the message says of that may be why it is parked.
-        facts = {"message_id": message_id} | self._facts(request, error) | {"sender": str(delivery.sender)} | dict(more)
+        proven = {"sender": str(delivery.sender)}
+        facts = {"message_id": message_id} | self._facts(request, error) | proven | dict(more)
+        if request is not None and not is_from(request, delivery.sender):
+            facts = {name: fact for name, fact in facts.items() if name not in OF_SENDER}
         message = ParkedMessage(address, delivery.body, message_id, facts, delivery.sender)
         try:
             await self._transport.park(message)

@@ -14,6 +14,8 @@ KNOWN = (
     "interface", "method", "requested", "understood",
 )  # fmt: skip
 """The facts of a rejection, whoever tells them."""
+OF_SENDER = ("sender_release", "sender_member", "pin_epoch")
+"""Those for which there is the sender's word alone."""
 REQUIRED = ("sender", "method", "requested")
 """Without these, a report tells nobody anything."""
 _LONGEST = 500

@@ -28,10 +28,15 @@ class Roles:
         return allow is None or service in allow or (CONDUCTOR in allow and service in self._conductors)
 
 
+def is_from(request: Request, sender: Identity) -> bool:
+    """Whether a message says that it is from whom the broker proves."""
+    return request.sender.host == sender.host and request.sender.service == sender.service
+
+
 def check_sender(request: Request, sender: Identity) -> None:
     """Raises NotAllowed for a message that says it is from somebody else."""
-    said = request.sender
-    if said.host != sender.host or said.service != sender.service:
+    if not is_from(request, sender):
+        said = request.sender
         reason = f"the message says that it is from {said.service}@{said.host}"
         raise NotAllowed(what=request.what, sender=str(sender), reason=reason)
 
