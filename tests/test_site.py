@@ -111,27 +111,46 @@ def test_the_diagrams_are_those_that_the_code_draws() -> None:
         ElementTree.fromstring(text)
 
 
-def test_a_link_that_leads_nowhere_is_found(tmp_path: Path) -> None:
-    """With the pages that it is on; an anchor is not asked for, and what is there is not told."""
+def test_a_link_that_leads_nowhere_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the pages that it is on; an anchor is not asked for, and what is there is not told. So is one that is no
+    address, or leads to something else than HTTP."""
 
     class Elsewhere(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            if self.path == "/odd":
+                self.wfile.write(b"220 mail\r\n")
+                return
             self.send_response(200 if self.path == "/there" else 404)
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:
             """Says nothing."""
 
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
     links = of_the_site("links")
     with ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server:
-        Thread(target=server.serve_forever).start()
-        address = f"http://127.0.0.1:{server.server_port}"
-        page = tmp_path / "page.md"
-        page.write_text(f"[a]({address}/there#part), <{address}/gone>, [b]({address}/gone) and [c](other.md)")
-        found = links.links_of([page])
-        assert found == {f"{address}/there": [page], f"{address}/gone": [page, page]}
-        assert (links.wrong(f"{address}/there"), "404" in links.wrong(f"{address}/gone")) == ("", True)
-        server.shutdown()
+        Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        try:
+            address = f"http://127.0.0.1:{server.server_port}"
+            page = tmp_path / "page.md"
+            page.write_text(f"[a]({address}/there#part), <{address}/gone>, [b]({address}/gone) and [c](other.md)")
+            found = links.links_of([page])
+            assert found == {f"{address}/there": [page], f"{address}/gone": [page, page]}
+            assert (links.wrong(f"{address}/there"), "404" in links.wrong(f"{address}/gone")) == ("", True)
+            assert all(map(links.wrong, (f"{address}/odd", f"{address}/é", "http://127.0.0.1:none/")))
+        finally:
+            server.shutdown()
+
+
+def test_an_index_may_lead_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pages of an index are found behind it, and it is not gone through a second time."""
+    hooks = of_the_site("hooks")
+    monkeypatch.setattr(hooks, "DOCS", tmp_path)
+    (tmp_path / "how-to").mkdir()
+    (tmp_path / "README.md").write_text("[a](how-to/README.md) [b](./tutorial.md) [c](../CHANGELOG.md)")
+    (tmp_path / "how-to/README.md").write_text("[d](one.md) [e](../README.md) [f](README.md)")
+    assert [*hooks._listed("README.md")] == ["how-to/README.md", "how-to/one.md", "README.md", "how-to/README.md",
+                                             "tutorial.md"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -160,6 +179,21 @@ def test_a_site_in_a_folder_can_be_searched(site: Path, tab: Page) -> None:
     found.get_by_text("The truth table of write forms").first.wait_for()
     tab.press("#mkdocs-search-query", "Enter")
     tab.wait_for_url("**/explanation/write-forms.html*")
+
+
+def test_a_search_that_could_not_be_loaded_is_tried_again(site: Path, tab: Page) -> None:
+    """It says so, and is there when it can be loaded."""
+    index, away = site / "search/index.js", site / "search/away.js"
+    index.rename(away)
+    try:
+        tab.goto((site / "glossary.html").as_uri())
+        tab.locator("[data-bs-target='#mkdocs_search_modal']").click()
+        tab.fill("#mkdocs-search-query", "truth")
+        tab.get_by_text("The search could not be loaded.").wait_for()
+    finally:
+        away.rename(index)
+    tab.fill("#mkdocs-search-query", "truth table")
+    tab.locator("#mkdocs-search-results a").get_by_text("The truth table of write forms").first.wait_for()
 
 
 @pytest.mark.parametrize(

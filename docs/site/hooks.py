@@ -68,15 +68,17 @@ def _pages(folder: str) -> list[str]:
     return sorted(names, key=lambda name: (not name.endswith("README.md"), order.get(name, len(order))))
 
 
-def _listed(index: str) -> Iterator[str]:
-    """The pages of an index in its order, those of an index that it leads to behind that one."""
-    folder = PurePosixPath(index).parent
+def _listed(index: str, above: frozenset[str] = frozenset()) -> Iterator[str]:
+    """The pages of an index in its order, those of an index that it leads to behind that one. A link back to one that
+    is ``above`` is only a link."""
+    above |= {index}
     for link in _LINK.finditer((DOCS / index).read_text()):
-        page = (folder / link["target"]).as_posix()
-        if not page.startswith(".."):
-            yield page
-            if page.endswith("/README.md"):
-                yield from _listed(page)
+        page = _normal(PurePosixPath("docs", index).parent / link["target"])
+        if page.startswith("docs/"):
+            name = page.removeprefix("docs/")
+            yield name
+            if name.endswith("/README.md") and name not in above:
+                yield from _listed(name, above)
 
 
 def on_files(files: Files, config: Any) -> Files:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import re
 import subprocess
 import sys
-import urllib.error
 import urllib.request
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -32,8 +32,8 @@ def wrong(address: str) -> str:
     try:
         with urllib.request.urlopen(request, timeout=SECONDS):
             return ""
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as why:
-        return str(why)
+    except (OSError, http.client.HTTPException, ValueError) as why:  # no answer, none of HTTP's, no address
+        return str(why) or type(why).__name__
 
 
 def main() -> int:

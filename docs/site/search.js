@@ -53,12 +53,18 @@ addEventListener("DOMContentLoaded", () => { // the field stands behind this scr
     return article;
   };
 
+  const say = (textContent) => shown.replaceChildren(Object.assign(document.createElement("p"), { textContent }));
+
   let loading;
   input.addEventListener("input", async () => {
-    await (loading ??= ready());
+    try {
+      await (loading ??= ready().catch((wrong) => { loading = undefined; throw wrong; }));
+    } catch {
+      return say("The search could not be loaded. What you type next tries again.");
+    }
     const typed = input.value.trim(), results = found(typed);
-    const none = Object.assign(document.createElement("p"), { textContent: typed && "Nothing has all of these words." });
-    shown.replaceChildren(...(results.length ? results.map((page) => item(page, typed)) : [none]));
+    if (results.length) shown.replaceChildren(...results.map((page) => item(page, typed)));
+    else say(typed && "Nothing has all of these words.");
   });
   input.form.addEventListener("submit", (event) => {
     event.preventDefault();
