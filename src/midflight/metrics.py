@@ -63,7 +63,9 @@ COUNTERS = {
     "rpc.interrupted": Described("Casts that a killed process had begun.", ("method",)),
     "rpc.parked": Described("Casts that were parked, until somebody decides.", ("method",)),
     "rpc.parked_ran": Described("Parked casts that have run.", ("method",)),
-    "rpc.refused": Described("Requests that could not be served, by the kind of error.", ("kind",)),
+    "rpc.refused": Described(
+        "Requests that could not be served, by the kind of error; NeedManifest is a first contact.", ("kind",)
+    ),
     "rpc.rejected": Described("Requests in a version that is not served, by who sent them.", ("sender", "method")),
     "rpc.repeats_dropped": Described("Requests that came again and were not run again.", ("method",)),
     "service.loop_blocked": Described("How often the event loop answered late."),

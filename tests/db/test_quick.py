@@ -65,7 +65,7 @@ async def test_what_has_proven_to_be_quick_is_run_in_the_loop(database: Database
 
 
 async def test_a_read_sees_what_was_given_before_it(database: Database) -> None:
-    """A read waits for its turn behind what was given and is not done, and sees it, also where it is quick."""
+    """A read waits for its turn behind what was given to be written and is not done, and sees it; also a quick one."""
     await proven(database, count)
     writing = [asyncio.create_task(database.write(run, "INSERT INTO things VALUES ('one')")) for _ in range(50)]
     await asyncio.sleep(0)

@@ -173,8 +173,8 @@ class Database:
         return self.store.manifest(since)
 
     async def read(self, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run work that only reads, on one snapshot, which has all that was given to be written before. What has proven
-        to be quick is run in the loop."""
+        """Run work that only reads, on one snapshot. On SQLite that has all that was given to be written before, and
+        what has proven to be quick is run in the loop. On PostgreSQL it has what is committed when the work begins."""
 
         def bound(connection: Connection) -> T:
             return work(connection, *args, **kwargs)
