@@ -76,7 +76,9 @@ def test_a_fleet_that_is_too_slow_to_leave(
     figures = json.loads((tmp_path / "build/bench/growth.json").read_text())["agents"]["2"]
     assert set(growth.WANTED) <= figures.keys()
     assert "leave_ms" not in figures
-    assert "not measured" not in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "not measured" not in said
+    assert "2 agents took too long to leave" in said
 
 
 async def test_a_fleet_that_is_simulated(postgres: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,8 +64,13 @@ class Bakery:
         self.broker = EmbeddedBroker(folder / "broker")
         self.running: dict[str, Process] = {}
         self._count = 0
+
+    def begin(self) -> None:
+        """The broker, the rows, and four members of v1 that work."""
         self.resume()
-        self.done("db expand", v1)
+        self.done("db expand", self.v1)
+        self.start(self.v1, "conductor@c1", "dispatcher@d1", "worker@w1", "worker@w2")
+        self.until("fleet list", "4 active")
 
     def pause(self) -> None:
         """The broker is away, and nobody is asked for long."""
@@ -159,8 +164,7 @@ def bakery(tmp_path: Path, releases: tuple[Release, Release]) -> Iterator[Bakery
     """Four members of v1 that work."""
     made = Bakery(tmp_path, *releases)
     try:
-        made.start(made.v1, "conductor@c1", "dispatcher@d1", "worker@w1", "worker@w2")
-        made.until("fleet list", "4 active")
+        made.begin()
         yield made
     finally:
         made.close()
@@ -176,14 +180,14 @@ def upgrade_half(bakery: Bakery) -> None:
     bakery.until("fleet list", "4 active")
 
 
-def played(page: Path, scenes: Mapping[str, Callable[[], object]], bakery: Bakery) -> list[str]:
-    """Where a page and what happens differ. A scene is what has happened before a part, by its heading."""
+def played(page: Path, before: Mapping[str, Callable[[], object]], bakery: Bakery) -> list[str]:
+    """Where a page and what happens differ; and what has happened ``before`` a part, by its heading."""
     parts = re.split(r"^(?=## )", page.read_text(), flags=re.MULTILINE)
-    assert {f"## {title}" for title in scenes} <= {part.partition("\n")[0] for part in parts}
+    assert {f"## {title}" for title in before} <= {part.partition("\n")[0] for part in parts}
     differences = []
     for part in parts:
         title = part.partition("\n")[0].removeprefix("## ")
-        scenes.get(title, lambda: None)()
+        before.get(title, lambda: None)()
         for each in typed(part, install=True):
             word, *arguments = shlex.split(each.command)
             assert word == "midflight", each
@@ -196,8 +200,8 @@ def played(page: Path, scenes: Mapping[str, Callable[[], object]], bakery: Baker
 
 def test_an_upgrade_is_as_the_page_says(bakery: Bakery) -> None:
     """A red gate, its risk, the ways back, the door in the middle of a roll, and the journal of it all."""
-    scenes = {"Watch": lambda: upgrade_half(bakery), "When a gate is red": lambda: bakery.lose("worker@w2")}
-    assert not (differences := played(UPGRADE, scenes, bakery)), "\n\n".join(differences)
+    before = {"Watch": lambda: upgrade_half(bakery), "When a gate is red": lambda: bakery.lose("worker@w2")}
+    assert not (differences := played(UPGRADE, before, bakery)), "\n\n".join(differences)
 
 
 def test_what_goes_wrong_is_as_the_page_says(bakery: Bakery) -> None:
@@ -207,11 +211,11 @@ def test_what_goes_wrong_is_as_the_page_says(bakery: Bakery) -> None:
         for text, state in (("one two", "done"), ("three", "done"), ("four", "handed out"), ("", "done")):
             bakery.rows("INSERT INTO jobs (text, state) VALUES (?, ?)", text, state)
 
-    scenes = {
+    before = {
         "A migration does not move": rows_that_do_not_follow,
         "The broker is down": bakery.pause,
         "No conductor answers": bakery.no_conductor,
         "A host is to go": bakery.with_a_conductor,
         "A host has gone": lambda: bakery.lose("worker@w2"),
     }
-    assert not (differences := played(WRONG, scenes, bakery)), "\n\n".join(differences)
+    assert not (differences := played(WRONG, before, bakery)), "\n\n".join(differences)

@@ -61,8 +61,8 @@ async def fleet_of(number: int, seconds: float) -> Figures:
                     return await measure(agents, number, watched, seconds)
             except (MidflightError, TimeoutError) as error:
                 asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # of agents that are left behind
-                if watched.spent.keys() >= set(WANTED):  # it only took too long to leave
-                    return watched.spent
+                if not isinstance(error, MidflightError) and watched.spent.keys() >= set(WANTED):
+                    return watched.spent  # it only took too long to leave
                 why = str(error) or f"it took too long; in all it may take {LONGEST_SECONDS:.0f} s"
                 raise Incomplete(f"{number:,} agents, at {watched.at}: {type(error).__name__}: {why}") from error
 
@@ -97,12 +97,15 @@ def ratios(by_size: dict[int, Figures]) -> dict[str, float]:
 def show(by_size: dict[int, Figures], found: dict[str, float]) -> None:
     """The table that a person reads."""
     table = Table("for one agent or message", *(f"{number:,} agents" for number in by_size), "ratio", "")
-    for figure in next(iter(by_size.values())):
+    for figure in dict.fromkeys(figure for figures in by_size.values() for figure in figures):
         ratio = found.get(figure)
         verdict = "" if ratio is None else "flat" if ratio <= FLAT else "not flat"
         cells = [f"{figures[figure]:,.3f}" if figure in figures else "-" for figures in by_size.values()]
         table.add_row(figure, *cells, "" if ratio is None else f"{ratio:.2f}", verdict)
     paper().print(table)
+    for number, figures in by_size.items():
+        if "leave_ms" not in figures:
+            paper().print(f"{number:,} agents took too long to leave, so that leave_ms is missing")
 
 
 def main() -> int:
