@@ -35,6 +35,8 @@ RETRY_SECONDS = 0.5
 """After a report that was not heard: what was wanted meanwhile is played soon, as after a machine has woken."""
 HEARD_SECONDS = 3.0
 """A report that takes longer is not heard: the connection may be one that the machine's sleep has broken."""
+WRITE_SECONDS = 3.0
+"""So long what is wanted may take to be written, before the agent goes on without waiting for it."""
 log = structlog.get_logger("sound")
 
 
@@ -72,6 +74,7 @@ class Agent(SoundAPI):
         self._streamless: list[str] = []
         """Those of the MPDs that play into no stream of this host, in words."""
         self._unwritten = ""
+        self._writing: asyncio.Task[None] | None = None
         self._report_now = asyncio.Event()
         self._told: object = None
         self._deaf = False
@@ -126,7 +129,7 @@ class Agent(SoundAPI):
         while True:
             try:
                 await self._nap.end_if_too_long()
-                await self._report_in_time()
+                await self._try_to_report()
                 await self._leave()
             except Exception:  # a task that ended would never again report
                 log.exception("sound.report_failed", host=self.host)
@@ -137,11 +140,10 @@ class Agent(SoundAPI):
                 pass  # the usual case
             self._report_now.clear()
 
-    async def _report_in_time(self) -> None:
+    async def _try_to_report(self) -> None:
         """Once; whether the house has heard it is kept."""
         try:
-            async with asyncio.timeout(HEARD_SECONDS):
-                await self.report()
+            await self.report()
         except (HouseError, MidflightError, TimeoutError) as wrong:
             if not self._deaf:
                 reason = str(wrong) or f"no answer for {HEARD_SECONDS:g} s"
@@ -151,12 +153,15 @@ class Agent(SoundAPI):
             self._deaf = False
 
     async def report(self) -> None:
-        """Once. Raises what a call raises where the house does not hear."""
-        context = self._context()
-        wiring = await self._tell(context)
-        if await self._introduce(context, wiring):
-            wiring = await self._tell(context)
+        """Once. Raises what a call raises where the house does not hear, and TimeoutError where it does not in time."""
+        async with asyncio.timeout(HEARD_SECONDS):
+            wiring = await self._ask(self._context())
         await self._obey(wiring)
+
+    async def _ask(self, context: Context) -> Wiring:
+        """What the house wants, by its answer to how all stands here."""
+        wiring = await self._tell(context)
+        return await self._tell(context) if await self._introduce(context, wiring) else wiring
 
     async def _tell(self, context: Context) -> Wiring:
         hearings, sendings = self._hearings(), self._sendings()
@@ -198,7 +203,16 @@ class Agent(SoundAPI):
             await self._keep(wanted)
 
     async def _keep(self, wanted: dict[str, Wanted]) -> None:
-        """Rooms play it meanwhile: a small computer may write to its card for as long as somebody waits for music."""
+        """Rooms play it meanwhile: a small computer may write to its card for as long as somebody waits for music. One
+        thread writes at a time; what is wanted while it still does is written after the next report."""
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write(wanted), name=f"what {self.host} is to play is written")
+        written, _ = await asyncio.wait([self._writing], timeout=WRITE_SECONDS)
+        if written:
+            writing, self._writing = self._writing, None
+            writing.result()
+
+    async def _write(self, wanted: dict[str, Wanted]) -> None:
         try:
             await asyncio.to_thread(self._file.write, wanted)
         except OSError as wrong:  # it is played all the same, and written the next time

@@ -15,6 +15,7 @@ from house.names import ALL
 from house.objects.group import Group
 from house.objects.patch_bay import PatchBay
 from house.objects.player import Player
+from house.objects.wiring import Wiring
 from house.playing import Engine, Playing, Sent
 from house.sound import agent as agents
 from house.sound import keeper as keepers
@@ -66,6 +67,13 @@ def agent(context: Context, folder: Path, *rooms: str, left: Driver | None = Non
         "station", {Engine.PULSE_RTP: Stirring()}, given, WantedFile(folder / "state/sound.json"), lambda: context,
         Nap(contextlib.nullcontext), {} if left is None else {Engine.SNAPCAST: left},
     )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy the machine that tests is, the house answers in time, and files are written."""
+    monkeypatch.setattr(agents, "WRITE_SECONDS", 3600.0)
+    monkeypatch.setattr(agents, "HEARD_SECONDS", 3600.0)
 
 
 async def troubles(context: Context) -> tuple[str, ...]:
@@ -179,6 +187,36 @@ async def test_rooms_do_not_wait_for_the_file(context: Context, tmp_path: Path) 
     await reporting
 
 
+async def test_a_file_that_takes_long(context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it is still being written, reports are heard, rooms are told what else is wanted, and no second thread
+    writes; that is written afterwards."""
+    monkeypatch.setattr(agents, "WRITE_SECONDS", 0.0)
+    hall, begun = agent(context, tmp_path, "hall"), list[dict[str, Wanted]]()
+    write, write_on, one = hall._file.write, threading.Event(), threading.Lock()
+
+    def slowly(wanted: dict[str, Wanted]) -> None:
+        assert one.acquire(blocking=False)
+        begun.append(wanted)
+        assert write_on.wait(60)
+        write(wanted)
+        one.release()
+
+    monkeypatch.setattr(hall._file, "write", slowly)
+    await hall._try_to_report()
+    while not begun:
+        await asyncio.sleep(0.01)
+    hall._rooms = {**hall._rooms, "attic": RoomSettings()}
+    for _ in range(3):
+        await hall._try_to_report()
+        assert not hall._deaf
+    assert {room.name for room in hall.keepers[0].wanted.rooms} == {"attic", "hall"}
+    assert len(begun) == 1
+    write_on.set()
+    while len(begun) < 2 or hall._file.read() != begun[1]:
+        await hall._try_to_report()
+    assert {room.name for room in begun[1]["pulse-rtp"].rooms} == {"attic", "hall"}
+
+
 async def test_a_report_that_nobody_had_foreseen(
     context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -209,8 +247,9 @@ async def test_a_house_that_does_not_hear(context: Context, tmp_path: Path, monk
     monkeypatch.setattr(agents, "RETRY_SECONDS", 0.0)
     monkeypatch.setattr(agents, "REPORT_SECONDS", 3600.0)
     hall, reports, heard = agent(context, tmp_path, "hall"), list[int](), asyncio.Event()
+    wiring = await hall._ask(context)
 
-    async def report() -> None:
+    async def ask(_: Context) -> Wiring:
         reports.append(1)
         match len(reports):
             case 1 | 2:
@@ -218,8 +257,9 @@ async def test_a_house_that_does_not_hear(context: Context, tmp_path: Path, monk
             case 3:
                 await asyncio.Event().wait()
         heard.set()
+        return wiring
 
-    monkeypatch.setattr(hall, "report", report)
+    monkeypatch.setattr(hall, "_ask", ask)
     with capture_logs() as logged:
         reporting = asyncio.create_task(hall.report_for_ever())
         await heard.wait()
