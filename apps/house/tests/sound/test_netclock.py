@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from house.sound.errors import NoEngine, WrongEngine
+from house.sound.errors import EngineDead, NoEngine, WrongEngine
 from house.sound.gst_netclock import driver
-from house.sound.gst_netclock.driver import GstNetclock, check_told
-from house.sound.gst_netclock.lines import PYTHON, NetclockLines, clock_port, packet_port
+from house.sound.gst_netclock.driver import PACKAGES, GstNetclock, check_told
+from house.sound.gst_netclock.lines import ENDS, PROGRAM, PYTHON, NetclockLines, clock_port, packet_port
+from house.sound.pulse import programs as module
+from house.sound.pulse.driver import PulseDriver
 from house.sound.pulse.modules import Found, Program, Running, Sink, Start, Stop, plan
+from house.sound.pulse.programs import Programs
 from house.sound.wanted import Feed, Room, Wanted
+from tests.sound.lab.studio import PATIENCE, until
 
 CARD = Sink(0, "dac", "dac.monitor", 100, mute=False)
 LINES = NetclockLines(Path("/usr/lib/house/program.py"))
@@ -56,8 +67,27 @@ def test_a_player_follows_its_stream() -> None:
 
 def test_programs_of_others_stay() -> None:
     """What else the system's Python runs is none of ours."""
-    theirs = [Running(Program((PYTHON, "-I", "/usr/bin/print.py", "play")), 7), Running(Program((PYTHON,)), 8)]
+    theirs = [
+        Running(Program((PYTHON, "-I", "/usr/bin/print.py", "play", "--name=letter")), 7),
+        Running(Program((PYTHON,)), 8),
+        Running(Program(("sleep", "--name=house.radio")), 9),
+    ]
     assert plan(Wanted("station"), Found(programs=theirs), LINES).acts == ()
+
+
+def test_programs_of_an_earlier_release() -> None:
+    """An upgrade may have moved the code: what plays and sends by the older program is ended, and then begun by the
+    new one, so that nothing is heard twice."""
+    before = NetclockLines(Path("/opt/house-1/program.py"))
+    for wanted, found in (
+        (Wanted("station", (RADIO,)), Found()),
+        (Wanted("kitchen", (), (Room("kitchen", feed=RADIO),)), Found(sinks=[CARD], server="1")),
+    ):
+        (start,) = [act for act in plan(wanted, found, LINES).acts if isinstance(act, Start)]
+        (older,) = [act for act in plan(wanted, found, before).acts if isinstance(act, Start)]
+        running = Running(older.program, 9)
+        acts = plan(wanted, replace(found, programs=[running]), LINES).acts
+        assert [act for act in acts if isinstance(act, Start | Stop)] == [Stop(running), start]
 
 
 async def test_this_gstreamer_can_do_it() -> None:
@@ -80,12 +110,147 @@ def test_another_gstreamer_cannot(said: str | None, kind: type[Exception], messa
 
 
 async def test_a_host_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there is no Python of the system's, or none that has GStreamer, that is said before PulseAudio is asked."""
-    engine = GstNetclock(())
+    """Where there is no Python of the system's, or none that has GStreamer, that is said before PulseAudio is asked,
+    and only looked at again after a while."""
+    wanted, asked, told = Wanted("kitchen", (), (Room("kitchen"),)), list[int](), driver._told
+
+    async def counted() -> str | None:
+        asked.append(1)
+        return await told()
+
+    monkeypatch.setattr(driver, "_told", counted)
+    for python, message in (
+        ("/nowhere/python3", "there is no /nowhere/python3 on this host: apt install python3"),
+        ("/bin/false", "there is no GStreamer for /bin/false on this host: apt install python3-gi"),
+    ):
+        monkeypatch.setattr(driver, "PYTHON", python)
+        engine = GstNetclock(())
+        asked.clear()
+        for seconds, times in ((86_400.0, 1), (86_400.0, 1), (0.0, 2)):
+            monkeypatch.setattr(driver, "REFUSED_SECONDS", seconds)
+            with pytest.raises(NoEngine, match=message):
+                await engine.apply(wanted)
+            assert len(asked) == times
+        await engine.close()
+
+
+async def test_it_is_left_without_its_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What plays can be ended on a host that has no GStreamer any more."""
+    applied = list[Wanted]()
+
+    async def apply(_: PulseDriver, wanted: Wanted, *, rehearse: bool = False) -> list[str]:
+        applied.append(wanted)
+        return []
+
+    monkeypatch.setattr(PulseDriver, "apply", apply)
     monkeypatch.setattr(driver, "PYTHON", "/nowhere/python3")
-    with pytest.raises(NoEngine, match="there is no /nowhere/python3 on this host: apt install python3"):
-        await engine.ready()
-    monkeypatch.setattr(driver, "PYTHON", "/bin/false")
-    with pytest.raises(NoEngine, match="there is no GStreamer for /bin/false on this host: apt install python3-gi"):
-        await engine.ready()
+    engine = GstNetclock(())
+    await engine.apply(Wanted("kitchen"))
+    assert applied == [Wanted("kitchen")]
+    with pytest.raises(NoEngine):
+        await engine.apply(Wanted("kitchen", (RADIO,)))
+    assert len(applied) == 1
     await engine.close()
+
+
+async def test_a_gstreamer_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is ended, and that is said."""
+    begin, begun = asyncio.create_subprocess_exec, list[asyncio.subprocess.Process]()
+
+    async def beginning(*command: str, stdin: int, stdout: int, stderr: int) -> asyncio.subprocess.Process:
+        begun.append(await begin(*command, stdin=stdin, stdout=stdout, stderr=stderr))
+        return begun[0]
+
+    (tmp_path / "python3").write_text("#!/bin/sh\nexec sleep 86397.5\n")
+    (tmp_path / "python3").chmod(0o755)
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", beginning)
+    monkeypatch.setattr(driver, "ANSWER_SECONDS", 0.0)
+    monkeypatch.setattr(driver, "PYTHON", str(tmp_path / "python3"))
+    with pytest.raises(EngineDead, match="GStreamer does not play: it has not said what it is for 0 s"):
+        await driver._told()
+    assert begun[0].returncode == -signal.SIGKILL
+
+
+@pytest.fixture
+async def programs(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Programs]:
+    """Those of the user who tests, with no PulseAudio: however late one ends, it was soon."""
+    monkeypatch.setattr(module, "AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(module, "SOON", 86_400.0)
+    ours = Programs(PACKAGES, "unix:/nowhere/native", ends=ENDS)
+    yield ours
+    for each in ours.found(lambda program: "--name=test" in program.arguments):
+        await ours.stop(each)
+    ours.close()
+
+
+class Clock(asyncio.DatagramProtocol):
+    """One that is asked for the time, and ``tells`` it, or does not; ``asked`` are the ports from which it was."""
+
+    def __init__(self, *, tells: bool) -> None:
+        self.tells, self.asked = tells, set[int]()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.DatagramTransport, transport)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self.asked.add(addr[1])
+        if self.tells:  # when it was asked, and when that came here: "GstNetTimePacket" in GStreamer's reference
+            self.transport.sendto(data[:8] + time.monotonic_ns().to_bytes(8, "big"), addr)
+
+
+@asynccontextmanager
+async def clock(*, tells: bool) -> AsyncIterator[tuple[Clock, int]]:
+    """It runs, at this port; no other program can have it."""
+    transport, protocol = await asyncio.get_running_loop().create_datagram_endpoint(
+        lambda: Clock(tells=tells), ("127.0.0.1", 0)
+    )
+    try:
+        yield protocol, transport.get_extra_info("sockname")[1]
+    finally:
+        transport.close()
+
+
+def program(act: str, *more: str, file: Path = PROGRAM) -> Program:
+    """One of the user who tests, by its act and what it is told besides."""
+    return Program((PYTHON, "-I", str(file), act, "--name=test", "--device=none", *more))
+
+
+NO_HOST = f"--host={'x' * 70}"
+"""Longer than a name can be, so that nobody is asked for it."""
+
+
+@pytest.mark.parametrize(
+    ("act", "more", "code"),
+    [
+        ("play", (NO_HOST,), 3),
+        ("send", ("--group=239.255.12.1", "--clock={port}"), 4),
+        ("play", ("--host=127.0.0.1", "--group=10.0.0.1", "--port=5004", "--clock={port}"), 5),
+        ("send", ("--group=239.255.12.1", "--port=5004"), 6),
+    ],
+)
+async def test_why_it_ends(programs: Programs, act: str, more: tuple[str, ...], code: int) -> None:
+    """A program that cannot go on says by its exit code which cause that has: an unknown host, a clock's port that is
+    another program's, a group that is none, and a PulseAudio that does not answer."""
+    async with clock(tells=True) as (_, port):
+        ends = program(act, *(each.format(port=port) for each in more))
+        await programs.start(ends)
+        async with asyncio.timeout(PATIENCE):
+            await programs.stirred()
+        assert programs.failure(ends).startswith(f"{PYTHON} ends as soon as it is started, for {ENDS[code]}: {PYTHON}")
+
+
+async def test_a_player_that_nobody_tells_the_time(programs: Programs, tmp_path: Path) -> None:
+    """After a while it begins anew, as the same process: its stream's host may have another address by now."""
+    impatient, patience = tmp_path / "program.py", "SILENT_NS = 10_000 * MS"
+    text = PROGRAM.read_text()
+    assert patience in text
+    impatient.write_text(text.replace(patience, "SILENT_NS = 300 * MS"))
+    async with clock(tells=False) as (never, port):
+        plays = program("play", "--host=127.0.0.1", f"--clock={port}", file=impatient)
+        await programs.start(plays)
+
+        async def asked() -> int:
+            return len(never.asked)
+
+        await until(asked, lambda ports: ports > 1, "a second one that asks")
+        assert not programs.ended()

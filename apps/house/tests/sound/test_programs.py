@@ -131,7 +131,7 @@ async def test_one_ends(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> 
     assert not programs.ended()
     assert programs.found(SLEEP.__eq__) == []
     await programs.start(SLEEP)
-    assert programs.failure(SLEEP) == "sleep ends as soon as it is started: sleep 86399.5"
+    assert programs.failure(SLEEP) == "sleep ends as soon as it is started, with exit code -9: sleep 86399.5"
 
 
 async def test_another_process_has_its_number(programs: Programs) -> None:

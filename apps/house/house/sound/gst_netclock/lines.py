@@ -7,7 +7,7 @@ from pathlib import Path
 
 from house.objects.stream import place
 from house.playing import Engine
-from house.sound.pulse.modules import Line, Program, Sink, sink_of, source_of
+from house.sound.pulse.modules import OURS, Line, Program, Sink, sink_of, source_of
 from house.sound.wanted import Feed, Room
 
 PYTHON = "/usr/bin/python3"
@@ -18,6 +18,17 @@ LATENCY_MS = 400
 """Between what a stream is fed and what its rooms play: half of it is in the hands of their PulseAudio by then."""
 EARLIEST_MS = 150
 """So much earlier than the others a room can be: the rest is for its network and its card."""
+PLAYER = f"{Engine.GST_NETCLOCK}."
+"""Begins the names of players."""
+MARKS = f"--name={OURS}", f"--name={PLAYER}"
+"""Begin the argument by which senders and players are known to be ours."""
+ENDS = {
+    3: "its stream's host is not known here by its name",
+    4: "another program has the UDP port of its stream's clock",
+    5: "the network does not let it listen to its stream's group",
+    6: "PulseAudio refuses it, or has ended",
+}
+"""What ``program.py`` says by its exit codes."""
 
 
 def clock_port(feed: Feed) -> int:
@@ -42,7 +53,7 @@ class NetclockLines:
         return Program((*self._run, "send", f"--name={sink_of(feed)}", f"--device={source_of(feed)}", *_address(feed)))
 
     def receiver(self, room: Room, sink: Sink, feed: Feed, server: str) -> Line:
-        name = f"{self.engine}.{room.name}.{server}"  # what begins with ``house.`` are players of files and radios
+        name = f"{PLAYER}{room.name}.{server}"  # what begins with ``house.`` are players of files and radios
         return Program(
             (
                 *self._run, "play", f"--name={name}", f"--device={sink.name}", f"--host={feed.host}", *_address(feed),
@@ -51,7 +62,10 @@ class NetclockLines:
         )  # fmt: skip
 
     def owns(self, line: Line) -> bool:
-        return isinstance(line, Program) and line.arguments[: len(self._run)] == self._run
+        """Wherever the program was: an upgrade may have moved it."""
+        if not isinstance(line, Program) or line.arguments[:1] != (PYTHON,):
+            return False
+        return any(argument.startswith(MARKS) for argument in line.arguments)
 
 
 def _address(feed: Feed) -> list[str]:

@@ -13,12 +13,15 @@ import importlib
 import os
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 gi = importlib.import_module("gi")
 gi.require_version("Gst", "1.0")
 gi.require_version("GstNet", "1.0")
-Gio, Gst, GstNet = (importlib.import_module(f"gi.repository.{name}") for name in ("Gio", "Gst", "GstNet"))
+Gio, GLib, Gst, GstNet = (importlib.import_module(f"gi.repository.{name}") for name in ("Gio", "GLib", "Gst", "GstNet"))
+
+UNKNOWN_HOST, CLOCK_TAKEN, GROUP_UNHEARD, NO_CARD = 3, 4, 5, 6
+"""Exit codes, which say why: nobody reads what is written. Their words are in ``lines.py``."""
 
 ELEMENTS = ("pulsesrc", "pulsesink", "rtpbin", "rtpL16pay", "rtpL16depay", "udpsrc", "udpsink")
 """What pipelines are made of, besides the core."""
@@ -39,7 +42,8 @@ STEP_NS = 3 * MS
 """What is so far from where it belongs is moved there at once, and what is nearer by resampling. It is less than a
 packet, for a packet cannot be played in no time."""
 SILENT_NS = 10_000 * MS
-"""After so long without a packet a player begins anew: the stream's host may have slept, and its clock with it."""
+"""After so long without a packet, or without the time, a player begins anew: the stream's host may have slept, and its
+clock with it, or have another address."""
 
 # A card's clock is the line through what PulseAudio has said of it. That is wrong by as much as the card takes at once,
 # and whatever the line is wrong by is heard; so it is a long one.
@@ -52,8 +56,8 @@ OFF_NS, OFF = 5 * MS, 3
 goes on later than it would have."""
 
 
-def send(given: argparse.Namespace) -> str:
-    """Send until that cannot be, and say why."""
+def send(given: argparse.Namespace) -> int | str:
+    """Send until that cannot be, and say why: an exit code, or words for whoever runs it by hand."""
     pipeline = Gst.parse_launch(
         f"pulsesrc name=source provide-clock=false ! audio/x-raw,format=S16BE,rate={RATE},channels=2 "
         f"! rtpL16pay pt=96 timestamp-offset=0 min-ptime={PACKET_NS} max-ptime={PACKET_NS} "
@@ -63,23 +67,34 @@ def send(given: argparse.Namespace) -> str:
     source.set_property("device", given.device)
     source.set_property("client-name", given.name)
     clock = Gst.SystemClock.obtain()
-    told = GstNet.NetTimeProvider.new(clock, None, given.clock)
-    return _run(pipeline, clock) if told else f"the UDP port {given.clock} is another program's"
+    try:
+        _provider = GstNet.NetTimeProvider.new(clock, None, given.clock)  # it tells the time while it is there
+    except TypeError:  # the bindings' word for none
+        return CLOCK_TAKEN
+    return _run(pipeline, clock)
 
 
-def play(given: argparse.Namespace) -> str:
-    """Play until that cannot be, and say why."""
-    host = Gio.Resolver.get_default().lookup_by_name_with_flags(given.host, Gio.ResolverNameLookupFlags.IPV4_ONLY)[0]
+def play(given: argparse.Namespace) -> int | str:
+    """Play until that cannot be, and say why, as ``send`` does."""
+    resolver, only = Gio.Resolver.get_default(), Gio.ResolverNameLookupFlags.IPV4_ONLY
+    try:
+        host = resolver.lookup_by_name_with_flags(given.host, only)[0]
+    except GLib.Error:
+        return UNKNOWN_HOST
     clock = GstNet.NetClientClock.new("sender", host.to_string(), given.clock, 0)
-    while not clock.wait_for_sync(Gst.SECOND):
-        pass  # the stream is not sent yet
+    if not clock.wait_for_sync(SILENT_NS):
+        _begin_anew()  # the stream is not sent yet, or its host has another address by now
     pipeline = Gst.parse_launch(
         f"rtpbin name=rtp buffer-mode=synced latency={LOST_MS} "
         f'udpsrc name=network auto-multicast=false timeout={SILENT_NS} caps="{PACKETS}" ! rtp.recv_rtp_sink_0 '
         f"rtpL16depay name=sound ! pulsesink name=card slave-method=resample buffer-time={CARD_MS * 1000} "
         f"alignment-threshold={STEP_NS} discont-wait=0"
     )
-    pipeline.get_by_name("network").set_property("socket", _listening(given.group, given.port, host))
+    try:
+        listening = _listening(given.group, given.port, host)
+    except GLib.Error:
+        return GROUP_UNHEARD
+    pipeline.get_by_name("network").set_property("socket", listening)
     card = pipeline.get_by_name("card")
     card.set_property("device", given.device)
     card.set_property("client-name", given.name)
@@ -142,7 +157,7 @@ class Line:
             observed.set_property("window-size", OBSERVATIONS)  # which forgets those that there were
 
 
-def _run(pipeline: Any, clock: Any, each_second: Callable[[], None] = lambda: None) -> str:
+def _run(pipeline: Any, clock: Any, each_second: Callable[[], None] = lambda: None) -> int | str:
     """Until it cannot go on, and why; what has to begin anew does, as the same process."""
     pipeline.use_clock(clock)
     pipeline.set_start_time(Gst.CLOCK_TIME_NONE)
@@ -154,11 +169,15 @@ def _run(pipeline: Any, clock: Any, each_second: Callable[[], None] = lambda: No
         if message is None:
             each_second()
         elif message.type == Gst.MessageType.ERROR:
-            return _reason(message)
+            return NO_CARD if message.src.get_name() in ("source", "card") else _reason(message)
         elif message.type == Gst.MessageType.EOS:
             return "its source has ended"
         elif message.type == Gst.MessageType.APPLICATION or message.get_structure().get_name() == "GstUDPSrcTimeout":
-            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+            _begin_anew()
+
+
+def _begin_anew() -> NoReturn:
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def _reason(error: Any) -> str:

@@ -10,8 +10,9 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from house.sound.errors import EngineError, NoEngine
 from house.sound.pulse import detached
@@ -27,15 +28,23 @@ END_SECONDS = 2.0
 
 class Programs:
     """Those of one user, for whom they are started by ``run`` (nothing, where we are that user). They find PulseAudio
-    at ``address``, as in PULSE_SERVER. ``packages`` says where each of the programs is from."""
+    at ``address``, as in PULSE_SERVER. ``packages`` says where each of the programs is from, and ``ends`` what they say
+    by their exit codes: what they write is read by nobody."""
 
     def __init__(
-        self, packages: dict[str, str], address: str | None = None, run: Sequence[str] = (), user: int | None = None
+        self,
+        packages: dict[str, str],
+        address: str | None = None,
+        run: Sequence[str] = (),
+        user: int | None = None,
+        ends: Mapping[int, str] = MappingProxyType({}),
     ) -> None:
-        self._packages, self._run, self._user = packages, run, os.getuid() if user is None else user
+        self._packages, self._run, self._ends = packages, run, ends
+        self._user = os.getuid() if user is None else user
         self._environment = os.environ if address is None else {**os.environ, "PULSE_SERVER": address}
         self._begun: dict[Program, tuple[subprocess.Popen[bytes], float]] = {}
-        self._failing: set[Program] = set()
+        self._failing: dict[Program, int] = {}
+        """Those that have ended as soon as they were started, and their exit codes."""
         self._watched: dict[Running, int] = {}
         self._over: set[Program] = set()
         self._ended = asyncio.Event()
@@ -118,14 +127,14 @@ class Programs:
 
     def _has_ended(self, running: Running) -> None:
         self._forget(running)
+        self._failing.pop(running.program, None)
         process, at = self._begun.get(running.program, (None, 0.0))
         if process is not None and process.pid == running.process:
-            process.poll()
+            code = process.wait()  # at once, since it has ended
             del self._begun[running.program]
+            if time.monotonic() - at < SOON:
+                self._failing[running.program] = code
         self._over.add(running.program)
-        self._failing.discard(running.program)
-        if time.monotonic() - at < SOON:
-            self._failing.add(running.program)
         self._ended.set()
 
     def ended(self) -> bool:
@@ -138,7 +147,7 @@ class Programs:
     async def stirred(self) -> None:
         """Wait for that, and a while longer where only such have ended as will do so again."""
         await self._ended.wait()
-        if self._over <= self._failing:
+        if self._over <= self._failing.keys():
             await asyncio.sleep(AGAIN_SECONDS)
 
     def failure(self, program: Program) -> str:
@@ -146,7 +155,9 @@ class Programs:
         _, at = self._begun.get(program, (None, math.inf))
         if program not in self._failing or time.monotonic() - at > SOON:
             return ""
-        return f"{program.arguments[0]} ends as soon as it is started: {' '.join(program.arguments)}"
+        code = self._failing[program]
+        why = f"for {self._ends[code]}" if code in self._ends else f"with exit code {code}"
+        return f"{program.arguments[0]} ends as soon as it is started, {why}: {' '.join(program.arguments)}"
 
     def close(self) -> None:
         """Let go of them."""

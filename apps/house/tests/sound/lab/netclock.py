@@ -7,7 +7,7 @@ from pathlib import Path
 
 from house.sound.driver import Driver
 from house.sound.gst_netclock.driver import PACKAGES, GstNetclock
-from house.sound.gst_netclock.lines import PROGRAM, PYTHON
+from house.sound.gst_netclock.lines import ENDS, PROGRAM, PYTHON
 from house.sound.pulse.programs import Programs
 from house.sound.wanted import Feed
 from tests.sound.lab import pulse
@@ -23,7 +23,7 @@ class GstNetclockLab:
         shutil.copy(PROGRAM, _program(host))  # where an ordinary user can read it
 
     def driver(self, host: Host) -> Driver:
-        programs = Programs(PACKAGES, run=host.as_user(), user=host.user)
+        programs = Programs(PACKAGES, run=host.as_user(), user=host.user, ends=ENDS)
         return GstNetclock(pulse.start_command(host), pulse.address(host), program=_program(host), programs=programs)
 
     def programs(self, host: Host) -> tuple[str, ...]:
