@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterable, Iterator
 
 import pytest
+from structlog.testing import capture_logs
 
 from house.sound.pulse_rtp import ear as ears
 from house.sound.pulse_rtp.arrivals import HEADER, SOURCES, Arrivals
@@ -150,12 +151,31 @@ async def test_an_ear(sending: socket.socket) -> None:
 
 
 async def test_an_ear_without_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where another program has the port for itself, nothing is known of any group."""
+    """Where another program has the port for itself, nothing is known of any group, which is logged once; as soon as it
+    lets others in, they are heard."""
+    monkeypatch.setattr(ears, "_ANY", socket.inet_aton("127.0.0.1"))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(("", 0))
         monkeypatch.setattr(ears, "PORT", other.getsockname()[1])
         ear = Ear()
-        ear.start()
-        ear.listen([GROUP])
-        assert ear.heard(GROUP) is None
+        with capture_logs() as logged:
+            ear.start()
+            for _ in range(3):
+                ear.listen([GROUP])
+                assert ear.heard(GROUP) is None
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            ear.listen([GROUP])
+        assert ear.heard(GROUP) is not None
+        assert [each["event"] for each in logged] == ["sound.packets_unheard"]
         ear.close()
+
+
+def test_a_group_that_cannot_be_joined() -> None:
+    """It is logged once, and again where it was not wanted meanwhile."""
+    ear, none = Ear(), "10.0.0.1"
+    with capture_logs() as logged:
+        for groups in ([none], [none], [], [none]):
+            ear.listen(groups)
+            assert ear.heard(none) is None
+    assert [(each["event"], each["group"]) for each in logged] == 2 * [("sound.group_unheard", none)]
+    ear.close()

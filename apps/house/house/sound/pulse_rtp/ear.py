@@ -35,6 +35,8 @@ class Ear:
         self._overflows = 0
         self._task: asyncio.Task[None] | None = None
         self._is_deaf = False
+        self._unheard: set[str] = set()
+        """Groups that could not be joined or left: that is logged once."""
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -47,16 +49,25 @@ class Ear:
         """Hear from now on."""
         if self._task is not None:
             return
+        self._bind()
+        self._task = asyncio.create_task(self._hear_for_ever(), name="what comes of streams")
+
+    def _bind(self) -> None:
+        """Rooms play also where that cannot be, and nothing is known of their packets."""
+        was_deaf, self._is_deaf = self._is_deaf, False
         try:
             self._socket.bind(("", PORT))
-        except OSError as wrong:  # rooms play all the same, and nothing is known of their packets
+        except OSError as wrong:
             self._is_deaf = True
-            log.warning("sound.packets_unheard", port=PORT, reason=str(wrong))
-        self._task = asyncio.create_task(self._hear_for_ever(), name="what comes of streams")
+            if not was_deaf:
+                log.warning("sound.packets_unheard", port=PORT, reason=str(wrong))
 
     def listen(self, groups: Iterable[str]) -> None:
         """To these from now on, and to no others. One that cannot be joined is none of them, and is tried again."""
+        if self._is_deaf:
+            self._bind()
         wanted = set[str]() if self._is_deaf else set(groups)
+        self._unheard &= wanted
         for group in self._groups.keys() - wanted:
             self._change(socket.IP_DROP_MEMBERSHIP, group)
             del self._groups[group]
@@ -68,8 +79,11 @@ class Ear:
         try:
             self._socket.setsockopt(socket.IPPROTO_IP, verb, socket.inet_aton(group) + _ANY)
         except OSError as wrong:
-            log.warning("sound.group_unheard", group=group, reason=str(wrong))
+            if group not in self._unheard:
+                log.warning("sound.group_unheard", group=group, reason=str(wrong))
+            self._unheard.add(group)
             return False
+        self._unheard.discard(group)
         return True
 
     def heard(self, group: str) -> Arrivals | None:
