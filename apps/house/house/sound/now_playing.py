@@ -97,11 +97,13 @@ async def _ask(client: Any) -> Told:
         return Told()
     name = name_of(await client.currentsong())
     title = name if status.get("state") == "play" or not name else f"{name} (paused)"
-    if "nextsong" not in status:
+    single = status.get("single", "0") != "0"  # or it is "oneshot"
+    # MPD names a next song, too, where it stops after this one.
+    if "nextsong" not in status or (single and status.get("repeat") != "1"):
         return Told(title)
     first = int(status["nextsong"])
     # In random order MPD tells no more than the next one, and of a single song nothing else comes.
-    many = 1 if "1" in (status.get("random"), status.get("single")) else NEXT
+    many = 1 if single or status.get("random") == "1" else NEXT
     return Told(title, tuple(name_of(song) for song in await client.playlistinfo(f"{first}:{first + many}")))
 
 

@@ -47,7 +47,8 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_what_is_played(tmp_path: Path) -> None:
     """Artist and title of the song, whether it is paused, and the next ones in their order; in random order the next
-    one only; nothing of one that has stopped. One that ends is said to be away, and is asked again when it is there."""
+    one only, and none where this is the last one; nothing of one that has stopped. One that ends is said to be away,
+    and is asked again when it is there."""
     songs = [
         await jukebox.song(tmp_path / "one.flac", *SILENCE, artist="Nina Simone", title="Sinnerman"),
         await jukebox.song(tmp_path / "two.flac", *SILENCE, title="Feeling Good"),
@@ -72,6 +73,11 @@ async def test_what_is_played(tmp_path: Path) -> None:
             remote.delete(0)
             remote.play(0)
             await tells(Told(others[0], tuple(others[1:])))
+            for alone in ("1", "oneshot"):
+                remote.single(alone)
+                await tells(Told(others[0]))
+                remote.single(0)
+                await tells(Told(others[0], tuple(others[1:])))
             remote.random(1)
             remote.repeat(1)
             remote.single(1)
