@@ -11,9 +11,9 @@ from midflight import VersionedObject, field
 class Hearing(VersionedObject, version="1.0"):
     """What one room does, and has done since its agent began. ``level_db`` is the peak since the last look, in dB
     below full scale; ``buffer_ms`` what is in hand to be played; ``drift_ppm`` how fast its sound card is against
-    the sender; ``lost`` are packets since it has this stream, and ``jitter_ms`` says how unevenly the others come
-    (RFC 3550, 6.4.1). What its engine does not tell is None. ``why`` says in words what is wrong. ``at`` is when the
-    conductor was told."""
+    the sender; ``lost`` are packets since its host hears this stream, be it for another room, and ``jitter_ms`` says
+    how unevenly the others come (RFC 3550, 6.4.1). What its engine does not tell is None. ``why`` says in words what
+    is wrong. ``at`` is when the conductor was told."""
 
     player: str
     state: Playing = field(default=Playing.UNKNOWN, fallback=Playing.UNKNOWN)

@@ -1,5 +1,5 @@
 """Packets that nobody here has asked for: a switch that does not look into multicast sends every stream to every host,
-and so fills the air of a Wi-Fi behind it."""
+and so fills the air of a Wi-Fi behind it. To the kernel's counters, what the host's own firewall drops is the same."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ class Flood:
     def _words(self, rate: float) -> str:
         return (
             f"{rate:.0f} packets a second reach {self._host} that nobody there has asked for: the switch seems to flood"
-            " multicast, as one does without IGMP snooping or a querier; the engine snapcast sends none"
+            " multicast, as one does without IGMP snooping or a querier (the engine snapcast sends none), or"
+            f" {self._host}'s own firewall drops them"
         )
 
 

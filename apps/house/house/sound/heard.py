@@ -10,8 +10,8 @@ from house.playing import Playing, Sent
 @dataclass(frozen=True)
 class RoomHeard:
     """A room. ``level_db`` is the peak of what its stream has played since the last look, in dB below full scale, and
-    None where it was silent; ``lost`` are packets since it has this stream, and ``jitter_ms`` says how unevenly the
-    others come (RFC 3550, 6.4.1)."""
+    None where it was silent; ``lost`` are packets since its host hears this stream, and ``jitter_ms`` says how
+    unevenly the others come (RFC 3550, 6.4.1)."""
 
     state: Playing
     why: str = ""

@@ -40,6 +40,7 @@ def test_a_flood_is_told_while_it_lasts(tmp_path: Path, monkeypatch: pytest.Monk
         worst = worst or flood.trouble
     assert [words.partition(" packets")[0] for words in told] == ["", "120", "200", "200", "", ""]
     assert "reach kitchen that nobody there has asked for" in worst
+    assert "or kitchen's own firewall drops them" in worst
 
 
 @pytest.mark.parametrize("text", [None, "", "Ip: InReceives\nIp: x\n", "Ip: InReceives\nIp: 1\n"])
