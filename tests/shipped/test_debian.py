@@ -81,19 +81,21 @@ def edit(path: Path, **entries: str) -> None:
 
 @contextmanager
 def failing_systemd(bare: Bare) -> Iterator[Path]:
-    """One that seems to run, and does nothing of what it is told; where that is written down."""
-    runs, told, systemctl = (bare.root / name for name in ("run/systemd/system", "told", "usr/local/bin/systemctl"))
+    """One that seems to run, and does nothing of what it is told; where that is written down. apt looks for commands in
+    sbin first, and never in /usr/local."""
+    runs, told, systemctl = (bare.root / name for name in ("run/systemd/system", "told", "usr/sbin/systemctl"))
     runs.mkdir(parents=True)
     systemctl.write_text('#!/bin/sh\necho "$*" >> /told\nexit 1\n')
     systemctl.chmod(0o755)
     yield told
     runs.rmdir()
+    systemctl.unlink()
 
 
 def test_each_release_has_its_packages(packages: dict[str, list[Path]]) -> None:
     """One for the code, and for the house one for each agent; in the version of the release."""
     for release, names in NAMES.items():
-        assert [package.name.split("_")[0] for package in packages[release]] == names
+        assert sorted(package.name.split("_")[0] for package in packages[release]) == names
         version = re.findall(r'^version = "(.+)"', (ROOT / TREES[release] / "pyproject.toml").read_text(), re.MULTILINE)
         assert {package.name.split("_")[1] for package in packages[release]} == {*version}
 
