@@ -4,27 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pulsectl import PulseDisconnected, PulseError
-from pulsectl._pulsectl import LibPulse
+from pulsectl import PulseDisconnected, PulseError, _pulsectl
 from pulsectl_asyncio import PulseAsync
 
 from house.sound.errors import EngineDead, EngineError, NoEngine, WrongEngine
 from house.sound.pulse.modules import Found, Loaded, Module, Sink
 
 T = TypeVar("T")
-_WRONG = PulseDisconnected, PulseError, LibPulse.CallError
+_WRONG = PulseDisconnected, PulseError, _pulsectl.LibPulse.CallError
 PULSEAUDIO = "PulseAudio"
 OLDEST = 13
 """The first that can be told how long a room keeps a stream before it plays (in module-rtp-recv)."""
 START_SECONDS = 5.0
 """It answers 0.2 s after its start; ten times that on a small board."""
 ANSWER_SECONDS = 3.0
+
+_CALLBACKS = deque[object](maxlen=1_000)
+"""What PulseAudio calls for the latest streams that were listened to. pulsectl-asyncio lets go of it with the stream,
+and PulseAudio, which has not heard yet that the stream is over, may call it once more: what lies there by then is run,
+and a segmentation fault ends the agent."""
+_make_callback: Any = _pulsectl.PA_STREAM_REQUEST_CB_T
+
+
+def _kept(function: object) -> Any:
+    callback = _make_callback(function)
+    _CALLBACKS.append(callback)
+    return callback
+
+
+_pulsectl.PA_STREAM_REQUEST_CB_T = _kept
 
 
 @dataclass(frozen=True)
@@ -184,7 +199,7 @@ class Server:
         async with _deadline("it does not answer", ANSWER_SECONDS):
             try:
                 return await answer
-            except (PulseDisconnected, LibPulse.CallError):
+            except (PulseDisconnected, _pulsectl.LibPulse.CallError):
                 raise EngineDead(PULSEAUDIO, "it has ended") from None
             except PulseError as wrong:
                 raise EngineError(f"{PULSEAUDIO}: {wrong}") from None
