@@ -154,6 +154,19 @@ async def test_an_idempotent_call_that_nobody_answers_is_unknown(fleet: Fleet) -
     assert len(api.transport.calls) == 3
 
 
+async def test_a_call_that_nobody_takes_was_not_delivered_however_late_that_is_heard(fleet: Fleet) -> None:
+    """A process that is held up hears of its deadline and that nobody listens at once; the latter is what is known."""
+    api = await fleet.member(juno, "a1")
+
+    async def call(address: Address, body: bytes, timeout: float) -> bytes:
+        time.sleep(timeout + 0.05)  # noqa: ASYNC251  # the whole process is held up
+        raise NOBODY
+
+    api.transport.call = call  # type: ignore[method-assign]  # a connection at a bad moment
+    with pytest.raises(NotDelivered):
+        await COMPUTE.within(0.2).call(juno.ComputeAPI.echo, api.context, "x")
+
+
 async def test_a_call_that_is_not_idempotent_is_sent_once(fleet: Fleet) -> None:
     """A lost answer of any other endpoint is Unknown at once."""
     api = await fleet.member(juno, "a1")

@@ -91,7 +91,7 @@ class Call:
             except Forbidden:
                 raise forbidden(self.what, self.request, self.address) from None
             except NobodyListens:
-                self._sent = False
+                pass  # somebody may, in a moment
             except Vanished as gone:
                 raise self._abandoned(gone) from None
             except NoAnswer:
@@ -110,8 +110,12 @@ class Call:
         body = messages.encode(self.request)
         if len(body) > self.transport.max_body:
             body = self._large(body)
-        self._sent = True
-        return await self.transport.call(self._turn or self.address, body, left)
+        before, self._sent = self._sent, True
+        try:
+            return await self.transport.call(self._turn or self.address, body, left)
+        except NobodyListens:
+            self._sent = before  # at once: this process may be held up until its deadline before anybody looks
+            raise
 
     def _large(self, body: bytes) -> bytes:
         """It need not be sent again because its receiver does not know our manifest."""
