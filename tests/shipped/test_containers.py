@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,14 +43,6 @@ def compute(images: Images) -> Image:
 def house(images: Images) -> Image:
     """The house's."""
     return images.build("house")
-
-
-@pytest.fixture(scope="session")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]:
-    """A broker for their fleets."""
-    broker = asyncio.run(EmbeddedBroker(tmp_path_factory.mktemp("broker")).start())
-    yield broker
-    broker.kill()
 
 
 @pytest.fixture

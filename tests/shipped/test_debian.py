@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from collections.abc import Iterator
@@ -37,14 +36,6 @@ def packages() -> dict[str, list[Path]]:
         run("contrib/debian/build", app_of(release), tree, out, PIP_NO_INDEX="1")
         built[release] = sorted(out.glob("*.deb"))
     return built
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]:
-    """A broker for a fleet."""
-    broker = asyncio.run(EmbeddedBroker(tmp_path_factory.mktemp("broker")).start())
-    yield broker
-    broker.kill()
 
 
 @pytest.fixture
