@@ -207,3 +207,17 @@ async def test_the_load_as_a_process(cloud: FakeCloud, tmp_path: Path) -> None:
         assert await load.do("stop") == len(logged(tmp_path))
     finally:
         await load.end()
+
+
+async def test_who_is_cancelled_leaves_no_answer_behind(cloud: FakeCloud, tmp_path: Path) -> None:
+    """A command whose caller has given up is done all the same, and what is said next gets an answer of its own."""
+    load = await Loader.start(cloud.port, tmp_path / "load.jsonl")
+    try:
+        given_up = asyncio.create_task(load.do("populate", instances=6, hosts=HOSTS, per_second=500))
+        while not cloud.requests:
+            await asyncio.sleep(0.01)
+        given_up.cancel()
+        assert await load.do("avoid", host="agent-1") == ["agent-2"]
+        assert len(cloud.instances) == 6
+    finally:
+        await load.end()

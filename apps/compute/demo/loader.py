@@ -40,18 +40,23 @@ class Loader:
         return self._process.pid
 
     async def do(self, command: str, **arguments: Any) -> Any:
-        """Say one command and wait until it is done; what it returned. Raises LoadBroken."""
-        async with self._turn:
-            stdin, stdout = self._process.stdin, self._process.stdout
-            assert stdin
-            assert stdout
-            stdin.write(json.dumps({"do": command, **arguments}).encode() + b"\n")
-            await stdin.drain()
-            line = await stdout.readline()
+        """Say one command and wait until it is done; what it returned. Raises LoadBroken. Where the caller is cancelled
+        the command is done all the same, and the next one waits for that."""
+        line = await asyncio.shield(self._ask({"do": command, **arguments}))
         answer = json.loads(line) if line else {"failed": "the load client has ended"}
         if "failed" in answer:
             raise LoadBroken(f"{command}: {answer['failed']}")
         return answer["done"]
+
+    async def _ask(self, command: dict[str, Any]) -> bytes:
+        """The line that answers this command. An answer that was left in the pipe would be the next command's."""
+        async with self._turn:
+            stdin, stdout = self._process.stdin, self._process.stdout
+            assert stdin
+            assert stdout
+            stdin.write(json.dumps(command).encode() + b"\n")
+            await stdin.drain()
+            return await stdout.readline()
 
     async def end(self) -> None:
         """Let it finish what is under way, and end."""
