@@ -180,7 +180,8 @@ async def network(
 
 
 def _build(built: Network, switch: str, cards: str, snooping: bool) -> None:
-    flags = "mcast_snooping 1 mcast_querier 1" if snooping else "mcast_snooping 0"
+    # In IGMP 2 hosts would be silent where they hear others report the same group, and the switch would not know them.
+    flags = "mcast_snooping 1 mcast_querier 1 mcast_igmp_version 3" if snooping else "mcast_snooping 0"
     ip([f"link add br0 type bridge forward_delay 0 {flags}", "link set br0 up"], switch)
     _host(switch, built.asker, "pasker", "02:00:00:00:00:01", 1)
     _host(switch, built.watcher, "pwatcher", "02:00:00:00:00:02", 2)
