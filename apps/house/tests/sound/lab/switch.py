@@ -183,9 +183,9 @@ async def inhabited(places: Mapping[str, tuple[str, str]]) -> AsyncIterator[list
 
 
 def _build(switch: str, places: Iterable[tuple[str, str]]) -> None:
-    # The querier asks at once and twice a second, so that the switch knows soon who listens to what. It speaks IGMP 3: in
-    # IGMP 2 a host is silent where it hears another one report the same group, which a switch that does not know its
-    # querier yet passes on, and then knows of one listener only.
+    # The querier asks at once and twice a second, so that the switch knows soon who listens to what; and by IGMP 3. In
+    # IGMP 2 a host is silent where it hears another one report the same group; a switch that does not know its querier
+    # yet passes that on, and then knows of one listener only.
     querier = "mcast_querier 1 mcast_igmp_version 3 mcast_query_response_interval 50 mcast_startup_query_interval 50"
     ip([f"link add br0 type bridge forward_delay 0 mcast_snooping 1 {querier}", "link set br0 up"], switch)
     for n, (namespace, address) in enumerate(places, 1):
