@@ -15,10 +15,14 @@ import pytest
 import midflight
 from midflight.cli.app import build
 from midflight.cli.init import TEMPLATE
+from midflight.cli.output import Output
+from midflight.cli.verdicts import print_verdict
 from midflight.conductor.interface import State
 from midflight.db.write_form import Form
+from midflight.upgrade import gates
 from midflight.upgrade.verdict import Status
 from tests.pages import Page
+from tests.upgrade.fleets import KILO, fleet, lost, member
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(midflight.__file__).parent
@@ -54,6 +58,16 @@ def test_the_readme_s_example_is_a_taste() -> None:
     """It is about thirty lines of code long."""
     (example,) = _blocks("README.md", "python")
     assert 20 <= len([line for line in example.splitlines() if line.strip()]) <= 40
+
+
+def test_the_readme_s_gate_is_that_of_its_picture(capsys: pytest.CaptureFixture[str]) -> None:
+    """What the README shows of a gate is what the command says of the fleet in the diagram above it."""
+    control = [member("api", "web-1", "kilo"), member("conductor", "c1", "kilo"), member("conductor", "c2", "kilo")]
+    kilo = [member("compute", host, "kilo") for host in ("n1", "n2")]
+    juno = [member("compute", host, "juno") for host in ("n3", "n4")]
+    gone = lost("compute", "n5", id="compute.n5.8c1f03d2")
+    print_verdict(Output(), gates.roll(fleet(*control, *kilo, *juno, gone), KILO))
+    assert f"$ midflight upgrade check roll\n{capsys.readouterr().out}" in _blocks("README.md", "text")
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=_name)

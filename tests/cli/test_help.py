@@ -76,6 +76,14 @@ def test_a_help_page_teaches(name: str, midflight: Command) -> None:
     assert [line for line in page.out.splitlines() if line != line.rstrip()] == []
 
 
+@pytest.mark.parametrize("noun", sorted({name.split()[0] for name in COMMANDS if " " in name} - {"console"}))
+def test_a_noun_s_page_has_its_commands_in_the_order_of_the_work(noun: str, midflight: Command) -> None:
+    """As they are used, and not by the alphabet: `upgrade plan` comes first, and `upgrade finalize` late."""
+    shown = [line.split()[0].rstrip(":") for line in _lines(midflight(noun, "--help")) if line.startswith("  ")]
+    verbs = [name.split()[1] for name in EXAMPLES if name.startswith(f"{noun} ")]
+    assert [word for word in shown if word in verbs] == verbs
+
+
 def test_whoever_knows_no_command_yet_is_told_the_first_ones(midflight: Command) -> None:
     """Below all nouns; each is a command, or asks for the page of one."""
     page = midflight("--help")

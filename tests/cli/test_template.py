@@ -77,6 +77,17 @@ def test_a_fleet_ends_its_own_processes_only(place: Path, process: subprocess.Po
     assert (process.wait(), file.exists()) == (-15, False)
 
 
+def test_whoever_has_forgotten_the_environment_is_told(place: Path) -> None:
+    """At once, by what is missing; and nothing is left that looks as if it ran."""
+    environment = {**os.environ, "PATH": "/usr/bin:/bin"}
+    started = subprocess.run(
+        [place / "fleet", "start", "worker", "w1"], env=environment, capture_output=True, text=True, check=False
+    )
+    said = "there is no midflight here: activate the environment that midflight is installed in\n"
+    assert (started.returncode, started.stdout, started.stderr) == (1, "", said)
+    assert [*(place / "var").iterdir()] == []
+
+
 def test_a_service_that_is_started_takes_work(place: Path) -> None:
     """``./fleet start`` returns when its log says so, also the first time, when there is no log yet."""
     (place / "midflight").write_text(

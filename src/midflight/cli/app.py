@@ -80,12 +80,17 @@ def _refuse_half(app: App, given: list[str]) -> None:
 
 
 def _teach(app: App, given: list[str]) -> None:
-    """The page of the command that is asked for ends with examples."""
+    """The page of the command that is asked for ends with examples; that of a noun has its commands in the order in
+    which the examples have them, which is that of the work."""
     if HELP.isdisjoint(given):
         return
     words, apps, _ = app.parse_commands([word for word in given if word not in HELP])
     if examples := lines_of(" ".join(words)):
         apps[-1].help_epilogue = f"Examples:\n\n{examples}"
+    for place, name in enumerate(EXAMPLES):
+        *noun, verb = name.split()
+        if words and noun == [*words]:
+            apps[-1][verb].sort_key = place
 
 
 def _usage(wrong: CycloptsError) -> str:

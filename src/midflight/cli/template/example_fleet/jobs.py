@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from example_fleet.migrations import count_words, words_of
 from example_fleet.tables import jobs
-from midflight import Context, ObjectList, VersionedObject, check_expected, from_row, remotable
+from midflight import Context, ObjectList, VersionedObject, check_expected, from_row, remotable, to_row
 
 WAITING, HANDED_OUT, DONE = "waiting", "handed out", "done"
 
@@ -36,13 +36,13 @@ class Job(VersionedObject, version="1.0"):
     async def create(self) -> None:
         """Keep a new job, which waits for a worker."""
         self.words = words_of(self.text)
-        self.id = await self.context.db.write(_insert, self.changes())
+        self.id = await self.context.db.write(_insert, to_row(self, only_changes=True))
         self.reset_changes()
 
     @remotable
     async def save(self, expect: dict[str, str] | None = None) -> None:
         """Keep what changed, and nothing else. Raises LookupError, and Conflict if the row has not what is expected."""
-        await self.context.db.write(_update, self.id, self.changes(), expect or {})
+        await self.context.db.write(_update, self.id, to_row(self, only_changes=True), expect or {})
         self.reset_changes()
 
 
