@@ -22,7 +22,7 @@ def _roll() -> Fleet:
         for rack in range(1, 6)
         for n in range(1, 17)
     ]
-    members[30] = lost("compute", "rack2-host09", "kilo", database=False)
+    members[30] = lost("compute", "rack2-host09", "kilo", id="compute.rack2-host09.5d3a91c2", database=False)
     members[40] = member("compute", "rack3-host03", "juno", state="draining", overrides={"compute": "juno"})
     members[60] = member("compute", "rack4-host07", "juno", epoch=3)
     return fleet(*members)

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from midflight.upgrade.compare_objects import object_findings
 from midflight.upgrade.finding import Finding
 from midflight.upgrade.reading import Thing, read_part
@@ -34,6 +36,21 @@ def test_a_tombstone_may_go_with_the_last_version_that_had_the_field() -> None:
     """And not before."""
     assert found(disk("1.1", label="str, until 1.1"), disk("1.2")) == []
     assert found(disk("1.0", label="str"), disk("1.2")) == [("wire", "removed without a tombstone")]
+
+
+@pytest.mark.parametrize(
+    ("now", "asked"),
+    [
+        ({"name": "str"}, True),
+        ({"name": "int"}, False),
+        ({"name": "str, default 'a', since 1.1"}, False),
+        ({"name": "str", "title": "str"}, False),
+    ],
+)
+def test_a_field_that_may_only_be_called_otherwise_is_asked_for(now: dict[str, str], asked: bool) -> None:
+    """Where one of the same type came, and nobody has said that it is a new one."""
+    due = {finding.change: finding.due for finding in object_findings(disk("1.0", label="str"), disk("1.1", **now))}
+    assert ("; if it is only called name now, " in due["removed without a tombstone"]) is asked
 
 
 def test_the_name_of_a_removed_field_does_not_come_back() -> None:

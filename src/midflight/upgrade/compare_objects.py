@@ -127,9 +127,17 @@ class Pair:
         yield self._found(
             Category.WIRE, name, "removed without a tombstone",
             f"a peer that has {self.new.name} {self.old.version} expects it, and the name could come back with another "
-            "meaning", f'{self.bump}, and the field kept with until="{self.due}"',
+            "meaning", f'{self.bump}, and the field kept with until="{self.due}"{self._renamed(old)}',
             self.head + field_line(name, old, until=str(self.due), **({"since": str(old.since)} if old.since else {})),
         )  # fmt: skip
+
+    def _renamed(self, old: Part) -> str:
+        """The one field of its type that came may be this one by another name, which only its author knows."""
+        came = [
+            name for name, new in self.new.fields.items()
+            if name not in self.old.fields and new.type == old.type and new.since is None
+        ]  # fmt: skip
+        return f"; if it is only called {came[0]} now, a backport and a forwardport instead" if len(came) == 1 else ""
 
     def _lives(self, name: str, old: Part, new: Part) -> Iterator[Finding]:
         """It must still exist, and only exist, in the versions that have been released with it."""
