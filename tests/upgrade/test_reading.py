@@ -78,6 +78,11 @@ def test_separators_in_brackets_and_quotations_do_not_count() -> None:
         ("P(a | else a)", "P(a | b | else a)", False, False),
         ("P(a | b)", "P(a | else a)", False, False),
         ("P(a | b)", "P(a)", False, True),
+        ("str", "P(a | 'b c')", False, True),
+        ("str | None", "('a', 'b') | None", False, True),
+        ("P(a | b)", "str", True, False),
+        ("str", "P(1 | 2)", True, True),
+        ("str", "P(a | True)", True, True),
         ("dict[str, P(a)]", "dict[str, list[P(a)]]", True, True),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from midflight.upgrade.reading import Part
-from midflight.upgrade.types import Step, annotation
+from midflight.upgrade.types import Step, annotation, texts_of
 from midflight.versions import Version
 
 _CALL = re.compile(r"(\w+)\(\)(?: body .+)?")
@@ -78,7 +78,10 @@ def backport_lines(name: str, old: Part, new: Part, step: Step, before: Version)
 
 def forwardport_lines(name: str, old: Part, new: Part, step: Step, since: Version) -> str:
     """A named forwardport that brings a field of the older type into its newer one."""
-    if step.lost:
+    if old.type.removesuffix(" | None") == "str" and (texts := texts_of(new.type.removesuffix(" | None"))):
+        known = ", ".join(map(_quoted, texts))
+        body = f'        if wire.get("{name}") not in ({known}, None):\n            wire["{name}"] = {_stand_in(new)}'
+    elif step.lost:
         known = ", ".join(map(_quoted, step.lost))
         body = f'        if wire.get("{name}") in ({known},):\n            wire["{name}"] = {_stand_in(new)}'
     elif new.type + " | None" == old.type:

@@ -10,6 +10,7 @@ from midflight.upgrade.reading import split
 _ENUM = re.compile(r"\b([A-Za-z_]\w*)\(([^()]*)\)")
 _LITERAL = re.compile(r"\(([^()]*)\)")
 _CODEC = re.compile(r" \{coerce (.+?), encode (.+?), decode (.+?)\}")
+_TEXT = re.compile(r"""['"]|(?!(True|False|None)$)[A-Za-z_]""")
 _NONE = " | None"
 
 
@@ -55,6 +56,10 @@ def _bare(old: str, new: str) -> Step:
         return Step(wider=False, narrower=False)
     if (old, new) == ("int", "float"):
         return Step(wider=True, narrower=False)
+    if old == "str" and texts_of(new):
+        return Step(wider=False, narrower=True)
+    if new == "str" and texts_of(old):
+        return Step(wider=True, narrower=False)
     if codec := _codec(old, new):
         return Step(wider="encode" in codec, narrower="decode" in codec, codec=codec)
     if _skeleton(old) == _skeleton(new):
@@ -98,6 +103,13 @@ def _listed(text: str) -> list[str]:
         for member in split(part.rstrip(","), ", ")
         if not member.startswith("else ")
     ]
+
+
+def texts_of(type_: str) -> list[str]:
+    """The members of an enum or a Literal of texts alone, each of which a reader of ``str`` takes; else nothing."""
+    plain = _ENUM.fullmatch(type_) or _LITERAL.fullmatch(type_)
+    members = _listed(type_) if plain else []
+    return members if all(_TEXT.match(member) for member in members) else []
 
 
 def _fallback(text: str) -> str:
