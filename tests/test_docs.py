@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from midflight.cli.app import build
+from midflight.db.journal import KINDS
 from midflight.db.write_form import Form
 from tests.pages import Block, Page, blocks_of
 from tests.test_operating import PLAYED
@@ -109,6 +110,15 @@ def test_the_truth_table_is_that_of_the_code() -> None:
         )
         for form in Form
     ]
+
+
+def test_the_kinds_of_entries_are_those_of_the_code() -> None:
+    """The page of the journal names each of them, and no other; behind `pin.set`, `.cleared` is `pin.cleared`."""
+    said = list[str]()
+    for row in re.findall(r"^\| (`.*?) \|", (DOCS / "reference/journal.md").read_text(), re.MULTILINE):
+        for name in re.findall(r"`([^`]+)`", row):
+            said.append(f"{said[-1].partition('.')[0]}{name}" if name.startswith(".") else name)
+    assert sorted(said) == sorted(KINDS)
 
 
 def run(text: str, folder: Path) -> list[str]:

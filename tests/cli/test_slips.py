@@ -28,6 +28,8 @@ Command = Callable[..., Outcome]
         ("data show prices_become_cent", "prices_become_cents"),
         ("data run price_become_cents", "prices_become_cents"),
         ("pin clear --topic shp", "shop"),
+        ("upgrade journal member.los", "member.lost"),
+        ("upgrade journal --follow pni", "pin"),
         ("run shpo", "shop"),
         ("run conducter", "conductor"),
         ("fleet show shop@node2", "shop@node1"),
@@ -37,7 +39,7 @@ Command = Callable[..., Outcome]
 )
 @pytest.mark.usefixtures("shop")
 def test_a_slip_on_the_command_line(typed: str, near: str, midflight: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a command, an option, a release, a step, a migration, a topic, a service, a member or a host."""
+    """In a command, an option, a release, a step, a migration, a topic, a kind, a service, a member or a host."""
     assert midflight("release", "freeze", "kilo").code == 0
     employ(monkeypatch, FakeOperator(_fleet()))
     wrong = midflight(*typed.split())

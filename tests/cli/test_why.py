@@ -132,6 +132,16 @@ def test_the_journal_says_who_did_what(midflight: Command, monkeypatch: pytest.M
     }  # fmt: skip
 
 
+def test_nothing_is_told_from_no_such_thing(midflight: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A journal without such an entry says so, and exits 0, also by a kind that only a newer conductor writes."""
+    operator = employ(monkeypatch, FakeOperator(LOST))
+    quiet = midflight("upgrade", "journal", "member.lost")
+    assert (quiet.code, quiet.out) == (0, "no such entry\n")
+    assert midflight("upgrade", "journal", "member.lost", "--json").document == []
+    operator.entries = [entry(1, "orchard.planted")]
+    assert "orchard.planted" in midflight("upgrade", "journal", "orchard").out
+
+
 def test_a_long_journal_is_read_page_by_page(midflight: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """None is left out, and none is told twice: of the latest so many, and of the last so long."""
     operator = employ(monkeypatch, FakeOperator(LOST))

@@ -292,14 +292,14 @@ async def test_journal_entries_are_in_the_order_of_their_commits(postgresql_url:
     written, go_on = threading.Event(), threading.Event()
 
     def slow(connection: Connection) -> int:
-        entry = journal.write(connection, "slow", {})
+        entry = journal.write(connection, "pin.set", {})
         written.set()
         go_on.wait(60)
         return entry
 
     first = asyncio.create_task(database.write(slow))
     await asyncio.to_thread(written.wait, 60)
-    second = asyncio.create_task(database.write(journal.write, "quick", {}))
+    second = asyncio.create_task(database.write(journal.write, "pin.cleared", {}))
     await asyncio.sleep(0.1)
     assert await database.read(journal.read) == []
     go_on.set()

@@ -10,6 +10,9 @@ from midflight.cli.output import Output
 from midflight.cli.place import open_place
 from midflight.conductor.interface import JournalEntry
 from midflight.conductor.record import MOST_ENTRIES
+from midflight.db.journal import FAMILIES, KINDS
+from midflight.errors import UsageError
+from midflight.spelling import meant
 from midflight.upgrade.documents import EntryDocument
 from midflight.upgrade.operator import Operator, operating
 
@@ -45,8 +48,11 @@ async def journal(
     """
     out, place = Output(json=json), open_place(config)
     async with operating(place.config, place.project) as operator:
+        await _refuse_slips(operator, kinds)
         found = await _latest(operator, kinds, rows, since)
         chosen = [entry for entry in found if _names(entry, about)]
+        if not chosen and not follow:
+            out.say("no such entry")
         _say(out, chosen, lines=follow)
         newest = found[-1:] or await operator.journal(None, kinds, 1)
         last = newest[-1].id if newest else 0
@@ -56,6 +62,15 @@ async def journal(
             _say(out, [entry for entry in more if _names(entry, about)], lines=True)
             last = more[-1].id if more else last
     return 0
+
+
+async def _refuse_slips(operator: Operator, kinds: Sequence[str]) -> None:
+    """Raises UsageError for a kind that is none. Newer conductors write some of which this copy has never heard."""
+    for kind in kinds:
+        if kind in KINDS or kind in FAMILIES or await operator.journal(None, [kind], 1):
+            continue
+        expected = f"{', '.join(sorted(FAMILIES))}, or one of these with its end, like pin.set"
+        raise UsageError(reason=f"received kind {kind!r}, expected {expected}{meant(kind, KINDS | FAMILIES)}")
 
 
 async def _latest(

@@ -64,7 +64,7 @@ def _is_lower(connection: Connection, member: Member, manifest: Manifest) -> boo
     return not all(covers(manifest, other) for other in manifests.find(connection, others).values())
 
 
-def retire(connection: Connection, member: str, act: str = "member.retired") -> bool:
+def retire(connection: Connection, member: str, act: journal.Kind = "member.retired") -> bool:
     """It is no member any more; says whether it was one."""
     retired = members.retire(connection, member)
     if retired:
@@ -74,7 +74,7 @@ def retire(connection: Connection, member: str, act: str = "member.retired") -> 
 
 def note_drain(connection: Connection, member: str, undo: bool) -> bool:
     """Each order once: it is asked again and again whether it is done. Says whether it is a new one."""
-    act = "member.undrained" if undo else "member.drained"
+    act: journal.Kind = "member.undrained" if undo else "member.drained"
     said = [each for kind in _DRAINS for each in journal.read(connection, kind=kind, latest=_LATEST_DRAINS)]
     about = [each for each in sorted(said, key=lambda each: each.id) if each.facts["member"] == member]
     if is_new := not about or about[-1].kind != act:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, select
 
@@ -17,7 +17,7 @@ from midflight.db.epoch import current_epoch
 from midflight.migrations import lease, throttle
 from midflight.migrations.online import DataMigration
 
-REJECTED = "rpc.version_rejected"
+REJECTED: Final = "rpc.version_rejected"
 """The journal's kind of entry for a message that its receiver could not serve."""
 REJECTIONS_WINDOW = timedelta(hours=1)
 MOST_REJECTIONS = 100

@@ -43,7 +43,9 @@ _SAID = (
 """What a member says of itself."""
 
 
-_NOTED = {state.value: f"member.{state.value}" for state in (State.ACTIVE, State.DRAINING, State.ASLEEP)}
+_NOTED: Mapping[str, journal.Kind] = {
+    State.ACTIVE: "member.active", State.DRAINING: "member.draining", State.ASLEEP: "member.asleep",
+}  # fmt: skip
 """What a member may say that it is → the journal's kind of entry for one that is it from now on. Other kinds about
 members are the conductors' own, and others read them."""
 

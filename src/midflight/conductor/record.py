@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
@@ -15,9 +15,10 @@ from midflight.db import journal
 from midflight.errors import UsageError
 from midflight.rpc.rights import OPERATOR
 
-ACKNOWLEDGED, WITHDRAWN = "gate.acknowledged", "gate.withdrawn"
-SOAKED = "gate.soaked"
-CHECKED = "gate.checked"
+ACKNOWLEDGED: Final = "gate.acknowledged"
+WITHDRAWN: Final = "gate.withdrawn"
+SOAKED: Final = "gate.soaked"
+CHECKED: Final = "gate.checked"
 
 LONGEST_ACKNOWLEDGEMENT = timedelta(days=30)
 SOAK_GAP = 120.0

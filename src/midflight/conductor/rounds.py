@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.exc import DBAPIError
@@ -21,7 +21,9 @@ from midflight.db.engine import Database
 from midflight.db.tables import members as rows
 from midflight.errors import MidflightError
 
-LOST, BACK, RETIRED = "member.lost", "member.back", "member.retired"
+LOST: Final = "member.lost"
+BACK: Final = "member.back"
+RETIRED: Final = "member.retired"
 MOST_TOLD = 100
 """So many are told one by one: where a network is cut, thousands may be lost at once."""
 
@@ -80,7 +82,8 @@ def note_losses(connection: Connection, at: datetime) -> None:
     ]
     if changes:
         connection.execute(update(rows).where(rows.c.id == bindparam("row")), changes)
-    for kind, changed in ((LOST, lost), (BACK, back)):
+    noting: list[tuple[journal.Kind, list[Member]]] = [(LOST, lost), (BACK, back)]
+    for kind, changed in noting:
         for member in changed[:MOST_TOLD]:
             journal.write(connection, kind, _facts(member))
         if rest := changed[MOST_TOLD:]:

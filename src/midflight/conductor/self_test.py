@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import DBAPIError
@@ -17,7 +17,7 @@ from midflight.errors import CannotBackport
 from midflight.objects.shape import Shape
 from midflight.project import Project
 
-TESTED = "member.tested"
+TESTED: Final = "member.tested"
 
 
 def tried_out(connection: Connection, project: Project) -> dict[str, str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -81,6 +81,9 @@ MOST_ROWS = 1_000
 
 TELL_SECONDS = 2.0
 """How long one member is waited for that is told of a change."""
+
+_DECIDED: Mapping[str, journal.Kind] = {"replayed": "parked.replayed", "discarded": "parked.discarded"}
+"""What an operator may do with a parked message."""
 
 _remotable = functools.cache(remotable_of)
 """A class is looked through once, not at each call; what is refused is not remembered."""
@@ -306,9 +309,9 @@ class ConductorServer(ConductorAPI):
             log.warning("fleet.not_told", epoch=view.epoch, reason=str(wrong))
 
     async def note_parked(self, context: Context, act: str, facts: dict[str, str]) -> None:
-        if act not in ("replayed", "discarded"):
+        if (kind := _DECIDED.get(act)) is None:
             raise UsageError(reason=f"received act {act!r}, expected 'replayed' or 'discarded'")
-        await self._write(context, journal.write, f"parked.{act}", decided(facts))
+        await self._write(context, journal.write, kind, decided(facts))
 
     # Data migrations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from sqlalchemy import Connection, delete, insert, select
 
@@ -16,7 +17,7 @@ from midflight.errors import OutsideWindow, StepBlocked
 from midflight.versions import Manifest, Release
 
 _ROW = 1
-_JOINED = "member.joined"
+_JOINED: Final = "member.joined"
 
 
 def raise_to(connection: Connection, release: str, known: Sequence[Release]) -> bool:

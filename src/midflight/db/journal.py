@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, get_args
 
 from sqlalchemy import Connection, insert, or_, select
 
@@ -16,6 +16,26 @@ from midflight.db.tables import journal
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+Kind = Literal[
+    "form.advanced", "form.began",
+    "gate.acknowledged", "gate.checked", "gate.soaked", "gate.withdrawn",
+    "member.active", "member.asleep", "member.back", "member.drained", "member.draining", "member.joined",
+    "member.left", "member.lost", "member.retired", "member.tested", "member.undrained",
+    "migration.cancel", "migration.chunks", "migration.held", "migration.not_proven", "migration.pause",
+    "migration.proved", "migration.resume", "migration.retried", "migration.start", "migration.stopped",
+    "migration.sweeping", "migration.verifying",
+    "parked.discarded", "parked.replayed",
+    "pin.cleared", "pin.set",
+    "rpc.version_rejected",
+    "schema.brought_back", "schema.expanded", "schema.held", "schema.purged", "schema.revision_applied",
+    "store_floor.raised",
+    "sweeper.brake", "sweeper.pace", "sweeper.taken",
+]  # fmt: skip
+"""All that this midflight writes. In a journal there may be others, which a newer one has written."""
+KINDS: frozenset[str] = frozenset(get_args(Kind))
+FAMILIES = frozenset(kind.partition(".")[0] for kind in KINDS)
+"""What stands before the dots."""
 
 _by: ContextVar[str] = ContextVar("by", default="")
 """Who does what is written down now."""
@@ -54,7 +74,7 @@ def signed(by: str, work: Callable[Concatenate[Connection, P], T]) -> Callable[C
     return signing_work
 
 
-def write(connection: Connection, kind: str, facts: Mapping[str, Any]) -> int:
+def write(connection: Connection, kind: Kind, facts: Mapping[str, Any]) -> int:
     """Add an entry in the caller's transaction, so that it is kept if and only if the act is. Returns its id.
 
     Facts are plain JSON values; ``by`` is added to them where it is known who does it. Ids are in the order of the

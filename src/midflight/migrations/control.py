@@ -35,6 +35,12 @@ class Act(StrEnum):
     CANCEL = "cancel"
 
 
+_WRITTEN: Mapping[Act, journal.Kind] = {
+    Act.START: "migration.start", Act.PAUSE: "migration.pause", Act.RESUME: "migration.resume",
+    Act.CANCEL: "migration.cancel",
+}  # fmt: skip
+
+
 class Wanted(StrEnum):
     """What somebody wants of it in the background."""
 
@@ -60,7 +66,7 @@ def steer(connection: Connection, migration: DataMigration, act: Act) -> None:
     else:
         standing = replace(standing, wanted=Wanted.PAUSED if act is Act.PAUSE else Wanted.RUNNING)
     state.write(connection, standing)
-    journal.write(connection, f"migration.{act}", {"name": migration.name})
+    journal.write(connection, _WRITTEN[act], {"name": migration.name})
 
 
 def _nothing(act: Act, migration: DataMigration, why: str) -> StepBlocked:

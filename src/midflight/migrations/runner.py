@@ -153,7 +153,8 @@ class _Chunk:
         kept = State.PROVEN if proven else phase
         self._standing = replace(self._standing, state=kept, cursor=position, deferred={}, deferred_rows={})
         facts = {"name": self._migration.name, "rows": position.of}
-        journal.write(self._connection, f"migration.{phase}", facts)
+        begun: journal.Kind = "migration.sweeping" if phase is State.SWEEPING else "migration.verifying"
+        journal.write(self._connection, begun, facts)
         return position.until is not None
 
     # Sweeping

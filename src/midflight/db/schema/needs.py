@@ -9,6 +9,7 @@ A database on which nobody has worked yet needs neither: there is no row in an o
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
 from alembic.script.base import Script
 from sqlalchemy import Connection, exists, select
@@ -21,7 +22,7 @@ from midflight.errors import ProjectError, StepBlocked
 _WHENCE = "from a copy of the release before"
 """This one may have forgotten them."""
 
-APPLIED = "schema.revision_applied"
+APPLIED: Final = "schema.revision_applied"
 """The journal's kind of entry for an expand revision that was applied."""
 
 
