@@ -43,7 +43,7 @@ def targets(bay: PatchBay, names: Collection[str]) -> list[Player]:
     rooms = {player.name for player in bay.players}
     for name in names:
         if name not in {*groups, *rooms, ALL}:
-            raise NotFound("room", name)
+            raise NotFound.among("room", name, {*groups, *rooms})
     if not names or ALL in names:
         return [*bay.players]
     meant = {room for name in names for room in groups.get(name, [name])}
@@ -54,8 +54,8 @@ def sender(bay: PatchBay, given: str) -> str:
     """The host that sends the signal: the one that is given, else that from which most streams come. Raises NotFound
     and InvalidValue."""
     if given:
-        if given not in {host.name for host in bay.hosts}:
-            raise NotFound("host with sound", given)
+        if given not in (hosts := {host.name for host in bay.hosts}):
+            raise NotFound.among("host with sound", given, hosts)
         return given
     most = Counter(stream.host for stream in bay.streams).most_common(1)
     if not most:

@@ -196,7 +196,7 @@ def _show(name: str, config: ConfigFile, json: bool) -> int:
     bay, live, asleep = once(config, seen)
     found = next((each for each in rooms(bay, live.hearings, asleep) if each.player.name == name), None)
     if found is None:
-        raise NotFound("room", name)
+        raise NotFound.among("room", name, (player.name for player in bay.players))
     out.say(_place(found.player))
     out.say(f"hears {found.player.stream or 'nothing'}: {found.state.value}{found.words and f', {found.words}'}")
     for what, value in measures(found.hearing).items():

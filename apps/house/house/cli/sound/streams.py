@@ -63,7 +63,7 @@ def queue(name: str, /, *, config: ConfigFile = None, json: Json = False) -> int
     bay, live, asleep = once(config, seen)
     found = next((each for each in sources(bay, live.sendings, asleep) if each.stream.name == name), None)
     if found is None:
-        raise NotFound("stream", name)
+        raise NotFound.among("stream", name, (stream.name for stream in bay.streams))
     title, comes = (found.sending.title, found.sending.queue) if found.sending else ("", [])
     out.say(title or found.words or f"{name} does not say what it plays")
     for number, each in enumerate(comes, 1):
