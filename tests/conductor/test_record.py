@@ -72,9 +72,12 @@ def test_a_risk_is_taken_for_a_reason_and_not_for_ever(
 
 
 def test_what_nobody_has_acknowledged_cannot_be_withdrawn(connection: Connection) -> None:
-    """It is told where to look."""
+    """It is told where to look, and which one may have been meant."""
     with pytest.raises(UsageError, match="nobody has acknowledged 'lint'"):
         record.withdraw(connection, "lint", now())
+    record.acknowledge(connection, "lost:shop@n1", "a dead disk", HOUR, now())
+    with pytest.raises(UsageError, match=r'Did you mean "lost:shop@n1"\?'):
+        record.withdraw(connection, "lost:shop@n2", now())
 
 
 def look(connection: Connection, when: datetime, status: str = "pass", target: str = "kilo") -> None:

@@ -14,6 +14,7 @@ from midflight.context import Context
 from midflight.db import journal
 from midflight.errors import UsageError
 from midflight.rpc.rights import OPERATOR
+from midflight.spelling import meant
 
 ACKNOWLEDGED: Final = "gate.acknowledged"
 WITHDRAWN: Final = "gate.withdrawn"
@@ -76,8 +77,10 @@ def acknowledge(connection: Connection, fact: str, reason: str, seconds: float, 
 
 def withdraw(connection: Connection, fact: str, at: datetime) -> None:
     """Take the risk of a fact no longer. Raises UsageError where nobody takes it."""
-    if fact not in {entry.facts["fact"] for entry in acknowledgements(connection, at)}:
-        raise UsageError(reason=f"nobody has acknowledged {fact!r}, or that has expired: see midflight upgrade ack")
+    taken = {entry.facts["fact"] for entry in acknowledgements(connection, at)}
+    if fact not in taken:
+        reason = f"nobody has acknowledged {fact!r}, or that has expired: see midflight upgrade ack"
+        raise UsageError(reason=f"{reason}{meant(fact, taken)}")
     journal.write(connection, WITHDRAWN, {"fact": fact})
 
 
