@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+
 import pytest
 
 from house.playing import Playing, Sent
 from house.sound.wanted import Feed, Wanted
 from tests.sound.lab import tunes
-from tests.sound.lab.studio import STATION, Studio
+from tests.sound.lab.studio import STATION, Studio, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+QUIET = 20_000
+"""Bytes in a second: a tenth of what a stream with sound in it takes."""
 
 
 async def test_each_room_plays_its_stream(house: Studio) -> None:
@@ -50,7 +56,7 @@ async def test_undone(house: Studio) -> None:
 
 async def test_how_it_stands(house: Studio) -> None:
     """A look tells the room that plays from the one that waits and the silent one, and the stream that is sent from the
-    one into which nobody plays."""
+    one into which nobody plays: it is quiet on the wire, and heard as soon as somebody does."""
     house.feeds["quiet"] = Feed("quiet", "sink", "", STATION, "239.255.12.9", 5004)
     house.set("kitchen", feed=house.feeds["radio"])
     house.set("office", feed=house.feeds["quiet"])
@@ -60,6 +66,16 @@ async def test_how_it_stands(house: Studio) -> None:
     await house.stands("bedroom", Playing.SILENT)
     await house.sends("radio", Sent.SENDING)
     await house.sends("quiet", Sent.IDLE)
+    await until(lambda: _rate(house, "office"), lambda rate: rate < QUIET, f"less than {QUIET} bytes/s")
+    await house.play("news", "quiet")
+    await house.hear(kitchen="radio", office="news", bedroom=None)
+
+
+async def _rate(house: Studio, room: str) -> float:
+    """How many bytes the room's host has got in a second."""
+    before, since = house.hosts[room].received(), time.monotonic()
+    await asyncio.sleep(0.5)
+    return (house.hosts[room].received() - before) / (time.monotonic() - since)
 
 
 async def test_volume(house: Studio) -> None:

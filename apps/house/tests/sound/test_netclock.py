@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+import msgspec
 import pytest
 
 from house.sound.errors import EngineDead, NoEngine, WrongEngine
@@ -19,8 +20,9 @@ from house.sound.gst_netclock.driver import PACKAGES, GstNetclock, check_told
 from house.sound.gst_netclock.lines import ENDS, PROGRAM, PYTHON, NetclockLines, clock_port, packet_port
 from house.sound.pulse import programs as module
 from house.sound.pulse.driver import PulseDriver
-from house.sound.pulse.modules import Found, Program, Running, Sink, Start, Stop, plan
+from house.sound.pulse.modules import Found, Load, Loaded, Program, Running, Sink, Start, Stop, Unload, plan
 from house.sound.pulse.programs import Programs
+from house.sound.pulse_rtp.lines import RtpLines
 from house.sound.wanted import Feed, Room, Wanted
 from tests.sound.lab.studio import PATIENCE, until
 
@@ -48,6 +50,27 @@ def test_a_sender_for_each_stream() -> None:
     running = [Running(sender, 10 + n) for n, sender in enumerate(senders)]
     ended = plan(Wanted("station", (RADIO,)), Found(programs=running), LINES).acts
     assert [act for act in ended if isinstance(act, Start | Stop)] == [Stop(running[1])]
+
+
+def test_a_device_is_played_into_a_sink() -> None:
+    """What a device records is sent from a sink, for PulseAudio to resample it to the time of its host; both go with
+    the stream, the device's way into the sink first, and neither by the plan of another engine."""
+    tv = Feed("tv", "capture", "hdmi-in", "station", "239.255.12.3", 5004)
+    wanted, found = Wanted("station", (tv,)), Found(sources=["hdmi-in"])
+    sink, way, sender = plan(wanted, found, LINES).acts
+    assert isinstance(sink, Load)
+    assert isinstance(way, Load)
+    assert isinstance(sender, Start)
+    assert 'sink_name="house.tv"' in sink.module.argument
+    assert 'source="hdmi-in" sink="house.tv" ' in way.module.argument
+    assert "--device=house.tv.monitor" in sender.program.arguments
+    there = [Loaded(act.module.name, act.module.argument, n) for n, act in enumerate((sink, way))]
+    found = replace(found, modules=there, programs=[Running(sender.program, 9)])
+    assert plan(wanted, found, LINES).acts == ()
+    assert plan(Wanted("station"), replace(found, elsewhere=[tv]), RtpLines()).acts == ()
+    ended = Stop(Running(sender.program, 9)), Unload(there[1]), Unload(there[0])
+    for nothing in (Wanted("station"), Wanted("station", (msgspec.structs.replace(tv, enabled=False),))):
+        assert plan(nothing, found, LINES).acts == ended
 
 
 def test_a_player_follows_its_stream() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from house.objects.stream import place
 from house.playing import Engine
-from house.sound.pulse.modules import OURS, Line, Program, Sink, sink_of, source_of
+from house.sound.pulse.modules import OURS, Line, Program, Sink, sink_of
 from house.sound.wanted import Feed, Room
 
 PYTHON = "/usr/bin/python3"
@@ -45,12 +45,15 @@ class NetclockLines:
     """See ``Carrier``. ``program`` is what they run."""
 
     engine = Engine.GST_NETCLOCK
+    by_host_clock = True
 
     def __init__(self, program: Path) -> None:
         self._run = PYTHON, "-I", str(program)
 
     def sender(self, feed: Feed) -> Line:
-        return Program((*self._run, "send", f"--name={sink_of(feed)}", f"--device={source_of(feed)}", *_address(feed)))
+        return Program(
+            (*self._run, "send", f"--name={sink_of(feed)}", f"--device={sink_of(feed)}.monitor", *_address(feed))
+        )
 
     def receiver(self, room: Room, sink: Sink, feed: Feed, server: str) -> Line:
         name = f"{PLAYER}{room.name}.{server}"  # what begins with ``house.`` are players of files and radios

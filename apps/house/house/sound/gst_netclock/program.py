@@ -23,7 +23,9 @@ Gio, GLib, Gst, GstNet = (importlib.import_module(f"gi.repository.{name}") for n
 UNKNOWN_HOST, CLOCK_TAKEN, GROUP_UNHEARD, NO_CARD = 3, 4, 5, 6
 """Exit codes, which say why: nobody reads what is written. Their words are in ``lines.py``."""
 
-ELEMENTS = ("pulsesrc", "pulsesink", "rtpbin", "rtpL16pay", "rtpL16depay", "udpsrc", "udpsink")
+ELEMENTS = (
+    "pulsesrc", "pulsesink", "cutter", "audioconvert", "rtpbin", "rtpL16pay", "rtpL16depay", "udpsrc", "udpsink",
+)  # fmt: skip
 """What pipelines are made of, besides the core."""
 RATE, TIMESTAMPS = 48_000, 2**32
 PACKETS = f"application/x-rtp,media=audio,clock-rate={RATE},encoding-name=L16,channels=2,payload=96"
@@ -32,6 +34,9 @@ PACKET_NS = 5 * MS
 """How much sound is in a packet: two of them are what PulseAudio records at once."""
 TTL = 1
 """A stream does not leave the house."""
+QUIET_NS, QUIET_DB = 2_000 * MS, -90
+"""After so long without a sound nothing is sent, until there is one: what is no louder than the smallest step of a sample
+is none."""
 LOST_MS = 100
 """So long a packet may be on its way: then it is lost, and the next one is played."""
 ROUNDING_NS = MS // 10
@@ -42,8 +47,8 @@ STEP_NS = 3 * MS
 """What is so far from where it belongs is moved there at once, and what is nearer by resampling. It is less than a
 packet, for a packet cannot be played in no time."""
 SILENT_NS = 10_000 * MS
-"""After so long without a packet, or without the time, a player begins anew: the stream's host may have slept, and its
-clock with it, or have another address."""
+"""After so long without the time a player begins anew: the stream's host may have slept, and its clock with it, or
+have another address. Packets do not come while there is nothing to hear."""
 
 # A card's clock is the line through what PulseAudio has said of it. That is wrong by as much as the card takes at once,
 # and whatever the line is wrong by is heard; so it is a long one.
@@ -59,8 +64,9 @@ goes on later than it would have."""
 def send(given: argparse.Namespace) -> int | str:
     """Send until that cannot be, and say why: an exit code, or words for whoever runs it by hand."""
     pipeline = Gst.parse_launch(
-        f"pulsesrc name=source provide-clock=false ! audio/x-raw,format=S16BE,rate={RATE},channels=2 "
-        f"! rtpL16pay pt=96 timestamp-offset=0 min-ptime={PACKET_NS} max-ptime={PACKET_NS} "
+        f"pulsesrc name=source provide-clock=false ! audio/x-raw,format=S16LE,rate={RATE},channels=2 "
+        f"! cutter leaky=true pre-length=0 run-length={QUIET_NS} threshold-dB={QUIET_DB} ! audioconvert "
+        f"! rtpL16pay pt=96 timestamp-offset=0 perfect-rtptime=false min-ptime={PACKET_NS} max-ptime={PACKET_NS} "
         f"! udpsink host={given.group} port={given.port} ttl-mc={TTL} sync=false async=false"
     )
     source = pipeline.get_by_name("source")
@@ -86,7 +92,7 @@ def play(given: argparse.Namespace) -> int | str:
         _begin_anew()  # the stream is not sent yet, or its host has another address by now
     pipeline = Gst.parse_launch(
         f"rtpbin name=rtp buffer-mode=synced latency={LOST_MS} "
-        f'udpsrc name=network auto-multicast=false timeout={SILENT_NS} caps="{PACKETS}" ! rtp.recv_rtp_sink_0 '
+        f'udpsrc name=network auto-multicast=false caps="{PACKETS}" ! rtp.recv_rtp_sink_0 '
         f"rtpL16depay name=sound ! pulsesink name=card slave-method=resample buffer-time={CARD_MS * 1000} "
         f"alignment-threshold={STEP_NS} discont-wait=0"
     )
@@ -102,7 +108,13 @@ def play(given: argparse.Namespace) -> int | str:
     pipeline.get_by_name("rtp").connect("pad-added", _heard, pipeline)
     packets = pipeline.get_by_name("sound").get_static_pad("sink")
     packets.add_probe(Gst.PadProbeType.BUFFER, _timed, card, given.offset * MS)
-    return _run(pipeline, clock, Line(card, clock).look)
+    time, line = Time(clock), Line(card, clock)
+
+    def look() -> None:
+        time.look()
+        line.look()
+
+    return _run(pipeline, clock, look)
 
 
 def _listening(group: str, port: int, host: Any) -> Any:
@@ -136,6 +148,22 @@ def _timed(_: Any, probed: Any, card: Any, offset: int) -> Any:
     return Gst.PadProbeReturn.OK
 
 
+class Time:
+    """That of the stream's host: is it told?"""
+
+    def __init__(self, clock: Any) -> None:
+        self._told, self._at = Gst.Bus.new(), Gst.util_get_timestamp()
+        clock.set_property("bus", self._told)  # a message for each answer
+
+    def look(self) -> None:
+        """Once a second: begin anew, where nobody has told it for too long."""
+        now = Gst.util_get_timestamp()
+        while self._told.pop() is not None:
+            self._at = now
+        if now - self._at > SILENT_NS:
+            _begin_anew()
+
+
 class Line:
     """That of a card, by the stream's clock."""
 
@@ -163,7 +191,7 @@ def _run(pipeline: Any, clock: Any, each_second: Callable[[], None] = lambda: No
     pipeline.set_start_time(Gst.CLOCK_TIME_NONE)
     pipeline.set_base_time(0)  # sender and players count from the same zero
     pipeline.set_state(Gst.State.PLAYING)
-    kinds = Gst.MessageType.ERROR | Gst.MessageType.EOS | Gst.MessageType.ELEMENT | Gst.MessageType.APPLICATION
+    kinds = Gst.MessageType.ERROR | Gst.MessageType.EOS | Gst.MessageType.APPLICATION
     while True:
         message = pipeline.get_bus().timed_pop_filtered(Gst.SECOND, kinds)
         if message is None:
@@ -172,7 +200,7 @@ def _run(pipeline: Any, clock: Any, each_second: Callable[[], None] = lambda: No
             return NO_CARD if message.src.get_name() in ("source", "card") else _reason(message)
         elif message.type == Gst.MessageType.EOS:
             return "its source has ended"
-        elif message.type == Gst.MessageType.APPLICATION or message.get_structure().get_name() == "GstUDPSrcTimeout":
+        elif message.type == Gst.MessageType.APPLICATION:
             _begin_anew()
 
 

@@ -98,6 +98,9 @@ class Carrier(Protocol):
     """What an engine has of its own: what carries a stream from its host to a room's."""
 
     engine: Engine
+    by_host_clock: bool
+    """Whether it sends by the clock of its host. A device has a crystal of its own, so it is played into a sink first,
+    into which PulseAudio resamples it: ``sink_of`` the stream has what is to be sent, for every kind."""
 
     def sender(self, feed: Feed) -> Line:
         """What sends it, on its own host."""
@@ -242,7 +245,7 @@ def _begun(line: Line, whose: str) -> Load | Start:
 
 def _over(lines: Collection[Line], found: Found, carrier: Carrier) -> list[Unload | Stop]:
     """What is there of this engine, and not wanted. A sink for programs belongs to all engines of the host."""
-    others = {module for feed in found.elsewhere if _has_sink(feed) for module in _origin(feed)}
+    others = {module for feed in found.elsewhere for module in _origin(feed)}
     loaded = [each for each in found.modules if _ours(each, carrier) and each.module not in {*lines, *others}]
     running = [each for each in found.programs if carrier.owns(each.program) and each.program not in lines]
     # The last one first: what plays into a sink would be heard elsewhere without it.
@@ -256,7 +259,7 @@ def _ours(loaded: Loaded, carrier: Carrier) -> bool:
         case "module-sine":
             return f'sink="{OURS}' in loaded.argument
         case "module-loopback":
-            return f'sink_input_properties="{_loopback_mark(carrier)}' in loaded.argument
+            return f'sink_input_properties="{_mark(carrier)}' in loaded.argument
         case _:
             return carrier.owns(loaded.module)
 
@@ -285,6 +288,8 @@ def _sending(
             continue
         if _has_sink(feed):
             sinks |= dict.fromkeys(_origin(feed), f"stream {feed.name}")
+        elif feed.enabled and carrier.by_host_clock:
+            sinks |= dict.fromkeys([*_origin(feed), _steadied(feed, carrier)], f"stream {feed.name}")
         if feed.enabled:
             senders[feed.name], sources[feed.name] = carrier.sender(feed), source
     return sinks, senders, sources, troubles
@@ -310,7 +315,7 @@ def _playing(
         if (sink.volume, sink.mute) != (room.volume, room.mute):
             turns.append(Turn(f"room {room.name}", sink, room.volume, room.mute))
         if room.feed is not None and room.feed.host == wanted.host:
-            receivers[room.name] = _loopback(room, sink, room.feed, carrier)
+            receivers[room.name] = _here(room, sink, room.feed, carrier)
         elif room.feed is not None:
             receivers[room.name] = carrier.receiver(room, sink, room.feed, found.server)
     return turns, receivers, troubles
@@ -329,23 +334,26 @@ def _sink(room: Room, found: Found) -> Sink | None:
 
 
 def _origin(feed: Feed) -> list[Module]:
-    """What makes the source that a stream comes from: the sink that programs play into; a test signal plays itself."""
+    """What makes the source that a stream comes from: the sink that is played into; a test signal plays itself."""
     shown = f'sink_properties="device.description={OURS}{feed.name}"'
     sink = Module("module-null-sink", f'sink_name="{sink_of(feed)}" {shown} {RATE} format=s16le')
     return [sink, Module("module-sine", f'sink="{sink_of(feed)}" frequency=440')] if feed.kind == TONE else [sink]
 
 
-def _loopback(room: Room, sink: Sink, feed: Feed, carrier: Carrier) -> Module:
-    arguments = {
-        "sink_input_properties": f"{_loopback_mark(carrier)}{room.name}", "source": source_of(feed), "sink": sink.name,
-    }  # fmt: skip
-    latency = max(SHORTEST_MS, HERE_MS + room.offset_ms)
-    return Module(
-        "module-loopback", f"{quoted(arguments)} latency_msec={latency} sink_dont_move=yes source_dont_move=yes"
-    )
+def _steadied(feed: Feed, carrier: Carrier) -> Module:
+    return _loopback(feed, sink_of(feed), f"{_mark(carrier)}{feed.name}", HERE_MS)
 
 
-def _loopback_mark(carrier: Carrier) -> str:
+def _here(room: Room, sink: Sink, feed: Feed, carrier: Carrier) -> Module:
+    return _loopback(feed, sink.name, f"{_mark(carrier)}{room.name}", max(SHORTEST_MS, HERE_MS + room.offset_ms))
+
+
+def _loopback(feed: Feed, sink: str, mark: str, latency_ms: int) -> Module:
+    arguments = quoted({"sink_input_properties": mark, "source": source_of(feed), "sink": sink})
+    return Module("module-loopback", f"{arguments} latency_msec={latency_ms} sink_dont_move=yes source_dont_move=yes")
+
+
+def _mark(carrier: Carrier) -> str:
     return f"{OURS}{carrier.engine}="
 
 

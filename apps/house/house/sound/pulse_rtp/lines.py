@@ -19,6 +19,7 @@ class RtpLines:
     """See ``Carrier``."""
 
     engine = Engine.PULSE_RTP
+    by_host_clock = False
 
     def sender(self, feed: Feed) -> Line:
         arguments = {"stream_name": sink_of(feed), "source": source_of(feed), "destination_ip": feed.group}

@@ -37,6 +37,7 @@ class SnapcastLines:
     """See ``Carrier``. Servers keep what they know of their clients in ``folder``."""
 
     engine = Engine.SNAPCAST
+    by_host_clock = False
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

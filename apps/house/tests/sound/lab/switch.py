@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import itertools
+import json
 import os
 import shutil
 import signal
@@ -107,6 +108,12 @@ class Host:
             except OSError:
                 pass  # it has ended
         return found
+
+    def received(self) -> int:
+        """Bytes that it has got from the network."""
+        told = ["ip", "-n", self.namespace, "-json", "-stats", "link", "show", "eth0"]
+        (link,) = json.loads(subprocess.run(told, capture_output=True, check=True).stdout)
+        return int(link["stats64"]["rx"]["bytes"])
 
     async def end(self) -> None:
         """All that its user runs ends, what has detached itself, too."""
