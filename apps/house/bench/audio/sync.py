@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from bench.audio import delay
+from house.sound.keeper import LOOK_SECONDS
 from tests.sound.lab import obstacles, tunes
 from tests.sound.lab.cards import Card
 from tests.sound.lab.studio import ENGINES, Studio, studio
@@ -33,13 +34,15 @@ been played."""
 class Factor:
     """What is in the way: sound cards that are that much too fast, and too slow; packets that get lost, on their way to
     each room; a way to one of the rooms that takes so many milliseconds, now longer, now shorter; a room that joins
-    when the others have played for a while."""
+    when the others have played for a while. Rooms have played so many times as long before they are compared as
+    the run says: ``settle``."""
 
     name: str
     ppm: float = 0.0
     loss: int = 0
     jitter_ms: tuple[float, float] | None = None
     joins_late: bool = False
+    settle: int = 1
 
 
 FACTORS = (
@@ -47,11 +50,13 @@ FACTORS = (
     Factor("1 % loss, ±20 ppm", ppm=20, loss=1), Factor("5 % loss, ±20 ppm", ppm=20, loss=5),
     Factor("2-22 ms jitter in one room, ±20 ppm", ppm=20, jitter_ms=(2, 22)),
     Factor("a late joiner, ±20 ppm", ppm=20, joins_late=True),
+    Factor("±20 ppm, after a minute", ppm=20, settle=4),
 )  # fmt: skip
 
 
-PROMISED = FACTORS[1]
-"""The factor of the figure that is promised: measured several times, and for long."""
+PROMISED = FACTORS[-1]
+"""The factor of the figure that is promised: measured several times, and for long. A card of 2 ms at once, of which
+PulseAudio says each 1.5 s what it has played, is not known better than to a millisecond in the first half a minute."""
 
 
 @dataclass(frozen=True)
@@ -90,18 +95,18 @@ async def row(folder: Path, engine: str, factor: Factor, run: Run) -> dict[str, 
             await music.patch(**dict.fromkeys(room, "radio"))
             await music.hear(**dict.fromkeys(room, "radio"))
             if room and not (factor.joins_late and room == late):  # of a late joiner the first seconds count
-                await asyncio.sleep(run.settle)
+                await _play(music, run.settle * factor.settle)
         for room in ROOMS:
             stack.enter_context(obstacles.drops(music.hosts[room], obstacles.loses(factor.loss)))
         began = {room: music.cards[room].now for room in ROOMS}
         spent, received, since = _cpu(music), _received(music), time.monotonic()
-        await asyncio.sleep(run.seconds)
+        await _play(music, run.seconds)
         players = (time.monotonic() - since) * len(ROOMS)
         kbit, share = (_received(music) - received) * 8 / 1000 / players, (_cpu(music) - spent) / players
         behind = _behind(music.cards[ROOMS[0]], music.cards[ROOMS[1]], began[ROOMS[0]])
         apart, tenth = [abs(ms) for ms in behind], max(1, len(behind) // 10)
         gaps = sum(len(tunes.gaps(music.cards[room].played(began[room]))) for room in ROOMS)
-        late_ms = _lateness(music.cards[ROOMS[0]], run.seconds)
+        late_ms, latest_ms = _lateness(music.cards[ROOMS[0]], run.seconds)
         return {
             "engine": engine, "factor": factor.name, "seconds": run.seconds, "windows": len(apart),
             "sync_p50_ms": _percentile(apart, 50), "sync_p95_ms": _percentile(apart, 95),
@@ -109,7 +114,16 @@ async def row(folder: Path, engine: str, factor: Factor, run: Run) -> dict[str, 
             "drift_ms": abs(median(behind[-tenth:]) - median(behind[:tenth])) if behind else None,
             "end_to_end_ms": await delay.end_to_end_ms(music, ROOMS[0], "radio"),
             "gaps": gaps, "kbit_per_s": kbit, "cpu_share": share, "machine_late_p95_ms": late_ms,
+            "machine_late_max_ms": latest_ms,
         }  # fmt: skip
+
+
+async def _play(music: Studio, seconds: float) -> None:
+    """For so long; engines that end are started again, as agents do."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        await asyncio.sleep(min(LOOK_SECONDS, left))
+        await music.tend()
 
 
 def _behind(one: Card, other: Card, start: int) -> list[float]:
@@ -144,9 +158,10 @@ def _received(music: Studio) -> int:
     return sum(music.hosts[room].received() for room in ROOMS)
 
 
-def _lateness(card: Card, seconds: float) -> float:
-    """How late the machine let the card take its blocks."""
-    return float(np.percentile(np.fromfile(card.lateness, np.float32)[-int(seconds * tunes.RATE / BLOCK) :], 95)) * 1000
+def _lateness(card: Card, seconds: float) -> tuple[float, float]:
+    """How late the machine let the card take its blocks, in milliseconds: p95 and the longest."""
+    late = np.fromfile(card.lateness, np.float32)[-int(seconds * tunes.RATE / BLOCK) :] * 1000
+    return float(np.percentile(late, 95)), float(late.max())
 
 
 def _percentile(values: list[float], percent: float) -> float | None:

@@ -35,8 +35,8 @@ PACKET_NS = 5 * MS
 TTL = 1
 """A stream does not leave the house."""
 QUIET_NS, QUIET_DB = 2_000 * MS, -90
-"""After so long without a sound nothing is sent, until there is one: what is no louder than the smallest step of a sample
-is none."""
+"""After so long without a sound nothing is sent, until there is one: what is no louder than a sample's smallest step is
+none."""
 LOST_MS = 100
 """So long a packet may be on its way: then it is lost, and the next one is played."""
 ROUNDING_NS = MS // 10
