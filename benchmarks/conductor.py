@@ -60,6 +60,10 @@ class Watched:
         others = {name: _cpu_of(pid) for name, pid in self.pids.items()}
         return {**others, self.ours: time.process_time()}
 
+    def memory(self) -> dict[str, int]:
+        """Bytes of memory that each has now."""
+        return {name: _memory_of(pid) for name, pid in {**self.pids, self.ours: os.getpid()}.items()}
+
     @contextmanager
     def step(self, name: str, pieces: int) -> Iterator[None]:
         """Note the milliseconds of time, and of each process's CPU and of all together, for each piece of work in the
@@ -79,3 +83,9 @@ class Watched:
 def _cpu_of(pid: int) -> float:
     words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(words[11]) + int(words[12])) / _TICK
+
+
+def _memory_of(pid: int) -> int:
+    text = Path(f"/proc/{pid}/status").read_text()
+    (line,) = [line for line in text.splitlines() if line.startswith("VmRSS")]
+    return int(line.split()[1]) * 1024

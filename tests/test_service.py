@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from midflight import telemetry
+from midflight import service, telemetry
 from midflight.config import Config
 from midflight.errors import (
     BrokerUnreachable,
@@ -56,6 +56,25 @@ async def test_order_of_start_and_stop(world: World) -> None:
     (starting,) = [log for log in logs if log["event"] == "service.starting"]
     assert (starting["release"], starting["code"]) == ("juno", str(Path(juno.__file__).parent))
     assert [log["event"] for log in logs].count("telemetry.counters") >= 1
+
+
+async def test_counters_are_logged_seldom(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often it beats, a service logs its counters once in a while, and at its end what they are by then."""
+    monkeypatch.setattr(service, "COUNTERS_SECONDS", 3_600.0)
+    count = telemetry.counter("test.beaten")
+    before = _beaten(telemetry.counted())
+    with capture_logs() as logs:
+        async with world.running("conductor"), world.running("agent") as agent:
+            for _ in range(5):
+                count(1)
+                await agent.membership.beat()
+    told = [log["counters"] for log in logs if log["event"] == "telemetry.counters" and log["member"] == agent.id]
+    assert len(told) == 2
+    assert _beaten(told[-1]) - before == 5
+
+
+def _beaten(counters: Sequence[dict[str, Any]]) -> int:
+    return sum(counter["value"] for counter in counters if counter["name"] == "test.beaten")
 
 
 async def test_drain(world: World) -> None:

@@ -7,6 +7,7 @@ import re
 import secrets
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -53,6 +54,10 @@ if TYPE_CHECKING:  # the door to the database, see _import_database_part
     from midflight.conductor.opened import Opened
     from midflight.conductor.server import ConductorServer
     from midflight.db.engine import Database
+
+COUNTERS_SECONDS = 60.0
+"""So long, at least, a service that works waits until it logs its counters again: they change at each beat, which is
+counted itself, and a fleet has thousands of members."""
 
 _HOST = re.compile(r"[A-Za-z0-9_-]{1,63}")
 
@@ -104,6 +109,7 @@ class RunningService:
         self.opened: Opened | None = None
         """What it has where it opens the database."""
         self._counted: list[dict[str, Any]] = []
+        self._counted_at = -COUNTERS_SECONDS
         self._messengers: list[Messenger] = []
 
     def _words(self) -> tuple[str, Contract]:
@@ -224,7 +230,7 @@ class RunningService:
         joining = replace(self.context(), messenger=self._messenger_under(FirstWords(self.floors)))
         self.membership = Membership(
             self._member(), self.floors, self.server or RemoteRegistrar(), joining,
-            ViewFile(self._view_file), self._obey, self._log_counters,
+            ViewFile(self._view_file), self._obey, self._log_counters_seldom,
         )  # fmt: skip
 
     def _messenger_under(self, floors: Floors) -> Messenger:
@@ -403,6 +409,11 @@ class RunningService:
         self.membership.say_again(config.levels, config.beat_seconds)
         if config.levels != before.levels:
             self._tell_overrides()
+
+    def _log_counters_seldom(self) -> None:
+        if (now := time.monotonic()) - self._counted_at >= COUNTERS_SECONDS:
+            self._counted_at = now
+            self._log_counters()
 
     def _log_counters(self) -> None:
         counted = telemetry.counted()

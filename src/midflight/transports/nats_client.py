@@ -22,7 +22,6 @@ from nats.aio.subscription import Subscription
 
 from midflight.errors import BrokerUnreachable
 from midflight.telemetry import bad_input, count, log
-from midflight.transports.hands import Hands
 from midflight.transports.nats_access import Access
 from midflight.transports.nats_message import message_of
 from midflight.transports.nats_wire import Wire
@@ -35,12 +34,14 @@ SECOND_CHANCE_SECONDS = 0.5
 """A broker that has not given a sign of life for so long is frozen: the connection is broken off and made anew."""
 
 PING_SECONDS = 10
-"""A broker that gives signs of life, and has not answered a ping for so long, does not read what we send."""
+"""A broker that gives signs of life, and has answered no ping for so long, does not read what we send."""
 
 CLOSE_SECONDS = 3
 
 RETRY_SECONDS = 0.1
 """About how long a server that has refused us is left alone; no two members wait equally long."""
+
+PING = b"PING\r\n"
 
 _DENIED = re.compile(r'permissions violation for publish to "([^"]+)"')
 """How the library says it, all in small letters."""
@@ -58,7 +59,8 @@ class BrokerClient(Client):
         self._left = ""
         self._failures: deque[Exception] = deque(maxlen=len(access.servers))
         self._all_failed = asyncio.Event()
-        self._pings = Hands()
+        self._answered_at = 0.0
+        """When it has last answered a ping, or we connected, by the loop's clock."""
         self.on_denied: Callable[[str], None] = lambda _: None
         """Called with a subject to which the broker does not let us publish, in small letters."""
         self._wire: Wire | None = None
@@ -110,7 +112,7 @@ class BrokerClient(Client):
 
     async def _connect_to_server(self, s: Srv) -> None:
         """Called by the library for each attempt."""
-        s.last_attempt = asyncio.get_running_loop().time()
+        s.last_attempt = self._answered_at = asyncio.get_running_loop().time()
         self._transport = self._wire = Wire(self._arrived)
         await self._wire.connect(s.uri, 0, ANSWER_SECONDS)
 
@@ -200,13 +202,15 @@ class BrokerClient(Client):
         """Send a message without headers, behind all that the library was to send: ``at_once``, or together with
         others of this turn of the loop. To be called while ``takes_more``, with subjects of our own, which are well
         formed."""
+        self.stats["out_msgs"] += 1
+        self._write(b"PUB %b %b %d\r\n%b\r\n" % (subject.encode(), reply.encode(), len(body), body), at_once=at_once)
+
+    def _write(self, command: bytes, *, at_once: bool) -> None:
         assert self._wire is not None
         if self._pending:
             self._wire.writelines(self._pending)
             self._pending, self._pending_data_size = [], 0
-        self.stats["out_msgs"] += 1
-        message = b"PUB %b %b %d\r\n%b\r\n" % (subject.encode(), reply.encode(), len(body), body)
-        self._wire.write(message, at_once=at_once)
+        self._wire.write(command, at_once=at_once)
 
     async def make_room(self) -> None:
         """Wait until the broker has read enough that more can be sent, or the connection is lost."""
@@ -233,39 +237,36 @@ class BrokerClient(Client):
         """Whether the library's reader has stumbled over something and ended, which the library does not notice."""
         return self.is_connected and self._reading_task is not None and self._reading_task.done()
 
-    async def flush_all(self) -> bool:
-        """Wait until the broker has taken all that was sent so far. False where it is not there, or does not answer.
-
-        It takes two pings: the library sends the first ahead of what waits in its buffer.
-        """
-        return await self.ping() and await self.ping()
-
     async def ping(self) -> bool:
-        """Whether the broker answers within 2.5 s. One that does not, nor gives another sign of life, is broken off."""
-        seen = self._signs_of_life()
+        """Whether the broker answers within 2.5 s, and so has taken all that was sent before. One that does not, nor
+        gives another sign of life, is broken off; and so is one that has answered no ping for 10 s.
+
+        It is asked once a second by each member, idle ones included, and so without a task and a queue of the library.
+        """
         if not self.is_connected:
             return False
-        ping = self._pings.take(self._answers())
+        seen, answer = self._signs_of_life(), asyncio.get_running_loop().create_future()
+        self._pongs.append(answer)  # never cancelled: the library's reader would stumble over the answer
+        self._write(PING, at_once=True)
         # In two steps: the first may end with the answer unread, where this process itself was held up for long.
         for seconds in (ANSWER_SECONDS, SECOND_CHANCE_SECONDS):
-            if not ping.done():
-                await asyncio.wait([ping], timeout=seconds)
-        if not ping.done() and self._signs_of_life() == seen:
-            await self.break_off(f"no sign of life for {ANSWER_SECONDS + SECOND_CHANCE_SECONDS} s")
-        return ping.done() and ping.result()
+            if not answer.done():
+                await asyncio.wait([answer], timeout=seconds)
+        if not answer.done():
+            await self._doubt(seen)
+        return answer.done()
 
-    async def _answers(self) -> bool:
-        """Never cancelled while the connection lives: the library's reader stumbles over a cancelled ping's pong."""
-        connection = self.stats["reconnects"]
-        try:
-            await self.flush(PING_SECONDS)
-        except nats.errors.TimeoutError:
-            if self.stats["reconnects"] == connection:
-                await self.break_off(f"no answer to a ping for {PING_SECONDS} s")
-            return False
-        except Exception:  # noqa: BLE001  # whatever it is, it is no answer
-            return False
-        return True
+    async def _doubt(self, seen: tuple[int, int]) -> None:
+        """A ping is not answered. ``seen`` are the signs of life until it was sent."""
+        if self._signs_of_life() == seen:
+            await self.break_off(f"no sign of life for {ANSWER_SECONDS + SECOND_CHANCE_SECONDS} s")
+        elif asyncio.get_running_loop().time() - self._answered_at > PING_SECONDS:
+            await self.break_off(f"no answer to a ping for {PING_SECONDS} s")
+
+    async def _process_pong(self) -> None:
+        """Called by the library's reader."""
+        self._answered_at = asyncio.get_running_loop().time()
+        await super()._process_pong()
 
     def _signs_of_life(self) -> tuple[int, int]:
         return self.stats["in_msgs"], self.stats["reconnects"]
@@ -279,9 +280,8 @@ class BrokerClient(Client):
 
     async def leave(self) -> None:
         """Flush, and close for good. A peer that does not answer is not waited for."""
-        await self.flush_all()
+        await self.ping()
         await self._end()
-        await self._pings.drop()  # not sooner: the reader would stumble over the answer to one that was cancelled
 
     async def _end(self) -> None:
         """In a task of its own: where the library is just about to reconnect, its close ends in a cancellation."""

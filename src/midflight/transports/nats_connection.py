@@ -144,7 +144,7 @@ class Connection:
 
     async def flush(self) -> bool:
         """Wait until the broker has taken all that was sent so far. False where it is not there, or does not answer."""
-        return await self._client.flush_all()
+        return await self._client.ping()
 
     # Listening
 
@@ -292,7 +292,7 @@ class Connection:
             for interest in self._interests:
                 interest.seen = set()
                 await interest.subscribe(client)
-            await client.flush_all()
+            await client.ping()
 
     async def _listen_no_more_by(self, client: BrokerClient) -> None:
         async with self._changing:

@@ -53,7 +53,7 @@ async def unsubscribe(past: Past) -> None:
 
 async def drain(past: Past) -> None:
     """Wait until the broker sends nothing more by them, and all that it had sent was given to its callback."""
-    await asyncio.gather(*(client.flush_all() for client in {client for client, _ in past}))
+    await asyncio.gather(*(client.ping() for client in {client for client, _ in past}))
     draining = (subscription.drain() for _, subscription in past)  # type: ignore[no-untyped-call]  # the library's
     drained = asyncio.gather(*draining, return_exceptions=True)
     await asyncio.wait([drained], timeout=DRAIN_SECONDS)
