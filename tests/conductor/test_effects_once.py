@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
 from midflight.db.tables import inbox
 from midflight.service import RunningService
+from midflight.transports.base import Identity
+from midflight.transports.memory import MemoryListener
 from tests.conductor import juno
 from tests.conductor.tables import machines
 from tests.conductor.world import World
+from tests.rpc.world import settled
 
 
 async def rows(asked: RunningService) -> int:
@@ -61,3 +66,59 @@ async def test_a_remotable_that_comes_twice_has_its_effect_once(world: World) ->
 
         assert conductor.database is not None
         assert await conductor.database.read(boots) == {"a": 1, "b": 0}
+
+
+def listener_of(conductor: RunningService) -> MemoryListener:
+    transport: Any = conductor.transport
+    (found,) = [listener for listener in transport._listeners if listener.topic == "conductor"]
+    assert isinstance(found, MemoryListener)
+    return found
+
+
+class GivenToBoth:
+    """From now on, a broker gives each call of the first conductor to the second one too, when the first has run it;
+    and the first one's answer is held back until ``may_answer``."""
+
+    def __init__(self, first: RunningService, second: RunningService) -> None:
+        self._first, self._second = listener_of(first), listener_of(second)
+        self._ran, self.repeated, self.may_answer = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._give, self._run = self._first.answer, self._first._handlers.on_call
+        self._run_again = self._second._handlers.on_call
+        self._first._handlers = replace(self._first._handlers, on_call=self._held_back)
+        self._second._handlers = replace(self._second._handlers, on_call=self._later)
+        self._first.answer = self._to_both  # type: ignore[method-assign]
+
+    def _to_both(self, *call: Any) -> None:
+        self._give(*call)
+        self._second.answer(*call)
+
+    async def _held_back(self, body: bytes, sender: Identity) -> bytes | None:
+        answer = await self._run(body, sender)
+        self._ran.set()
+        await self.may_answer.wait()
+        return answer
+
+    async def _later(self, body: bytes, sender: Identity) -> bytes | None:
+        await self._ran.wait()
+        try:
+            return await self._run_again(body, sender)
+        finally:
+            self.repeated.set()
+
+
+async def test_a_repeat_elsewhere_does_not_forestall_the_answer(world: World) -> None:
+    """Where two conductors are given one call, the one that finds the other's effect there says nothing: the caller
+    goes on waiting, and has the answer of the one that ran it."""
+    world.add("a")
+    async with world.running("conductor", "h1") as first, world.running("agent") as agent:
+        machine = await juno.Machine.get(agent.context(), "a")
+        async with world.running("conductor", "h2") as second:
+            listener_of(second).addresses = set()  # the agent's calls go to the first
+            both = GivenToBoth(first, second)
+            booting = asyncio.create_task(machine.boot())
+            await both.repeated.wait()
+            await settled()
+            assert not booting.done()
+            both.may_answer.set()
+            assert await booting == 1
+            assert await rows(first) == 1

@@ -86,6 +86,33 @@ async def test_one_host(fleet: Fleet[Transport]) -> None:
     assert (first.calls, first.casts) == ([], [])
 
 
+async def test_a_host_is_shared_with_its_successor(fleet: Fleet[Transport]) -> None:
+    """Who follows somebody on a host listens there before that one leaves: each call to the host is run by one of them,
+    large or small, and also while the old one finishes what it has in hand."""
+    old, new, caller = Gated("old"), Recorder("new"), await fleet.join()
+    listener = await old.listen(await fleet.join(), "compute", "host1")
+    first = asyncio.create_task(caller.call(HOST1, b"first", timeout=60))
+    await eventually(lambda: old.running == 1)
+    await new.listen(await fleet.join(), "compute", "host1")
+    bodies = [different(number, 2_500_000 if number % 5 == 0 else 1_000) for number in range(30)]
+
+    async def call(body: bytes) -> None:
+        while True:
+            with suppress(NobodyListens):
+                assert (await caller.call(HOST1, body, timeout=60)).partition(b":")[2] == body
+                return
+            await asyncio.sleep(0.01)
+
+    calls = [asyncio.create_task(call(body)) for body in bodies[:15]]
+    await eventually(lambda: len(new.calls) + old.running == 1 + 15)
+    draining = asyncio.create_task(listener.drain(timeout=60))
+    calls += [asyncio.create_task(call(body)) for body in bodies[15:]]
+    await eventually(lambda: len(new.calls) + old.running == 1 + 30)
+    old.gate.set()
+    await asyncio.gather(first, draining, *calls)
+    assert Counter(old.calls + new.calls) == Counter([b"first", *bodies])
+
+
 async def test_listener_without_a_host(fleet: Fleet[Transport]) -> None:
     """A listener may take only what is sent to its topic and to all."""
     worker, caller = Recorder(), await fleet.join()

@@ -58,8 +58,8 @@ class Raw:
         deadline, subject = asyncio.get_running_loop().time() + 5, self._subjects.call(HOST1, MEMBER)
         await self._connection.publish(subject, body, deadline=deadline, reply=reply or self.reply, headers=headers)
 
-    async def answers_with(self, *answers: tuple[bytes, dict[str, str]]) -> None:
-        """Be the agent on host1 that says this, each to one message."""
+    async def answers_with(self, *answers: tuple[bytes, dict[str, str]], own: str = "") -> None:
+        """Be the agent on host1 that says this, each to one message, and wants what follows at ``own``."""
         waiting = list(answers)
 
         def called(message: Msg) -> None:
@@ -67,7 +67,7 @@ class Raw:
             if waiting:
                 body, headers = waiting.pop(0)
                 deadline = asyncio.get_running_loop().time() + 60
-                saying = self._connection.publish(message.reply, body, deadline=deadline, headers=headers)
+                saying = self._connection.publish(message.reply, body, deadline=deadline, reply=own, headers=headers)
                 tasks.append(asyncio.create_task(saying))
 
         tasks: list[asyncio.Task[None]] = []
@@ -198,6 +198,19 @@ async def test_a_callee_that_takes_no_further_part_has_not_run_it(fleet: Fleet[N
     with pytest.raises(NobodyListens):
         await caller.call(HOST1, LARGE, timeout=3600)
     assert [len(message.data) for message in raw.heard][:2] == [caller.max_body, caller.max_body]
+
+
+@pytest.mark.parametrize("place", ["$JS.API.STREAM.PURGE.MF_shop", "mf.shop.call.compute.host2.compute.host1", ""])
+async def test_nobody_is_made_to_speak_elsewhere(fleet: Fleet[NatsTransport], raw: Raw, place: str) -> None:
+    """A callee that wants the next part at a place that is no inbox is sent it where its host listens; so is one from
+    before parts went to the very listener."""
+    caller, elsewhere = await fleet.join(), list[Msg]()
+    if place:
+        await raw._connection.subscribe(place, elsewhere.append)
+    await raw.answers_with((b"", wanting(caller.max_body, "host1")), (b"done", {}), own=place)
+    assert await caller.call(HOST1, LARGE[: caller.max_body + 10], timeout=60) == b"done"
+    assert [len(message.data) for message in raw.heard] == [caller.max_body, 10]
+    assert elsewhere == []
 
 
 @pytest.mark.usefixtures("brisk")

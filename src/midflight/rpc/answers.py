@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from midflight import telemetry
 from midflight.errors import Unknown
 from midflight.rpc.messages import Request
-from midflight.rpc.repeats import Receipt, Running, said_in
+from midflight.rpc.repeats import Elsewhere, Receipt, Running, said_in
 from midflight.rpc.work import Work
 
 MOST, MOST_BYTES = 10_000, 8 * 2**20
@@ -55,7 +55,8 @@ class Answers:
     async def once(self, work: Work, answer: Callable[[Work], Awaitable[bytes]]) -> bytes:
         """The answer to a call: the one that it had, where it is a repeat.
 
-        Raises IdReused for an id that stands for another call, and Unknown where the first was cancelled.
+        Raises IdReused for an id that stands for another call, Unknown where the first was cancelled, and Elsewhere
+        where it is for the first to answer, since what it did is in the database and its answer is not known here.
         """
         request, name = work.request, work.request.message_id
         if not name:  # its sender is older than such ids
@@ -70,7 +71,10 @@ class Answers:
                 call.answer = await answer(work)
             else:
                 with Running(receipt):
-                    call.answer = await answer(work)
+                    answered = await answer(work)
+                if receipt.met:
+                    raise Elsewhere
+                call.answer = answered
             return call.answer
         finally:
             self._end(name, call, keep=receipt is None or receipt.kept)

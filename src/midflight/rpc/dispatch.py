@@ -44,7 +44,7 @@ from midflight.rpc.messages import Fault, Reply, Request, Sender
 from midflight.rpc.noted import Noted
 from midflight.rpc.parked import OnRejected, Parking, tell_nobody
 from midflight.rpc.rejected import facts_of, log_rejected
-from midflight.rpc.repeats import Notes, Once
+from midflight.rpc.repeats import Elsewhere, Notes, Once
 from midflight.rpc.rights import Roles, check_replay, check_sender, not_allowed
 from midflight.rpc.sizes import check_answer, check_message
 from midflight.rpc.threads import Threads, is_plain
@@ -143,8 +143,9 @@ class Dispatcher:
         """Whether an implementation of this topic was added."""
         return topic in self._serving
 
-    async def on_call(self, body: bytes, sender: Identity) -> bytes:
-        """Serve a call from ``sender``; the bytes of its answer, or of why there is none."""
+    async def on_call(self, body: bytes, sender: Identity) -> bytes | None:
+        """Serve a call from ``sender``; the bytes of its answer, or of why there is none. None where another process
+        answers it."""
         request: Request | None = None
         try:
             request = messages.decode_request(body)
@@ -162,6 +163,8 @@ class Dispatcher:
             return await self._answers.once(work, self._answer)
         except (IdReused, Unknown) as error:
             return self._refuse(request, error, sender)
+        except Elsewhere:
+            return None
         finally:
             work.turns.leave()
 

@@ -158,6 +158,11 @@ class Unsettled(Exception):
         self.receipt, self.error = receipt, error
 
 
+class Elsewhere(Exception):
+    """Another run of a call had its effect first. That one answers it; where it cannot any more, nobody knows better
+    than the caller, whose deadline passes."""
+
+
 class Interrupted(Unsettled):
     """Whoever ran it was killed between its effect and the note that it was done."""
 

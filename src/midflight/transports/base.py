@@ -140,7 +140,7 @@ class ParkedMessage:
     sender: Identity | None = None
 
 
-CallHandler = Callable[[bytes, Identity], Awaitable[bytes]]
+CallHandler = Callable[[bytes, Identity], Awaitable[bytes | None]]
 CastHandler = Callable[[CastDelivery], Awaitable[None]]
 FanoutHandler = Callable[[bytes, Identity], Awaitable[None]]
 
@@ -212,15 +212,16 @@ class Transport(Protocol):
         self, address: Address, on_call: CallHandler, on_cast: CastHandler, on_fanout: FanoutHandler, *, limit: int = 64
     ) -> Listener:
         """Take work as ``address.host`` of ``address.topic``: what is sent to the topic (shared with the other hosts of
-        it), to this host, and to all. Returns when the broker knows; at most ``limit`` casts run at once, and with 0
-        none are taken. Beside them, up to ``places.ASIDE`` casts to this host may stand aside.
+        it), to this host (shared with whoever else listens as it, like a successor that is there already), and to all.
+        Returns when the broker knows; at most ``limit`` casts run at once, and with 0 none are taken. Beside them, up
+        to ``places.ASIDE`` casts to this host may stand aside.
 
         Each handler is told who sent the message. Where the broker gives rights, nobody can have it say somebody else.
 
-        What ``on_call`` returns is the answer; it is cancelled when nobody waits for that any more. A cast is
-        acknowledged when ``on_cast`` has returned, not before; when it raises Redeliver, or the process dies, the
-        message comes again, with a higher attempt; any other exception of a handler is a bug: it is logged, and a cast
-        comes again after a second.
+        What ``on_call`` returns is the answer, and None is none: another listener gives it. It is cancelled when nobody
+        waits for that any more. A cast is acknowledged when ``on_cast`` has returned, not before; when it raises
+        Redeliver, or the process dies, the message comes again, with a higher attempt; any other exception of a handler
+        is a bug: it is logged, and a cast comes again after a second.
         """
         ...
 

@@ -39,13 +39,14 @@ class Handlers:
     on_fanout: FanoutHandler
 
     async def answer(self, body: bytes, sender: Identity, limit: int) -> bytes | None:
-        """The answer to a call; None where there is none to send, since the handler failed, or said too much."""
+        """The answer to a call; None where there is none to send, since another listener gives it, or the handler
+        failed, or said too much."""
         try:
             answer = await self.on_call(body, sender)
         except Exception as error:  # noqa: BLE001  # a message can never kill the listener
             self._failed("call", error)
             return None
-        if len(answer) > limit:
+        if answer is not None and len(answer) > limit:
             self._failed("call", MessageTooLarge(what=f"answer of {self.address}", size=len(answer), limit=limit))
             return None
         return answer

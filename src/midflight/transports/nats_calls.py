@@ -62,13 +62,12 @@ class Calls:
         out."""
         left = len(body)
 
-        async def say(part: bytes, place: Part, host: str) -> None:
+        async def say(part: bytes, place: Part, asked: Msg | None) -> None:
             nonlocal left
-            where = Address(address.topic, host) if host else address
-            if host:
-                self._calls.runs_at(name, host)
+            host = ((asked and wanted_in(asked)) or place).host
+            self._calls.runs_at(name, host)
             left -= len(part)
-            await self._publish(where, part, place.headers, deadline, name)
+            await self._publish(self._at(address, host, asked), part, place.headers, deadline, name)
 
         try:
             async with asyncio.timeout_at(deadline):
@@ -92,8 +91,7 @@ class Calls:
             return message.data
 
         async def ask(start: int) -> None:
-            where = Address(address.topic, part.host or address.host)
-            await self._publish(where, b"", wanting(start), deadline, name)
+            await self._publish(self._at(address, part.host, message), b"", wanting(start), deadline, name)
 
         try:
             if part.size > max(MAX_WHOLE, self._connection.max_body):
@@ -106,6 +104,13 @@ class Calls:
             raise TimeoutError from None
         except NotTaken:
             raise TimeoutError from None
+
+    def _at(self, address: Address, host: str, said: Msg | None) -> str:
+        """The subject on which the very listener hears us that has said this of a call that it has in hand; of a peer
+        that names none, that of its host. Nobody can have us speak elsewhere than in an inbox."""
+        if said is not None and said.reply.startswith(f"{self._subjects.inboxes}."):
+            return said.reply
+        return self._subjects.call(Address(address.topic, host or address.host), self._identity)
 
     def _denied(self, subject: str) -> None:
         for address in self._calls.addresses:
@@ -127,12 +132,9 @@ class Calls:
 
     async def _cancel(self, address: Address, name: str, deadline: float) -> None:
         with suppress(NotTaken, TimeoutError):
-            await self._publish(address, b"", cancelling(name), deadline)
+            subject = self._subjects.call(address, self._identity)
+            await self._connection.publish(subject, b"", deadline=deadline, headers=cancelling(name))
 
-    async def _publish(
-        self, address: Address, body: bytes, headers: dict[str, str], deadline: float, name: str = ""
-    ) -> None:
-        reply = f"{self._inbox}.{name}" if name else ""
-        await self._connection.publish(
-            self._subjects.call(address, self._identity), body, deadline=deadline, reply=reply, headers=headers
-        )
+    async def _publish(self, subject: str, body: bytes, headers: dict[str, str], deadline: float, name: str) -> None:
+        reply = f"{self._inbox}.{name}"
+        await self._connection.publish(subject, body, deadline=deadline, reply=reply, headers=headers)

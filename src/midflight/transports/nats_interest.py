@@ -9,7 +9,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from midflight.transports.nats_client import BrokerClient, Callback
-from midflight.transports.nats_message import PART, message_id_of
+from midflight.transports.nats_message import MORE, PART, message_id_of
 
 DRAIN_SECONDS = 2.0
 
@@ -40,9 +40,10 @@ class Interest:
 
 
 def _name_of(message: Msg) -> str:
-    """All parts of a body are to be answered at the same place."""
-    part = (message.headers or {}).get(PART, "")
-    return f"{message.reply} {part}" if part else message.reply or message_id_of(message)
+    """All parts of a body, and the words that they are wanted, go between the same two places."""
+    headers = message.headers or {}
+    part = headers.get(PART) or headers.get(MORE)
+    return f"{message.subject} {message.reply} {part}" if part else message.reply or message_id_of(message)
 
 
 async def unsubscribe(past: Past) -> None:

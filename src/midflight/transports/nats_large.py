@@ -8,6 +8,7 @@ from nats.aio.msg import Msg
 
 from midflight.transports.base import MAX_WHOLE
 from midflight.transports.nats_connection import Connection, NotTaken
+from midflight.transports.nats_interest import Interest
 from midflight.transports.nats_parts import (
     NO_ROOM,
     PART_SECONDS,
@@ -24,24 +25,31 @@ from midflight.transports.nats_parts import (
 
 
 class LargeCalls:
-    """Those of one listener. ``host`` is where the parts that it asks for are sent; one without a host takes none."""
+    """Those of one listener. What belongs to a body on its way is sent to the listener itself, for on its host it may
+    not be alone; a peer that knows no better sends it to the ``host``. A listener without one takes no large calls."""
 
     def __init__(self, connection: Connection, host: str | None) -> None:
         self._connection, self._host = connection, host or ""
+        self._own = connection.new_inbox()
         self._transfers, self._coming, self._going = Transfers(), Room(), Room()
+
+    async def start(self) -> Interest:
+        """Take what is sent to this listener itself."""
+        return await self._connection.subscribe(self._own, self._go_on)
 
     def begun_by(self, message: Msg) -> Part | None:
         """The part with which a new call begins; None where a message is something else, which is dealt with."""
         part = part_in(message)
-        if part is None:
-            self._transfers.take(message.reply, wanted_in(message), message)
-        elif part.start:
-            self._transfers.take(message.reply, part, message)
+        if part is None or part.start:
+            self._go_on(message)
         elif message.reply in self._transfers:
             refuse(message.reply, "a first part that has come before")
         else:
             return part
         return None
+
+    def _go_on(self, message: Msg) -> None:
+        self._transfers.take(message.reply, part_in(message) or wanted_in(message), message)
 
     async def received(self, message: Msg, part: Part) -> bytes | None:
         """The whole body that begins with this message; None where there is no room for it, or it did not come."""
@@ -73,7 +81,7 @@ class LargeCalls:
         """Send an answer in parts, as its caller asks for them. Raises NotTaken, or TimeoutError when nobody asks any
         more, or too many are on their way."""
 
-        async def say(body: bytes, part: Part, _: str) -> None:
+        async def say(body: bytes, part: Part, _: Msg | None) -> None:
             await self._say(reply, body, Part(part.start, part.size, self._host).headers)
 
         with self._going.of(reply.rpartition(".")[0], len(answer)) as has_room:
@@ -84,4 +92,4 @@ class LargeCalls:
 
     async def _say(self, reply: str, body: bytes, headers: dict[str, str]) -> None:
         deadline = asyncio.get_running_loop().time() + PART_SECONDS
-        await self._connection.publish(reply, body, deadline=deadline, headers=headers)
+        await self._connection.publish(reply, body, deadline=deadline, reply=self._own, headers=headers)

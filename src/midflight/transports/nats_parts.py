@@ -176,13 +176,13 @@ async def send(
     transfer: Transfer,
     body: bytes,
     room: int,
-    say: Callable[[bytes, Part, str], Awaitable[None]],
+    say: Callable[[bytes, Part, Msg | None], Awaitable[None]],
     until: asyncio.Future[Msg] | None = None,
 ) -> bool:
-    """Send a body, each part but the first when it is asked for: ``say`` is told the host that asks. Returns whether
+    """Send a body, each part but the first when it is asked for: ``say`` is given what asks for it. Returns whether
     all of it went out: no when ``until`` was done first. Raises TimeoutError when nobody asks, and BlockingIOError
     where there is no room for it."""
-    host = ""
+    asked: Msg | None = None
     for start in range(0, len(body), room):
         if start:
             asked = await transfer.next(until)
@@ -191,8 +191,7 @@ async def send(
                 return False
             if wanted.start == NO_ROOM:
                 raise BlockingIOError
-            host = wanted.host
         if start + room < len(body):
             transfer.expect(start + room)
-        await say(body[start : start + room], Part(start, len(body)), host)
+        await say(body[start : start + room], Part(start, len(body)), asked)
     return True

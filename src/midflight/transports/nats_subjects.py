@@ -20,7 +20,7 @@ FROM_ALL = "*.*"
 """In the place of a sender: whoever sends, for who listens."""
 
 WORKERS = "workers"
-"""The queue group of those who share a topic."""
+"""The queue group of those who share a topic, or a host of it."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,14 @@ class Subjects:
     def __post_init__(self) -> None:
         check_name("project name", self.project)
 
+    @property
+    def inboxes(self) -> str:
+        """What all subjects begin with on which a member, and nobody else, hears what is said to it."""
+        return f"_INBOX.{self.project}"
+
     def inbox(self, identity: Identity) -> str:
-        """What all subjects begin with on which this member, and nobody else, hears answers."""
-        return f"_INBOX.{self.project}.{identity.service}.{identity.host}"
+        """The same of this member."""
+        return f"{self.inboxes}.{identity.service}.{identity.host}"
 
     @property
     def casts(self) -> str:
