@@ -30,8 +30,9 @@ async def start(stack: AsyncExitStack, site: Site, service: str, host: str) -> R
 
 
 async def test_a_fleet_works_under_its_rights(site: Site) -> None:
-    """Hello, beats, calls, casts to hosts and topics, repeats, fanouts, remotables, signs of life, cancelled calls,
-    pins, parked messages, an operator and a guest: all of it goes, and the broker refuses nothing."""
+    """Hello, beats, calls, small ones and large ones, casts to hosts and topics, repeats, fanouts, remotables, signs of
+    life, cancelled calls, pins, parked messages, an operator and a guest: all of it goes, and the broker refuses
+    nothing."""
     DONE.clear()
     seen = len(site.log())
     async with AsyncExitStack() as stack:
@@ -42,6 +43,8 @@ async def test_a_fleet_works_under_its_rights(site: Site) -> None:
         context = api.context()
         assert await COMPUTE.on("host1").call(ComputeAPI.reboot, context, "a") == "a on host1"
         assert (await COMPUTE.call(ComputeAPI.reboot, context, "a")).startswith("a on host")
+        large = "large" * 500_000
+        assert await COMPUTE.on("host1").within(60).call(ComputeAPI.reboot, context, large) == f"{large} on host1"
         assert await COMPUTE.on("host2").within(60).call(ComputeAPI.reboot, context, "b", 3.0) == "b on host2"
         assert await COMPUTE.on("host1").call(ComputeAPI.look, context, "c") == "c"
         assert (await Machine.get(one.context(), "d")).name == "d"

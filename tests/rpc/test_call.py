@@ -6,10 +6,12 @@ import asyncio
 
 import pytest
 
-from midflight.errors import Unknown
+from midflight.errors import NotDelivered, Unknown
+from midflight.rpc import call as module
 from midflight.rpc.client import Client
+from midflight.rpc.messages import Fault, Reply, Sender, encode
 from midflight.transports import signs
-from midflight.transports.base import NoAnswer, Vanished
+from midflight.transports.base import Address, NoAnswer, NobodyListens, Vanished
 from tests.rpc import juno
 from tests.rpc.world import Fleet, Member, counted, settled
 
@@ -79,6 +81,76 @@ async def test_when_both_callees_vanish_it_is_unknown(fleet: Fleet) -> None:
     with pytest.raises(Unknown):
         await COMPUTE.within(3600).call(juno.ComputeAPI.echo, api.context, "x")
     assert len(api.transport.calls) == 2
+
+
+BUSY = Fault(family="midflight", kind="NotDelivered", facts={"what": "compute.echo", "reason": "busy"})
+
+
+def reply(status: str) -> bytes:
+    fault = BUSY if status == "refused" else None
+    return encode(Reply(protocol=1, sender=Sender("compute", "h2", "juno"), status=status, fault=fault))
+
+
+class Tries:
+    """From now on, what becomes of each try of a caller: an error, an answer, or with None what really does, once the
+    others have become something."""
+
+    def __init__(self, api: Member, *outcomes: Exception | bytes | None) -> None:
+        self._left, self._deliver = list(outcomes), api.transport.call
+        self.over, self.go_on = asyncio.Event(), asyncio.Event()
+        api.transport.call = self._call  # type: ignore[method-assign]  # members that are busy, drain or die
+
+    async def _call(self, address: Address, body: bytes, timeout: float) -> bytes:
+        outcome = self._left.pop(0)
+        if not self._left:
+            self.over.set()
+        if isinstance(outcome, bytes):
+            return outcome
+        if outcome is not None:
+            raise outcome
+        await self.go_on.wait()
+        return await self._deliver(address, body, timeout)
+
+
+VANISHED, NOBODY = Vanished(address="compute", seconds=4.0), NobodyListens(address="compute")
+
+
+async def test_a_refused_repeat_does_not_forestall_the_answer(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the second try of an idempotent call is refused, since its member is busy, the first may still be answered,
+    and is waited for."""
+    monkeypatch.setattr(module, "AGAIN", 0)
+    agent, api = await fleet.juno("h1"), await fleet.member(juno, "a1")
+    tries = Tries(api, None, reply("refused"))
+    call = asyncio.create_task(COMPUTE.within(3600).call(juno.ComputeAPI.echo, api.context, "x"))
+    await tries.over.wait()
+    await settled()
+    assert not call.done()
+    tries.go_on.set()
+    assert await call == "x"
+    assert agent.done == ["x"]
+
+
+@pytest.mark.parametrize(
+    "outcomes", [(VANISHED, reply("refused")), (VANISHED, reply("need_manifest"), NOBODY)], ids=["refused", "left"]
+)
+async def test_a_refused_repeat_does_not_say_that_nothing_ran(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch, outcomes: tuple[Exception | bytes, ...]
+) -> None:
+    """Where the first try has vanished, it may have run, whatever the next ones hear: it is Unknown."""
+    monkeypatch.setattr(module, "_SHORTEST_PAUSE", 3600)  # where nobody listens, it is not tried again
+    api = await fleet.member(juno, "a1")
+    Tries(api, *outcomes)
+    with pytest.raises(Unknown):
+        await COMPUTE.within(3600).on("h1").call(juno.ComputeAPI.echo, api.context, "x")
+
+
+async def test_a_call_that_is_refused_twice_did_not_run(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then NotDelivered is certain."""
+    monkeypatch.setattr(module, "AGAIN", 0)
+    api = await fleet.member(juno, "a1")
+    Tries(api, reply("refused"), reply("refused"))
+    with pytest.raises(NotDelivered, match="busy"):
+        await COMPUTE.within(3600).call(juno.ComputeAPI.echo, api.context, "x")
 
 
 async def test_the_handler_of_a_cancelled_call_is_cancelled(fleet: Fleet) -> None:

@@ -19,6 +19,9 @@ from midflight.transports.base import Address, Forbidden, NoAnswer, NobodyListen
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 """Seconds between tries while nobody listens: doubled each time, and never more than half of what is left."""
 
+AGAIN = 0.5
+"""The share of what is left after which an idempotent endpoint is asked again."""
+
 
 @dataclass(slots=True)
 class Call:
@@ -34,6 +37,9 @@ class Call:
     manifest_text: dict[str, list[str]]
     limits: TimeLimits
     _sent: bool = False
+    """Whether it may have run."""
+    _repeated: bool = False
+    """Whether it was sent again although it may have run."""
     _turn: Address | None = None
     """The one member of the topic to send to next."""
 
@@ -68,7 +74,7 @@ class Call:
         reply = messages.decode_reply(await self._delivered())
         if reply.status != "need_manifest":
             return reply
-        self._sent, self.request.manifest_text = False, self.manifest_text
+        self._sent, self.request.manifest_text = self._repeated, self.manifest_text
         self._turn = None if self.address.host else self._member(reply)
         reply = messages.decode_reply(await self._delivered())
         if reply.status == "need_manifest":
@@ -126,13 +132,15 @@ class Call:
         return body
 
     async def _asked_twice(self) -> bytes:
-        """Ask again when half of the time has gone by, and take the first answer. Only for idempotent endpoints."""
+        """Ask again when half of the time has gone by, and take the first answer of one that has run it. Only for
+        idempotent endpoints."""
         first = asyncio.ensure_future(self._asked())
         asked = [first]
         try:
-            await asyncio.wait(asked, timeout=self._left() / 2)
+            await asyncio.wait(asked, timeout=self._left() * AGAIN)
             if first.done() and not isinstance(first.exception(), NoAnswer):
                 return first.result()
+            self._repeated = True
             asked.append(asyncio.ensure_future(self._asked()))
             return await self._first_of(asked)
         finally:
@@ -141,10 +149,20 @@ class Call:
             await asyncio.gather(*asked, return_exceptions=True)
 
     async def _first_of(self, asked: Iterable[asyncio.Future[bytes]]) -> bytes:
+        """A refusal is the outcome only where both have not run."""
+        refusal, missed = None, False
         for answer in asyncio.as_completed(asked):
             try:
-                return await answer
-            except (NoAnswer, NobodyListens):
+                body = await answer
+            except NobodyListens:
                 continue  # the other one may still be answered
+            except NoAnswer:
+                missed = True
+                continue
+            if messages.decode_reply(body).status != "refused":
+                return body
+            refusal = body
+        if refusal is not None and not missed:
+            return refusal
         self._sent = True  # the first may have run
         raise NoAnswer(address=str(self.address), seconds=self._left())
