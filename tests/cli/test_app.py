@@ -38,7 +38,8 @@ def test_the_version_is_the_packages(midflight: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["flet"], 'Unknown command "flet". Did you mean "fleet"?'),
+        (["flet"], 'Unknown command "flet". Did you mean "fleet"? Available commands: init, doctor, run, db, data,'),
+        (["explode"], "fleet, parked and others. See --help"),
         (["db", "expnd"], 'Unknown command "expnd". Did you mean "expand"? Available commands: expand'),
         (["db", "expand", "--jason"], "Unknown option: --jason. Did you mean --json?"),
         (["db", "expand", "now"], "received 'now', which is more than the command takes"),

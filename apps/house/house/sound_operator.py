@@ -23,7 +23,7 @@ from house.objects.wake import Wake
 from house.playing import Engine, Kind
 from house.standing import FRESH
 from house.states import State
-from house.trying import Try
+from house.trying import Try, targets
 from midflight import Client, Context, InvalidValue, MidflightError
 
 LIVE_SECONDS = 1.5
@@ -180,6 +180,9 @@ class SoundOperator:
     async def change_room(self, room: str, values: Mapping[str, Any]) -> Player:
         """Give fields of a room these values: ``host``, ``sink``, ``engine``, ``offset_ms``. Raises NotFound, also for
         a host without sound, and InvalidValue."""
+        offset = values.get("offset_ms", 0.0)
+        if not -1000 <= offset <= 1000:
+            raise InvalidValue(path="offset", received=f"{offset:g}", expected="milliseconds, from -1000 to 1000")
         found = await Player.get(self._context, room)
         for name, value in values.items():
             setattr(found, name, value)
@@ -233,17 +236,13 @@ class SoundOperator:
     async def save_scene(
         self, name: str, rooms: Collection[str], days: Sequence[int] = (), at: time | None = None, zone: str = "UTC"
     ) -> tuple[Scene, Patched]:
-        """Keep how rooms are now by this name, all of them where none is named; with days and a time, they are set so
-        then. A scene of this name is replaced. A machine plans for a scene when it falls asleep: one that sleeps
-        already is woken once, for a scene with a time. Raises NotFound, InvalidValue."""
+        """Keep how rooms are now by this name, all of them where no room or group is named; with days and a time, they
+        are set so then. A scene of this name is replaced. A machine plans for a scene when it falls asleep: one that
+        sleeps already is woken once, for a scene with a time. Raises NotFound, InvalidValue."""
         bay = await self.bay()
-        chosen = [*rooms] or [player.name for player in bay.players]
-        now = {player.name: player for player in bay.players}
+        chosen = targets(bay, rooms)
         settings = [
-            Setting(player=room, stream=now[room].stream, volume=now[room].volume, muted=now[room].muted)
-            if room in now
-            else Setting(player=room)  # the conductor says that there is none
-            for room in chosen
+            Setting(player=room.name, stream=room.stream, volume=room.volume, muted=room.muted) for room in chosen
         ]
         values: dict[str, Any] = {"settings": settings, "days": [*days], "at": at, "zone": zone}
         if any(scene.name == name for scene in bay.scenes):
@@ -254,7 +253,8 @@ class SoundOperator:
         else:
             scene = Scene(context=self._context, name=name, **values)
             await scene.create()
-        return scene, Patched(chosen) if at is None else await self._patched(chosen)
+        names = [room.name for room in chosen]
+        return scene, Patched(names) if at is None else await self._patched(names)
 
     async def drop_scene(self, name: str) -> None:
         """Rooms stay as they are. Raises NotFound."""

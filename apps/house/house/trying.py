@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from house.errors import NotFound
@@ -18,6 +18,10 @@ CLOSEST = Engine.GST_NETCLOCK, Engine.SNAPCAST, Engine.PULSE_RTP
 """The closer together the rooms of an engine play, the earlier it comes: as `make bench-audio` measures it."""
 LOST = 1 / 3
 """Packets in a second: each one that is lost is a click."""
+SECONDS = 5.0
+"""How long each room listens by each engine, where nobody says otherwise."""
+START = 2.0
+"""Seconds until a signal is heard, in most networks."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +45,10 @@ def targets(bay: PatchBay, names: Collection[str]) -> list[Player]:
     """The rooms of these names, which may be groups' or ``names.ALL``; all of them for none. Raises NotFound."""
     groups = {group.name: group.players for group in bay.groups}
     rooms = {player.name for player in bay.players}
+    known = {*groups, *rooms, ALL}
     for name in names:
-        if name not in {*groups, *rooms, ALL}:
-            raise NotFound.among("room", name, {*groups, *rooms})
+        if name not in known:
+            raise NotFound.among("room or group", name, known)
     if not names or ALL in names:
         return [*bay.players]
     meant = {room for name in names for room in groups.get(name, [name])}
@@ -64,7 +69,8 @@ def sender(bay: PatchBay, given: str) -> str:
 
 
 def tries(bay: PatchBay, rooms: Sequence[Player], sender: str) -> list[Try]:
-    """Each engine that the sender has, in those of the rooms that are on other hosts and have it, too."""
+    """Each engine that the sender has, in those of the rooms that are on other hosts and have it, too. Raises
+    InvalidValue where there is none."""
     engines = {host.name: host.engines for host in bay.hosts}
     found = list[Try]()
     for engine in CLOSEST:
@@ -74,12 +80,35 @@ def tries(bay: PatchBay, rooms: Sequence[Player], sender: str) -> list[Try]:
                 by_host.setdefault(room.host, []).append(room.name)
         if by_host and engine in engines.get(sender, ()):
             found.append(Try(engine, by_host))
+    if not found:
+        raise InvalidValue(
+            path="rooms", received=", ".join(room.name for room in rooms) or "none",
+            expected=f"one on another host than {sender}, with an engine that {sender} has, too",
+        )  # fmt: skip
     return found
+
+
+def interruption(tries: Sequence[Try], seconds: float) -> str:
+    """What somebody has to know before rooms listen for so long by each engine."""
+    rooms = ", ".join(sorted({name for each in tries for names in each.rooms.values() for name in names}))
+    return f"What is heard in {rooms} stops for about {len(tries) * (seconds + START):.0f} s."
 
 
 def was_tried(trial: Trial) -> bool:
     """Whether its agent has listened; else ``why`` says why not."""
     return trial.seconds > 0
+
+
+def untested(rooms: Iterable[Player], sender: str, trials: Sequence[Trial]) -> dict[str, str]:
+    """Those of the rooms in which nothing was tried, and why."""
+    tried = {trial.player for trial in trials if was_tried(trial)}
+    failed = {trial.player: trial.why for trial in trials if not was_tried(trial)}
+    return {
+        room.name: failed.get(room.name)
+        or (f"{sender} is its own host" if room.host == sender else f"{room.host} has no engine that {sender} has")
+        for room in rooms
+        if room.name not in tried
+    }
 
 
 def fault(trial: Trial) -> str:

@@ -123,8 +123,14 @@ def test_what_is_tried() -> None:
     assert trying.tries(house, house.players, "nas") == [
         Try(SNAP, {"pi1": ["hall", "bath"], "pi2": ["attic"]}), Try(PULSE, {"pi1": ["hall", "bath"]}),
     ]  # fmt: skip
-    assert trying.tries(house, trying.targets(house, ["study"]), "nas") == []
-    assert trying.tries(house, house.players, "den") == []
+    with pytest.raises(
+        InvalidValue, match="rooms: received study, expected one on another host than nas, with an engine"
+    ):
+        trying.tries(house, trying.targets(house, ["study"]), "nas")
+    with pytest.raises(InvalidValue, match="received hall, bath, attic, study, expected one on another host than den"):
+        trying.tries(house, house.players, "den")
+    said = trying.interruption([Try(SNAP, {"pi1": ["hall"]}), Try(PULSE, {"pi1": ["bath", "hall"]})], 5.0)
+    assert said == "What is heard in bath, hall stops for about 14 s."
 
 
 def test_whom_is_meant() -> None:
@@ -137,7 +143,7 @@ def test_whom_is_meant() -> None:
 
     assert names() == names("all") == ["hall", "bath", "attic", "study"]
     assert names("attic", "downstairs", "hall") == ["hall", "bath", "attic"]
-    with pytest.raises(NotFound, match="the house has no room 'moon'"):
+    with pytest.raises(NotFound, match="the house has no room or group 'moon'"):
         names("hall", "moon")
     assert (trying.sender(house, ""), trying.sender(house, "den")) == ("nas", "den")
     with pytest.raises(NotFound, match="the house has no host with sound 'moon'"):

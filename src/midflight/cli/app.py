@@ -100,7 +100,7 @@ def _usage(wrong: CycloptsError) -> str:
     if isinstance(wrong, UnusedCliTokensError):
         left = [*(wrong.unused_tokens or ())]
         text = f"received {' '.join(left)!r}, which is more than the command takes{_meant(wrong, left[0])}"
-    return f"{text.rstrip('.')}. See --help"
+    return f"{text.replace(', ...', ' and others').rstrip('.')}. See --help"
 
 
 def _meant(wrong: UnusedCliTokensError, word: str) -> str:

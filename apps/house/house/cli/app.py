@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from io import TextIOWrapper
 
 import structlog
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, UnknownCommandError
 
 from house.cli.output import Output, complain
 from house.errors import HouseError, NotClaimed, NotNow, StaysAwake
@@ -125,7 +125,7 @@ def _run(given: list[str], out: Output) -> int:
         answer = build()(given or ["--help"], exit_on_error=False, print_error=False)
         return answer if isinstance(answer, int) else 0
     except CycloptsError as wrong:
-        return _fail(out, wrong, f"{str(wrong).rstrip('.')}. See --help.", USAGE)
+        return _fail(out, wrong, f"{_usage(wrong, given)} See --help.", USAGE)
     except HouseError as wrong:
         return _fail(out, wrong, str(wrong), _code_of(wrong))
     except InvalidValue as wrong:
@@ -138,6 +138,13 @@ def _run(given: list[str], out: Output) -> int:
         raise
     except Exception as wrong:  # noqa: BLE001  # whatever else it is, a person gets one line and an exit code
         return _fail(out, wrong, f"this is a bug in the house: {wrong!r}", INTERNAL)
+
+
+def _usage(wrong: CycloptsError, given: Sequence[str]) -> str:
+    """What is wrong with what was typed, in sentences."""
+    if isinstance(wrong, UnknownCommandError) and given[0] in SOUND:
+        return f'Unknown command "{given[0]}". Did you mean "house sound {given[0]}"?'
+    return f"{str(wrong).replace(', ...', ' and others').rstrip('.')}."
 
 
 def _code_of(wrong: HouseError) -> int:

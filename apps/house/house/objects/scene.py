@@ -53,8 +53,8 @@ class Scene(VersionedObject, version="1.0"):
 
     @remotable(allow=PEOPLE)
     async def create(self) -> None:
-        """Let it be known. Raises AlreadyExists, NotFound for a room or a stream that is none, and InvalidValue for a
-        room that is named twice, for a time without days, and for a zone that nobody knows."""
+        """Let it be known. Raises AlreadyExists, NotFound for a room or a stream that is none, and InvalidValue where
+        it has no room or one twice, for a time without days, and for a zone that nobody knows."""
         _check(self)
         self.heeded_at = clock.now()
         self.id = await self.context.db.write(kept.scenes.add, self)
@@ -120,6 +120,8 @@ def _check(scene: Scene) -> None:
     if (scene.at is None) != (not scene.days):
         received = "a time without days" if scene.at else "days without a time"
         raise InvalidValue(path="Scene.at", received=received, expected="both, or neither")
+    if not scene.settings:
+        raise InvalidValue(path="Scene.settings", received="no rooms", expected="one at least")
     named = [setting.player for setting in scene.settings]
     for name in named:
         if named.count(name) > 1:

@@ -15,9 +15,9 @@ class Driver(Protocol):
     wrong with one room or one stream is no error, but a word of ``look`` about that one, and the others play on.
     """
 
-    async def ready(self) -> bool:
-        """Have an engine that answers, and start it where none runs. True where it is not the one of the last time, and
-        so knows of nothing any more. Raises NoEngine, EngineDead, WrongEngine."""
+    async def ready(self, *, start: bool = True) -> bool:
+        """Have an engine that answers, and start it where none runs, unless it is not to be started. True where it is
+        not the one of the last time, and so knows of nothing any more. Raises NoEngine, EngineDead, WrongEngine."""
         ...
 
     async def apply(self, wanted: Wanted, *, rehearse: bool = False) -> list[str]:

@@ -33,6 +33,10 @@ class Keeper:
         self._would: tuple[str, ...] = ()
         self._looked, self._heard = Wanted(wanted.host), Heard()
         self._has_run = False
+        """Since it was needed."""
+        self._is_empty = False
+        """Whether nothing of the house's is in it. At first nobody knows: the agent before may have been killed while
+        it was doing something, as in the midst of a test."""
         self._wake = asyncio.Event()
 
     @property
@@ -47,8 +51,7 @@ class Keeper:
 
     @property
     def _is_needless(self) -> bool:
-        """Nobody needs it, or has done so."""
-        return not self.wanted.rooms and not self.wanted.feeds and not self._has_run
+        return _is_nothing(self.wanted) and self._is_empty
 
     def want(self, wanted: Wanted) -> None:
         """This, from now on."""
@@ -74,13 +77,19 @@ class Keeper:
             await self._rest()
 
     async def step(self) -> None:
-        """Have it run, do what is wanted and is not there, and look."""
+        """Have it run, do what is wanted and is not there, and look. For nothing at all it is not started."""
         wanted = self.wanted
         if self._is_needless:
             return
-        if await self._driver.ready():
-            self.restarts += self._has_run
-            self._has_run = True
+        self._is_empty = False
+        try:
+            is_new = await self._driver.ready(start=not _is_nothing(wanted))
+        except EngineError:
+            if _is_nothing(wanted):
+                return  # what does not run plays nothing
+            raise
+        self.restarts += is_new and self._has_run
+        self._has_run = True
         acts = await self._driver.apply(wanted, rehearse=self.rehearses)
         if self.rehearses:
             self._would = tuple(f"rehearses, and would {act}" for act in acts)
@@ -89,6 +98,8 @@ class Keeper:
                 log.info("sound.done", engine=self.engine, act=act)
         heard = await self._driver.look(wanted)
         self._looked, self._heard = wanted, heard
+        if _is_nothing(wanted) and not acts:
+            self._is_empty, self._has_run = True, False
 
     def _say(self, trouble: str) -> None:
         if trouble and trouble != self.trouble:
@@ -136,3 +147,7 @@ class Keeper:
     async def listen(self, room: str, seconds: float) -> list[float]:
         """See ``Driver``."""
         return await self._driver.listen(room, seconds)
+
+
+def _is_nothing(wanted: Wanted) -> bool:
+    return not wanted.rooms and not wanted.feeds

@@ -184,7 +184,8 @@ def test_rules_are_added_listed_and_dropped(fleet: Fleet, capsys: pytest.Capture
         (["ignore", "52:54"], "mac: received '52:54', expected a MAC address like"),
         (["rule", "--days", "Mon", "--zone", "Moon"], "expected a time zone like Europe/Berlin"),
         (["history", "--days", "0"], "0"),
-        (["explode"], "explode"),
+        (["explode"], "ignore, rule and others. See --help."),
+        (["patch", "kitchn", "radio"], 'Unknown command "patch". Did you mean "house sound patch"? See --help.'),
     ],
 )
 def test_a_mistake_is_told_in_one_line(

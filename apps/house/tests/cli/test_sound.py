@@ -144,6 +144,10 @@ def test_scenes_are_kept_played_and_dropped(sound: Fleet, capsys: pytest.Capture
     rooms = document(sound, capsys, "rooms")["rooms"]
     assert [each["room"]["stream"] for each in rooms] == ["record", "radio"]
     assert sound.run("sound", "drop", "a quiet evening") == 0
+    assert sound.run("sound", "group", "upstairs", "bath") == 0
+    assert sound.run("sound", "save", "bed time", "upstairs") == 0
+    assert "bed time: bath: radio\n" in capsys.readouterr().out
+    assert [sound.run("sound", *words) for words in (["drop", "bed time"], ["group", "upstairs", "--remove"])] == [0, 0]
     assert sound.run("sound", "scene", "a quiet evening") == 64
     assert "the house has no scene 'a quiet evening'" in capsys.readouterr().err
 
@@ -207,13 +211,20 @@ MISTAKES = [
     (["room", "pool"], "the house has no room 'pool'"),
     (["room", "bahth"], "the house has no room 'bahth'. Did you mean \"bath\"?"),
     (["queue", "raido"], "the house has no stream 'raido'. Did you mean \"radio\"?"),
-    (["room", "bath", "--offset", "5000"], "Player.offset_ms"),
+    (["room", "bath", "--offset", "5000"], "offset: received 5000, expected milliseconds, from -1000 to 1000"),
+    (["room", "bath", "--offset", "nan"], "offset: received nan, expected milliseconds"),
+    (["room", "bath", "--offset", "late"], "late"),
+    (["volume", "bath", "-5"], "volume: received -5, expected percent, from 0 to 100"),
+    (["timer", "bath", "25:00"], "until: received '25:00', expected a time to come like 45m"),
+    (["save", "x", "--at", "25:00"], "at: received '25:00', expected a time like 08:00"),
     (["room", "bath", "--engine", "hornpipe"], "received 'hornpipe', expected one of pulse-rtp, snapcast"),
     (["room", "bath", "--engine", "gst-netclock"], "expected one of pulse-rtp, snapcast"),
     (["room", "bath", "--host", "attic"], "the house has no host with sound 'attic'"),
     (["save", "x", "--days", "Mon"], "received days without a time, expected both, or neither"),
     (["save", "x", "--at", "7 o'clock"], "expected a time like 08:00"),
-    (["save", "x", "pool"], "the house has no room 'pool'"),
+    (["save", "x", "pool"], "the house has no room or group 'pool'"),
+    (["test", "bath"], "rooms: received bath, expected one on another host than desk, with an engine that desk has"),
+    (["pach", "bath", "radio"], 'Unknown command "pach". Did you mean "patch"? Available commands: rooms, streams'),
     (["forget", "pool"], "the house has no room 'pool'"),
 ]
 
@@ -299,10 +310,10 @@ def test_without_a_yes_nothing_is_tested(
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (("kitchen", "--from", "nas"), 3, "what is heard in kitchen, and nobody is there to ask: add --yes"),
-        (("kitchen", "--yes"), 64, "received rooms kitchen, expected a room on another host than desk, with an engine"),
-        (("cellar", "--yes"), 64, "the house has no room 'cellar'"),
-        (("kitchn", "--yes"), 64, "the house has no room 'kitchn'. Did you mean \"kitchen\"?"),
+        (("kitchen", "--from", "nas"), 3, "kitchen stops for about 14 s. Nobody is there to ask: add --yes"),
+        (("kitchen", "--yes"), 64, "rooms: received kitchen, expected one on another host than desk, with an engine"),
+        (("cellar", "--yes"), 64, "the house has no room or group 'cellar'"),
+        (("kitchn", "--yes"), 64, "the house has no room or group 'kitchn'. Did you mean \"kitchen\"?"),
         (("--from", "naas", "--yes"), 64, "the house has no host with sound 'naas'. Did you mean \"nas\"?"),
         (("--from", "moon", "--yes"), 64, "the house has no host with sound 'moon'"),
         (("--seconds", "0.5", "--yes"), 64, "--seconds: received 0.5, expected from 1 to 60"),

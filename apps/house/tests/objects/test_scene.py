@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from datetime import time as clock_time
+from typing import Any
 
 import pytest
 
@@ -73,6 +74,7 @@ async def test_a_scene_with_a_disabled_stream_is_refused_whole(bay: Context) -> 
         ({"settings": [Setting(player="bath"), Setting(player="bath")]}, "received 'bath' twice, expected each room"),
         ({"settings": [Setting(player="pool")]}, "no room 'pool'"),
         ({"settings": [Setting(player="bath", stream="redio")]}, "no stream 'redio'"),
+        ({"settings": []}, "received no rooms, expected one at least"),
         ({"at": clock_time(7)}, "received a time without days, expected both, or neither"),
         ({"days": [0]}, "received days without a time"),
         ({"zone": "Mars/Olympus"}, "expected a time zone like Europe/Berlin"),
@@ -80,8 +82,9 @@ async def test_a_scene_with_a_disabled_stream_is_refused_whole(bay: Context) -> 
 )
 async def test_what_is_no_scene_is_refused(bay: Context, values: dict[str, object], reason: str) -> None:
     """One message each, and nothing is kept."""
+    given: dict[str, Any] = {"settings": [Setting(player="bath")], **values}
     with pytest.raises((InvalidValue, NotFound), match=reason):
-        await Scene(context=bay, name="x", **values).create()  # type: ignore[arg-type]
+        await Scene(context=bay, name="x", **given).create()
     assert (await PatchBay.get(bay)).scenes == []
 
 

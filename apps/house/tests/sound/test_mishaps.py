@@ -39,8 +39,13 @@ class Stirring:
     def __init__(self, wrong: Exception | None = None, heard: Heard | None = None) -> None:
         self.wrong, self.heard = wrong, heard or Heard(troubles=("could not unload it",))
         self.applied: list[Wanted] = []
+        self.holds: list[str] = []
+        """What is done to take out what is in it."""
+        self.started = False
+        """Whether it was to be started where it did not run."""
 
-    async def ready(self) -> bool:
+    async def ready(self, *, start: bool = True) -> bool:
+        self.started |= start
         if self.wrong:
             raise self.wrong
         return False
@@ -48,7 +53,8 @@ class Stirring:
     async def apply(self, wanted: Wanted, *, rehearse: bool = False) -> list[str]:
         if not rehearse:
             self.applied.append(wanted)
-        return [f"play in {room.name}" for room in wanted.rooms]
+        held, self.holds = self.holds, []
+        return [*held, *(f"play in {room.name}" for room in wanted.rooms)]
 
     async def look(self, wanted: Wanted) -> Heard:
         return self.heard
@@ -95,6 +101,22 @@ async def test_an_agent_with_nothing_to_do_rests(monkeypatch: pytest.MonkeyPatch
     keeping.cancel()
     await asyncio.gather(keeping, return_exceptions=True)
     assert len(rounds) == 1
+
+
+async def test_what_an_agent_that_was_killed_has_left() -> None:
+    """An engine of which nothing is wanted is looked at until nothing of the house's is in it, as the signal of a test.
+    It is not started for that, and left alone afterwards."""
+    engine = Stirring(EngineDead("PulseAudio", "it does not run"), heard=Heard())
+    keeper = Keeper(Engine.SNAPCAST, engine, Wanted("station"), lambda: None)
+    await keeper.step()
+    assert (engine.started, engine.applied, keeper.troubles) == (False, [], ())
+    engine.wrong, engine.holds = None, ["end snapclient"]
+    for _ in range(4):
+        await keeper.step()
+    assert (engine.started, engine.applied, keeper.troubles) == (False, [Wanted("station")] * 2, ())
+    keeper.want(Wanted("station", (), (Room("hall"),)))
+    await keeper.step()
+    assert engine.started
 
 
 async def test_what_is_wanted_is_not_told_as_heard() -> None:

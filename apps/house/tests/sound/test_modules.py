@@ -10,6 +10,7 @@ from house.objects.player import Player as RoomObject
 from house.objects.wiring import Wiring
 from house.playing import Engine, Playing, Sent
 from house.sound import orders
+from house.sound.heard import RoomHeard
 from house.sound.pulse import feeding, modules
 from house.sound.pulse.modules import Act, Begin, End, Found, Load, Loaded, Module, Plan, Player, Sink, Turn, Unload
 from house.sound.pulse_rtp.lines import RtpLines
@@ -123,11 +124,13 @@ def test_two_engines_with_one_card() -> None:
 
 
 def test_a_capture_device_that_is_gone() -> None:
-    """Its stream is broken, in words that name it; others are sent."""
+    """Its stream is broken, in words that name it, and a room of its own host waits for it; others are sent."""
     tv = Feed("tv", "capture", "hdmi-in", "station", "239.255.12.3", 5004)
-    planned = plan(Wanted("station", (tv, RADIO)), Found())
+    planned = plan(Wanted("station", (tv, RADIO), (Room("hall", feed=tv),)), Found(sinks=[CARD], default_sink="dac"))
     assert planned.feeds["tv"].state is Sent.BROKEN
     assert planned.feeds["tv"].why == "there is no source 'hdmi-in' on station"
+    assert planned.rooms["hall"] == RoomHeard(Playing.WAITING, "there is no source 'hdmi-in' on station")
+    assert planned.receivers == {}
     assert list(planned.sources) == ["radio"]
 
 

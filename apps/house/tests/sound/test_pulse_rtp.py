@@ -34,15 +34,26 @@ async def test_a_slow_radio_is_begun_once(monkeypatch: pytest.MonkeyPatch) -> No
         feed = Feed("jazz", "radio", f"http://127.0.0.1:{silent.getsockname()[1]}/", "station", "239.255.12.4", 5004)
         assert not feeding.begins(feed)
         await feeding.begin(feed)
-        first, _ = feeding._begun[label(feed)]
+        first = feeding._begun[label(feed)].process
         assert feeding.begins(feed)
         monkeypatch.setattr(feedings, "OPEN_SECONDS", 0.0)
         assert not feeding.begins(feed)
         await feeding.begin(feed)
-        second, _ = feeding._begun[label(feed)]
+        second = feeding._begun[label(feed)].process
         assert await asyncio.to_thread(first.wait) == -signal.SIGKILL
         second.kill()
         await asyncio.to_thread(second.wait)
+
+
+async def test_a_file_that_is_not_there_and_a_radio_that_is_none() -> None:
+    """It is told why, in the words of what plays it."""
+    feeding = Feeding(None)
+    for kind, source, why in (("file", "/nowhere.ogg", "No such file"), ("radio", "http://127.0.0.1:1/", "refused")):
+        feed = Feed(kind, kind, source, "station", "239.255.12.4", 5004)
+        await feeding.begin(feed)
+        await asyncio.to_thread(feeding._begun[label(feed)].process.wait)
+        assert feeding.failure(feed).startswith(f"ffmpeg cannot play {source}: ")
+        assert why in feeding.failure(feed)
 
 
 async def test_a_process_that_is_none_of_ours_stays() -> None:

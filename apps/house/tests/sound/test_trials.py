@@ -36,7 +36,7 @@ class Obedient:
         """While it is not set, whoever listens waits."""
         self.held.set()
 
-    async def ready(self) -> bool:
+    async def ready(self, *, start: bool = True) -> bool:
         was, self.runs = self.runs, True
         return not was
 

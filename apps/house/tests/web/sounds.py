@@ -15,9 +15,11 @@ from house.objects.patch_bay import PatchBay
 from house.objects.player import Player
 from house.objects.scene import Scene, Setting
 from house.objects.stream import Stream
+from house.objects.trial import Trial
 from house.objects.wiring import SoundHost
 from house.playing import Kind, Playing, Sent
 from house.sound_operator import Live, Patched
+from house.trying import Try
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 QUEUE = ["Nina Simone – Feeling Good", "Ella Fitzgerald, Louis Armstrong – Summertime"]
@@ -109,6 +111,11 @@ class SoundKeeper:
     async def drop_scene(self, name: str) -> None:
         self._did(f"drop {name}")
 
+    async def test(self, tried: Try, sender: str, seconds: float) -> list[Trial]:
+        rooms = [room for each in tried.rooms.values() for room in each]
+        self._did(f"test {', '.join(rooms)} by {tried.engine} from {sender} for {seconds:g} s")
+        return [Trial(player=room, engine=tried.engine, seconds=seconds, level_db=-6.0) for room in rooms]
+
     def _rooms(self, target: str) -> list[Player]:
         groups = {group.name: group.players for group in self.shown.groups}
         names = groups.get(target, [target])
@@ -157,7 +164,8 @@ def loud_house() -> SoundKeeper:
             Scene(name="good night", settings=[Setting(player=n) for n in ("kitchen", "bedroom", "living-room")]),
         ],
         hosts=[
-            *(SoundHost(name=f"pi-{n}", seen_at=NOW) for n in ("kitchen", "living-room", "office", "bedroom", "bath")),
+            *(SoundHost(name=f"pi-{n}", seen_at=NOW) for n in ("kitchen", "living-room", "office", "bedroom")),
+            SoundHost(name="pi-bath", seen_at=NOW, engines=["snapcast"]),
             SoundHost(name="nas", seen_at=NOW, engines=["pulse-rtp", "snapcast"]),
             SoundHost(name="pi-deck", seen_at=NOW, troubles=("the switch floods multicast: patch it by snapcast",)),
             SoundHost(name="pi-attic", seen_at=NOW - timedelta(hours=1)),

@@ -248,6 +248,10 @@ async def test_script_in_a_name_of_a_scene_or_a_title_is_only_text(desk: Desks, 
             "bath is played by snapcast, -7.5 ms",
         ),
         ("forget-room", {"room": "bath"}, "forget bath", "bath is forgotten"),
+        (
+            "test", {"target": "bath", "host": "nas"}, "test bath by snapcast from nas for 5 s",
+            "bath by snapcast: it plays well bath: snapcast, for it plays well there; now it is pulse-rtp",
+        ),
     ],
 )  # fmt: skip
 async def test_what_is_asked_for_is_done(act: str, fields: dict[str, str], done: str, told: str) -> None:
@@ -279,6 +283,8 @@ async def test_what_is_asked_for_is_done(act: str, fields: dict[str, str], done:
         ),
         ("room", {"room": "bath", "engine": "snapcast", "offset": "late"}, "received 'late', expected milliseconds"),
         ("forget-room", {"room": "pool"}, "the house has no room 'pool'"),
+        ("test", {"target": "pool"}, "the house has no room or group 'pool'"),
+        ("test", {"target": "kitchen"}, "received kitchen, expected one on another host than nas, with an engine that"),
     ],
 )
 async def test_what_is_mistyped_is_told(act: str, fields: dict[str, str], reason: str) -> None:

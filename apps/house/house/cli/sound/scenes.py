@@ -38,7 +38,7 @@ def save(
     name
         What it is called; in quotes, it may have spaces.
     rooms
-        Only these rooms; others are left as they are when it plays.
+        Only these rooms or groups; others are left as they are when it plays.
     at
         It plays by itself at this time, like 07:00.
     days

@@ -18,14 +18,12 @@ from house.trying import Try
 from midflight import InvalidValue
 
 ANOTHER, BLOCKED, PERSON, UNKNOWN = 1, 2, 3, 4
-START = 2.0
-"""Seconds until a signal is heard, in most networks."""
 
 
 def prove(
     *rooms: str,
     from_: Annotated[str, Parameter(name="--from", show_default=False)] = "",
-    seconds: float = 5.0,
+    seconds: float = trying.SECONDS,
     yes: Annotated[bool, Parameter(negative="", show_default=False)] = False,
     config: ConfigFile = None,
     json: Json = False,
@@ -53,31 +51,24 @@ def prove(
         bay = ask(guest, lambda operator: operator.sound.bay())
         sender, meant = trying.sender(bay, from_), trying.targets(bay, rooms)
         planned = trying.tries(bay, meant, sender)
-        if not planned:
-            raise InvalidValue(
-                path="house sound test", received=f"rooms {', '.join(room.name for room in meant) or 'none'}",
-                expected=f"a room on another host than {sender}, with an engine that {sender} has, too",
-            )  # fmt: skip
-        if not yes and not _confirmed(out, planned, seconds):
+        if not yes and not _confirmed(out, trying.interruption(planned, seconds)):
             return PERSON
         trials = ask(guest, lambda operator: _tested(operator, planned, sender, seconds, out))
     return _told(out, {room.name: room for room in meant}, sender, trials)
 
 
-def _confirmed(out: Output, planned: Sequence[Try], seconds: float) -> bool:
+def _confirmed(out: Output, interruption: str) -> bool:
     """Whether a person says so; where there is nobody to ask, it is told how to go on."""
-    rooms = ", ".join(sorted({name for each in planned for names in each.rooms.values() for name in names}))
     if not out.json and sys.stdin.isatty():
-        about = len(planned) * (seconds + START)
         try:
-            agreed = input(f"What is heard in {rooms} stops for about {about:.0f} s. Type yes: ").strip() == "yes"
+            agreed = input(f"{interruption} Type yes: ").strip() == "yes"
         except EOFError:  # Ctrl-D
             agreed = False
             out.say("")
         if not agreed:
             out.say("nothing was tested")
         return agreed
-    said = f"it interrupts what is heard in {rooms}, and nobody is there to ask: add --yes"
+    said = f"{interruption} Nobody is there to ask: add --yes"
     complain(f"error: {said}")
     out.document({"error": {"kind": "Unconfirmed", "message": said, "exit_code": PERSON}})
     return False
@@ -100,7 +91,7 @@ def _told(out: Output, rooms: Mapping[str, Player], sender: str, trials: Sequenc
         out.say(f"{each.room}: {each.engine or 'none'}, for {each.why}")
         if each.engine not in (None, has):
             out.say(f"  now it is {has}: house sound room {each.room} --engine {each.engine}")
-    untested = _untested(rooms, sender, trials)
+    untested = trying.untested(rooms.values(), sender, trials)
     for name, why in untested.items():
         out.say(f"{name} was not tested: {why}")
     out.document(
@@ -114,18 +105,6 @@ def _told(out: Output, rooms: Mapping[str, Player], sender: str, trials: Sequenc
     if any(not trying.was_tried(trial) for trial in trials):
         return UNKNOWN
     return ANOTHER if any(each.engine != rooms[each.room].engine for each in advice) else 0
-
-
-def _untested(rooms: Mapping[str, Player], sender: str, trials: Sequence[Trial]) -> dict[str, str]:
-    """Those of the rooms in which nothing was tried, and why."""
-    tried = {trial.player for trial in trials if trying.was_tried(trial)}
-    failed = {trial.player: trial.why for trial in trials if not trying.was_tried(trial)}
-    return {
-        name: failed.get(name)
-        or (f"{sender} is its own host" if room.host == sender else f"{room.host} has no engine that {sender} has")
-        for name, room in rooms.items()
-        if name not in tried
-    }
 
 
 def _row(trial: Trial) -> Sequence[str]:

@@ -63,8 +63,8 @@ class PulseDriver:
 
     # What every driver can do.
 
-    async def ready(self) -> bool:
-        is_new = await self._server.connected()
+    async def ready(self, *, start: bool = True) -> bool:
+        is_new = await self._server.connected(start=start)
         return self._programs.ended() or is_new
 
     async def apply(self, wanted: Wanted, *, rehearse: bool = False) -> list[str]:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 
 from house.sound.errors import EngineError, NoEngine
@@ -31,7 +32,7 @@ def command(feed: Feed) -> list[str]:
     """A file is played over and over."""
     again = ["-stream_loop", "-1"] if feed.kind == "file" else []
     into = ["-ac", "2", "-ar", "48000", "-name", label(feed), "-device", f"house.{feed.name}", "-f", "pulse", feed.name]
-    return [FFMPEG, "-nostdin", "-loglevel", "quiet", *again, "-i", feed.source, *into]
+    return [FFMPEG, "-nostdin", "-loglevel", "error", *again, "-i", feed.source, *into]
 
 
 def end(label: str, process: int) -> None:
@@ -48,19 +49,28 @@ def end(label: str, process: int) -> None:
         raise EngineError(f"process {process}: {wrong}") from None
 
 
+@dataclass(frozen=True)
+class _Begun:
+    """A player, when it was begun, and what it complains of."""
+
+    process: subprocess.Popen[bytes]
+    at: float
+    complaints: detached.Complaints
+
+
 class Feeding:
     """Those that were begun here, by their labels. ``address`` is PulseAudio's, where it is not the user's own."""
 
     def __init__(self, address: str | None) -> None:
         self._environment = os.environ if address is None else {**os.environ, "PULSE_SERVER": address}
-        self._begun: dict[str, tuple[subprocess.Popen[bytes], float]] = {}
+        self._begun: dict[str, _Begun] = {}
 
     def begins(self, feed: Feed) -> bool:
         """Whether it was begun lately, so that nothing of it need be there yet."""
-        process, at = self._begun.get(label(feed), (None, 0.0))
-        if process is None:
+        begun = self._begun.get(label(feed))
+        if begun is None:
             return False
-        return time.monotonic() - at < (OPEN_SECONDS if process.poll() is None else BEGIN_SECONDS)
+        return time.monotonic() - begun.at < (OPEN_SECONDS if begun.process.poll() is None else BEGIN_SECONDS)
 
     async def begin(self, feed: Feed) -> None:
         """Play it, by a new process: one that has not come to it yet is ended, for it might be heard later, too. Raises
@@ -69,13 +79,16 @@ class Feeding:
             raise NoEngine(FFMPEG, FFMPEG)
         if feed.source.startswith("-"):
             raise EngineError(f"received the source {feed.source!r}, expected a path or a URL")
-        before, _ = self._begun.get(label(feed), (None, 0.0))
-        if before is not None:
-            before.kill()
-        self._begun[label(feed)] = detached.start(command(feed), self._environment), time.monotonic()
+        if (before := self._begun.get(label(feed))) is not None:
+            before.process.kill()
+        complaints = detached.Complaints()
+        process = detached.start(command(feed), self._environment, complaints)
+        self._begun[label(feed)] = _Begun(process, time.monotonic(), complaints)
 
     def failure(self, feed: Feed) -> str:
         """Why nothing of it is heard, where it has ended by itself."""
-        process, _ = self._begun.get(label(feed), (None, 0.0))
-        code = None if process is None else process.poll()
-        return f"ffmpeg cannot play {feed.source}: it has ended with exit code {code}" if code is not None else ""
+        begun = self._begun.get(label(feed))
+        if begun is None or begun.process.poll() is None:
+            return ""
+        why = begun.complaints.last.removeprefix(f"{feed.source}: ")
+        return f"ffmpeg cannot play {feed.source}: {why or f'it has ended with exit code {begun.process.returncode}'}"

@@ -4,7 +4,7 @@ pure, from what was found to acts."""
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -225,7 +225,7 @@ def source_of(feed: Feed) -> str:
 def plan(wanted: Wanted, found: Found, carrier: Carrier) -> Plan:
     """From what is wanted, and what is there. A second plan for the same has no acts."""
     sinks, senders, sources, feeds = _sending(wanted, found, carrier)
-    turns, receivers, rooms = _playing(wanted, found, carrier)
+    turns, receivers, rooms = _playing(wanted, found, carrier, feeds)
     lines: dict[Line, str] = {
         **sinks,
         **{line: f"stream {name}" for name, line in senders.items()},
@@ -296,7 +296,7 @@ def _sending(
 
 
 def _playing(
-    wanted: Wanted, found: Found, carrier: Carrier
+    wanted: Wanted, found: Found, carrier: Carrier, sourceless: Mapping[str, FeedHeard]
 ) -> tuple[list[Turn], dict[str, Line], dict[str, RoomHeard]]:
     turns, receivers, troubles = list[Turn](), dict[str, Line](), dict[str, RoomHeard]()
     taken = dict[str, str]()
@@ -314,7 +314,9 @@ def _playing(
             continue
         if (sink.volume, sink.mute) != (room.volume, room.mute):
             turns.append(Turn(f"room {room.name}", sink, room.volume, room.mute))
-        if room.feed is not None and room.feed.host == wanted.host:
+        if room.feed is not None and room.feed.host == wanted.host and room.feed.name in sourceless:
+            troubles[room.name] = RoomHeard(Playing.WAITING, sourceless[room.feed.name].why)
+        elif room.feed is not None and room.feed.host == wanted.host:
             receivers[room.name] = _here(room, sink, room.feed, carrier)
         elif room.feed is not None:
             receivers[room.name] = carrier.receiver(room, sink, room.feed, found.server)

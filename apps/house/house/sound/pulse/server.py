@@ -64,14 +64,16 @@ class Server:
         self._start, self._address = start, address
         self._pulse: Any = None
 
-    async def connected(self) -> bool:
-        """Have a connection, and start PulseAudio where none runs. True where it is a new one. Raises NoEngine,
-        EngineDead, WrongEngine."""
+    async def connected(self, *, start: bool = True) -> bool:
+        """Have a connection, and start PulseAudio where none runs, unless it is not to be started. True where it is a
+        new one. Raises NoEngine, EngineDead, WrongEngine."""
         if self._pulse is not None and self._pulse.connected:
             return False
         self.close()
         try:
             if not await self._connect():
+                if not start:
+                    raise EngineDead(PULSEAUDIO, "it does not run")
                 await self._start_it()
             await self._check_version()
         except BaseException:  # the next one is a new one, too
@@ -180,8 +182,13 @@ class Server:
     # What can be done.
 
     async def load(self, module: Module) -> int:
-        """Load it; its index. Raises EngineError with PulseAudio's reason."""
-        index: int = await self._ask(self._pulse.module_load(module.name, module.argument))
+        """Load it; its index. Raises EngineError where PulseAudio refuses it; it says no reason."""
+        try:
+            index: int = await self._ask(self._pulse.module_load(module.name, module.argument))
+        except EngineDead:
+            raise
+        except EngineError:
+            raise EngineError(f"{PULSEAUDIO} refuses it") from None
         return index
 
     async def unload(self, loaded: Loaded) -> None:

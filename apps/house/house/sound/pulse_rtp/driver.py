@@ -33,8 +33,8 @@ class PulseRtp(PulseDriver):
         super().__init__(RtpLines(), Server(start, address), sources or Sources(address), Programs({}))
         self._announcer, self._ear = Announcer(), Ear()
 
-    async def ready(self) -> bool:
-        is_new = await super().ready()
+    async def ready(self, *, start: bool = True) -> bool:
+        is_new = await super().ready(start=start)
         self._announcer.start()
         self._ear.start()
         return is_new

@@ -54,7 +54,7 @@ def _ask_to_save(scene: HouseScene) -> Question:
         confirm="Keep it",
         fields=[
             Field("name", "Name", fields.get("name", ""), hint="A scene of this name is replaced."),
-            Field("rooms", "Rooms", rooms, hint="Others are left as they are when it plays."),
+            Field("rooms", "Rooms", rooms, hint="Or groups. Others are left as they are when it plays."),
             Field("timed", "When", fields.get("timed", "no"), [("no", WHEN), ("yes", "Also by itself, at this time")]),
             Field("at", "Time", fields.get("at", "07:00")),
             Field("days", "Days", fields.get("days", "daily"), hint="Mon-Fri, or Mon, Wed, Sat, or daily"),
