@@ -262,6 +262,35 @@ async def test_why_it_ends(programs: Programs, act: str, more: tuple[str, ...], 
         assert programs.failure(ends).startswith(f"{PYTHON} ends as soon as it is started, for {ENDS[code]}: {PYTHON}")
 
 
+TOLD = """
+import runpy, sys, time
+program = runpy.run_path(sys.argv[1])
+Gst, GstNet, anew = program["Gst"], program["GstNet"], []
+program["Time"].look.__globals__.update(SILENT_NS=0, _begin_anew=lambda: anew.append(1))
+Gst.init(None)
+provider = GstNet.NetTimeProvider.new(Gst.SystemClock.obtain(), "127.0.0.1", 0)
+clock = GstNet.NetClientClock.new("sender", "127.0.0.1", provider.get_property("port"), 0)
+told = program["Time"](clock)
+while not told._told.have_pending():
+    time.sleep(0.01)
+clock.set_property("bus", None)
+for _ in range(2):
+    told.look()
+    print(len(anew))
+"""
+"""Looks at one that was told the time, and again when nobody has told it since; its patience is 0 s."""
+
+
+async def test_a_player_is_told_the_time() -> None:
+    """It goes on while its stream's host tells it the time, whether there is anything to hear or not, and begins anew
+    when nobody does."""
+    process = await asyncio.create_subprocess_exec(
+        PYTHON, "-I", "-c", TOLD, str(PROGRAM), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await process.communicate()
+    assert said.split() == [b"0", b"1"]
+
+
 async def test_a_player_that_nobody_tells_the_time(programs: Programs, tmp_path: Path) -> None:
     """After a while it begins anew, as the same process: its stream's host may have another address by now."""
     impatient, patience = tmp_path / "program.py", "SILENT_NS = 10_000 * MS"
