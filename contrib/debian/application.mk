@@ -5,9 +5,15 @@ python = $(shell /usr/bin/python3 -c 'import sys; a, b = sys.version_info[:2]; \
 %:
 	dh $@ --with installsysusers
 
-# A service is enabled, and started, by whoever has written down in /etc where its fleet is. One that runs is restarted.
+# A service is enabled, and started, by whoever has written down in /etc where its fleet is. service.postinst restarts one
+# that runs.
 override_dh_installsystemd:
-	dh_installsystemd --no-enable
+	dh_installsystemd --no-enable --no-start --no-stop-on-upgrade --no-restart-after-upgrade
+
+# No service may write bytecode there, so it is made when the code is installed. These are dh_python3's lines.
+execute_before_dh_installdeb:
+	echo 'py3compile -p $(app) /usr/lib/$(app)' >> debian/$(app).postinst.debhelper
+	echo 'py3clean -p $(app) /usr/lib/$(app)' >> debian/$(app).prerm.debhelper
 
 # Extensions stay as their authors have built them, and as the lock has hashed them.
 override_dh_strip override_dh_dwz override_dh_strip_nondeterminism override_dh_makeshlibs:

@@ -55,6 +55,15 @@ class Bare:
         return run(*self.inside(*command), **environment)
 
     @contextmanager
+    def starting(self) -> Iterator[None]:
+        """While packages may start what they bring, as far as there is anybody who does it."""
+        policy = self.root / "usr/sbin/policy-rc.d"
+        policy.unlink()
+        yield
+        policy.write_text(NOTHING_STARTS)
+        policy.chmod(0o755)
+
+    @contextmanager
     def service(self, unit: str, **environment: str) -> Iterator[None]:
         """A service as its unit has it started, like ``compute@api``, from its word that it is ready to its end by
         SIGTERM, which must be a good one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,8 @@ state = "/var/lib/midflight"
 http_port = {port}
 """
 DATABASE = "sqlite:////var/lib/midflight/fleet.db"
+UNCHECKED = (0b01).to_bytes(4, "little")
+"""The flags of bytecode that stands for its source whatever becomes of that: PEP 552."""
 
 
 @pytest.fixture(scope="session")
@@ -81,6 +84,16 @@ def test_an_image_has_nothing_to_build_with(name: str, request: pytest.FixtureRe
     elsewhere = "! -type l ! -path '/proc/*' ! -path '/dev/*' ! -path /tmp ! -path /var/tmp ! -path /run/lock"
     writable = image.run("sh", "-c", f"find / -xdev -writable {elsewhere} 2>/dev/null || true").split()
     assert [path for path in writable if not path.startswith("/var/lib/midflight")] == []
+
+
+@pytest.mark.parametrize("name", ["compute", "house"])
+def test_an_image_has_compiled_what_it_runs(name: str, request: pytest.FixtureRequest) -> None:
+    """No start has to compile what it imports, nor to compare it with its source, which nobody changes."""
+    image: Image = request.getfixturevalue(name)
+    sources = [path for folder in ("opt/midflight/lib", "srv/app") for path in (image.root / folder).rglob("*.py")]
+    assert sources
+    flags = {Path(cache_from_source(str(path))).read_bytes()[4:8] for path in sources}
+    assert flags == {UNCHECKED}
 
 
 def test_a_cloud_of_containers_works(compute: Image, broker: EmbeddedBroker, configured: Path, port: Port) -> None:

@@ -6,6 +6,8 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatch
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,8 @@ NAMES = {
     "house": ["house", "house-sleeper", "house-sound", "house-watcher"],
 }
 DATABASE = "sqlite:////var/lib/{app}/{app}.db"
+MANY = 500
+"""Modules that a package has at least, with all that it needs."""
 
 
 @pytest.fixture(scope="session")
@@ -54,11 +58,26 @@ def port() -> Iterator[Port]:
         yield port
 
 
-def install(bare: Bare, packages: list[Path]) -> None:
-    """From where they were built."""
+def install(bare: Bare, packages: list[Path], *words: str) -> str:
+    """From where they were built; what apt says."""
     for package in packages:
         (bare.root / package.name).write_bytes(package.read_bytes())
-    bare.apt("install", *(f"/{package.name}" for package in packages))
+    return bare.apt("install", *words, *(f"/{package.name}" for package in packages))
+
+
+def uncompiled(bare: Bare, app: str) -> list[Path]:
+    """The modules of a package that each start would have to compile."""
+    sources = [*(bare.root / "usr/lib" / app).rglob("*.py")]
+    assert len(sources) > MANY
+    return [path for path in sources if not Path(cache_from_source(str(path))).exists()]
+
+
+def left(bare: Bare, app: str) -> list[Path]:
+    """Whatever is named after an application, or lies there; but for its database, which is the fleet's."""
+    found = [path for folder in ("etc", "run", "usr", "var") for path in (bare.root / folder).rglob(f"*{app}*")]
+    kept = bare.root / "var/lib" / app
+    assert {kept, kept / f"{app}.db"} <= {*found}
+    return [path for path in found if path != kept and not path.match(f"{kept}/{app}.db*")]
 
 
 def edit(path: Path, **entries: str) -> None:
@@ -71,16 +90,26 @@ def edit(path: Path, **entries: str) -> None:
 
 
 @contextmanager
-def failing_systemd(bare: Bare) -> Iterator[Path]:
-    """One that seems to run, and does nothing of what it is told; where that is written down. apt looks for commands in
-    sbin first, and never in /usr/local."""
-    runs, told, systemctl = (bare.root / name for name in ("run/systemd/system", "told", "usr/sbin/systemctl"))
+def waiting_systemd(bare: Bare) -> Iterator[Path]:
+    """One that seems to run, and whose services wait for their fleet for ever; what it is told is written down there.
+    apt looks for commands in sbin first, and never in /usr/local."""
+    told, *made = (bare.root / name for name in ("told", "run/systemd/system", "usr/sbin/systemctl"))
+    runs, systemctl = made
     runs.mkdir(parents=True)
-    systemctl.write_text('#!/bin/sh\necho "$*" >> /told\nexit 1\n')
+    systemctl.write_text('#!/bin/sh\necho "$*" >> /told\n[ "$1" != try-restart ] || exec sleep infinity\n')
     systemctl.chmod(0o755)
-    yield told
+    with bare.starting():
+        yield told
     runs.rmdir()
     systemctl.unlink()
+
+
+def restarted(told: Path) -> str:
+    """The pattern of the units that were restarted, once, after systemd has read them again."""
+    *earlier, last = told.read_text().splitlines()
+    assert "daemon-reload" in earlier
+    assert not any("restart" in line for line in earlier)
+    return last.removeprefix("try-restart ")
 
 
 def test_each_release_has_its_packages(packages: dict[str, list[Path]]) -> None:
@@ -102,12 +131,15 @@ def test_a_cloud_is_installed_upgraded_and_taken_away(
     packages: dict[str, list[Path]], bare: Bare, broker: EmbeddedBroker, port: Port
 ) -> None:
     """On a bare Debian, juno's services start as their units say and make an instance; with kilo's package in its
-    place, which has them restarted without waiting, and the operator's configuration kept, they are asked for it again;
-    and nothing stays in /etc or /usr."""
+    place, which has them restarted, waits for them half a minute and no more, and keeps the operator's configuration,
+    they are asked for it again; and when it is purged, nothing of it stays."""
     config, database = bare.root / "etc/compute/compute.toml", DATABASE.format(app="compute")
     install(bare, packages["juno"])
     edit(config, broker=f'"{broker.url}"', http_port=str(port))
     bare.run("install", "--directory", "--owner=compute", "/var/lib/compute")
+    bare.run("systemctl", "enable", "compute@api")
+    (bare.root / "etc/compute/api.env").write_text(f"MIDFLIGHT_DATABASE={database}\n")
+    assert uncompiled(bare, "compute") == []
     expand = ["setpriv", "--reuid=compute", "--clear-groups", "compute-midflight", "db", "expand"]
     assert "juno" in bare.run(*expand, MIDFLIGHT_DATABASE=database)
     with (
@@ -118,10 +150,11 @@ def test_a_cloud_is_installed_upgraded_and_taken_away(
     ):
         instance = boot(port.number)
     kept = config.read_text()
-    with failing_systemd(bare) as told:
-        install(bare, packages["kilo"])
-    assert told.read_text().splitlines() == ["daemon-reload", "try-restart --no-block compute@*.service"]
+    with waiting_systemd(bare) as told:
+        assert "compute: what ran here does not take all of its work again yet." in install(bare, packages["kilo"])
+    assert fnmatch("compute@api.service", restarted(told))
     assert config.read_text() == kept
+    assert uncompiled(bare, "compute") == []
     assert "kilo" in bare.run(*expand, MIDFLIGHT_DATABASE=database)
     with (
         bare.service("compute@conductor", MIDFLIGHT_DATABASE=database),
@@ -129,15 +162,18 @@ def test_a_cloud_is_installed_upgraded_and_taken_away(
     ):
         assert asked(port.number, f"/instances/{instance['uuid']}")["flavor"]["description"] is None
     bare.apt("purge", "compute")
-    assert [path for path in bare.root.glob("[elu]*/**/*compute*") if "share/doc" not in str(path)] == []
+    assert left(bare, "compute") == []
 
 
 def test_a_house_is_installed_and_taken_away(
     packages: dict[str, list[Path]], bare: Bare, broker: EmbeddedBroker
 ) -> None:
-    """On a bare Debian its agents come with all that they need, start as their units say, and are members of it."""
+    """On a bare Debian its agents come with all that they need, start as their units say, and are members of it; a new
+    package has an agent restarted, and waits for it half a minute and no more; and when they are purged, nothing of
+    them stays."""
     database = DATABASE.format(app="house")
     install(bare, packages["house"])
+    assert uncompiled(bare, "house") == []
     for name in ("house", "sound"):
         edit(bare.root / f"etc/house/{name}.toml", broker=f'"{broker.url}"')
     bare.run("install", "--directory", "/var/lib/house")
@@ -159,6 +195,9 @@ def test_a_house_is_installed_and_taken_away(
         assert (
             json.loads(bare.run("house", "status", "--json"))["machines"] == []
         )  # there is no /sys to read a MAC from
+    (sleeper,) = (package for package in packages["house"] if package.name.startswith("house-sleeper_"))
+    with waiting_systemd(bare) as told:
+        assert "house-sleeper: what ran here does not take all" in install(bare, [sleeper], "--reinstall")
+    assert fnmatch("house-sleeper.service", restarted(told))
     bare.apt("purge", "house", "house-sleeper", "house-sound", "house-watcher")
-    left = [path for path in bare.root.glob("[elu]*/**/*house*") if "share/doc" not in str(path)]
-    assert left == []
+    assert left(bare, "house") == []
