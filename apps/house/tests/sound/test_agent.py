@@ -1,4 +1,4 @@
-"""Agents keep engines at what the house wants: patched on the command line, heard in the rooms."""
+"""Agents keep engines at what the house wants: patched on the command line or in a browser, heard in the rooms."""
 
 from __future__ import annotations
 
@@ -6,24 +6,35 @@ import json
 import os
 import re
 import signal
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from house.names import ALL
 from house.objects.patch_bay import PatchBay
+from house.objects.stream import Stream
 from house.playing import Playing
 from tests.sound.lab import jukebox, obstacles, tunes
+from tests.sound.lab.browser import patch_bay
 from tests.sound.lab.house import AGENTS, JUKEBOX, House
 from tests.sound.lab.studio import STATION, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ROOMS = AGENTS[1:]
+RECEIVES = "pactl list short sink-inputs; pactl list short modules | grep -c module-rtp-recv || true"
+"""What plays in a PulseAudio, and how many receivers there are."""
 FIFTH = "numgen inc mod 5 == 0"
 """The expression of nft for one packet of five."""
 SOME_LOST = "pulse-rtp: [0-9]+( packets are lost|% of sound.test is lost)"
 NONE_ARRIVE = "pulse-rtp: nothing of sound.test arrives here"
 """What a room says then of the engine that loses, as regular expressions."""
+
+
+async def told_at(home: House, room: str) -> datetime | None:
+    """When the house was told of a room last."""
+    return (await home.hearings())[room].at
 
 
 async def test_patched(home: House) -> None:
@@ -37,6 +48,29 @@ async def test_patched(home: House) -> None:
     await home.studio.hear(kitchen="news", office=None)
     await home.says("kitchen", state=Playing.PLAYING, stream="news")
     await home.says("office", state=Playing.SILENT, stream=None)
+
+
+async def test_each_room_plays_what_is_patched_to_it_in_a_browser(home: House, tmp_path: Path) -> None:
+    """By a tap and by a drag: the recordings of the rooms prove it, and so they do that a room is silent when its jack
+    is pulled out. The page says so of each, by the word of its agent."""
+    await home.tell("sound", "off", "all")
+    await home.studio.hear(kitchen=None, office=None)
+    async with patch_bay(home, tmp_path) as seen:
+        await seen.page.click("[id='jack-kitchen.radio']")
+        await home.studio.hear(kitchen="radio", office=None)
+        await seen.reads("#row-kitchen", "playing")
+        await seen.page.drag_and_drop("#stream-news", "#row-office th")
+        await home.studio.hear(kitchen="radio", office="news")
+        await seen.reads("#row-office", "playing")
+        await seen.page.click("[id='jack-kitchen.news']")
+        await home.studio.hear(kitchen="news", office="news")
+        await seen.page.click("[id='jack-kitchen.news'][aria-pressed='true']")
+        await home.studio.hear(kitchen=None, office="news")
+        await seen.reads("#row-kitchen", "silent")
+        await seen.page.focus("[id='jack-all.news']")
+        await seen.page.keyboard.press("Delete")
+        await home.studio.hear(kitchen=None, office=None)
+        await seen.reads("#summary", "Silence in 2 rooms")
 
 
 async def test_disabled(home: House) -> None:
@@ -148,6 +182,27 @@ async def test_a_network_that_passes_no_multicast(home: House) -> None:
         await home.says("kitchen", state=Playing.WAITING, why=why)
         await home.studio.hear(kitchen=None, office="radio")
     await home.studio.hear(kitchen="radio", office="radio")
+
+
+async def test_two_senders_to_one_group(home: House) -> None:
+    """A room to whose stream's group somebody else sends is silent, and says who both are; its PulseAudio does not end
+    of that again and again, the other room plays on, and it plays again as soon as one of them is gone."""
+    kitchen, bedroom = home.studio.hosts["kitchen"], home.studio.hosts["bedroom"]
+    group = str((await Stream.get(home.context, "radio")).address)
+    await PatchBay.patch(home.context, "kitchen", "radio")
+    await PatchBay.patch(home.context, "office", "news")
+    await home.studio.hear(kitchen="radio", office="news")
+    async with obstacles.sends(bedroom, group):
+        both = f"{home.studio.hosts[STATION].address} and {bedroom.address} all send to {group}, which is radio's: "
+        why = "nobody hears it until one is left; the engines gst-netclock and snapcast hear only station"
+        await home.says("kitchen", state=Playing.WAITING, why=both + why)
+        await home.studio.hear(kitchen=None, office="news")
+        await until(lambda: kitchen.run("sh", "-c", RECEIVES), "1\n".__eq__, "a receiver that has left its stream")
+        engine, said = await home.engine("kitchen"), await told_at(home, "kitchen")
+        await until(lambda: told_at(home, "kitchen"), lambda at: at != said, "another word of the kitchen")
+        assert await home.engine("kitchen") == engine
+        await home.studio.hear(kitchen=None, office="news")
+    await home.studio.hear(kitchen="radio", office="news")
 
 
 async def test_a_network_that_floods(home: House) -> None:

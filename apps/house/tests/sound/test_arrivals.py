@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable, Iterator
+from itertools import count
 
 import pytest
 from structlog.testing import capture_logs
 
+from house.sound.pulse_rtp import arrivals as arriving
 from house.sound.pulse_rtp import ear as ears
+from house.sound.pulse_rtp import sap
 from house.sound.pulse_rtp.arrivals import HEADER, SOURCES, Arrivals
+from house.sound.pulse_rtp.driver import PulseRtp
 from house.sound.pulse_rtp.ear import Ear
+from house.sound.wanted import Feed, Room, Wanted
 from tests.sound.lab.studio import until
 
 PER_PACKET = 320
@@ -86,8 +91,25 @@ def test_who_sends() -> None:
     assert arrivals.began == pytest.approx(2.0)
     assert arrivals.senders(2.2) == ["10.0.0.2", "10.0.0.3"]
     assert arrivals.senders(60.0) == []
+    assert of(range(2), of(range(2), source=8)).senders(0.1) == ["10.0.0.2", "10.0.0.2"]
     assert arrivals.silent_for(60.0) == pytest.approx(60 - 329 / 150, abs=0.01)
     assert Arrivals(5.0).silent_for(60.0) == 55.0
+
+
+def test_who_is_alone() -> None:
+    """Who has sent for a while, and nobody beside: neither one that has just begun, also where nothing was taken out
+    for so long that nobody can tell, nor one of two, before the other has been silent for as long."""
+    arrivals = of(range(400))
+    assert not arrivals.is_alone(2.9)
+    assert arrivals.is_alone(3.0)
+    of(range(460, 500), of(range(450, 460), arrivals, source=8))
+    assert not arrivals.is_alone(6.0)
+    of(range(500, 1000), arrivals)
+    assert arrivals.is_alone(6.6)
+    arrivals.overflown()
+    of(range(1000, 1010), arrivals)
+    assert not arrivals.is_alone(6.8)
+    assert not Arrivals(0.0).is_alone(60.0)
 
 
 def test_a_thousand_senders() -> None:
@@ -111,6 +133,7 @@ def test_what_was_not_taken_out_in_time() -> None:
     """It is nobody's loss: nothing is counted over it, and what was lost before it stays."""
     arrivals = of([1, 2, 4])
     arrivals.overflown()
+    assert arrivals.silent_for(1.0) == pytest.approx(1 - 4 / 150)
     of([104, 105, 107], arrivals)
     assert arrivals.lost == 2
     assert arrivals.began is None
@@ -148,6 +171,42 @@ async def test_an_ear(sending: socket.socket) -> None:
     assert first.heard(GROUP) is None
     for ear in (first, second):
         ear.close()
+
+
+async def test_a_group_to_which_two_send(sending: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The receiver of its stream leaves that, and takes it again when one sender has been alone for a while; who is
+    patched to it anew meanwhile does not take it. The receiver of another stream keeps its own."""
+    monkeypatch.setattr(arriving, "SENDER_SECONDS", 0.3)
+    told = list[tuple[str, bytes]]()
+    driver = PulseRtp(("true",))
+    monkeypatch.setattr(driver._announcer, "_send", lambda address, packet: told.append((address, packet)))
+    radio = Feed("radio", "sink", "", "station", GROUP, ears.PORT)
+    news = Feed("news", "sink", "", "station", "239.255.12.201", ears.PORT)
+    rooms = Room("kitchen", feed=radio), Room("office", feed=news)
+    kitchen, office = sap.address("kitchen", radio), sap.address("office", news)
+    driver._ear.start()
+    driver.heed(Wanted("hall", rooms=rooms))
+    assert told == [(kitchen, sap.packet(radio)), (office, sap.packet(news))]
+    numbers = count()
+
+    async def said(*sources: int) -> str:
+        number = next(numbers)
+        for each in sources:
+            sending.sendto(header(number, each) + b"sound", (GROUP, ears.PORT))
+        return driver.doubt(radio)
+
+    told.clear()
+    both = f"127.0.0.1 and 127.0.0.1 all send to {GROUP}, which is radio's: nobody hears it until one is left; "
+    await until(lambda: said(7, 8), lambda words: words.startswith(both), both)
+    assert told == [(kitchen, sap.packet(radio, goodbye=True)), (office, sap.packet(news))]
+    told.clear()
+    driver.heed(Wanted("hall", rooms=rooms[1:]))
+    driver.heed(Wanted("hall", rooms=rooms))
+    assert told == 2 * [(office, sap.packet(news))]
+    told.clear()
+    await until(lambda: said(7), lambda words: not words, "nothing odd")
+    assert told == [(kitchen, sap.packet(radio)), (office, sap.packet(news))]
+    await driver.close()
 
 
 async def test_an_ear_without_a_port(monkeypatch: pytest.MonkeyPatch) -> None:

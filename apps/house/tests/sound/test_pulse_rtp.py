@@ -13,13 +13,14 @@ from types import SimpleNamespace
 import pytest
 from pulsectl import PulseError
 
-from house.sound.errors import EngineDead, EngineError, WrongEngine
+from house.sound.errors import EngineDead, EngineError, NoEngine, WrongEngine
 from house.sound.pulse import feeding as feedings
 from house.sound.pulse.feeding import Feeding, label
 from house.sound.pulse.server import Server
 from house.sound.pulse_rtp import announcer as announcers
 from house.sound.pulse_rtp import sap
 from house.sound.pulse_rtp.announcer import Announcer
+from house.sound.settings import PulseSettings
 from house.sound.wanted import Feed
 
 RADIO = Feed("radio", "sink", "", "station", "239.255.12.1", 5004)
@@ -151,6 +152,23 @@ async def test_nothing_starts_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(EngineDead, match=r"it does not run, and by \[app.sound.pulse\] start nothing starts it"):
         await Server((), f"unix:{tmp_path}/native").connected()
+
+
+@pytest.mark.parametrize(
+    ("there", "missing", "package"),
+    [((), "gst-inspect-1.0", "gstreamer1.0-tools"), (("gst-inspect-1.0",), "pulseaudio", "pulseaudio")],
+)
+async def test_a_host_without_pulseaudio(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: tuple[str, ...], missing: str, package: str
+) -> None:
+    """Where it is not, or what it needs is not, the reason names the program, and the package that has it."""
+    for name in there:
+        (tmp_path / name).symlink_to("/bin/true")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(NoEngine) as caught:
+        await Server(PulseSettings().start, f"unix:{tmp_path}/native").connected()
+    assert str(caught.value) == f"there is no {missing} on this host: apt install {package}"
 
 
 @pytest.fixture

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from house.playing import Sent
+from house.sound.errors import NoEngine, WrongEngine
 from house.sound.pulse.modules import Found, Program, Running, Sink, Start, Stop, plan
+from house.sound.snapcast import driver
+from house.sound.snapcast.driver import Snapcast, check_players, check_version
 from house.sound.snapcast.lines import SnapcastLines, port
 from house.sound.wanted import Feed, Room, Wanted
 
@@ -65,3 +70,38 @@ def test_a_source_that_is_not_there() -> None:
     planned = plan(Wanted("station", (tv,)), Found(), LINES)
     assert planned.acts == ()
     assert planned.feeds["tv"].state is Sent.BROKEN
+
+
+async def test_this_snapcast_can_do_it() -> None:
+    """Whoever tests has one that is new enough, and plays by PulseAudio."""
+    await driver._ask()
+
+
+@pytest.mark.parametrize(
+    ("said", "received"),
+    [
+        ("snapclient v0.20.0\nCopyright", "snapclient 0.20"),
+        ("snapclient, by somebody else", "snapclient that does not say its version"),
+        (None, "snapclient that does not say its version"),
+    ],
+)
+def test_another_snapcast_cannot(said: str | None, received: str) -> None:
+    """One that is too old, or another program, is told in one line with what is needed; a newer one can do."""
+    with pytest.raises(WrongEngine) as caught:
+        check_version("snapclient", said)
+    assert str(caught.value) == f"received the engine {received}, expected snapclient 0.26 or newer"
+    check_version("snapclient", "snapclient v0.31.0 (rev 1)")
+    check_version("snapserver", "snapserver v1.0.0")
+
+
+async def test_a_client_that_cannot_play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that was built without PulseAudio is told before PulseAudio is asked, with the way out."""
+    with pytest.raises(NoEngine, match="there is no snapclient that plays by PulseAudio on this host: apt install"):
+        check_players("  --player arg (=alsa)   alsa|file[:<options>|?]\n  --pulse arg")
+    (tmp_path / "snapclient").write_text("#!/bin/sh\necho snapclient v0.26.0\n")
+    (tmp_path / "snapclient").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    engine = Snapcast(())
+    with pytest.raises(NoEngine, match="snapclient that plays by PulseAudio"):
+        await engine.apply(Wanted("kitchen", (), (Room("kitchen"),)))
+    await engine.close()

@@ -51,9 +51,11 @@ class Announcer:
             self._task = asyncio.create_task(self._announce_for_ever(), name="announcements of streams")
 
     def announce(self, feeds: Mapping[str, Feed]) -> None:
-        """These from now on, and at once."""
+        """These from now on, and at once; a receiver that is none of them any more leaves its stream."""
         before = self._receivers
         self._receivers = {address: before.get(address) or _Receiver(feed) for address, feed in feeds.items()}
+        for address in before.keys() - feeds.keys():
+            self._send(address, sap.packet(before[address].feed, goodbye=True))
         self._say()
 
     def seen(self, address: str, *, fed: bool, began: float | None = None) -> None:

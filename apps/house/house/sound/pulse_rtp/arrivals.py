@@ -29,6 +29,7 @@ class _Source:
     """One sender, between its start and its end."""
 
     address: str
+    began: float
     first: int
     highest: int
     """The highest number, which goes on where the 16 bits on the wire begin anew."""
@@ -62,7 +63,7 @@ class Arrivals:
         _, _, number, stamp, name = HEADER.unpack_from(header)
         source = self._sources.get(name)
         if source is None:
-            self._begin(name, _Source(address, number, number, 1, at, at - stamp / RATE))
+            self._begin(name, _Source(address, at, number, number, 1, at, at - stamp / RATE))
             return
         step = (number - source.highest) & 0xFFFF
         if step < 0x8000:  # else it is an earlier one that was overtaken
@@ -82,6 +83,7 @@ class Arrivals:
 
     def _forget(self, name: int) -> None:
         source = self._sources.pop(name)
+        self._since = max(self._since, source.heard)
         self._expected += source.expected
         self._received += source.received
 
@@ -124,5 +126,16 @@ class Arrivals:
         return now - max((source.heard for source in self._sources.values()), default=self._since)
 
     def senders(self, now: float) -> list[str]:
-        """Who has sent lately; one, where all is well."""
-        return sorted({each.address for each in self._sources.values() if each.heard > now - SENDER_SECONDS})
+        """Who has sent lately, as often as it does so at once; one, where all is well."""
+        return sorted(source.address for source in self._live(now))
+
+    def is_alone(self, now: float) -> bool:
+        """Whether somebody has sent for a while, and nobody else meanwhile."""
+        live = self._live(now)
+        return len(live) == 1 and live[0].began <= now - SENDER_SECONDS
+
+    def _live(self, now: float) -> list[_Source]:
+        """Those heard lately, and since the latest began: who begins anew is not heard by its former name any more."""
+        lately = [source for source in self._sources.values() if source.heard > now - SENDER_SECONDS]
+        latest = max((source.began for source in lately), default=now)
+        return [source for source in lately if source.heard >= latest]

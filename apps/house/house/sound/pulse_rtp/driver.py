@@ -23,6 +23,7 @@ TOO_MANY = 0.02
 SILENT_SECONDS = 5.0
 """After so long without a packet somebody may ask why."""
 BETTER = "the engine snapcast"
+SINGLE_MINDED = "the engines gst-netclock and snapcast"
 
 
 class PulseRtp(PulseDriver):
@@ -31,7 +32,9 @@ class PulseRtp(PulseDriver):
 
     def __init__(self, start: Sequence[str], address: str | None = None, sources: Sources | None = None) -> None:
         super().__init__(RtpLines(), Server(start, address), sources or Sources(address), Programs({}))
-        self._announcer, self._ear = Announcer(), Ear()
+        self._announcer, self._ear = Announcer(), Ear(self._announce)
+        self._feeds: dict[str, Feed] = {}
+        """What each receiver is for."""
 
     async def ready(self, *, start: bool = True) -> bool:
         is_new = await super().ready(start=start)
@@ -40,24 +43,35 @@ class PulseRtp(PulseDriver):
         return is_new
 
     def heed(self, wanted: Wanted) -> None:
-        feeds = {
+        self._feeds = {
             sap.address(room.name, room.feed): room.feed
             for room in wanted.rooms
             if room.feed is not None and room.feed.host != wanted.host
         }
-        self._announcer.announce(feeds)
-        self._ear.listen(feed.group for feed in feeds.values() if feed.port == ear.PORT)
+        self._ear.listen(feed.group for feed in self._feeds.values() if feed.port == ear.PORT)
+        self._announce()
+
+    def _announce(self) -> None:
+        """PulseAudio (16.1, 17.0) ends of a second sender: ``pa_rtp_recv`` of its rtp-gstreamer.c fails then, and lets
+        go of a chunk that it never had. So a stream to whose group somebody else sends is left, and is heard again when
+        one of them is alone."""
+        self._announcer.announce(
+            {address: feed for address, feed in self._feeds.items() if not self._ear.contenders(feed.group)}
+        )
 
     def doubt(self, feed: Feed) -> str:
         arrivals, now = self._ear.heard(feed.group), time.monotonic()
         if arrivals is None:
             return ""
-        if len(senders := arrivals.senders(now)) > 1:
-            return f"{' and '.join(senders)} all send to {feed.group}, which is {feed.name}'s"
-        if (lost := arrivals.share_lost(now)) > TOO_MANY:
-            return f"{lost:.0%} of {feed.name} is lost on its way here, which {BETTER} would bear"
         if arrivals.silent_for(now) > SILENT_SECONDS:
             return f"nothing of {feed.name} arrives here; where the network passes no multicast, {BETTER} needs none"
+        if senders := self._ear.contenders(feed.group):
+            return (
+                f"{' and '.join(senders)} all send to {feed.group}, which is {feed.name}'s: nobody hears it until one"
+                f" is left; {SINGLE_MINDED} hear only {feed.host}"
+            )
+        if (lost := arrivals.share_lost(now)) > TOO_MANY:
+            return f"{lost:.0%} of {feed.name} is lost on its way here, which {BETTER} would bear"
         return ""
 
     def measured(self, feed: Feed, heard: RoomHeard) -> RoomHeard:

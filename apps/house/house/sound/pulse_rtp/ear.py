@@ -7,7 +7,7 @@ import asyncio
 import socket
 import struct
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import structlog
 
@@ -28,10 +28,13 @@ log = structlog.get_logger("sound")
 
 
 class Ear:
-    """It hears nothing before ``start``. Its times are those of ``time.monotonic``."""
+    """It hears nothing before ``start``. Its times are those of ``time.monotonic``. ``turned`` is called when several
+    begin to send to a group, and when they do so no more."""
 
-    def __init__(self) -> None:
+    def __init__(self, turned: Callable[[], None] = lambda: None) -> None:
+        self._turned = turned
         self._groups: dict[str, Arrivals] = {}
+        self._contenders: dict[str, list[str]] = {}
         self._overflows = 0
         self._task: asyncio.Task[None] | None = None
         self._is_deaf = False
@@ -90,6 +93,10 @@ class Ear:
         """What has come of a group; None where it is not heard."""
         return self._groups.get(group)
 
+    def contenders(self, group: str) -> list[str]:
+        """Who all send to a group at once, or did so when it was heard last, if nobody was alone since; else nobody."""
+        return self._contenders.get(group, [])
+
     def close(self) -> None:
         """Be deaf."""
         if self._task is not None:
@@ -100,6 +107,7 @@ class Ear:
         while True:
             await asyncio.sleep(SECONDS)
             self._take_all()
+            self._judge()
 
     def _take_all(self) -> None:
         """All that waits. Of a packet only the head is read, for the rest is PulseAudio's."""
@@ -116,6 +124,16 @@ class Ear:
                     arrivals.overflown()
             if group in self._groups:
                 self._groups[group].take(header, sender[0], at + since)
+
+    def _judge(self) -> None:
+        now, before = time.monotonic(), set(self._contenders)
+        for group, arrivals in self._groups.items():
+            if len(senders := arrivals.senders(now)) > 1:
+                self._contenders[group] = senders
+            elif arrivals.is_alone(now):
+                self._contenders.pop(group, None)
+        if self._contenders.keys() != before:
+            self._turned()
 
 
 def _told(told: Iterable[tuple[int, int, bytes]]) -> tuple[float, str, int]:

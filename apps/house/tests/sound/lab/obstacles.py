@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 from tests.lab.netns import ip
+from tests.sound.lab import pulse
 from tests.sound.lab.cards import HERE
 from tests.sound.lab.switch import Host, port
 
@@ -75,3 +76,18 @@ async def jitter(host: Host, shortest_ms: float, longest_ms: float) -> AsyncIter
             relay.kill()
         await relay.wait()
         ip(["link delete j0", f"link set {its} promisc off master br0"], switch)
+
+
+@asynccontextmanager
+async def sends(host: Host, group: str) -> AsyncIterator[None]:
+    """Its PulseAudio, of which no agent knows, sends a tone to that group."""
+    await host.run("sh", "-c", pulse.START)
+    to = f"destination_ip={group} port=5004 rate=48000 channels=2 format=s16be"
+    loaded = list[str]()
+    try:
+        for module in (f"module-sine sink={pulse.CARD}", f"module-rtp-send source={pulse.CARD}.monitor {to}"):
+            loaded.append((await host.run("pactl", "load-module", *module.split())).strip())
+        yield
+    finally:
+        for index in reversed(loaded):
+            await host.run("pactl", "unload-module", index)

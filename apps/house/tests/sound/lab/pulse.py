@@ -13,6 +13,8 @@ from tests.sound.lab.switch import Host
 
 CARD = "card"
 """What PulseAudio calls a room's sound card."""
+START = "test -d ~/.cache/gstreamer-1.0 || gst-inspect-1.0 > /dev/null; exec pulseaudio --start"
+"""What starts it on a host, and leaves it running."""
 
 
 def configure(host: Host, card: Card | None = None) -> None:
@@ -29,9 +31,8 @@ def configure(host: Host, card: Card | None = None) -> None:
 
 
 def start_command(host: Host) -> list[str]:
-    """What starts it, and leaves it running."""
-    warm_up = "test -d ~/.cache/gstreamer-1.0 || gst-inspect-1.0 > /dev/null"
-    return host.as_user("sh", "-c", f"{warm_up}; exec pulseaudio --start")
+    """The same, for whoever is not on the host."""
+    return host.as_user("sh", "-c", START)
 
 
 def address(host: Host) -> str:
