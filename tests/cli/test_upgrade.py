@@ -56,11 +56,11 @@ def test_plan_in_json_has_steps_and_verdict(midflight: Command, monkeypatch: pyt
 
 
 def test_a_plan_to_an_unknown_release_says_where_to_work(midflight: Command) -> None:
-    """The operator's copy may be too old."""
+    """The operator's copy may be too old, or its release not frozen."""
     outcome = midflight("upgrade", "plan", "liberty")
     assert outcome.code == 64
     assert "frozen in this copy of project shop are: juno, kilo" in outcome.err
-    assert "from a copy of the code that is to be deployed" in outcome.err
+    assert "from a copy of the code that is to be deployed, and has been frozen: midflight release freeze" in outcome.err
 
 
 def test_status_says_where_the_fleet_is(midflight: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,6 +94,17 @@ def test_the_first_release_has_nothing_to_upgrade_from(
         0,
         "done: kilo is the first release of project shop: nothing to upgrade from\n",
     )
+
+
+def test_where_there_is_one_release_a_stranger_is_told_of_and_no_road(
+    midflight: Command, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no release before, and so no step that could be typed."""
+    (shop.folder / "releases" / "juno.toml").unlink()
+    employ(monkeypatch, FakeOperator(shops(agent="unreleased")))
+    outcome = midflight("upgrade", "status")
+    assert (outcome.code, "STEP" in outcome.out, "the release before" in outcome.out) == (4, False, False)
+    assert "running now: 1 kilo, 1 unreleased" in outcome.out
 
 
 def test_check_says_facts_and_ways_out(midflight: Command, monkeypatch: pytest.MonkeyPatch) -> None:

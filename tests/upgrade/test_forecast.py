@@ -79,7 +79,7 @@ def test_prepare_says_what_the_upgrade_will_cost() -> None:
     """With the conductors to add, as a warning; without traffic there is nothing to tell it from."""
     verdict = gates.prepare(counted(("Disk", "compute old", 600_000)), AIM)
     assert words(verdict, Status.WARN) == [
-        "while agents are old, 10000.0 objects a second will be translated: 60.0% of a core, with 1 conductors"
+        "while agents are old, 10000.0 objects a second will be translated: 60.0% of a core, with 1 conductor"
     ]
     assert verdict.way_out == ("start 2 more conductors before step 3",)
     nothing = gates.prepare(fleet(member("api", "web"), traffic=[traffic(0), traffic(0)]), AIM)

@@ -76,7 +76,8 @@ async def status(*, to: str | None = None, config: ConfigFile = None, json: Json
         return 0
     now = planning.here(fleet, aim)
     verdict = planning.STEPS[now].gate(fleet, aim) if now < len(planning.STEPS) else None
-    print_steps(out, fleet, aim)
+    if aim.previous is not None:
+        print_steps(out, fleet, aim)
     if verdict is None:
         out.mark("done", f"the fleet is upgraded to {aim.target}")
     else:

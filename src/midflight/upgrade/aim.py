@@ -56,7 +56,10 @@ class Aim:
             known = (", ".join(releases) or "none yet") + meant(target, releases)
             reason = f"received release {target!r}, but frozen in this copy of project {project.name} are: {known}"
             ends = "" if reason.endswith("?") else "."
-            raise UsageError(reason=f"{reason}{ends} Run midflight from a copy of the code that is to be deployed")
+            raise UsageError(
+                reason=f"{reason}{ends} Run midflight from a copy of the code that is to be deployed, and has been frozen: "
+                "midflight release freeze NAME"
+            )
         return cls(
             target=target,
             releases=releases,

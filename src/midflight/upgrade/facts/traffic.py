@@ -121,10 +121,10 @@ def forecast(fleet: Fleet, aim: Aim) -> Iterator[Fact]:
         yield good("nothing was counted yet from which the cost of the upgrade could be told")
         return
     found = forecasting.forecast(fleet, aim)
-    share = f"{found.cores:.1%} of a core, with {found.conductors} conductors"
+    share = f"{found.cores:.1%} of a core, with {found.conductors} conductor{'s' * (found.conductors != 1)}"
     words = f"while agents are old, {found.translations:.1f} objects a second will be translated: {share}"
     if found.add:
-        yield warning(words, f"start {found.add} more conductors before step 3")
+        yield warning(words, f"start {found.add} more conductor{'s' * (found.add != 1)} before step 3")
     else:
         yield good(f"{words}; none to add")
 
