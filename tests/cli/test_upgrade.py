@@ -60,7 +60,7 @@ def test_a_plan_to_an_unknown_release_says_where_to_work(midflight: Command) -> 
     outcome = midflight("upgrade", "plan", "liberty")
     assert outcome.code == 64
     assert "frozen in this copy of project shop are: juno, kilo" in outcome.err
-    assert "from a copy of the code that is to be deployed, and has been frozen: midflight release freeze" in outcome.err
+    assert "a copy of the code that is to be deployed, and freeze it there: midflight release freeze" in outcome.err
 
 
 def test_status_says_where_the_fleet_is(midflight: Command, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,8 +57,8 @@ class Aim:
             reason = f"received release {target!r}, but frozen in this copy of project {project.name} are: {known}"
             ends = "" if reason.endswith("?") else "."
             raise UsageError(
-                reason=f"{reason}{ends} Run midflight from a copy of the code that is to be deployed, and has been frozen: "
-                "midflight release freeze NAME"
+                reason=f"{reason}{ends} Run midflight from a copy of the code that is to be deployed, and freeze "
+                "it there: midflight release freeze NAME"
             )
         return cls(
             target=target,

@@ -1,6 +1,7 @@
 import os
 import signal
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from conftest import Switchboard
@@ -55,6 +56,23 @@ async def test_a_reboot_that_arrives_twice_happens_once(
         await switchboard.deliver()
     await switchboard.deliver(0)
     assert (await again(instance)).reboots == 2
+
+
+async def test_a_reboot_is_kept_while_kilo_is_pinned(
+    instance: Instance, context: Context, switchboard: Switchboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is assigned that only liberty knows: as a change it would be refused until the pin is gone."""
+    save, changed = Instance.save, list[set[str]]()
+
+    async def noted(self: Instance, **how: Any) -> None:
+        changed.append({*self.changes()})
+        await save(self, **how)
+
+    monkeypatch.setattr(Instance, "save", noted)
+    await cloud.reboot(context, instance)
+    await switchboard.deliver()
+    assert (await again(instance)).reboots == 1
+    assert ["paused_at" in names for names in changed] == [False, False]
 
 
 async def test_a_hard_reboot_gives_another_process(
