@@ -14,14 +14,17 @@ from midflight.objects import tracking
 from midflight.objects.containers import DictOf, ListOf, TupleOf
 from midflight.objects.fields import Field
 from midflight.objects.leaves import Kind
-from midflight.objects.marks import INSIDE, NEW, field_of, path_of
+from midflight.objects.marks import INSIDE, NEW, Path, field_of, path_of
+from midflight.objects.rewrites import is_lossy
 from midflight.objects.wrappers import Constrained, Optional
 
 
 def bring_onto(kept: Any, obj: Any) -> Any:
     """``kept``, an object of the same class, with the changes of ``obj``. Raises Conflict where they do not fit."""
     shape, marks = obj.__shape__, tracking.marks(obj) - {NEW}
-    for name in {field_of(mark) for mark in marks} & shape.fields.keys():
+    names = {field_of(mark) for mark in marks} & shape.fields.keys()
+    _refuse_another(kept, obj, names)
+    for name in names:
         slot = shape.slots[name]
         if kept.is_set(name) and obj.is_set(name):
             slot.put(kept, changed_part(shape.fields[name], slot.get(kept), slot.get(obj), marks))
@@ -30,31 +33,57 @@ def bring_onto(kept: Any, obj: Any) -> Any:
     return kept
 
 
+def _refuse_another(kept: Any, obj: Any, changed: set[str]) -> None:
+    """Raises Conflict where something else stands in its place by now: what is assigned once, and always, tells. A
+    lossy backport may have rewritten that, too."""
+    shape = obj.__shape__
+    if any(is_lossy(rewrite) for _, rewrite in shape.backports):
+        return
+    for name, field in shape.fields.items():
+        if field.read_only and not field.has_default and name not in changed and kept.is_set(name) and obj.is_set(name):
+            actual, expected = getattr(kept, name), getattr(obj, name)
+            _refuse(actual != expected, field.where, field.shown(actual), field.shown(expected))
+
+
 def changed_part(field: Field, kept: Any, value: Any, marks: Iterable[str]) -> Any:
-    """What is kept of one field, with that part of ``value`` of which the marks speak. Raises Conflict."""
-    mine = [mark for mark in marks if field_of(mark) == field.name]
+    """What is kept of one field, with that part of ``value`` of which the marks speak. Raises Conflict.
+
+    What was set or removed above a path covers it. Objects that were put in come before changes inside of those that
+    were there.
+    """
+    mine = {mark for mark in marks if field_of(mark) == field.name}
     if field.name in mine:
         return value
-    for mark in mine:
-        kept = _inside(field.kind, kept, value, field.where) if mark.endswith(INSIDE) else _at_path(kept, value, mark)
-    return kept
+    inside = {mark for mark in mine if mark.endswith(INSIDE)}
+    paths = {path_of(mark) for mark in mine - inside}
+    for path in paths:
+        if not any(path[:length] in paths for length in range(len(path))):
+            kept = _at_path(kept, value, path)
+    return _inside(field.kind, kept, value, field.where) if inside else kept
 
 
-def _at_path(kept: Any, value: Any, mark: str) -> Any:
-    """Set or remove what lies at the path; dicts that are not there are made on the way."""
-    if not (path := path_of(mark)) or not isinstance(kept, dict):
+def _at_path(kept: Any, value: Any, path: Path) -> Any:
+    """Set what lies at the path, where dicts that are not there are made on the way, or remove it."""
+    if not path or not isinstance(kept, dict):
         return value
     *way, key = path
-    into, source = kept, value
+    source = _dict_at(value, way)
+    if key not in source:
+        _dict_at(kept, way).pop(key, None)
+        return kept
+    into = kept
     for step in way:
-        source = source.get(step, {})
-        into[step] = into.get(step) if isinstance(into.get(step), dict) else {}
+        into[step] = _dict_at(into, (step,))
         into = into[step]
-    if key in source:
-        into[key] = source[key]
-    else:
-        into.pop(key, None)
+    into[key] = source[key]
     return kept
+
+
+def _dict_at(value: Any, path: Iterable[str]) -> dict[Any, Any]:
+    """The dict at a path; an empty one where there is none."""
+    for step in path:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}
 
 
 def _inside(kind: Kind, kept: Any, value: Any, where: str) -> Any:
@@ -67,7 +96,7 @@ def _inside(kind: Kind, kept: Any, value: Any, where: str) -> Any:
         same = type(kept).__shape__ is type(value).__shape__
         return bring_onto(kept, value) if same else value
     if isinstance(kind, DictOf):
-        gone = value.keys() - kept.keys()
+        gone = [key for key in value.keys() - kept.keys() if any(map(tracking.is_dirty, kind.value.inside(value[key])))]
         _refuse(bool(gone), where, f"keys {sorted(map(str, kept))}", f"keys {sorted(map(str, value))}")
         return {key: _inside(kind.value, kept[key], value[key], where) if key in value else kept[key] for key in kept}
     _refuse(len(kept) != len(value), where, f"{len(kept)} elements", f"{len(value)} elements")
