@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from midflight.errors import ProjectError
-from midflight.versions import Manifest, Release, Version, load_releases
+from midflight.versions import Manifest, Release, Version, load_releases, places
 
 
 def manifest(**versions: str) -> Manifest:
@@ -63,6 +63,17 @@ def test_a_damaged_release_file_is_named(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(ProjectError, match=r"juno\.toml: is no frozen release: "):
         Release.load(path)
+
+
+def test_a_fix_stands_right_behind_its_release(tmp_path: Path) -> None:
+    """However late it was frozen, and on whatever branch: kilo.1 and liberty may have one number."""
+    frozen = {"juno": 1, "kilo": 2, "liberty": 3, "kilo.1": 3, "mitaka": 4, "kilo.2": 9, "juno.1": 5}
+    for name, sequence in frozen.items():
+        (tmp_path / f"{name}.toml").write_text(f'release = "{name}"\nsequence = {sequence}')
+    releases = load_releases(tmp_path)
+    assert [release.name for release in releases] == ["juno", "juno.1", "kilo", "kilo.1", "kilo.2", "liberty", "mitaka"]
+    assert {release.name: release.sequence for release in releases} == frozen
+    assert places(releases)["kilo.1"] < places(releases)["liberty"]
 
 
 @pytest.mark.parametrize(("name", "family"), [("kilo", "kilo"), ("kilo.1", "kilo"), ("kilo.12", "kilo")])

@@ -111,7 +111,7 @@ class Release:
     name: str
     manifest: Manifest
     sequence: int
-    """Its place in the project's history, from 1: a later release has a higher one."""
+    """From 1, higher than those of all that lay beside it when it was frozen. ``places`` says where it stands."""
 
     @property
     def family(self) -> str:
@@ -138,6 +138,20 @@ class Release:
             raise ProjectError(where=str(path), reason=f"is no frozen release: {wrong!r}") from None
 
 
+Place = tuple[int, int]
+"""Where a release stands in a project's history: by the release that it is a fix of, or itself, and by its own
+sequence."""
+
+
+def places(releases: Iterable[Release]) -> dict[str, Place]:
+    """By name, where each stands. A fix stands right behind its release, however late it was frozen: ``kilo.1`` is no
+    ``liberty``, and the two may have been frozen on two branches under one number."""
+    known = {release.name: release for release in releases}
+    return {name: (known.get(release.family, release).sequence, release.sequence) for name, release in known.items()}
+
+
 def load_releases(folder: Path) -> tuple[Release, ...]:
-    """All frozen releases in a folder, oldest first."""
-    return tuple(sorted((Release.load(path) for path in folder.glob("*.toml")), key=lambda r: r.sequence))
+    """All frozen releases in a folder, in the order of the history: oldest first."""
+    found = [Release.load(path) for path in folder.glob("*.toml")]
+    at = places(found)
+    return tuple(sorted(found, key=lambda release: at[release.name]))

@@ -42,7 +42,7 @@ class Cloud:
         schema = COMPUTE / release / "schema"
         known = [name for name in RELEASES if (schema / "tables" / f"{name}.toml").exists()]
         frozen = [frozen_tables.read(schema, name) for name in known]
-        readers = [Reader(each.release, n, each.things) for n, each in enumerate(frozen, 1) if each]
+        readers = [Reader(each.release, (n, n), each.things) for n, each in enumerate(frozen, 1) if each]
         return ContractRunner(self.url, schema, release, readers, patience=5).run(way)
 
     def refused(self, release: str, way: Way | None = None) -> str:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Text, cast, select, text
 
+from midflight.conductor import store_floor
 from midflight.conductor.interface import ConductorAPI
-from midflight.db.engine import create, parse, transaction
+from midflight.db.engine import Database, create, parse, transaction
+from midflight.db.schema.runner import SchemaRunner
 from midflight.errors import OutsideWindow, PinnedOut, SchemaTooOld
 from midflight.service import RunningService
+from midflight.versions import Manifest, Release
 from tests.conductor import juno, kilo, tables
 from tests.conductor.world import CONDUCTOR, World, eventually, member
 
@@ -91,6 +96,49 @@ async def test_a_floor_that_does_not_rise_begins_no_epoch(world: World) -> None:
         for _ in range(2):
             await raised(world, conductor, "kilo", conductor)
         assert conductor.floors.epoch == 1
+
+
+KILO_S_BRANCH = {"juno": 1, "kilo": 2, "kilo.1": 3}
+LIBERTY = {"juno": 1, "kilo": 2, "liberty": 3}
+
+
+def history(sequences: dict[str, int]) -> list[Release]:
+    return [Release(name, Manifest({}), sequence) for name, sequence in sequences.items()]
+
+
+@pytest.mark.parametrize(
+    ("floor", "release", "known", "admitted"),
+    [
+        ("liberty", "kilo.1", KILO_S_BRANCH, False),
+        ("liberty", "kilo.1", {**LIBERTY, "kilo.1": 4}, False),
+        ("liberty", "not frozen yet", KILO_S_BRANCH, False),
+        ("liberty", "liberty", LIBERTY, True),
+        ("liberty", "mitaka", {**LIBERTY, "kilo.1": 4, "mitaka": 5}, True),
+        ("kilo.1", "kilo", {"juno": 1, "kilo": 2}, False),
+        ("kilo.1", "kilo.1", KILO_S_BRANCH, True),
+        ("kilo.1", "liberty", LIBERTY, True),
+        ("kilo.1", "liberty", {**LIBERTY, "kilo.1": 4}, True),
+    ],
+)
+async def test_a_fix_is_below_every_later_release(
+    tmp_path: Path, floor: str, release: str, known: dict[str, int], admitted: bool
+) -> None:
+    """Whatever number it was frozen under: beside that release, or on a branch of its own, whose code has never heard
+    of it."""
+    url = f"sqlite:///{tmp_path}/fleet.db"
+    SchemaRunner(url, None, None, "juno").expand()
+    database = await Database.open(url)
+    raisers = LIBERTY if floor == "liberty" else KILO_S_BRANCH
+    assert await database.write(store_floor.raise_to, floor, history(raisers))
+    with nullcontext() if admitted else pytest.raises(OutsideWindow, match=f"only {floor} and later"):
+        await database.read(store_floor.admit, "api", release, history(known))
+    await database.close()
+
+
+def test_a_member_of_a_late_fix_holds_the_door() -> None:
+    """Its code is older than the next release, whose form it does not know."""
+    assert store_floor.is_older("kilo.1", "liberty", history({**LIBERTY, "kilo.1": 4}))
+    assert not store_floor.is_older("liberty", "kilo.1", history({**LIBERTY, "kilo.1": 4}))
 
 
 @pytest.mark.parametrize("taken", [False, True])

@@ -20,7 +20,7 @@ OWN = manifest(Flavor="1.3", Disk="1.1", Tag="1.0", Note="1.0")
 
 
 def store(floor: int | None) -> Store:
-    return Store(OWN, [JUNO, KILO, LIMA], floor)
+    return Store(OWN, [JUNO, KILO, LIMA], None if floor is None else (floor, floor))
 
 
 def test_each_object_is_written_for_the_oldest_release_that_has_it() -> None:
@@ -35,6 +35,16 @@ def test_what_is_read_since_a_release_is_written_for_that_or_for_the_floor_if_it
     assert store(1).manifest("kilo") == store(2).manifest()
     assert store(3).manifest("kilo") == store(3).manifest()
     assert store(1).manifest("mike") is None
+
+
+def test_a_fix_that_was_frozen_late_reads_what_is_written_for_its_release() -> None:
+    """kilo.1 is no lima, though it has the higher number: what it brought is written as it understands it, until the
+    floor is above it."""
+    late = Release("kilo.1", manifest(Flavor="1.1", Disk="1.0", Tag="0.9"), 4)
+    assert Store(OWN, [JUNO, KILO, LIMA, late], (2, 2)).manifest() == manifest(
+        Flavor="1.1", Disk="1.0", Tag="0.9", Note="1.0"
+    )
+    assert Store(OWN, [JUNO, KILO, LIMA, late], (3, 3)).manifest() == store(3).manifest()
 
 
 def test_without_a_floor_the_versions_are_our_own() -> None:

@@ -11,10 +11,11 @@ from midflight.conductor import members
 from midflight.conductor.interface import Member
 from midflight.db import journal
 from midflight.db.clock import now
+from midflight.db.floor import NO_FLOOR, present_floor
 from midflight.db.store import Store
 from midflight.db.tables import floor, schema
 from midflight.errors import OutsideWindow, StepBlocked
-from midflight.versions import Manifest, Release
+from midflight.versions import Manifest, Place, Release, places
 
 _ROW = 1
 _JOINED: Final = "member.joined"
@@ -26,17 +27,17 @@ def raise_to(connection: Connection, release: str, known: Sequence[Release]) -> 
 
     Raises StepBlocked for a release that is not frozen, and while somebody older is a member with the database open.
     """
-    sequence = _sequences(known).get(release)
-    if sequence is None:
+    place = places(known).get(release)
+    if place is None:
         reason = (
             f"the conductor's copy of the project has no frozen release {release!r}: freeze it, and deploy it there"
         )
         raise StepBlocked(step=f"Raising the store floor to {release}", reason=reason)
-    if sequence <= _present(connection)[1]:
+    if place <= present_floor(connection, places(known))[1]:
         return False
     refuse_older(connection, f"Raising the store floor to {release}", release, known)
     connection.execute(delete(floor))
-    connection.execute(insert(floor).values(id=_ROW, store_floor=release, sequence=sequence))
+    connection.execute(insert(floor).values(id=_ROW, store_floor=release, sequence=place[1]))
     journal.write(connection, "store_floor.raised", {"release": release})
     return True
 
@@ -46,8 +47,8 @@ def admit(connection: Connection, service: str, release: str, known: Sequence[Re
 
     Code that was never frozen counts as newer than every release that lies beside it.
     """
-    name, lowest = _present(connection)
-    if _sequence_of(release, known) < lowest:
+    name, lowest = present_floor(connection, places(known))
+    if _place_of(release, known) < lowest:
         reason = f"rows are written that only {name} and later can read; start it with the code of such a release"
         raise OutsideWindow(service=service, release=release, reason=reason)
 
@@ -55,19 +56,20 @@ def admit(connection: Connection, service: str, release: str, known: Sequence[Re
 def store(connection: Connection, own: Manifest, known: Sequence[Release]) -> Store:
     """For whom a process of this code writes. Until a floor is raised, each release since the schema was first expanded
     may still read what is written."""
-    return Store(own, known, _present(connection)[1] or _first_expanded(connection, known))
+    name, raised = present_floor(connection, places(known))
+    return Store(own, known, raised if name else _first_expanded(connection, known))
 
 
-def _first_expanded(connection: Connection, known: Sequence[Release]) -> int | None:
-    sequences = _sequences(known)
+def _first_expanded(connection: Connection, known: Sequence[Release]) -> Place | None:
+    at = places(known)
     expanded = connection.execute(select(schema.c.release).order_by(schema.c.id)).scalars()
-    return next((sequences[release] for release in expanded if release in sequences), None)
+    return next((at[release] for release in expanded if release in at), None)
 
 
 def is_older(release: str, than: str, known: Sequence[Release]) -> bool:
     """Whether code of one release is older than another, frozen one."""
-    sequence = _sequences(known).get(than)
-    return sequence is not None and _sequence_of(release, known) < sequence
+    place = places(known).get(than)
+    return place is not None and _place_of(release, known) < place
 
 
 def refuse_older(connection: Connection, step: str, release: str, known: Sequence[Release]) -> None:
@@ -101,15 +103,6 @@ def refuse_joined(connection: Connection, step: str, release: str, known: Sequen
         raise StepBlocked(step=step, reason=reason)
 
 
-def _sequence_of(release: str, known: Sequence[Release]) -> int:
-    sequences = _sequences(known)
-    return sequences.get(release, max(sequences.values(), default=0))
-
-
-def _present(connection: Connection) -> tuple[str, int]:
-    found = connection.execute(select(floor.c.store_floor, floor.c.sequence)).one_or_none()
-    return (found.store_floor, found.sequence) if found else ("", 0)
-
-
-def _sequences(known: Sequence[Release]) -> dict[str, int]:
-    return {release.name: release.sequence for release in known}
+def _place_of(release: str, known: Sequence[Release]) -> Place:
+    at = places(known)
+    return at.get(release, max(at.values(), default=NO_FLOOR))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from midflight.versions import Manifest, Release
+from midflight.versions import Manifest, Place, Release, places
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -14,13 +14,17 @@ _OPTION = "store"
 
 
 class Store:
-    """The readers of what a process writes: the frozen releases from the place ``floor`` in the project's history on.
+    """The readers of what a process writes: the frozen releases from ``floor`` in the project's history on.
 
     ``own`` is what the process understands itself. Without a floor it is its only reader.
     """
 
-    def __init__(self, own: Manifest | None = None, releases: Iterable[Release] = (), floor: int | None = None) -> None:
-        self._own, self._releases, self._floor = own, tuple(releases), floor
+    def __init__(
+        self, own: Manifest | None = None, releases: Iterable[Release] = (), floor: Place | None = None
+    ) -> None:
+        self._own, self._floor = own, floor
+        self._releases = tuple(releases)
+        self._places = places(self._releases)
         self._manifests: dict[str | None, Manifest | None] = {}
 
     def manifest(self, since: str | None = None) -> Manifest | None:
@@ -38,16 +42,15 @@ class Store:
         if self._own is None or first is None:
             return None
         versions = dict(self._own)
-        readers = [release for release in self._releases if release.sequence >= first]
-        for release in sorted(readers, key=lambda release: -release.sequence):
+        readers = [release for release in self._releases if self._places[release.name] >= first]
+        for release in sorted(readers, key=lambda release: self._places[release.name], reverse=True):
             versions.update(release.manifest)
         return Manifest(versions)
 
-    def _first(self, since: str | None) -> int | None:
+    def _first(self, since: str | None) -> Place | None:
         if self._floor is None or since is None:
             return self._floor
-        sequences = {release.name: release.sequence for release in self._releases}
-        return max(self._floor, sequences[since]) if since in sequences else None
+        return max(self._floor, self._places[since]) if since in self._places else None
 
 
 OWN = Store()

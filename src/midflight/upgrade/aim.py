@@ -23,7 +23,7 @@ class Aim:
 
     target: str
     releases: tuple[str, ...]
-    """All frozen releases, in the order in which they were frozen."""
+    """All frozen releases, oldest first."""
     agents: frozenset[str] = frozenset()
     """The services that are upgraded last, one by one."""
     migrations: Mapping[str, str] = field(default_factory=dict)

@@ -14,7 +14,7 @@ from midflight.upgrade.reading import Api, Said, Thing, said
 from midflight.upgrade.verdict import Fact, Status, bad, good, missing
 from midflight.upgrade.window import after_the_last
 from midflight.upgrade.wording import project_in_words
-from midflight.versions import Version
+from midflight.versions import Version, places
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,8 @@ def retire(project: Project, name: str) -> Retirement:
 
 def floor_above(project: Project, name: str, floor: str | None) -> Fact:
     """Whether what is written now is still written for a release: then rows that need it may come again."""
-    sequences = {release.name: release.sequence for release in project.releases}
-    if floor is None or sequences.get(floor, sequences[name] + 1) <= sequences[name]:
+    at = places(project.releases)
+    if floor is None or (floor in at and at[floor] <= at[name]):
         words = f"the store floor is {floor or 'not raised yet'}, so that objects are still written for {name}"
         return bad(words, "midflight upgrade finalize")
     return good(f"the store floor is {floor}")

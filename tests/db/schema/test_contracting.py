@@ -22,9 +22,9 @@ from tests.db.schema.folders import add, juno_schema
 from tests.engines import ON_POSTGRESQL
 
 JUNO = Reader(
-    "juno", 1, frozenset({"table instances", "column instances.id", "column instances.host", "table flavors"})
+    "juno", (1, 1), frozenset({"table instances", "column instances.id", "column instances.host", "table flavors"})
 )
-KILO = Reader("kilo", 2, frozenset({"table instances", "column instances.id"}))
+KILO = Reader("kilo", (2, 2), frozenset({"table instances", "column instances.id"}))
 
 Contracting = Callable[..., ContractRunner]
 
@@ -174,18 +174,30 @@ def test_a_release_that_may_come_back(contracting: Contracting, engine: Engine) 
     assert refused(runner).startswith("release juno may come back: the store floor is juno")
 
 
+def test_a_fix_that_was_frozen_late_does_not_come_back_above_its_release(
+    contracting: Contracting, engine: Engine
+) -> None:
+    """juno.1 has a higher number than kilo, and is below a floor of kilo all the same; not below one of juno.1."""
+    late = Reader("juno.1", (1, 9), JUNO.things)
+    runner = contracting(DROP, readers=(JUNO, late, KILO))
+    run(engine, "UPDATE mf_floor SET store_floor = 'juno.1', sequence = 9")
+    assert refused(runner).startswith("release juno.1 may come back: the store floor is juno.1")
+    run(engine, "UPDATE mf_floor SET store_floor = 'kilo', sequence = 2")
+    assert runner.run(Way.HOLD) == ["c1"]
+
+
 def test_a_release_that_nobody_has_written_down(contracting: Contracting, engine: Engine) -> None:
     """Without frozen tables, a release may use anything; a member of a release that is not even known is named."""
     join(engine, "api-h-1", "juno")
     join(engine, "api-h-2", "havana")
-    reason = refused(contracting(DROP, readers=(Reader("juno", 1, None), KILO)))
+    reason = refused(contracting(DROP, readers=(Reader("juno", (1, 1), None), KILO)))
     assert "member api-h-1 is of release juno, which uses column instances.host" in reason
     assert "member api-h-2 is of release havana, of which nothing is known here" in reason
 
 
 def test_what_this_code_uses_itself(contracting: Contracting) -> None:
     """A revision that drops what the tables of its own release have is a mistake."""
-    reason = refused(contracting(DROP, readers=(JUNO, Reader("kilo", 2, JUNO.things))))
+    reason = refused(contracting(DROP, readers=(JUNO, Reader("kilo", (2, 2), JUNO.things))))
     assert reason.startswith("this code (kilo) itself has column instances.host in its tables")
 
 
@@ -248,7 +260,7 @@ def clear(self, connection):
     if len(deleted) == 2: os.kill(os.getpid(), 9)
     return ()
 steps.DeleteRows.clear = clear
-ContractRunner(sys.argv[1], Path(sys.argv[2]), "kilo", [Reader("kilo", 2, frozenset())]).run(Way.PURGE)
+ContractRunner(sys.argv[1], Path(sys.argv[2]), "kilo", [Reader("kilo", (2, 2), frozenset())]).run(Way.PURGE)
 """
 
 

@@ -61,7 +61,7 @@ def prove(engine: Engine, form: Form) -> None:
 
 
 def purge(database_url: str, folder: Path) -> None:
-    ContractRunner(database_url, folder, "kilo", [Reader("kilo", 2, frozenset())]).run(Way.PURGE)
+    ContractRunner(database_url, folder, "kilo", [Reader("kilo", (2, 2), frozenset())]).run(Way.PURGE)
 
 
 def test_each_need_is_named_until_it_is_met(worked_on: Engine, database_url: str, folder: Path) -> None:

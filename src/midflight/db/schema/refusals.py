@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -10,8 +10,10 @@ from sqlalchemy import Connection, select
 
 from midflight.db import forms, tables
 from midflight.db.clock import now
+from midflight.db.floor import present_floor
 from midflight.db.schema.removals import Removal
 from midflight.db.write_form import Form
+from midflight.versions import Place
 
 RETIRED = "retired"
 """The state of a member that no longer counts, as it stands in its row."""
@@ -19,11 +21,11 @@ RETIRED = "retired"
 
 @dataclass(frozen=True)
 class Reader:
-    """A release, oldest first by ``sequence``, and the things that its code uses; None where nobody has written them
+    """A release with its place in the history, and the things that its code uses; None where nobody has written them
     down, so that it may use all."""
 
     release: str
-    sequence: int
+    place: Place
     things: frozenset[str] | None
 
     def uses(self, thing: str) -> bool:
@@ -57,24 +59,26 @@ def read_by(connection: Connection, removals: Sequence[Removal], readers: Sequen
             yield f"member {member} is of release {release}, which uses {users[release]}"
         elif release not in known:
             yield f"member {member} is of release {release}, of which nothing is known here"
-    yield from _may_come_back(connection, [reader for reader in readers if reader.release in users], own)
+    yield from _may_come_back(connection, readers, users, own)
 
 
 def _used(reader: Reader, removals: Sequence[Removal], own: str, readers: Sequence[Reader]) -> str:
     """What of it a release uses. Where a revision says nothing that it takes away, all that came before may be hurt."""
     if not removals:
-        place = {each.release: each.sequence for each in readers}
-        return "what it changes, perhaps" if reader.sequence < place.get(own, len(place) + 1) else ""
+        before = any(reader.place < each.place for each in readers if each.release == own)
+        return "what it changes, perhaps" if before or own not in {each.release for each in readers} else ""
     if reader.things is None and reader.release == own:
         return ""
     return ", ".join(removal.thing for removal in removals if reader.uses(removal.thing))
 
 
-def _may_come_back(connection: Connection, users: Sequence[Reader], own: str) -> Iterator[str]:
-    floor = connection.execute(select(tables.floor.c.store_floor, tables.floor.c.sequence)).one_or_none()
-    for reader in users:
-        if reader.release != own and (floor is None or reader.sequence >= floor.sequence):
-            what = f"is {floor.store_floor}" if floor is not None else "was never raised"
+def _may_come_back(
+    connection: Connection, readers: Sequence[Reader], users: Collection[str], own: str
+) -> Iterator[str]:
+    name, floor = present_floor(connection, {reader.release: reader.place for reader in readers})
+    for reader in readers:
+        if reader.release in users and reader.release != own and reader.place >= floor:
+            what = f"is {name}" if name else "was never raised"
             yield f"release {reader.release} may come back: the store floor {what} (midflight upgrade finalize)"
 
 
