@@ -4,17 +4,27 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, text, update
 from structlog.testing import capture_logs
 
 from midflight.db import forms
-from midflight.db.engine import transaction
+from midflight.db.engine import Database, transaction
 from midflight.db.write_form import Form
 from midflight.errors import CannotDerive, ProjectError
 from midflight.migrations import state
 from midflight.migrations.online import Row, RowContext, data_migration
 from midflight.migrations.state import State
-from tests.migrations.cloud import boot, migrate_flavor_data, migrated, prove, ram_of, resize, settle, variant
+from tests.migrations.cloud import (
+    boot,
+    instances,
+    migrate_flavor_data,
+    migrated,
+    prove,
+    ram_of,
+    resize,
+    settle,
+    variant,
+)
 
 NAME = "migrate_flavor_data"
 
@@ -52,6 +62,33 @@ def test_apply_does_nothing(connection: Connection, form: Form) -> None:
     boot(connection, 1)
     assert not migrate_flavor_data.apply(connection, 1)
     assert migrated(connection) == 0
+
+
+async def test_a_save_by_the_old_form_that_is_written_no_more_is_done_again(engine: Engine, database_url: str) -> None:
+    """Nobody reads what it wrote, since its process has not heard yet of the form. So nothing of it is kept, and it
+    writes the new form the second time; the old one stays as it was."""
+    with transaction(engine, writes=True) as connection:
+        put(connection, Form.BOTH_READ_NEW)
+        boot(connection, 1, ram=1)
+        migrate_flavor_data.apply(connection, 1)
+    database = await Database.open(database_url)
+    with transaction(engine, writes=True) as connection:
+        put(connection, Form.NEW)
+    tried: list[Form] = []
+
+    def save(connection: Connection) -> None:
+        tried.append(form := database.form(NAME))
+        if form.writes_old:
+            resize(connection, 1, 2)
+        else:
+            connection.execute(update(instances).values(flavor={"name": "m1", "ram": 2}))
+        assert not migrate_flavor_data.apply(connection, 1)
+
+    await database.write(save)
+    await database.close()
+    with transaction(engine, writes=False) as connection:
+        assert (tried, ram_of(connection, 1)) == ([Form.BOTH_READ_NEW, Form.NEW], 2)
+        assert connection.scalar(text("SELECT value FROM system_metadata WHERE key = 'ram'")) == "1"
 
 
 def test_default_form(connection: Connection) -> None:

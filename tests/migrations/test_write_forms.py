@@ -69,6 +69,8 @@ class Fleet(RuleBasedStateMachine):
         create(self.connection)
         self.acknowledged: dict[int, int] = {}
         self.old_writers = True
+        self.obeyed = self.form
+        """What members obey: the present form, or the one before it, as the next one waits for their word."""
         self.scan: Any = None
         """That of somebody who finalizes, under way."""
         self.changed_behind = False
@@ -96,13 +98,25 @@ class Fleet(RuleBasedStateMachine):
 
     @rule(number=numbers, ram=rams)
     def new_writer_saves(self, number: int, ram: int) -> None:
-        if self.form.writes_old:
-            resize(self.connection, number, ram)
-        if not self.form.writes_old:
-            new_form = {"name": "m1", "ram": ram}
-            self.connection.execute(update(instances).where(instances.c.id == number).values(flavor=new_form))
-        migrate_flavor_data.apply(self.connection, number)
+        try:
+            self.save_by(self.obeyed, number, ram)
+        except forms.FormMoved:
+            self.save_by(self.form, number, ram)
         self.acknowledged[number] = ram
+
+    def save_by(self, form: Form, number: int, ram: int) -> None:
+        self.connection.execution_options(**forms.options({NAME: form}))
+        with self.connection.begin_nested():
+            if form.writes_old:
+                resize(self.connection, number, ram)
+            else:
+                new_form = {"name": "m1", "ram": ram}
+                self.connection.execute(update(instances).where(instances.c.id == number).values(flavor=new_form))
+            migrate_flavor_data.apply(self.connection, number)
+
+    @rule()
+    def members_acknowledge(self) -> None:
+        self.obeyed = self.form
 
     @rule(number=numbers, task_state=st.sampled_from([None, "resizing"]))
     def transition(self, number: int, task_state: str | None) -> None:
@@ -135,6 +149,7 @@ class Fleet(RuleBasedStateMachine):
         """A member of the old release comes back: readers go back to the old form before it writes."""
         if self.form is Form.BOTH_READ_NEW:
             advance(self.connection, Form.BOTH_READ_OLD)
+        self.members_acknowledge()
         self.old_writers, self.scan = True, None  # each part of a scan looks for such members
 
     @precondition(lambda self: self.form is not Form.NEW)
@@ -145,18 +160,22 @@ class Fleet(RuleBasedStateMachine):
         settle(self.connection, *self.acknowledged)
         self.sweep(10)  # to the end of a pass that began while there were old writers
         assert self.sweep(10).exit_code == 0
+        self.members_acknowledge()
         advance(self.connection, self.form.arrows[0])
 
     @rule(to=st.sampled_from(Form))
     def somebody_advances(self, to: Form) -> None:
         if to.reads_new and self.old_writers:
             return  # the gate in front of this arrow: no old writer is left
+        self.members_acknowledge()
         before, epoch = self.form, current_epoch(self.connection)
         try:
             assert advance(self.connection, to) == epoch + 1
             assert to in before.arrows
         except StepBlocked:
             assert (self.form, current_epoch(self.connection)) == (before, epoch)
+        if not to.reads_new:  # the way back may serve what was true a moment ago
+            self.members_acknowledge()
 
     @precondition(lambda self: self.form.writes_old and not self.old_writers)
     @rule()
@@ -175,6 +194,7 @@ class Fleet(RuleBasedStateMachine):
     @rule()
     def finalizer_ends(self) -> None:
         """It compares what is left, and takes the arrow if nothing was held up or joined meanwhile."""
+        self.members_acknowledge()
         scan, self.scan, form = self.scan, None, self.form
         while scan.look(self.connection):
             pass
@@ -185,8 +205,9 @@ class Fleet(RuleBasedStateMachine):
 
     @invariant()
     def readers_get_the_last_acknowledged_write(self) -> None:
-        read = read_new if self.form.reads_new else read_old
-        assert {number: read(self.connection, number) for number in self.acknowledged} == self.acknowledged
+        for form in {self.form, self.obeyed}:
+            read = read_new if form.reads_new else read_old
+            assert {number: read(self.connection, number) for number in self.acknowledged} == self.acknowledged
 
     @invariant()
     def the_truth_is_never_behind(self) -> None:

@@ -121,7 +121,8 @@ class Database:
 
     Work that writes is as if alone. On SQLite it is: all work is done one at a time, in the order in which it was
     given. On PostgreSQL several pieces run at once, and one that cannot be ordered with the others is rolled back and
-    **run again**: so work changes nothing but rows, neither its arguments nor what it can reach by them.
+    **run again**: so work changes nothing but rows, neither its arguments nor what it can reach by them. On both, so is
+    work that has written the old form of a data migration when nobody does any more: it asks for ``form`` itself.
 
     Both raise DatabaseBusy when somebody else keeps a lock, DatabaseContended when others were always in the way, and
     InvalidValue for a value that no column can keep, with nothing written; CommitUnknown where the connection is lost
@@ -233,6 +234,8 @@ class Database:
                     return self._once(writes, work)
                 except _Stale:
                     pass
+                except forms.FormMoved:
+                    self.forms = self._once(False, forms.current)
                 except DatabaseContended:
                     turn.close()
                     if time.monotonic() > patience:
@@ -250,7 +253,7 @@ class Database:
     def _once(self, writes: bool, work: Callable[[Connection], T]) -> T:
         worked, was_kept = False, self._kept.connection is not None
         with translated(self._engine), self._connected() as connection:
-            connection.execution_options(writes=writes, **options(self.store))
+            connection.execution_options(writes=writes, **options(self.store), **forms.options(self.forms))
             try:
                 with _begun(connection, was_kept=was_kept):
                     result = work(connection)

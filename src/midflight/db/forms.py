@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -12,6 +13,26 @@ from midflight.db.epoch import current_epoch, next_epoch
 from midflight.db.tables import forms
 from midflight.db.write_form import DEFAULT, Form
 from midflight.errors import StepBlocked
+
+_OBEYED = "forms"
+
+
+class FormMoved(Exception):
+    """Work has written the old form, which is not written any more: its process has not heard of that yet. Nothing of
+    it may be kept, or readers of the new form would not see it; it is to be done again by the present form."""
+
+
+def options(obeyed: Mapping[str, Form]) -> dict[str, Any]:
+    """What a transaction is begun with, so that it is known by which forms its process works."""
+    return {_OBEYED: obeyed}
+
+
+def refuse_moved(connection: Connection, name: str, form: Form) -> None:
+    """Raises FormMoved where this transaction's process still writes the old form, and ``form``, the present one, says
+    that nobody does."""
+    obeyed = connection.get_execution_options().get(_OBEYED)
+    if obeyed is not None and obeyed.get(name, DEFAULT).writes_old and not form.writes_old:
+        raise FormMoved(name)
 
 
 def current(connection: Connection) -> dict[str, Form]:

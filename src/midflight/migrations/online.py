@@ -41,9 +41,11 @@ class DataMigration(Declared):
         """Derive the new form of one row from its old form and write it if it differs; return whether it was written.
 
         To be called by a save, in its transaction, after the old form was written. Does nothing while the new form is
-        not written yet, and nothing once the old form is not written any more. A row that is deferred stays as it is,
-        and a row function that fails does not hinder the save: the row goes into quarantine. Once readers read the new
-        form, a save must not be lost on them: the row function is told that it should not defer, and CannotDerive is
+        not written yet, and nothing once the old form is not written any more: then the save writes the new form
+        itself. Until its process has heard of that, the whole transaction is run again, so a save asks ``db.form`` in
+        its work, and not before. A row that is deferred stays as it is, and a row function that fails does not hinder
+        the save: the row goes into quarantine. Once readers read the new form, a save must not be lost on them: the row
+        function is told that it should not defer, and CannotDerive is
         raised where it fails. Raises LookupError if there is no such row.
         """
         written: bool = _saving().apply(self, connection, key)

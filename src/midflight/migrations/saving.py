@@ -19,6 +19,7 @@ from midflight.migrations.table import WalkedTable
 def apply(migration: Declared, connection: Connection, key: Key) -> bool:
     """See ``DataMigration.apply``, which is the way here."""
     form = forms.current_of(connection, migration.name)
+    forms.refuse_moved(connection, migration.name, form)
     if not (form.writes_old and form.writes_new):
         return False
     made = deriver(migration, connection)
