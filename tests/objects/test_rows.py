@@ -19,6 +19,7 @@ from midflight.objects.base import VersionedObject
 from midflight.objects.fields import field
 from midflight.objects.lists import ObjectList
 from midflight.objects.registry import Registry
+from midflight.objects.types import MacAddress
 from midflight.objects.wire import from_row, from_rows, to_row
 from midflight.versions import Manifest, Version
 
@@ -186,3 +187,38 @@ def test_the_names_of_a_query_are_made_plain_once(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(rows, "_MOST_QUERIES", 0)
     assert plain("c") == {"host": "c", "cores": 2}
     assert kept == {}
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value"),
+    [
+        (dict[IPv4Address, int], {IPv4Address("10.0.0.1"): 1}),
+        (dict[Decimal, str], {Decimal("1.50"): "a"}),
+        (dict[str, dict[IPv4Address, int]], {"a": {IPv4Address("10.0.0.1"): 1}}),
+        (list[dict[MacAddress, int]] | None, [{MacAddress("02:00:00:00:00:01"): 1}]),
+        (dict[tuple[int, str], int], {(1, "a"): 1, (2, "1, 2"): 2}),
+        (dict[tuple[date, ...], int], {(date(2026, 1, 1),): 1, (): 2}),
+    ],
+)
+def test_keys_of_a_dict_are_what_they_were(annotation: Any, value: Any) -> None:
+    """JSON has text for keys only, and msgspec leaves that as it is; in a row, in one of many, and inside another
+    object."""
+
+    class Port(VersionedObject, version="1.0"):
+        by_key: Any
+
+    class PortList(ObjectList[Port], version="1.0"):
+        pass
+
+    class Switch(VersionedObject, version="1.0"):
+        port: Port
+
+    Port.__annotations__["by_key"] = annotation
+    Registry([Port, PortList, Switch])
+    port = Port(by_key=value)
+    row = json.loads(json.dumps(to_row(port)))
+    inside = json.loads(json.dumps(to_row(Switch(port=port))))
+    for read in (from_row(Port, row), from_rows(PortList, [row])[0], from_row(Switch, inside).port):
+        assert read.by_key == value
+        assert repr(read.by_key) == repr(value)
+        assert read.changes() == {}

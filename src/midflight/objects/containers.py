@@ -29,7 +29,7 @@ class ListOf(Kind):
             self.copied = container  # type: ignore[method-assign]  # likewise
         elif container is list:
             self.copied = item.copied_each  # type: ignore[method-assign, assignment]  # likewise
-        self.objects, self.plain = item.objects, item.plain
+        self.objects, self.plain, self.own_keys = item.objects, item.plain, item.own_keys
 
     def convert(self, value: Any) -> Any:
         if isinstance(value, str | bytes | Mapping) or not hasattr(value, "__iter__"):
@@ -112,6 +112,7 @@ class TupleOf(Kind):
         self.mutable = any(item.mutable for item in items)
         self.objects = tuple(found for item in items for found in item.objects)
         self.plain = all(item.plain for item in items)
+        self.own_keys = any(item.own_keys for item in items)
 
     def convert(self, value: Any) -> Any:
         if not isinstance(value, list | tuple) or len(value) != len(self.items):
@@ -154,6 +155,9 @@ class DictOf(Kind):
             self.differs = ne  # type: ignore[method-assign, assignment]  # as in ListOf
             self.copied = dict.copy  # type: ignore[method-assign, assignment]  # likewise
         self.plain = key.plain and value.plain
+        self.own_keys = value.own_keys or isinstance(
+            msgspec.inspect.type_info(key.wire_type), msgspec.inspect.CustomType
+        )
         self.wire_type = types.GenericAlias(dict, (key.wire_type, value.wire_type))
         self.name = f"dict[{key.name}, {value.name}]"
 
@@ -173,9 +177,18 @@ class DictOf(Kind):
     def build(self, wire: Any, path: str, sender: Manifest | None) -> Any:
         if not isinstance(wire, Mapping):
             raise Refused(wire, self.name).at(path)
-        keys = self._keys_at(path, [self.key.build(key, path + step(key), sender) for key in wire])
+        keys = self._keys_at(path, [self.key.build(self._opened(key), path + step(key), sender) for key in wire])
         values = [self.value.build(item, path + step(key), sender) for key, item in wire.items()]
         return dict(zip(keys, values, strict=True))
+
+    def _opened(self, key: Any) -> Any:
+        """A key in JSON is text, also where it is a tuple; see ``Lowering``."""
+        if not (isinstance(key, str) and isinstance(self.key, TupleOf | ListOf)):
+            return key
+        try:
+            return msgspec.json.decode(key)
+        except ValueError:
+            return key
 
     def read_large(self, data: Bytes, path: str, sender: Manifest | None) -> Any:
         if not is_map(data):

@@ -34,6 +34,9 @@ class Kind:
     """Whether it is a versioned object itself, and nothing round it."""
     plain = True
     """Whether msgspec's encoder says it as it should be said; else objects that hold it are taken apart first."""
+    own_keys = False
+    """Whether a dict inside has keys of a type that msgspec does not know: ``msgspec.convert`` (0.22) checks these, and
+    leaves them as the text that they came as."""
 
     def convert(self, value: Any) -> Any:
         """The value as this type. Raises Refused."""

@@ -49,7 +49,9 @@ class Lowering:
 
     def _key(self, key: Any) -> Any:
         plain = _hashable(self.lower(key))
-        return plain if self.plain or isinstance(plain, str) else str(plain)
+        if self.plain or isinstance(plain, str):
+            return plain
+        return msgspec.json.encode(plain).decode() if isinstance(plain, tuple) else str(plain)
 
     def _leaf(self, value: Any) -> Any:
         if type(value) is float and not self.plain and math.isinf(value):

@@ -57,9 +57,13 @@ def from_rows(cls: type[L], rows: Iterable[Mapping[str, Any]], *, context: Any =
         contents = [_content(item, row) for row in contents]
     elif contents and not _is_plain(contents[0]):  # the rows of one query are alike
         contents = [_by_plain_names(row) for row in contents]
-    try:
-        items = msgspec.convert({"all": contents}, item.rows, dec_hook=from_text).all
-    except UNFIT:
+    items: list[Any] | None = None
+    if not item.has_own_keys:
+        try:
+            items = msgspec.convert({"all": contents}, item.rows, dec_hook=from_text).all
+        except UNFIT:
+            pass
+    if items is None:
         items = [_made(item, content) for content in contents]
     found: L = restore(shape, {cls.__items__: items})
     if context is not None:
@@ -83,7 +87,8 @@ def _reader_of(cls: Any) -> Reader:
     except AttributeError:
         shape = _shape_of(cls)
         otherwise = partial(_read, shape)
-        read = shape.reader = otherwise if shape.columns else codegen.reader(shape, otherwise, _settle)
+        slow = shape.columns or shape.has_own_keys
+        read = shape.reader = otherwise if slow else codegen.reader(shape, otherwise, _settle)
     return read
 
 
@@ -135,7 +140,7 @@ def _is_plain(row: Mapping[str, Any]) -> bool:
 
 def _made(shape: Shape, content: Mapping[str, Any]) -> Any:
     """Natively, where all is of the right types already, complete or with unset fields; else field by field."""
-    for cls in (shape.cls, shape.partial):
+    for cls in () if shape.has_own_keys else (shape.cls, shape.partial):
         try:
             return msgspec.convert(content, cls, dec_hook=from_text)
         except UNFIT:

@@ -162,6 +162,11 @@ class Shape:
         return all(field.kind.plain for shape in self.reachable(subclasses=True) for field in shape.fields.values())
 
     @cached_property
+    def has_own_keys(self) -> bool:
+        """Whether a dict in it, or in an object inside, has keys that msgspec leaves as they come in a row."""
+        return any(field.kind.own_keys for shape in self.reachable(subclasses=True) for field in shape.fields.values())
+
+    @cached_property
     def item(self) -> Shape:
         """The shape of the items of a list."""
         found: Shape = self.fields[self.cls.__items__].kind.objects[0].__shape__
