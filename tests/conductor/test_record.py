@@ -71,6 +71,13 @@ def test_a_risk_is_taken_for_a_reason_and_not_for_ever(
     assert journal.read(connection) == []
 
 
+def test_a_fact_may_have_a_long_name(connection: Connection) -> None:
+    """It names a member's service and host, or several revisions; it is bounded all the same."""
+    record.acknowledge(connection, "x" * 300, "known", HOUR, now())
+    with pytest.raises(UsageError, match="received a fact's name of 301 letters, expected 1 to 300"):
+        record.acknowledge(connection, "x" * 301, "known", HOUR, now())
+
+
 def test_what_nobody_has_acknowledged_cannot_be_withdrawn(connection: Connection) -> None:
     """It is told where to look, and which one may have been meant."""
     with pytest.raises(UsageError, match="nobody has acknowledged 'lint'"):

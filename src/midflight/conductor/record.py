@@ -34,7 +34,7 @@ MOST_FACTS = 50
 USER = "midflight.user"
 """The value of a context that says in whose name an operator's process asks, like a console at which somebody signed
 in. It is that process's word."""
-MOST_LETTERS = 100
+LONGEST_USER = 100
 
 
 def who(context: Context, here: str) -> str:
@@ -43,7 +43,7 @@ def who(context: Context, here: str) -> str:
     if context.caller is None:
         return here
     user = context.values.get(USER) if context.caller.service == OPERATOR else None
-    return f"{user[:MOST_LETTERS]}, through {context.caller}" if user else str(context.caller)
+    return f"{user[:LONGEST_USER]}, through {context.caller}" if user else str(context.caller)
 
 
 def entry_of(entry: journal.Entry, at: datetime) -> JournalEntry:
