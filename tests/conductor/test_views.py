@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from midflight.conductor.floors import PinFloors
 from midflight.conductor.interface import Member
 from midflight.conductor.pins import Pin
+from midflight.conductor.viewing import load_view
 from midflight.conductor.views import covers, lengthened, short, view_of
+from midflight.db import tables
+from midflight.db.clock import now
+from midflight.db.engine import create, parse, transaction
 from midflight.versions import Manifest, Version
+from tests.engines import ON_POSTGRESQL
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
 JUNO = Manifest({"compute": Version(3, 35), "Machine": Version(1, 0)})
@@ -107,3 +113,18 @@ def test_a_view_that_is_neither_short_nor_long_has_an_id_of_its_own() -> None:
     assert told.away == {"compute": ["h9"]}
     assert told.id not in (long.id, short(long).id)
     assert lengthened(short(long), short(long)).id == short(long).id
+
+
+@ON_POSTGRESQL
+def test_views_of_conductors_whose_clocks_differ_have_one_order(database_url: str) -> None:
+    """A member that was told by the one that is ahead, and is gone, listens to the other one at once: both go by the
+    database's clock."""
+    engine, floors = create(parse(database_url)), PinFloors(JUNO)
+    with transaction(engine, writes=True) as connection:
+        tables.metadata.create_all(connection)
+    for ahead in (timedelta(minutes=10), timedelta()):
+        with transaction(engine, writes=False) as connection:
+            view = load_view(connection, now() + ahead)
+        assert floors.precedes(view)
+        floors.take(view)
+    engine.dispose()

@@ -16,6 +16,7 @@ from midflight.conductor.interface import FleetView, State
 from midflight.conductor.peers import Kind
 from midflight.conductor.views import short, view_of
 from midflight.db import forms
+from midflight.db.clock import common_now
 from midflight.db.engine import Database
 from midflight.db.epoch import current_epoch
 
@@ -28,12 +29,13 @@ so large that it takes longer to read holds longer."""
 
 
 def load_view(connection: Connection, at: datetime) -> FleetView:
-    """The view at this moment."""
+    """The view at this moment. Members order views by their time, and those of conductors whose clocks differ too."""
+    read_at = common_now(connection, at)  # first: the snapshot is none of a later moment
     everyone, pinned = members.present(connection, at), pin_rows.current(connection)
     present = [each for each in everyone if each.state != State.ASLEEP]
     known = manifests.find(connection, [m.manifest for m in present] + [pin.manifest for pin in pinned])
     written = {name: form.value for name, form in forms.current(connection).items()}
-    return view_of(present, known, pinned, written, current_epoch(connection), at)
+    return view_of(present, known, pinned, written, current_epoch(connection), read_at)
 
 
 def _load(connection: Connection, at: datetime) -> tuple[FleetView, set[Kind], float]:

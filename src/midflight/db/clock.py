@@ -5,12 +5,21 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, TypeDecorator
+from sqlalchemy import Connection, DateTime, Dialect, TypeDecorator, text
 
 
 def now() -> datetime:
     """This moment, aware, in UTC."""
     return datetime.now(UTC)
+
+
+def common_now(connection: Connection, own: datetime) -> datetime:
+    """This moment by the clock that all have in common who open this database: PostgreSQL's. Those of an SQLite are on
+    one host, and it is our ``own``."""
+    if connection.dialect.name != "postgresql":
+        return own
+    theirs: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+    return theirs.astimezone(UTC)
 
 
 class UtcDateTime(TypeDecorator[datetime]):

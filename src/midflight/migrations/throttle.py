@@ -6,11 +6,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
+from midflight.db.clock import common_now
 from midflight.migrations.pace import Pace
 
 HTTP_SECONDS = 2.0
@@ -95,8 +96,7 @@ def health(connection: Connection, pace: Pace, at: datetime) -> dict[str, list[f
         return found
     try:
         with connection.begin_nested():
-            theirs = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
-            found["clock"] = [round((at - theirs.astimezone(UTC)).total_seconds(), 1), MOST_CLOCK_SECONDS]
+            found["clock"] = [round((at - common_now(connection, at)).total_seconds(), 1), MOST_CLOCK_SECONDS]
             found |= {each.what: each.told for each in _of_server(connection, pace)}
     except DBAPIError:
         found["statistics"] = []
