@@ -27,6 +27,22 @@ def test_expand_says_what_it_did_and_then_that_nothing_is_left(midflight: Comman
     assert (again.code, again.out) == (0, "nothing to do: the schema is that of kilo\n")
 
 
+def test_a_finalized_data_migration_that_was_renamed(midflight: Command, shop: Shop) -> None:
+    """It would begin anew with the old form: nothing is expanded, and its form is not written down."""
+    assert midflight("release", "freeze", "kilo").code == 0
+    assert midflight("db", "expand").code == 0
+    engine = create(parse(f"sqlite:///{shop.folder}/shop.db"))
+    with transaction(engine, writes=True) as connection:
+        connection.execute(text("UPDATE mf_forms SET name = 'prices_move', form = 'new'"))
+        connection.execute(text("INSERT INTO mf_floor (id, store_floor, sequence) VALUES (1, 'kilo', 1)"))
+    refused = midflight("db", "expand")
+    assert refused.err.startswith("error: data migration prices_become_cents: is of kilo, which is finalized, and")
+    assert (refused.code, refused.out) == (64, "")
+    with transaction(engine, writes=False) as connection:
+        assert connection.scalars(text("SELECT name FROM mf_forms")).all() == ["prices_move"]
+    engine.dispose()
+
+
 def test_a_dry_run_prints_the_sql_and_does_nothing(midflight: Command, shop: Shop) -> None:
     """1 while something is to be done, as `db status` says it."""
     shown = midflight("db", "expand", "--dry-run")

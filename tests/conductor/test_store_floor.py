@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Text, cast, select, text
+from sqlalchemy import Text, cast, select, text, update
 
 from midflight.conductor import store_floor
 from midflight.conductor.interface import ConductorAPI
+from midflight.db import tables as db_tables
 from midflight.db.engine import Database, create, parse, transaction
 from midflight.db.schema.runner import SchemaRunner
-from midflight.errors import OutsideWindow, PinnedOut, SchemaTooOld
+from midflight.errors import OutsideWindow, PinnedOut, ProjectError, SchemaTooOld
+from midflight.migrations.online import Row, RowContext, data_migration
+from midflight.project import Project
 from midflight.service import RunningService
 from midflight.versions import Manifest, Release
 from tests.conductor import juno, kilo, tables
-from tests.conductor.world import CONDUCTOR, World, eventually, member
+from tests.conductor.world import CONDUCTOR, World, eventually, freeze, member
 
 
 def stored(world: World, name: str) -> str:
@@ -139,6 +143,39 @@ def test_a_member_of_a_late_fix_holds_the_door() -> None:
     """Its code is older than the next release, whose form it does not know."""
     assert store_floor.is_older("kilo.1", "liberty", history({**LIBERTY, "kilo.1": 4}))
     assert not store_floor.is_older("liberty", "kilo.1", history({**LIBERTY, "kilo.1": 4}))
+
+
+@pytest.mark.parametrize(
+    ("name", "release", "refused"),
+    [("flavors_move", "kilo", False), ("disks_move", "kilo", True), ("disks_move", "juno", True),
+     ("disks_move", "liberty", False)],
+)  # fmt: skip
+async def test_a_finalized_data_migration_keeps_its_name(
+    tmp_path: Path, name: str, release: str, refused: bool
+) -> None:
+    """By another one its rows would be taken for rows in their old form. One of a later release is another one."""
+    url = f"sqlite:///{tmp_path}/fleet.db"
+    SchemaRunner(url, None, None, "juno").expand(["flavors_move"])
+    for sequence, frozen in enumerate(("juno", "kilo", "liberty"), start=1):
+        freeze(tmp_path / "releases", frozen, sequence, Manifest({}))
+    moves = data_migration(release=release, table="machines", key="id")(namesake(name))
+    project = Project("cloud", migrations=[moves], releases=tmp_path / "releases")
+    database = await Database.open(url)
+    await database.read(store_floor.refuse_renamed, project)
+    await database.write(store_floor.raise_to, "kilo", project.releases)
+    await database.write(lambda connection: connection.execute(update(db_tables.forms).values(form="new")))
+    said = rf"disks_move: is of {release}, which is finalized, and there it had another name \(flavors_move\)"
+    with pytest.raises(ProjectError, match=said) if refused else nullcontext():
+        await database.read(store_floor.refuse_renamed, project)
+    await database.close()
+
+
+def namesake(name: str) -> Any:
+    def moves(row: Row, db: RowContext) -> Mapping[str, Any]:
+        return {}
+
+    moves.__name__ = name
+    return moves
 
 
 @pytest.mark.parametrize("taken", [False, True])

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
+from sqlalchemy import inspect
 
 from midflight.cli.options import ConfigFile, DryRun, Json
 from midflight.cli.output import Output
 from midflight.cli.place import Place, open_place
+from midflight.conductor import store_floor
 from midflight.conductor.contract import release_of
-from midflight.db import journal
+from midflight.db import journal, tables
 from midflight.db.lint import facts as facts_of_tables
 from midflight.db.lint.finding import Finding, Severity
 from midflight.db.lint.linter import Linted
@@ -40,6 +42,9 @@ def expand(*, dry_run: DryRun = False, config: ConfigFile = None, json: Json = F
     if dry_run:
         return _show(out, _runner(place).plan())
     runner = _runner(place)
+    with looking(shared(place.database)) as connection:
+        if inspect(connection).has_table(tables.forms.name):
+            store_floor.refuse_renamed(connection, place.project)
     with journal.signing(place.person):
         applied = runner.expand(place.project.migrations)
     release = release_of(place.project)

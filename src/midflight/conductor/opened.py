@@ -41,11 +41,13 @@ class Opened:
 
     @classmethod
     async def open(cls, stack: AsyncExitStack, url: str, project: Project, who: Caller, own: Manifest) -> Self:
-        """Until the end of ``stack``. Raises SchemaTooOld, OutsideWindow and what opening the database raises."""
+        """Until the end of ``stack``. Raises SchemaTooOld, OutsideWindow, ProjectError and what opening the database
+        raises."""
         schema = await _check_schema(url, project, who)
         database = await Database.open(url)
         stack.push_async_callback(database.close)
         await database.read(store_floor.admit, who.service, who.release, project.releases)
+        await database.read(store_floor.refuse_renamed, project)
         opened = cls(project, who, own, database, schema)
         await database.read(opened._take_store)
         stack.push_async_callback(opened.server.beats.flush)

@@ -9,12 +9,14 @@ from sqlalchemy import Connection, delete, insert, select
 
 from midflight.conductor import members
 from midflight.conductor.interface import Member
-from midflight.db import journal
+from midflight.db import forms, journal
 from midflight.db.clock import now
 from midflight.db.floor import NO_FLOOR, present_floor
 from midflight.db.store import Store
 from midflight.db.tables import floor, schema
-from midflight.errors import OutsideWindow, StepBlocked
+from midflight.db.write_form import Form
+from midflight.errors import OutsideWindow, ProjectError, StepBlocked
+from midflight.project import Project
 from midflight.versions import Manifest, Place, Release, places
 
 _ROW = 1
@@ -80,6 +82,24 @@ def refuse_older(connection: Connection, step: str, release: str, known: Sequenc
         who = ", ".join(f"{each.service}@{each.host} ({each.release}, {each.state})" for each in older)
         reason = f"the database is still open to {who}: deploy {release} there, or retire who is gone"
         raise StepBlocked(step=step, reason=reason)
+
+
+def refuse_renamed(connection: Connection, project: Project) -> None:
+    """Raises ProjectError for a data migration of a finalized release that has another name than it had then.
+
+    By that name its form is *new*; by another one it would begin anew, and rows that have moved be read, and written,
+    from what has been left in their old form.
+    """
+    written, at = forms.current(connection), places(project.releases)
+    _, floor = present_floor(connection, at)
+    moved = sorted(name for name, form in written.items() if form is Form.NEW and name not in project.migrations)
+    for migration in project.migrations.values() if moved else ():
+        if migration.name not in written and migration.release in at and at[migration.release] <= floor:
+            reason = (
+                f"is of {migration.release}, which is finalized, and there it had another name ({' or '.join(moved)}): "
+                "give that back to it, or rows that have moved are taken for old ones"
+            )
+            raise ProjectError(where=f"data migration {migration.name}", reason=reason)
 
 
 def note_joined(connection: Connection, member: Member) -> None:
