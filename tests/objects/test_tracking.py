@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from midflight.context import Context
-from midflight.objects import wire
+from midflight.objects import tracking, wire
+from midflight.objects.base import VersionedObject
 from midflight.objects.registry import Registry
 from tests.objects.sample import Disk, Instance, InstanceList
 
@@ -62,6 +63,32 @@ def test_changes_in_place_are_seen_at_any_depth() -> None:
         assert list(instance.changes()) == [name]
         instance.reset_changes()
         assert instance.changes() == {}
+
+
+def test_what_json_tells_apart_is_a_change_though_python_says_that_it_is_equal() -> None:
+    """True, 1 and 1.0, in place and at any depth; what was changed and changed back is none, in whatever order."""
+
+    class Note(VersionedObject, version="1.0"):
+        meta: dict[str, Any]
+        more: list[Any]
+        anything: Any
+
+    Registry([Note])
+    note = Note(meta={"a": 1, "b": {"c": 0.0, "d": None}}, more=[1, (0,)], anything={"x": [1]})
+    acts: list[tuple[Callable[[], Any], str]] = [
+        (lambda: note.meta.update(a=True), 'meta["a"]'),
+        (lambda: note.meta["b"].update(c=0), 'meta["b","c"]'),
+        (lambda: note.more.__setitem__(0, True), "more"),
+        (lambda: note.more.__setitem__(1, (False,)), "more"),
+        (lambda: note.anything["x"].__setitem__(0, 1.0), 'anything["x"]'),
+    ]
+    for act, mark in acts:
+        note.reset_changes()
+        act()
+        assert tracking.marks(note) == {mark}
+    note.reset_changes()
+    note.meta["a"] = note.meta.pop("a")
+    assert note.changes() == {}
 
 
 def test_a_clone_has_the_changes_of_the_original_and_none_after_it() -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from midflight.objects.coercion import Refused, by_codec, from_text, hooked, late_type, to_enum
+from midflight.objects.marks import alike
 from midflight.objects.piecewise import AT_ONCE, UNREADABLE, Bytes, tree
 from midflight.objects.types import Codec
 from midflight.versions import Manifest
@@ -178,6 +179,9 @@ class Anything(Kind):
 
     def snapshot(self, value: Any) -> Any:
         return self.convert(value)
+
+    def differs(self, value: Any, snapshot: Any) -> bool:
+        return not alike(value, snapshot)
 
 
 class Unopened(Kind):

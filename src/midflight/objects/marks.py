@@ -49,8 +49,22 @@ def differing(value: Any, before: Any) -> Iterator[Path]:
     for key in {**before, **value}:
         if key not in value or key not in before:
             yield (key,)
-        elif value[key] is not before[key] and value[key] != before[key]:
+        elif not alike(value[key], before[key]):
             yield from ((key, *rest) for rest in differing(value[key], before[key]))
+
+
+def alike(one: Any, other: Any) -> bool:
+    """Whether two values say the same at any depth. In JSON true, 1 and 1.0 are three, though Python says that they are
+    equal."""
+    if one is other:
+        return True
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(map(alike, one.values(), map(other.__getitem__, one)))
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(alike, one, other))
+    return bool(one == other)
 
 
 def _has_paths(value: Any) -> bool:
