@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from midflight.errors import Conflict, InvalidValue, UnknownField
@@ -10,6 +11,7 @@ from midflight.objects.base import VersionedObject, backport
 from midflight.objects.fields import field
 from midflight.objects.marks import at, differing, field_of, of_fields, path_of
 from midflight.objects.registry import Registry
+from midflight.versions import Manifest
 
 
 def release(minor: int) -> Any:
@@ -71,6 +73,91 @@ def test_an_old_agents_change_inside_a_nested_object_keeps_what_it_never_saw() -
         part.name = "b"
     assert saved(thing, kept, OLD) == row(
         main=PART | {"name": "b"}, parts=[PART, PART | {"name": "b"}], named={"x": PART | {"name": "b"}}
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "left"),
+    [
+        (lambda thing: thing.parts.append(OLD.get("Part")(name="new")), ["a", "b", "c", "new"]),
+        (lambda thing: thing.parts.insert(0, OLD.get("Part")(name="new")), ["new", "a", "b", "c"]),
+        (lambda thing: thing.parts.pop(1), ["a", "c"]),
+        (lambda thing: thing.parts.reverse(), ["c", "b", "a"]),
+        (lambda thing: setattr(thing, "parts", thing.parts[1:]), ["b", "c"]),
+        (lambda thing: setattr(thing, "parts", [*thing.parts, OLD.get("Part")(name="new")]), ["a", "b", "c", "new"]),
+    ],
+)
+@pytest.mark.parametrize("sent", [False, True])
+def test_a_list_that_an_old_agent_made_longer_or_shorter_keeps_what_it_never_saw(
+    change: Any, left: list[str], sent: bool
+) -> None:
+    """Those that were there are known by where they stood, whether the list was changed in place or assigned; also
+    where it was sent before, and goes on changing there."""
+    kept = row(parts=[PART | {"name": name, "extra": f"of {name}"} for name in "abc"])
+    thing = loaded(kept, OLD)
+    change(thing)
+    if sent:
+        kind = OLD.kind(OLD.get("Thing"))
+        thing = wire.decode(wire.encode(thing), kind)
+        thing.parts.append(OLD.get("Part")(name="later"))
+        wire.encode(thing)
+        thing.parts[0].mode = "off"
+        left = [*left, "later"]
+    known = {"a": "of a", "b": "of b", "c": "of c"}
+    modes = ["off" if (sent and at == 0) or name not in known else "paused" for at, name in enumerate(left)]
+    assert saved(thing, kept, OLD)["parts"] == [
+        {"$": "Part:1.1", "name": name, "mode": mode, "extra": known.get(name, "")}
+        for name, mode in zip(left, modes, strict=True)
+    ]
+
+
+def test_a_list_that_others_have_made_longer_or_shorter_is_a_conflict() -> None:
+    """Nobody can say where the new one belongs; unless it was assigned without any that was there."""
+    thing = loaded(row())
+    thing.parts.append(NEW.get("Part")(name="new"))
+    with pytest.raises(Conflict, match="Thing.parts is 3 elements, not 2 elements as the save expected"):
+        saved(thing, row(parts=[PART, PART, PART]))
+    thing.parts = [NEW.get("Part")(name="new")]
+    assert len(saved(thing, row(parts=[PART, PART, PART]))["parts"]) == 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["[3,[0,9]]", "[2,[-1,0]]", "[2,[true,0]]", "[2,{}]", '["2",[0,1]]', "[2,[0]]", "[2]",
+     pytest.param("[" * 100_000, id="deep")],
+)  # fmt: skip
+def test_an_order_that_makes_no_sense_stands_for_the_whole_list(said: str) -> None:
+    """A peer may send anything."""
+    kept = row()
+    form = wire.to_json(loaded(kept))
+    thing = wire.decode(msgspec.msgpack.encode(form | {"~": [f"parts{said}"]}), NEW.kind(NEW.get("Thing")))
+    assert wire.to_row(thing, only_changes=True, onto=row(parts=[])) == {"parts": kept["parts"]}
+
+
+def test_who_knows_an_object_as_its_base_changes_what_is_there_of_that() -> None:
+    """The rest of it stays, in a field and in a list."""
+
+    class Base(VersionedObject, version="1.0"):
+        size: int = 1
+        tags: list[str] = field(default_factory=list)
+
+    class Special(Base, version="1.0"):
+        speed: int = 1
+
+    class Holder(VersionedObject, version="1.0"):
+        main: Base
+        more: list[Base]
+
+    registry = Registry([Base, Special, Holder])
+    older = Manifest({name: version for name, version in registry.manifest.items() if name != "Special"})
+    kept = wire.to_row(Holder(main=Special(speed=7), more=[Special(speed=8), Base()]))
+    data = wire.encode(wire.from_row(Holder, kept), older, where=wire.REPLY)
+    holder = wire.decode(data, registry.kind(Holder))
+    holder.main.size, holder.main.tags, holder.more[0].size = 2, ["a"], 3
+    holder.more.append(Base(size=4))
+    there = wire.from_row(Holder, kept | wire.to_row(holder, only_changes=True, onto=kept))
+    assert there == Holder(
+        main=Special(speed=7, size=2, tags=["a"]), more=[Special(speed=8, size=3), Base(), Base(size=4)]
     )
 
 

@@ -185,6 +185,9 @@ def _assignment(shape: Shape) -> Callable[[Any, str, Any], None]:
             tracking.adopt(value, spec.kind, self._context)
         if self._riding is not unset:
             self._riding.pop(name, None)  # what was read as a fallback is replaced
+        if spec.kind.is_list_of_objects:
+            tracking.note_list(self, name)
+            return
         changed = self._changed
         if changed is unset:
             assign_(self, "_changed", {name})

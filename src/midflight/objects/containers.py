@@ -30,6 +30,7 @@ class ListOf(Kind):
         elif container is list:
             self.copied = item.copied_each  # type: ignore[method-assign, assignment]  # likewise
         self.objects, self.plain, self.own_keys = item.objects, item.plain, item.own_keys
+        self.is_list_of_objects = container is list and item.is_object
 
     def convert(self, value: Any) -> Any:
         if isinstance(value, str | bytes | Mapping) or not hasattr(value, "__iter__"):

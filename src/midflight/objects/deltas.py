@@ -14,22 +14,23 @@ from midflight.objects import tracking
 from midflight.objects.containers import DictOf, ListOf, TupleOf
 from midflight.objects.fields import Field
 from midflight.objects.leaves import Kind
-from midflight.objects.marks import INSIDE, NEW, Path, field_of, path_of
+from midflight.objects.marks import INSIDE, NEW, Path, Places, field_of, order_of, path_of
 from midflight.objects.rewrites import is_lossy
 from midflight.objects.wrappers import Constrained, Optional
 
 
 def bring_onto(kept: Any, obj: Any) -> Any:
-    """``kept``, an object of the same class, with the changes of ``obj``. Raises Conflict where they do not fit."""
+    """``kept``, an object of the same class or of one that extends it, with the changes of ``obj``. Raises Conflict
+    where they do not fit."""
     shape, marks = obj.__shape__, tracking.marks(obj) - {NEW}
     names = {field_of(mark) for mark in marks} & shape.fields.keys()
     _refuse_another(kept, obj, names)
     for name in names:
-        slot = shape.slots[name]
+        mine, theirs = shape.slots[name], kept.__shape__.slots[name]
         if kept.is_set(name) and obj.is_set(name):
-            slot.put(kept, changed_part(shape.fields[name], slot.get(kept), slot.get(obj), marks))
+            theirs.put(kept, changed_part(shape.fields[name], theirs.get(kept), mine.get(obj), marks))
         elif obj.is_set(name):
-            slot.put(kept, slot.get(obj))
+            theirs.put(kept, mine.get(obj))
     return kept
 
 
@@ -54,12 +55,30 @@ def changed_part(field: Field, kept: Any, value: Any, marks: Iterable[str]) -> A
     mine = {mark for mark in marks if field_of(mark) == field.name}
     if field.name in mine:
         return value
+    if order := next(filter(None, map(order_of, mine)), None):
+        return _in_order(field.kind, kept, value, order, field.where)
     inside = {mark for mark in mine if mark.endswith(INSIDE)}
     paths = {path_of(mark) for mark in mine - inside}
     for path in paths:
         if not any(path[:length] in paths for length in range(len(path))):
             kept = _at_path(kept, value, path)
     return _inside(field.kind, kept, value, field.where) if inside else kept
+
+
+def _in_order(kind: Kind, kept: Any, value: Any, order: tuple[int, Places], where: str) -> Any:
+    """The list in which the objects that were there stand in their new places, each with what has changed in it, beside
+    the new ones: an older peer's form of those that were there does not come home."""
+    length, places = order
+    if not isinstance(value, list) or len(value) != len(places):
+        return value
+    there = kept if isinstance(kept, list) else []
+    _refuse(len(there) != length, where, f"{len(there)} elements", f"{length} elements")
+    return [obj if place is None else _kept_one(there[place], obj) for place, obj in zip(places, value, strict=True)]
+
+
+def _kept_one(kept: Any, obj: Any) -> Any:
+    """Who knows an object only as its base class has changed what is there of that."""
+    return bring_onto(kept, obj) if isinstance(kept, obj.__shape__.cls) else obj
 
 
 def _at_path(kept: Any, value: Any, path: Path) -> Any:
@@ -93,8 +112,7 @@ def _inside(kind: Kind, kept: Any, value: Any, where: str) -> Any:
     if value is None or kept is None or not any(map(tracking.is_dirty, kind.inside(value))):
         return kept
     if kind.is_object:
-        same = type(kept).__shape__ is type(value).__shape__
-        return bring_onto(kept, value) if same else value
+        return _kept_one(kept, value)
     if isinstance(kind, DictOf):
         gone = [key for key in value.keys() - kept.keys() if any(map(tracking.is_dirty, kind.value.inside(value[key])))]
         _refuse(bool(gone), where, f"keys {sorted(map(str, kept))}", f"keys {sorted(map(str, value))}")

@@ -33,6 +33,8 @@ class Kind:
     """The classes of versioned objects directly inside."""
     is_object = False
     """Whether it is a versioned object itself, and nothing round it."""
+    is_list_of_objects = False
+    """Whether it is a list of those, or None."""
     plain = True
     """Whether msgspec's encoder says it as it should be said; else objects that hold it are taken apart first."""
     own_keys = False

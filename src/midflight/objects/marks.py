@@ -3,6 +3,7 @@
 ``host``                  it was assigned, or what it holds was changed in place: all of it is to be kept
 ``disks.*``               it was not assigned, but an object inside has changed; which has an account of its own
 ``metadata["tier"]``      of a dict with text for keys, only what lies at this path was set or removed
+``disks[2,[1,null]]``     of a list of 2 objects, there is the one at place 1, and a new one
 ``*``                     the object is new: nothing is kept of it yet
 """
 
@@ -16,6 +17,8 @@ INSIDE = ".*"
 NEW = "*"
 
 Path = tuple[str, ...]
+Places = list[int | None]
+"""Of each object in a list, where it stood before; None for a new one."""
 
 
 def field_of(mark: str) -> str:
@@ -32,8 +35,35 @@ def path_of(mark: str) -> Path:
     """The path in its field that a mark speaks of; none for all of it, or where a peer sent what no mark looks like."""
     try:
         return tuple(map(str, json.loads(mark[mark.index("[") :])))
-    except ValueError:
+    except (ValueError, TypeError, RecursionError):
         return ()
+
+
+def reordered(name: str, value: Any, before: Any, earlier: Iterable[str]) -> str:
+    """The mark of a list of objects, of which those that are still there are told by where they stood; of the whole
+    field, where none is. ``earlier`` are the marks by which ``before`` is told from what is kept."""
+    was = next((order for mark in earlier if field_of(mark) == name and (order := order_of(mark))), None)
+    if not isinstance(value, list) or not isinstance(before, list) or (was and len(was[1]) != len(before)):
+        return name
+    at = {id(obj): place for place, obj in enumerate(before)}
+    places: Places = [at.get(id(obj)) for obj in value]
+    length = len(before)
+    if was:
+        length, places = was[0], [None if place is None else was[1][place] for place in places]
+    there = [place for place in places if place is not None]
+    return name + json.dumps([length, places], separators=(",", ":")) if len(there) == len({*there}) > 0 else name
+
+
+def order_of(mark: str) -> tuple[int, Places] | None:
+    """How many objects a list had, and where each stood that is in it now; None for any other mark."""
+    try:
+        length, places = json.loads(mark[mark.index("[") :])
+    except (ValueError, TypeError, RecursionError):
+        return None
+    if type(length) is not int or not isinstance(places, list):
+        return None
+    fits = all(place is None or (type(place) is int and 0 <= place < length) for place in places)
+    return (length, places) if fits else None
 
 
 def of_fields(marks: Iterable[str], names: Container[str]) -> set[str]:
@@ -60,7 +90,7 @@ def alike(one: Any, other: Any) -> bool:
         return True
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(map(alike, one.values(), map(other.__getitem__, one)))
-    if type(one) is not type(other):
+    if type(one) is not type(other) or hasattr(type(one), "__shape__"):  # an object in another's place is another one
         return False
     if isinstance(one, list | tuple):
         return len(one) == len(other) and all(map(alike, one, other))

@@ -15,7 +15,7 @@ from msgspec import UNSET
 from midflight.context import Context
 from midflight.errors import PinnedOut, ReadOnlyField
 from midflight.objects.kinds import Kind
-from midflight.objects.marks import INSIDE, at, differing, field_of
+from midflight.objects.marks import INSIDE, at, differing, field_of, order_of, reordered
 from midflight.objects.rewrites import TAG
 from midflight.objects.riding import changed_unseen, forget_changes
 from midflight.objects.slots import Slot, assign
@@ -50,11 +50,30 @@ def _adopted(obj: Any, context: Context) -> None:
 
 def note(obj: Any, mark: str) -> None:
     """Remember a change."""
-    changed = obj._changed
-    if changed is UNSET:
+    if obj._changed is UNSET:
         assign(obj, "_changed", {mark})
     else:
-        changed.add(mark)
+        _add(obj._changed, mark)
+
+
+def note_list(obj: Any, name: str) -> None:
+    """Remember that a list of objects was assigned. Those in it that stood in the one before, which was read, are told
+    apart from new ones."""
+    before = None if obj._snapshots is None else obj._snapshots.get(name)
+    known = obj._changed or ()
+    if before is None or name in known:
+        note(obj, name)
+        return
+    slot = obj.__shape__.slots[name]
+    note(obj, reordered(name, slot.get(obj), before, known))
+    watch(obj, [slot])
+
+
+def _add(changed: set[str], mark: str) -> None:
+    """One more mark; of how a list is made up, the last one holds."""
+    if mark not in changed and (order_of(mark) or mark.isidentifier()):
+        changed.difference_update([old for old in changed if field_of(old) == field_of(mark) and order_of(old)])
+    changed.add(mark)
 
 
 def changed_names(obj: Any) -> set[str]:
@@ -67,7 +86,8 @@ def marks(obj: Any) -> set[str]:
     and ReadOnlyField where the container is read-only."""
     found: set[str] = set() if obj._changed is UNSET else set(obj._changed)
     if obj._snapshots is not None:
-        found.update(_changed_in_place(obj, found))
+        for mark in _changed_in_place(obj, found):
+            _add(found, mark)
     for slot in obj.__shape__.holders:
         if slot.name not in found and any(map(is_dirty, _within_reach(obj, slot, found))):
             found.add(slot.name + INSIDE)
@@ -119,6 +139,8 @@ def _fold_containers(obj: Any) -> None:
     if obj._snapshots is not None:
         for mark in _changed_in_place(obj, obj._changed or ()):
             note(obj, mark)
+            if order_of(mark):  # what changes from now on is told from here
+                watch(obj, [obj.__shape__.slots[field_of(mark)]])
     for slot in obj.__shape__.collections:
         reached = _within_reach(obj, slot, obj._changed or ())
         dirty = [fold(inner) if inner.__shape__.deep else inner._changed is not UNSET for inner in reached]
@@ -232,7 +254,11 @@ def _changed_in_place(obj: Any, known: Iterable[str]) -> list[str]:
         slot = obj.__shape__.slots[name]
         if slot.kind.differs(slot.get(obj), before):
             _check(obj, slot)
-            if name not in known:
+            if name in known:
+                continue
+            if slot.kind.is_list_of_objects:
+                found.append(reordered(name, slot.get(obj), before, known))
+            else:
                 found += [at(name, path) for path in differing(slot.get(obj), before)]
     return found
 

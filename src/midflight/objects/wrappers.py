@@ -24,7 +24,7 @@ class _Round(Kind):
     def __init__(self, base: Kind) -> None:
         self.base = base
         self.mutable, self.objects, self.plain = base.mutable, base.objects, base.plain
-        self.own_keys = base.own_keys
+        self.own_keys, self.is_list_of_objects = base.own_keys, base.is_list_of_objects
 
     def snapshot(self, value: Any) -> Any:
         return self.base.snapshot(value)
