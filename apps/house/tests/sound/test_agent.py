@@ -7,6 +7,7 @@ import os
 import re
 import signal
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,11 @@ NONE_ARRIVE = "pulse-rtp: nothing of sound.test arrives here"
 async def told_at(home: House, room: str) -> datetime | None:
     """When the house was told of a room last."""
     return (await home.hearings())[room].at
+
+
+async def underruns(home: House, room: str) -> int | None:
+    """What its engine tells of them."""
+    return (await home.hearings())[room].underruns
 
 
 async def test_patched(home: House) -> None:
@@ -108,7 +114,8 @@ async def test_all_but_the_engines_go_away(home: House) -> None:
 
 async def test_two_engines(home: House) -> None:
     """Rooms of two engines play the same stream, from the same sink; it stays when one of the engines, and then the
-    other one, has no room any more, but for an engine that has ended by itself meanwhile."""
+    other one, has no room any more, but for an engine that has ended by itself meanwhile. A room of Snapcast tells of
+    its underruns."""
     await PatchBay.patch(home.context, ALL, "radio")
     before = (await home.steady(home.sinks, kitchen="radio", office="radio"))[STATION]
     for name in ROOMS:
@@ -116,6 +123,7 @@ async def test_two_engines(home: House) -> None:
         await home.runs(name, "snapclient")
         await home.studio.hear(kitchen="radio", office="radio")
         await home.stand(kitchen=Playing.PLAYING, office=Playing.PLAYING)
+        await until(partial(underruns, home, name), lambda number: number is not None, "a number of underruns")
     for name in ROOMS:
         await home.tell("sound", "room", name, "--engine", "pulse-rtp")
         await home.studio.hear(kitchen="radio", office="radio")
@@ -199,7 +207,7 @@ async def test_two_senders_to_one_group(home: House) -> None:
         await home.studio.hear(kitchen=None, office="news")
         await until(lambda: kitchen.run("sh", "-c", RECEIVES), "1\n".__eq__, "a receiver that has left its stream")
         engine, said = await home.engine("kitchen"), await told_at(home, "kitchen")
-        await until(lambda: told_at(home, "kitchen"), lambda at: at != said, "another word of the kitchen")
+        await until(partial(told_at, home, "kitchen"), lambda at: at != said, "another word of the kitchen")
         assert await home.engine("kitchen") == engine
         await home.studio.hear(kitchen=None, office="news")
     await home.studio.hear(kitchen="radio", office="news")

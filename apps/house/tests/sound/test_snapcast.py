@@ -12,6 +12,7 @@ from house.sound.pulse.modules import Found, Program, Running, Sink, Start, Stop
 from house.sound.snapcast import driver
 from house.sound.snapcast.driver import Snapcast, check_players, check_version
 from house.sound.snapcast.lines import SnapcastLines, port
+from house.sound.snapcast.shortages import Shortages
 from house.sound.wanted import Feed, Room, Wanted
 
 CARD = Sink(0, "dac", "dac.monitor", 100, mute=False)
@@ -70,6 +71,36 @@ def test_a_source_that_is_not_there() -> None:
     planned = plan(Wanted("station", (tv,)), Found(), LINES)
     assert planned.acts == ()
     assert planned.feeds["tv"].state is Sent.BROKEN
+
+
+WROTE = [
+    "2026-11-26 23-59-57.000 [Info] (PulsePlayer) Connecting to pulse",
+    "2026-11-26 23-59-57.100 [Info] (Stream) No chunks available",
+    "2026-11-26 23-59-58.000 [Info] (PulsePlayer) undeflow #1, latency: 100 ms",
+    "2026-11-26 23-59-58.500 [Info] (Stream) pBuffer->full() && (abs(median_) > 2): 2304",
+    "2026-11-27 00-00-01.000 [Info] (Stream) No chunks available",
+    "2026-11-27 00-00-01.010 [Info] (Stream) Exception: Not enough frames available, requested frames: 960",
+    "2026-11-27 00-00-02.000 [Info] (PulsePlayer) undeflow #2, latency: 100 ms",
+]
+
+
+def test_how_often_there_was_nothing_to_play(tmp_path: Path) -> None:
+    """A client that writes of it counts, and one that has just begun has nothing yet; what it corrects is no shortage.
+    A line is counted once, when it is whole; the next client's are counted, too, and one that writes nothing tells
+    nothing."""
+    file = tmp_path / "log"
+    shortages = Shortages(file)
+    assert shortages.count() is None
+    file.write_text("")
+    assert shortages.count() is None
+    text = "".join(f"{line}\n" for line in WROTE)
+    for length, expected in ((30, 0), (len(text) - 1, 2), (len(text), 3), (len(text), 3)):
+        file.write_text(text[:length])
+        assert shortages.count() == expected
+    file.write_text(f"{WROTE[4]}\n" + "2026-11-27 00-01-00.000 [Info] (Stream) No chunks available\n" * 2)
+    assert shortages.count() == 5
+    file.write_text("")
+    assert shortages.count() is None
 
 
 async def test_this_snapcast_can_do_it() -> None:

@@ -54,7 +54,7 @@ class PulseDriver:
         """What is odd about a stream that is heard here, in words."""
         return ""
 
-    def measured(self, feed: Feed, heard: RoomHeard) -> RoomHeard:
+    def measured(self, room: Room, feed: Feed, heard: RoomHeard) -> RoomHeard:
         """What is heard of a room that has this stream, and what is known of its way there."""
         return heard
 
@@ -159,7 +159,7 @@ class PulseDriver:
         level = self._levels.take(f"room {room.name}")
         if input is not None and level is not None:
             heard = RoomHeard(Playing.PLAYING, self.doubt(room.feed), level, input.buffer_ms)
-            return self.measured(room.feed, heard)
+            return self.measured(room, room.feed, heard)
         if why := self._failure(self._plan.receivers.get(room.name)):
             return RoomHeard(Playing.BROKEN, why)
         return RoomHeard(Playing.WAITING, self.doubt(room.feed) or f"nothing comes from {room.feed.name}")

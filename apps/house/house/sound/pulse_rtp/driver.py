@@ -74,7 +74,7 @@ class PulseRtp(PulseDriver):
             return f"{lost:.0%} of {feed.name} is lost on its way here, which {BETTER} would bear"
         return ""
 
-    def measured(self, feed: Feed, heard: RoomHeard) -> RoomHeard:
+    def measured(self, room: Room, feed: Feed, heard: RoomHeard) -> RoomHeard:
         arrivals = self._ear.heard(feed.group)
         return heard if arrivals is None else replace(heard, lost=arrivals.lost, jitter_ms=arrivals.jitter_ms)
 

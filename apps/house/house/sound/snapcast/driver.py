@@ -5,17 +5,22 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from house.sound.errors import NoEngine, WrongEngine
+from house.sound.heard import RoomHeard
 from house.sound.pulse import fitness
 from house.sound.pulse.driver import PulseDriver
 from house.sound.pulse.fitness import Fitness
+from house.sound.pulse.modules import Program
 from house.sound.pulse.programs import Programs
 from house.sound.pulse.server import Server
 from house.sound.pulse.sources import Sources
 from house.sound.snapcast.lines import CLIENT, SERVER, SnapcastLines
-from house.sound.wanted import Wanted
+from house.sound.snapcast.shortages import Shortages
+from house.sound.wanted import Feed, Room, Wanted
 
 PACKAGES = {SERVER: "snapserver", CLIENT: "snapclient"}
 OLDEST = "0.26"
@@ -23,8 +28,8 @@ OLDEST = "0.26"
 
 
 class Snapcast(PulseDriver):
-    """See ``Driver``; ``start`` and ``address`` are PulseAudio's. Servers keep what they know of their clients in
-    ``folder``. Programs are ours, where ``programs`` does not say whose."""
+    """See ``Driver``; ``start`` and ``address`` are PulseAudio's. In ``folder`` servers keep what they know
+    of their clients, and those write their logs. Programs are ours, where ``programs`` does not say whose."""
 
     def __init__(
         self,
@@ -34,18 +39,30 @@ class Snapcast(PulseDriver):
         folder: Path | None = None,
         programs: Programs | None = None,
     ) -> None:
+        self._folder = folder or Path.home() / ".config/snapserver"
+        self._lines = SnapcastLines(self._folder)
         super().__init__(
-            SnapcastLines(folder or Path.home() / ".config/snapserver"),
+            self._lines,
             Server(start, address),
             sources or Sources(address),
             programs or Programs(PACKAGES, address),
         )
         self._fitness = Fitness(_ask)
+        self._shortages: dict[str, Shortages] = {}
 
     async def apply(self, wanted: Wanted, *, rehearse: bool = False) -> list[str]:
         if wanted.rooms or wanted.feeds:  # what plays can be ended by whatever is here
             await self._fitness.check()
+            if not rehearse:
+                with suppress(OSError):  # without it nobody is told of shortages
+                    self._folder.mkdir(parents=True, exist_ok=True)
         return await super().apply(wanted, rehearse=rehearse)
+
+    def measured(self, room: Room, feed: Feed, heard: RoomHeard) -> RoomHeard:
+        if not isinstance(self._plan.receivers.get(room.name), Program):
+            return heard  # it hears its own host
+        shortages = self._shortages.setdefault(room.name, Shortages(self._lines.log(room.name)))
+        return replace(heard, underruns=shortages.count())
 
 
 async def _ask() -> None:

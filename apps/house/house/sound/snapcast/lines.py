@@ -16,6 +16,7 @@ from urllib.parse import quote
 from house.objects.stream import place
 from house.playing import Engine
 from house.sound.pulse.modules import OURS, Line, Program, Sink, sink_of, source_of
+from house.sound.snapcast import shortages
 from house.sound.wanted import Feed, Room
 
 SERVER, CLIENT = "snapserver", "snapclient"
@@ -34,7 +35,7 @@ def port(feed: Feed) -> int:
 
 
 class SnapcastLines:
-    """See ``Carrier``. Servers keep what they know of their clients in ``folder``."""
+    """See ``Carrier``. In ``folder`` servers keep what they know of their clients, and those write their logs."""
 
     engine = Engine.SNAPCAST
     by_host_clock = False
@@ -62,8 +63,13 @@ class SnapcastLines:
                 CLIENT, f"--host={feed.host}", f"--port={port(feed)}", f"--hostID={OURS}{room.name}.{server}",
                 "--player=pulse", f"--soundcard={sink.name}", "--mixer=none",
                 f"--latency={min(-room.offset_ms, EARLIEST_MS)}",
+                f"--logsink=file:{self.log(room.name)}", f"--logfilter={shortages.FILTER}",
             )
         )  # fmt: skip
+
+    def log(self, room: str) -> Path:
+        """Where its client writes."""
+        return self._folder / f"{OURS}{room}.log"
 
     def owns(self, line: Line) -> bool:
         marks = {SERVER: f"?name={OURS}", CLIENT: f"--hostID={OURS}"}

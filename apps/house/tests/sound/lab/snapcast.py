@@ -19,6 +19,7 @@ class SnapcastLab:
 
     def configure(self, host: Host, card: Card | None) -> None:
         pulse.configure(host, card)
+        host.write("servers/README", "The driver may be another user's.\n")
 
     def driver(self, host: Host) -> Driver:
         programs = Programs(PACKAGES, run=host.as_user(), user=host.user)
