@@ -174,7 +174,7 @@ def test_a_house_is_installed_and_taken_away(
     database = DATABASE.format(app="house")
     install(bare, packages["house"])
     assert uncompiled(bare, "house") == []
-    for name in ("house", "sound"):
+    for name in ("house", "sound", "watcher"):
         edit(bare.root / f"etc/house/{name}.toml", broker=f'"{broker.url}"')
     bare.run("install", "--directory", "/var/lib/house")
     config = bare.root / "etc/house/house.toml"

@@ -44,6 +44,19 @@ def test_a_unit_starts_a_service_that_there_is(unit: Path) -> None:
     assert service in project.contract.interfaces
 
 
+def test_no_two_services_of_a_host_share_a_folder() -> None:
+    """Each one's configuration says the folder that systemd makes for it; as another user it could not enter theirs."""
+    folders = list[str]()
+    for unit in UNITS:
+        text = unit.read_text()
+        (config,) = re.findall(r"^Environment=MIDFLIGHT_CONFIG=/etc/house/(\S+)$", text, re.MULTILINE)
+        (folder,) = re.findall(r"^StateDirectory=(\S+)$", text, re.MULTILINE)
+        own = tomllib.loads((CONTRIB / "debian" / config).read_text())["midflight"]
+        assert own["state"] == f"/var/lib/{folder}"
+        folders.append(folder)
+    assert len(set(folders)) == len(UNITS)
+
+
 def test_the_configuration_of_the_package_is_one() -> None:
     """Its checks are those of this release."""
     given = settings(tomllib.loads((CONTRIB / "debian/house.toml").read_text())["app"])
