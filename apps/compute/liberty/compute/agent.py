@@ -146,7 +146,7 @@ class ComputeAgent(ComputeAPI):
     def _note_running(self, instance: Instance) -> None:
         instance.vm_state, instance.power_state = VmState.ACTIVE, PowerState.RUNNING
         instance.terminated_at = None
-        if instance.paused_at is not None:  # an assignment counts, and while kilo is pinned it is refused
+        if instance.paused_at is not None:  # an assignment counts, and under an older pin it is refused
             instance.paused_at = None
         instance.launched_at = instance.launched_at or now()
 
