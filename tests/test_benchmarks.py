@@ -16,8 +16,15 @@ from benchmarks.growth import simulated
 from benchmarks.imports import __main__ as imports
 from benchmarks.rpc import __main__ as bench
 from benchmarks.rpc.contenders import Contender, Process
+from midflight import telemetry
 from midflight.db.cluster import Cluster
 from midflight.transports.embedded import EmbeddedBroker
+
+
+@pytest.fixture(autouse=True)
+def logging_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What tests of other things hear of the log is not the benchmarks' to change."""
+    monkeypatch.setattr(telemetry, "configure", lambda **_: None)
 
 
 async def test_a_turn(tmp_path: Path) -> None:
@@ -70,6 +77,7 @@ def test_a_fleet_that_is_too_slow_to_leave(
 
     monkeypatch.setattr("sys.argv", ["growth", "--sizes", "2", "--seconds", "0.2"])
     monkeypatch.setattr(growth, "ROOT", tmp_path)
+    monkeypatch.setattr(growth, "BEAT_SECONDS", 0.2)
     monkeypatch.setattr(simulated, "CALLS", 20)
     monkeypatch.setattr(simulated.Agents, "leave", late)
     assert growth.main() == 0

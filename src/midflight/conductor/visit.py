@@ -31,6 +31,8 @@ from midflight.transports import connect
 from midflight.transports.base import Identity
 from midflight.versions import Manifest
 
+LOOK_SECONDS = 2.0
+"""So long a look again may hold up the work that it comes before: what was seen last holds where nobody answers."""
 _ODD = re.compile(r"[^A-Za-z0-9_-]")
 
 
@@ -84,23 +86,24 @@ class Visit:
         if time.monotonic() - self._looked < self._config.beat_seconds:
             return
         try:
-            await self._look()
+            await self._look(LOOK_SECONDS)
         except (NotDelivered, Unknown) as wrong:
             telemetry.log.warning("guest.not_told", reason=str(wrong), holds="what was seen last")
             self._looked = time.monotonic()
 
-    async def _look(self) -> None:
-        fleet = await Client(ConductorAPI).call(ConductorAPI.fleet, self._asking)
-        await self._learn(fleet.members)
+    async def _look(self, seconds: float | None = None) -> None:
+        conductors = Client(ConductorAPI, seconds=seconds)
+        fleet = await conductors.call(ConductorAPI.fleet, self._asking)
+        await self._learn(conductors, fleet.members)
         awake = [member for member in fleet.members if member.state not in ASIDE]
         present = [member for member in awake if member.manifest in self._known]
         pinned = [self._pin(topic, release, present) for topic, release in sorted(fleet.pins.items())]
         self.floors.take(view_of(present, self._known, pinned, fleet.forms, fleet.epoch, fleet.taken_at))
         self._looked = time.monotonic()
 
-    async def _learn(self, members: Iterable[Member]) -> None:
+    async def _learn(self, conductors: Client[ConductorAPI], members: Iterable[Member]) -> None:
         for digest in sorted({member.manifest for member in members} - self._known.keys()):
-            if found := await Client(ConductorAPI).call(ConductorAPI.manifest, self._asking, digest):
+            if found := await conductors.call(ConductorAPI.manifest, self._asking, digest):
                 self._known[digest] = Manifest.from_wire(found)
 
     def _pin(self, topic: str, release: str, present: Iterable[Member]) -> Pin:
