@@ -81,7 +81,9 @@ class NatsListener:
         subscribe, subjects = self._connection.subscribe, self._subjects
         self._own.append(await self._large.start())  # before the first call, which may be a large one
         self._interests.append(await subscribe(subjects.call(shared, None), self._called, WORKERS))
-        self._own += [await subscribe(subjects.call(address, None), self._called_here, WORKERS) for address in own]
+        self._own += [
+            await subscribe(subjects.call(address, None), self._called_here, WORKERS, is_hosts=True) for address in own
+        ]
         self._interests.append(await subscribe(subjects.fanout(address.topic, None), self._told))
         if not await self._connection.flush():
             raise TimeoutError

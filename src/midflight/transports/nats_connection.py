@@ -23,7 +23,7 @@ from midflight.telemetry import count, log
 from midflight.transports.hands import Hands
 from midflight.transports.nats_access import Access
 from midflight.transports.nats_client import BrokerClient, Callback
-from midflight.transports.nats_interest import Interest, drain, unsubscribe
+from midflight.transports.nats_interest import Interest, Past, drain, unsubscribe
 from midflight.transports.nats_message import NO_RESPONDERS, status_of
 
 WATCH_SECONDS = 1.0
@@ -152,9 +152,9 @@ class Connection:
         """A subject of our own, to be subscribed to with one more word behind it."""
         return f"{self._inbox}.{next(self._numbers)}"
 
-    async def subscribe(self, subject: str, callback: Callback, queue: str = "") -> Interest:
+    async def subscribe(self, subject: str, callback: Callback, queue: str = "", *, is_hosts: bool = False) -> Interest:
         """Have messages given to the callback, also after the connection was broken and mended."""
-        interest = Interest(subject, queue, callback)
+        interest = Interest(subject, queue, callback, is_hosts)
         async with self._changing:
             await interest.subscribe(self._client)
             self._interests.append(interest)
@@ -283,6 +283,7 @@ class Connection:
             self._client, useless = client, old
             self._mended.set()
             await self._listen_no_more_by(old)
+            await self._overhear_no_more(client)
             log.info("transport.moved", broker=self.url, server=client.netloc)
         finally:
             await self._part_with(useless)
@@ -291,13 +292,24 @@ class Connection:
         async with self._changing:
             for interest in self._interests:
                 interest.seen = set()
-                await interest.subscribe(client)
+                await interest.overhear(client)
             await client.ping()
 
     async def _listen_no_more_by(self, client: BrokerClient) -> None:
         async with self._changing:
             theirs = [interest.subscriptions for interest in self._interests if client in interest.subscriptions]
             past = [(client, subscriptions.pop(client)) for subscriptions in theirs]
+            await unsubscribe(past)
+        await drain(past)
+
+    async def _overhear_no_more(self, client: BrokerClient) -> None:
+        async with self._changing:
+            past: Past = []
+            for interest in self._interests:
+                if interest.is_hosts and client in interest.subscriptions:
+                    past.append((client, interest.subscriptions[client]))
+                    await interest.subscribe(client)
+            await client.ping()  # from then on we are in the queue again
             await unsubscribe(past)
         await drain(past)
 

@@ -23,6 +23,8 @@ class Interest:
     subject: str
     queue: str
     callback: Callback
+    is_hosts: bool = False
+    """Whether, but for the time in which a process follows another one, nobody else is in the queue."""
     subscriptions: dict[BrokerClient, Subscription] = field(default_factory=dict)
     seen: set[str] | None = None
     """What has come since a move began, by the subject on which it wants its answer, or its id."""
@@ -30,6 +32,12 @@ class Interest:
     async def subscribe(self, client: BrokerClient) -> None:
         """Ask for it by this client too."""
         self.subscriptions[client] = await client.hear(self.subject, self.queue, self._take)
+
+    async def overhear(self, client: BrokerClient) -> None:
+        """Ask for it by this client too, and where it is a host's, outside of its queue: what a cluster has on its way
+        to a client that leaves a queue would be lost."""
+        queue = "" if self.is_hosts else self.queue
+        self.subscriptions[client] = await client.hear(self.subject, queue, self._take)
 
     def _take(self, message: Msg) -> None:
         if self.seen is not None and (name := _name_of(message)):
