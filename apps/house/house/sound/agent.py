@@ -64,6 +64,8 @@ class Agent(SoundAPI):
             Keeper(engine, driver, self._kept.get(engine, Wanted(host)), self._heard_news, rehearses=rehearses)
             for engine, driver in drivers.items()
         ]
+        for engine, driver in left.items():
+            driver.need(self._kept.get(engine, Wanted(host)))
         self._left, self._rehearses = dict(left), rehearses
         self._unleft: dict[Engine, str] = {}
         """Why what is in such an engine could not be taken out."""
@@ -231,6 +233,7 @@ class Agent(SoundAPI):
         for engine, driver in [*self._left.items()]:
             try:
                 await driver.ready()
+                driver.need(Wanted(self.host))
                 acts = await driver.apply(Wanted(self.host))
             except EngineError as wrong:
                 self._unleft[engine] = f"{engine}, which {self.host} has no more, may still play: {wrong}"

@@ -11,13 +11,19 @@ from house.sound.wanted import Wanted
 class Driver(Protocol):
     """One host's engine. It plays on when the driver ends, and a new driver takes it over as it is.
 
-    Nothing here is called twice at once. Every method raises EngineError where the engine does not answer; what goes
-    wrong with one room or one stream is no error, but a word of ``look`` about that one, and the others play on.
+    Nothing here is called twice at once, and ``need`` at any time. Every other method raises EngineError where the
+    engine does not answer; what goes wrong with one room or one stream is no error, but a word of ``look`` about that
+    one, and the others play on.
     """
 
     async def ready(self, *, start: bool = True) -> bool:
         """Have an engine that answers, and start it where none runs, unless it is not to be started. True where it is
         not the one of the last time, and so knows of nothing any more. Raises NoEngine, EngineDead, WrongEngine."""
+        ...
+
+    def need(self, wanted: Wanted) -> None:
+        """This is going to be applied: from now on no engine of the host takes away what it takes. All of them are told
+        before one is applied, for the first may be one of which nothing is wanted any more."""
         ...
 
     async def apply(self, wanted: Wanted, *, rehearse: bool = False) -> list[str]:

@@ -27,6 +27,7 @@ class Keeper:
     ) -> None:
         self.engine, self._driver, self._news, self.rehearses = engine, driver, news, rehearses
         self.wanted = wanted
+        driver.need(wanted)
         self.restarts = 0
         self.trouble = ""
         """What is wrong with the engine as a whole, in words; nothing where it plays."""
@@ -57,6 +58,7 @@ class Keeper:
         """This, from now on."""
         if wanted != self.wanted:
             self.wanted = wanted
+            self._driver.need(wanted)
             self._wake.set()
 
     async def keep(self) -> None:
@@ -85,8 +87,9 @@ class Keeper:
         try:
             is_new = await self._driver.ready(start=not _is_nothing(wanted))
         except EngineError:
-            if _is_nothing(wanted):
-                return  # what does not run plays nothing
+            if _is_nothing(wanted):  # what does not run plays nothing
+                self._looked, self._heard, self._has_run = wanted, Heard(), False
+                return
             raise
         self.restarts += is_new and self._has_run
         self._has_run = True

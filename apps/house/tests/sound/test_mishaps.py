@@ -50,6 +50,9 @@ class Stirring:
             raise self.wrong
         return False
 
+    def need(self, wanted: Wanted) -> None:
+        return
+
     async def apply(self, wanted: Wanted, *, rehearse: bool = False) -> list[str]:
         if not rehearse:
             self.applied.append(wanted)
@@ -88,19 +91,26 @@ async def troubles(context: Context) -> tuple[str, ...]:
     return host.troubles
 
 
-async def test_an_agent_with_nothing_to_do_rests(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nothing is wanted of an engine that has not run, it is looked at once in a while, though it says at once
-    that something has changed."""
+@pytest.mark.parametrize("has_run", [False, True])
+async def test_an_agent_with_nothing_to_do_rests(has_run: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing is wanted of an engine that has not run, or does so no more, it is looked at once in a while,
+    though it says at once that something has changed; and nothing is left to be done."""
     monkeypatch.setattr(keepers, "LOOK_SECONDS", 3600.0)
-    rounds = list[int]()
-    keeping = asyncio.create_task(
-        Keeper(Engine.PULSE_RTP, Stirring(), Wanted("station"), lambda: rounds.append(1)).keep()
-    )
+    engine, rounds = Stirring(heard=Heard()), list[int]()
+    keeper = Keeper(Engine.PULSE_RTP, engine, Wanted("station"), lambda: rounds.append(1))
+    if has_run:
+        keeper.want(Wanted("station", (), (Room("hall"),)))
+        await keeper.step()
+        keeper.want(Wanted("station"))
+        engine.wrong = EngineDead("PulseAudio", "it does not run")
+        await keeper.step()
+        keeper._wake.clear()
+    keeping = asyncio.create_task(keeper.keep())
     for _ in range(1000):
         await asyncio.sleep(0)
     keeping.cancel()
     await asyncio.gather(keeping, return_exceptions=True)
-    assert len(rounds) == 1
+    assert (len(rounds), keeper.settled) == (1, True)
 
 
 async def test_what_an_agent_that_was_killed_has_left() -> None:

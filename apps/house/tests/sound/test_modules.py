@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import msgspec
 
@@ -10,14 +11,31 @@ from house.objects.player import Player as RoomObject
 from house.objects.wiring import Wiring
 from house.playing import Engine, Playing, Sent
 from house.sound import orders
+from house.sound.gst_netclock.lines import PROGRAM, NetclockLines
 from house.sound.heard import RoomHeard
 from house.sound.pulse import feeding, modules
-from house.sound.pulse.modules import Act, Begin, End, Found, Load, Loaded, Module, Plan, Player, Sink, Turn, Unload
+from house.sound.pulse.modules import (
+    Act,
+    Begin,
+    End,
+    Found,
+    Load,
+    Loaded,
+    Module,
+    Need,
+    Plan,
+    Player,
+    Sink,
+    Turn,
+    Unload,
+)
 from house.sound.pulse_rtp.lines import RtpLines
+from house.sound.snapcast.lines import SnapcastLines
 from house.sound.wanted import Feed, Room, Wanted
 
 CARD = Sink(0, "dac", "dac.monitor", 100, mute=False)
 RADIO = Feed("radio", "sink", "", "station", "239.255.12.1", 5004)
+SNAPCAST, NETCLOCK = SnapcastLines(Path("/snapserver")), NetclockLines(PROGRAM)
 
 
 def plan(wanted: Wanted, found: Found) -> Plan:
@@ -60,7 +78,7 @@ def test_a_test_signal() -> None:
     there = done(Found(), first.acts)
     assert plan(Wanted("station", (tone,)), there).acts == ()
     assert [str(act).split()[1] for act in plan(Wanted("station"), there).acts] == made[::-1]
-    others = dataclasses.replace(there, elsewhere=[tone])
+    others = dataclasses.replace(there, needs=[Need(SNAPCAST, tone)])
     assert [str(act).split()[1] for act in plan(Wanted("station"), others).acts] == ["module-rtp-send"]
 
 
@@ -196,10 +214,27 @@ def test_what_another_engine_needs_stays() -> None:
     loopback = Loaded("module-loopback", 'sink_input_properties="house.snapcast=hall"', 9)
     player = Player(feeding.label(tape), 8)
     found = dataclasses.replace(found, modules=[*found.modules, loopback], players=[player])
-    left = plan(Wanted("station"), dataclasses.replace(found, elsewhere=[RADIO, tape]))
+    needs = [Need(SNAPCAST, feed) for feed in (RADIO, tape)]
+    left = plan(Wanted("station"), dataclasses.replace(found, needs=needs))
     assert [act.loaded.name for act in left.acts if isinstance(act, Unload)] == ["module-rtp-send"] * 2
     assert len(left.acts) == 2
     alone = plan(Wanted("station"), found).acts
     assert End(player) in alone
     assert len(alone) == 5
     assert Unload(loopback) not in alone
+
+
+def test_the_sink_of_a_captured_stream() -> None:
+    """It goes with the engine that steadies the stream by it, for the others send what is captured itself."""
+    tv = Feed("tv", "capture", "hdmi-in", "station", "239.255.12.3", 5004)
+    found = Found(sources=[tv.source])
+    found = done(found, modules.plan(Wanted("station", (tv,)), found, NETCLOCK).acts)
+    assert [each.name for each in found.modules] == ["module-null-sink", "module-loopback"]
+
+    def undone(by: modules.Carrier) -> list[str]:
+        """What goes when gst-netclock sends it no more, and this engine still does."""
+        left = dataclasses.replace(found, needs=[Need(by, tv)], sources=[tv.source])
+        return [str(act).split()[1] for act in modules.plan(Wanted("station"), left, NETCLOCK).acts]
+
+    assert undone(by=RtpLines()) == ["module-loopback", "module-null-sink"]
+    assert undone(by=NETCLOCK) == ["module-loopback"]

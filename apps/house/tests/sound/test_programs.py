@@ -37,7 +37,7 @@ async def agent():
     program, feed = Program(tuple(sys.argv[1:3])), Feed("jazz", "radio", sys.argv[3], "station", "239.255.12.4", 5004)
     await programs.start(program)
     await feeding.begin(feed)
-    print(programs._begun[program][0].pid, feeding._begun[label(feed)].process.pid)
+    print(programs._begun[program][0].pid, feeding._begun[feed.name].process.pid)
     programs.close()
 
 if sys.version_info < (3, 12):

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 from pulsectl import PulseError
 
@@ -20,8 +21,9 @@ from house.sound.pulse.server import Server
 from house.sound.pulse_rtp import announcer as announcers
 from house.sound.pulse_rtp import sap
 from house.sound.pulse_rtp.announcer import Announcer
+from house.sound.pulse_rtp.driver import PulseRtp
 from house.sound.settings import PulseSettings
-from house.sound.wanted import Feed
+from house.sound.wanted import Feed, Room, Wanted
 
 RADIO = Feed("radio", "sink", "", "station", "239.255.12.1", 5004)
 
@@ -35,12 +37,12 @@ async def test_a_slow_radio_is_begun_once(monkeypatch: pytest.MonkeyPatch) -> No
         feed = Feed("jazz", "radio", f"http://127.0.0.1:{silent.getsockname()[1]}/", "station", "239.255.12.4", 5004)
         assert not feeding.begins(feed)
         await feeding.begin(feed)
-        first = feeding._begun[label(feed)].process
+        first = feeding._begun[feed.name].process
         assert feeding.begins(feed)
         monkeypatch.setattr(feedings, "OPEN_SECONDS", 0.0)
         assert not feeding.begins(feed)
         await feeding.begin(feed)
-        second = feeding._begun[label(feed)].process
+        second = feeding._begun[feed.name].process
         assert await asyncio.to_thread(first.wait) == -signal.SIGKILL
         second.kill()
         await asyncio.to_thread(second.wait)
@@ -52,7 +54,7 @@ async def test_a_file_that_is_not_there_and_a_radio_that_is_none() -> None:
     for kind, source, why in (("file", "/nowhere.ogg", "No such file"), ("radio", "http://127.0.0.1:1/", "refused")):
         feed = Feed(kind, kind, source, "station", "239.255.12.4", 5004)
         await feeding.begin(feed)
-        await asyncio.to_thread(feeding._begun[label(feed)].process.wait)
+        await asyncio.to_thread(feeding._begun[feed.name].process.wait)
         assert feeding.failure(feed).startswith(f"ffmpeg cannot play {source}: ")
         assert why in feeding.failure(feed)
 
@@ -218,3 +220,18 @@ async def test_a_silent_stream_is_taken_anew_now_and_then(
             times += [now - 1000] if len(told) > before else []
     assert times == [12, 34, 76, 113]
     assert told == 4 * ANEW
+
+
+async def test_a_host_that_plays_nothing_of_others() -> None:
+    """It neither announces streams nor hears what comes of them; it does as soon as one of its rooms has one."""
+    driver, doing = PulseRtp(()), {"announcements of streams", "what comes of streams"}
+    elsewhere = msgspec.structs.replace(RADIO, port=5006)  # so that nobody here joins its group
+
+    def done() -> set[str]:
+        return doing & {task.get_name() for task in asyncio.all_tasks()}
+
+    driver.heed(Wanted("station", (RADIO,), (Room("hall", feed=RADIO),)))
+    assert done() == set()
+    driver.heed(Wanted("kitchen", (), (Room("kitchen", feed=elsewhere),)))
+    assert done() == doing
+    await driver.close()

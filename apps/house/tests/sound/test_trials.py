@@ -40,6 +40,9 @@ class Obedient:
         was, self.runs = self.runs, True
         return not was
 
+    def need(self, wanted: Wanted) -> None:
+        return
+
     async def apply(self, wanted: Wanted, *, rehearse: bool = False) -> list[str]:
         self.done = wanted
         return []

@@ -31,9 +31,11 @@ class Complaints:
 
     @property
     def last(self) -> str:
-        """The last line of it; empty where there is none."""
-        said = os.pread(self._file, self._BYTES, 0).rstrip(b"\0\n")
-        return said.rpartition(b"\n")[2].decode(errors="replace").strip()
+        """The last line of it; empty where there is none, or where there was no room for what came last."""
+        said = os.pread(self._file, self._BYTES, 0).rstrip(b"\0")
+        if len(said) == self._BYTES:
+            return ""
+        return said.rstrip(b"\n").rpartition(b"\n")[2].decode(errors="replace").strip()
 
 
 def start(

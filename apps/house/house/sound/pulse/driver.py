@@ -67,13 +67,15 @@ class PulseDriver:
         is_new = await self._server.connected(start=start)
         return self._programs.ended() or is_new
 
+    def need(self, wanted: Wanted) -> None:
+        self._sources.need(self._carrier, wanted.feeds)
+
     async def apply(self, wanted: Wanted, *, rehearse: bool = False) -> list[str]:
         async with self._sources.lock:
             found = await self._found(wanted)
             planned = plan(wanted, found, self._carrier)
             if not rehearse:
                 self._plan, self._failed, self._troubles = planned, {}, []
-                self._sources.need(self._carrier.engine, wanted.feeds)
                 self._programs.watch(found.programs)
                 for act in planned.acts:
                     await self._do(act)
@@ -85,7 +87,7 @@ class PulseDriver:
         beginning = [feeding.label(feed) for feed in wanted.feeds if self._sources.feeding.begins(feed)]
         return replace(
             await self._server.found(), players=players, beginning=beginning,
-            programs=self._programs.found(self._carrier.owns), elsewhere=self._sources.elsewhere(self._carrier.engine),
+            programs=self._programs.found(self._carrier.owns), needs=self._sources.needs,
         )  # fmt: skip
 
     async def _do(self, act: Act) -> None:

@@ -53,13 +53,14 @@ def end(label: str, process: int) -> None:
 class _Begun:
     """A player, when it was begun, and what it complains of."""
 
+    label: str
     process: subprocess.Popen[bytes]
     at: float
     complaints: detached.Complaints
 
 
 class Feeding:
-    """Those that were begun here, by their labels. ``address`` is PulseAudio's, where it is not the user's own."""
+    """The last one that was begun here for each stream. ``address`` is PulseAudio's, if that is not the user's own."""
 
     def __init__(self, address: str | None) -> None:
         self._environment = os.environ if address is None else {**os.environ, "PULSE_SERVER": address}
@@ -67,7 +68,7 @@ class Feeding:
 
     def begins(self, feed: Feed) -> bool:
         """Whether it was begun lately, so that nothing of it need be there yet."""
-        begun = self._begun.get(label(feed))
+        begun = self._of(feed)
         if begun is None:
             return False
         return time.monotonic() - begun.at < (OPEN_SECONDS if begun.process.poll() is None else BEGIN_SECONDS)
@@ -79,16 +80,21 @@ class Feeding:
             raise NoEngine(FFMPEG, FFMPEG)
         if feed.source.startswith("-"):
             raise EngineError(f"received the source {feed.source!r}, expected a path or a URL")
-        if (before := self._begun.get(label(feed))) is not None:
+        if (before := self._begun.get(feed.name)) is not None:
             before.process.kill()
         complaints = detached.Complaints()
         process = detached.start(command(feed), self._environment, complaints)
-        self._begun[label(feed)] = _Begun(process, time.monotonic(), complaints)
+        self._begun[feed.name] = _Begun(label(feed), process, time.monotonic(), complaints)
 
     def failure(self, feed: Feed) -> str:
         """Why nothing of it is heard, where it has ended by itself."""
-        begun = self._begun.get(label(feed))
+        begun = self._of(feed)
         if begun is None or begun.process.poll() is None:
             return ""
         why = begun.complaints.last.removeprefix(f"{feed.source}: ")
         return f"ffmpeg cannot play {feed.source}: {why or f'it has ended with exit code {begun.process.returncode}'}"
+
+    def _of(self, feed: Feed) -> _Begun | None:
+        """That of this source."""
+        begun = self._begun.get(feed.name)
+        return begun if begun is not None and begun.label == label(feed) else None

@@ -79,9 +79,8 @@ class Player:
 
 @dataclass(frozen=True)
 class Found:
-    """What there is on a host. ``beginning`` are labels of players that were begun and are not there yet; ``elsewhere``
-    are the feeds that other engines of the host have; ``server`` is another word for each PulseAudio that was started.
-    """
+    """What there is on a host. ``beginning`` are labels of players that were begun and are not there yet; ``needs`` are
+    those of all its engines by now; ``server`` is another word for each PulseAudio that was started."""
 
     modules: Sequence[Loaded] = ()
     sinks: Sequence[Sink] = ()
@@ -90,7 +89,7 @@ class Found:
     players: Sequence[Player] = ()
     beginning: Sequence[str] = ()
     programs: Sequence[Running] = ()
-    elsewhere: Sequence[Feed] = ()
+    needs: Sequence[Need] = ()
     server: str = ""
 
 
@@ -114,6 +113,14 @@ class Carrier(Protocol):
     def owns(self, line: Line) -> bool:
         """Whether it is one of these, for whatever stream or room."""
         ...
+
+
+@dataclass(frozen=True)
+class Need:
+    """An engine sends a stream, so what that comes from stays."""
+
+    carrier: Carrier
+    feed: Feed
 
 
 # Acts.
@@ -244,9 +251,9 @@ def _begun(line: Line, whose: str) -> Load | Start:
 
 
 def _over(lines: Collection[Line], found: Found, carrier: Carrier) -> list[Unload | Stop]:
-    """What is there of this engine, and not wanted. A sink for programs belongs to all engines of the host."""
-    others = {module for feed in found.elsewhere for module in _origin(feed)}
-    loaded = [each for each in found.modules if _ours(each, carrier) and each.module not in {*lines, *others}]
+    """What is there of this engine, and not wanted. A stream's sink is that of all engines that send it from there."""
+    needed = {module for need in found.needs for module in _origin(need.feed, need.carrier)}
+    loaded = [each for each in found.modules if _ours(each, carrier) and each.module not in {*lines, *needed}]
     running = [each for each in found.programs if carrier.owns(each.program) and each.program not in lines]
     # The last one first: what plays into a sink would be heard elsewhere without it.
     return [*(Stop(each) for each in running), *(Unload(each) for each in reversed(loaded))]
@@ -265,11 +272,11 @@ def _ours(loaded: Loaded, carrier: Carrier) -> bool:
 
 
 def _feeding(wanted: Wanted, found: Found) -> tuple[list[Begin], list[End]]:
-    played, others = _played(wanted.feeds), _played(found.elsewhere)
+    played, needed = _played(wanted.feeds), _played(need.feed for need in found.needs)
     there = {player.label for player in found.players}
     begins = [Begin(feed) for label, feed in played.items() if label not in {*there, *found.beginning}]
     ours = [player for player in found.players if player.label.startswith(OURS)]
-    return begins, [End(player) for player in ours if player.label not in {*played, *others}]
+    return begins, [End(player) for player in ours if player.label not in {*played, *needed}]
 
 
 def _played(feeds: Iterable[Feed]) -> dict[str, Feed]:
@@ -286,10 +293,9 @@ def _sending(
         if feed.enabled and source not in {*found.sources, *to_come}:
             troubles[feed.name] = FeedHeard(Sent.BROKEN, f"there is no source {source!r} on {wanted.host}")
             continue
-        if _has_sink(feed):
-            sinks |= dict.fromkeys(_origin(feed), f"stream {feed.name}")
-        elif feed.enabled and carrier.by_host_clock:
-            sinks |= dict.fromkeys([*_origin(feed), _steadied(feed, carrier)], f"stream {feed.name}")
+        sinks |= dict.fromkeys(_origin(feed, carrier), f"stream {feed.name}")
+        if _is_steadied(feed, carrier):
+            sinks[_steadied(feed, carrier)] = f"stream {feed.name}"
         if feed.enabled:
             senders[feed.name], sources[feed.name] = carrier.sender(feed), source
     return sinks, senders, sources, troubles
@@ -327,6 +333,10 @@ def _has_sink(feed: Feed) -> bool:
     return feed.kind not in ("capture", "monitor")
 
 
+def _is_steadied(feed: Feed, carrier: Carrier) -> bool:
+    return not _has_sink(feed) and feed.enabled and carrier.by_host_clock
+
+
 def _sink(room: Room, found: Found) -> Sink | None:
     """The card that a room plays on. None of our own sinks is one."""
     cards = [sink for sink in found.sinks if not sink.name.startswith(OURS)]
@@ -335,8 +345,10 @@ def _sink(room: Room, found: Found) -> Sink | None:
     return next((sink for sink in cards if sink.name == found.default_sink), cards[0] if cards else None)
 
 
-def _origin(feed: Feed) -> list[Module]:
-    """What makes the source that a stream comes from: the sink that is played into; a test signal plays itself."""
+def _origin(feed: Feed, carrier: Carrier) -> list[Module]:
+    """What makes the source that a stream is sent from: the sink that is played into; a test signal plays itself."""
+    if not _has_sink(feed) and not _is_steadied(feed, carrier):
+        return []
     shown = f'sink_properties="device.description={OURS}{feed.name}"'
     sink = Module("module-null-sink", f'sink_name="{sink_of(feed)}" {shown} {RATE} format=s16le')
     return [sink, Module("module-sine", f'sink="{sink_of(feed)}" frequency=440')] if feed.kind == TONE else [sink]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from house.playing import Engine
 from house.sound.pulse.feeding import Feeding
+from house.sound.pulse.modules import Carrier, Need
 from house.sound.wanted import Feed
 
 
@@ -18,12 +19,13 @@ class Sources:
     def __init__(self, address: str | None = None) -> None:
         self.feeding = Feeding(address)
         self.lock = asyncio.Lock()
-        self._needed: dict[Engine, Sequence[Feed]] = {}
+        self._needs: dict[Engine, list[Need]] = {}
 
-    def need(self, engine: Engine, feeds: Sequence[Feed]) -> None:
+    def need(self, carrier: Carrier, feeds: Sequence[Feed]) -> None:
         """An engine has these from now on."""
-        self._needed[engine] = feeds
+        self._needs[carrier.engine] = [Need(carrier, feed) for feed in feeds]
 
-    def elsewhere(self, engine: Engine) -> list[Feed]:
-        """What the other engines have."""
-        return [feed for other, feeds in self._needed.items() if other is not engine for feed in feeds]
+    @property
+    def needs(self) -> list[Need]:
+        """Those of all engines."""
+        return [need for needs in self._needs.values() for need in needs]

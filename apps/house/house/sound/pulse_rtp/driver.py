@@ -36,18 +36,15 @@ class PulseRtp(PulseDriver):
         self._feeds: dict[str, Feed] = {}
         """What each receiver is for."""
 
-    async def ready(self, *, start: bool = True) -> bool:
-        is_new = await super().ready(start=start)
-        self._announcer.start()
-        self._ear.start()
-        return is_new
-
     def heed(self, wanted: Wanted) -> None:
         self._feeds = {
             sap.address(room.name, room.feed): room.feed
             for room in wanted.rooms
             if room.feed is not None and room.feed.host != wanted.host
         }
+        if self._feeds:  # a host without such a room needs neither
+            self._announcer.start()
+            self._ear.start()
         self._ear.listen(feed.group for feed in self._feeds.values() if feed.port == ear.PORT)
         self._announce()
 
