@@ -68,9 +68,25 @@ def sender(bay: PatchBay, given: str) -> str:
     return most[0][0]
 
 
+def senders(bay: PatchBay, rooms: Sequence[Player]) -> list[str]:
+    """The hosts from which something can be tried in these rooms, those from which most streams come first."""
+    most = Counter(stream.host for stream in bay.streams)
+    hosts = sorted((host.name for host in bay.hosts), key=lambda name: -most[name])
+    return [name for name in hosts if _tries(bay, rooms, name)]
+
+
 def tries(bay: PatchBay, rooms: Sequence[Player], sender: str) -> list[Try]:
     """Each engine that the sender has, in those of the rooms that are on other hosts and have it, too. Raises
     InvalidValue where there is none."""
+    if not (found := _tries(bay, rooms, sender)):
+        raise InvalidValue(
+            path="rooms", received=", ".join(room.name for room in rooms) or "none",
+            expected=f"one on another host than {sender}, with an engine that {sender} has, too",
+        )  # fmt: skip
+    return found
+
+
+def _tries(bay: PatchBay, rooms: Sequence[Player], sender: str) -> list[Try]:
     engines = {host.name: host.engines for host in bay.hosts}
     found = list[Try]()
     for engine in CLOSEST:
@@ -80,11 +96,6 @@ def tries(bay: PatchBay, rooms: Sequence[Player], sender: str) -> list[Try]:
                 by_host.setdefault(room.host, []).append(room.name)
         if by_host and engine in engines.get(sender, ()):
             found.append(Try(engine, by_host))
-    if not found:
-        raise InvalidValue(
-            path="rooms", received=", ".join(room.name for room in rooms) or "none",
-            expected=f"one on another host than {sender}, with an engine that {sender} has, too",
-        )  # fmt: skip
     return found
 
 

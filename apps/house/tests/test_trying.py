@@ -133,6 +133,14 @@ def test_what_is_tried() -> None:
     assert said == "What is heard in bath, hall stops for about 14 s."
 
 
+def test_who_can_send() -> None:
+    """Hosts with an engine that a room of another host has, too; those of most streams first."""
+    house = bay()
+    assert trying.senders(house, house.players) == ["nas", "pi1", "pi2"]
+    assert trying.senders(house, trying.targets(house, ["study"])) == ["pi1", "pi2"]
+    assert trying.senders(bay(players=[]), []) == []
+
+
 def test_whom_is_meant() -> None:
     """Rooms by their names, by their groups', all or none of them; the sender is the host of most streams, or the one
     that is named."""

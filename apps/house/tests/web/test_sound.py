@@ -310,6 +310,20 @@ async def test_a_command_is_shown_as_a_shell_takes_it() -> None:
     assert ("snapcast: unicast" in asked, "gst-netclock" in asked) == (True, False)
 
 
+async def test_a_network_is_tested_from_where_that_can_be() -> None:
+    """The form begins with a host from which rooms can hear something; where there is none, no test is offered."""
+    keeper = loud()
+    bay = keeper.sounds.shown
+    for room in bay.players:
+        room.host = "nas"
+    async with asking(keeper) as web:
+        assert "house sound test all --from pi-bath" in (await web.get("/act/test")).text
+        assert "Test the network" in (await web.get("/sound")).text
+    bay.hosts = [host for host in bay.hosts if host.name == "nas"]
+    async with asking(keeper) as web:
+        assert "Test the network" not in (await web.get("/sound")).text
+
+
 def test_each_machine_that_did_not_wake_is_told() -> None:
     """None hides another, nor what has woken."""
     said: list[str] = []

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from house import trying
 from house.names import ALL
 from house.objects.hearing import Hearing
 from house.objects.patch_bay import PatchBay
@@ -92,6 +93,7 @@ def _model(view: HouseView) -> Mapping[str, Any]:
         "rooms": [_row(room) for room in standing],
         "playing": sum(room.state is Playing.PLAYING for room in standing),
         "scenes": [_button(bay, scene) for scene in bay.scenes],
+        "can_test": bool(trying.senders(bay, bay.players)),
         "troubles": [(host.name, trouble) for host in bay.hosts for trouble in host.troubles],
         "all": ALL,
     }

@@ -16,9 +16,12 @@ from midflight.web import Act, Field, Question, Tell
 
 
 def _meant(scene: HouseScene) -> tuple[str, Sequence[Player], str]:
-    """Which rooms by which name, and the host that sends the signal. Raises NotFound and InvalidValue."""
+    """Which rooms by which name, and the host that sends the signal: where none is given, one from which something can
+    be tried. Raises NotFound and InvalidValue."""
     target = scene.fields.get("target", ALL)
-    return target, trying.targets(scene.bay, [target]), trying.sender(scene.bay, scene.fields.get("host", ""))
+    rooms = trying.targets(scene.bay, [target])
+    given = scene.fields.get("host") or next(iter(trying.senders(scene.bay, rooms)), "")
+    return target, rooms, trying.sender(scene.bay, given)
 
 
 def _ask(scene: HouseScene) -> Question:
