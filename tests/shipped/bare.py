@@ -59,9 +59,11 @@ class Bare:
         """While packages may start what they bring, as far as there is anybody who does it."""
         policy = self.root / "usr/sbin/policy-rc.d"
         policy.unlink()
-        yield
-        policy.write_text(NOTHING_STARTS)
-        policy.chmod(0o755)
+        try:
+            yield
+        finally:
+            policy.write_text(NOTHING_STARTS)
+            policy.chmod(0o755)
 
     @contextmanager
     def service(self, unit: str, **environment: str) -> Iterator[None]:

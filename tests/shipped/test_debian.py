@@ -23,7 +23,7 @@ NAMES = {
     "kilo": ["compute"],
     "house": ["house", "house-sleeper", "house-sound", "house-watcher"],
 }
-DATABASE = "sqlite:////var/lib/{app}/{app}.db"
+DATABASE = "sqlite:////var/lib/{app}/fleet.sqlite"
 MANY = 500
 """Modules that a package has at least, with all that it needs."""
 
@@ -76,8 +76,8 @@ def left(bare: Bare, app: str) -> list[Path]:
     """Whatever is named after an application, or lies there; but for its database, which is the fleet's."""
     found = [path for folder in ("etc", "run", "usr", "var") for path in (bare.root / folder).rglob(f"*{app}*")]
     kept = bare.root / "var/lib" / app
-    assert {kept, kept / f"{app}.db"} <= {*found}
-    return [path for path in found if path != kept and not path.match(f"{kept}/{app}.db*")]
+    assert (kept / "fleet.sqlite").exists()
+    return [path for path in found if path != kept and not path.match(f"{kept}/fleet.sqlite*")]
 
 
 def edit(path: Path, **entries: str) -> None:
@@ -90,18 +90,20 @@ def edit(path: Path, **entries: str) -> None:
 
 
 @contextmanager
-def waiting_systemd(bare: Bare) -> Iterator[Path]:
-    """One that seems to run, and whose services wait for their fleet for ever; what it is told is written down there.
-    apt looks for commands in sbin first, and never in /usr/local."""
+def seeming_systemd(bare: Bare, restarts: str) -> Iterator[Path]:
+    """One that seems to run, with a command in place of a restart; what it is told is written down there. apt looks for
+    commands in sbin first, and never in /usr/local."""
     told, *made = (bare.root / name for name in ("told", "run/systemd/system", "usr/sbin/systemctl"))
     runs, systemctl = made
     runs.mkdir(parents=True)
-    systemctl.write_text('#!/bin/sh\necho "$*" >> /told\n[ "$1" != try-restart ] || exec sleep infinity\n')
+    systemctl.write_text(f'#!/bin/sh\necho "$*" >> /told\n[ "$1" != try-restart ] || exec {restarts}\n')
     systemctl.chmod(0o755)
-    with bare.starting():
-        yield told
-    runs.rmdir()
-    systemctl.unlink()
+    try:
+        with bare.starting():
+            yield told
+    finally:
+        runs.rmdir()
+        systemctl.unlink()
 
 
 def restarted(told: Path) -> str:
@@ -150,7 +152,7 @@ def test_a_cloud_is_installed_upgraded_and_taken_away(
     ):
         instance = boot(port.number)
     kept = config.read_text()
-    with waiting_systemd(bare) as told:
+    with seeming_systemd(bare, restarts="sleep infinity") as told:
         assert "compute: what ran here does not take all of its work again yet." in install(bare, packages["kilo"])
     assert fnmatch("compute@api.service", restarted(told))
     assert config.read_text() == kept
@@ -169,8 +171,7 @@ def test_a_house_is_installed_and_taken_away(
     packages: dict[str, list[Path]], bare: Bare, broker: EmbeddedBroker
 ) -> None:
     """On a bare Debian its agents come with all that they need, start as their units say, and are members of it; a new
-    package has an agent restarted, and waits for it half a minute and no more; and when they are purged, nothing of
-    them stays."""
+    package has an agent restarted, and says where that fails; and when they are purged, nothing of them stays."""
     database = DATABASE.format(app="house")
     install(bare, packages["house"])
     assert uncompiled(bare, "house") == []
@@ -181,7 +182,7 @@ def test_a_house_is_installed_and_taken_away(
     alone = 'method = "command"\ncommand = ["false"]\nlogind = false\nwake_on_lan = false'  # it stays awake
     config.write_text(config.read_text().replace('method = "logind"', alone))
     assert "expanded" in bare.run("house-midflight", "db", "expand", MIDFLIGHT_DATABASE=database)
-    bare.run("chmod", "666", "/var/lib/house/house.db")
+    bare.run("chmod", "666", "/var/lib/house/fleet.sqlite")
     with (
         Started(
             bare.inside("house-midflight", "run", "conductor"), {"MIDFLIGHT_DATABASE": database}, bare.root / "c.log"
@@ -196,7 +197,7 @@ def test_a_house_is_installed_and_taken_away(
             json.loads(bare.run("house", "status", "--json"))["machines"] == []
         )  # there is no /sys to read a MAC from
     (sleeper,) = (package for package in packages["house"] if package.name.startswith("house-sleeper_"))
-    with waiting_systemd(bare) as told:
+    with seeming_systemd(bare, restarts="false") as told:
         assert "house-sleeper: what ran here does not take all" in install(bare, [sleeper], "--reinstall")
     assert fnmatch("house-sleeper.service", restarted(told))
     bare.apt("purge", "house", "house-sleeper", "house-sound", "house-watcher")

@@ -1,8 +1,10 @@
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 import tomllib
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -104,3 +106,22 @@ def test_the_recipe_has_a_package_for_each_agent() -> None:
     made = re.findall(r"^\tcp .* debian/(\S+)$", (debian / "rules").read_text(), re.MULTILINE)
     assert [word for word in named if word not in made and not list(debian.glob(word))] == []
     assert all(os.access(program, os.X_OK) for program in (debian / "bin").iterdir())
+
+
+def test_a_purge_leaves_databases(tmp_path: Path) -> None:
+    """Whatever they are called, with what SQLite has put beside them; the rest of a package's folder goes."""
+    folder, script = tmp_path / "state", tmp_path / "postrm"
+    text = (HOUSE.parents[1] / "contrib/debian/service.postrm").read_text()
+    script.write_text(text.replace("/var/lib/#PACKAGE#", str(folder)).replace("/etc/", f"{tmp_path}/etc/"))
+    for name in ("agent.logbook", "members/view.json", "empty.db"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    with closing(sqlite3.connect(folder / "our fleet.sqlite")) as database:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("CREATE TABLE members (name)")
+        kept = {folder / "our fleet.sqlite", folder / "our fleet.sqlite-wal", folder / "our fleet.sqlite-shm"}
+        run("sh", script, "purge")
+        assert {*folder.rglob("*")} == kept
+    (folder / "our fleet.sqlite").unlink()
+    run("sh", script, "purge")
+    assert not folder.exists()
