@@ -1,9 +1,11 @@
 """Only what has changed is brought onto the row, by path into nested objects and dicts; the rest stays as it is."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from midflight.errors import Conflict, InvalidValue, UnknownField
 from midflight.objects import wire
@@ -11,6 +13,7 @@ from midflight.objects.base import VersionedObject, backport
 from midflight.objects.fields import field
 from midflight.objects.marks import at, differing, field_of, of_fields, path_of
 from midflight.objects.registry import Registry
+from midflight.objects.types import Codec
 from midflight.versions import Manifest
 
 
@@ -111,6 +114,25 @@ def test_a_list_that_an_old_agent_made_longer_or_shorter_keeps_what_it_never_saw
     ]
 
 
+@pytest.mark.parametrize("first", ["inside", "order"])
+def test_a_list_whose_order_is_said_has_no_mark_of_what_changed_inside(first: str) -> None:
+    """Older conductors take an order for the whole list, and would look for the objects inside at their places in the
+    row, by whichever mark they come to first."""
+    thing = loaded(row())
+    if first == "inside":
+        thing.parts[0].name = "b"
+    else:
+        thing.parts.append(NEW.get("Part")(name="new"))
+    wire.encode(thing)
+    thing.parts.pop()
+    thing.parts[0].name = "c"
+    form = msgspec.msgpack.decode(wire.encode(thing))
+    assert [mark for mark in form["~"] if field_of(mark) == "parts"] == [
+        "parts[2,[0" + ("]]" if first == "inside" else ",1]]")
+    ]
+    assert form["parts"][0]["~"] == ["name"]
+
+
 def test_a_list_that_others_have_made_longer_or_shorter_is_a_conflict() -> None:
     """Nobody can say where the new one belongs; unless it was assigned without any that was there."""
     thing = loaded(row())
@@ -119,6 +141,190 @@ def test_a_list_that_others_have_made_longer_or_shorter_is_a_conflict() -> None:
         saved(thing, row(parts=[PART, PART, PART]))
     thing.parts = [NEW.get("Part")(name="new")]
     assert len(saved(thing, row(parts=[PART, PART, PART]))["parts"]) == 1
+
+
+def named_parts(names: str) -> list[dict[str, Any]]:
+    """As they are kept; the extra tells whether one was taken for another."""
+    return [PART | {"name": name, "extra": f"of {name}"} for name in names]
+
+
+def names_in(kept: dict[str, Any]) -> str:
+    """Of the parts in a row."""
+    return "".join(part["name"] for part in kept["parts"])
+
+
+@pytest.mark.parametrize("registry", [OLD, NEW])
+def test_of_two_writers_who_both_move_what_is_in_a_list_the_later_one_hears_of_it(registry: Any) -> None:
+    """Its length is the same again, and another one stands at the place of one that is to stay."""
+    kept = row(parts=named_parts("ab"))
+    one, two = loaded(kept, registry), loaded(kept, registry)
+    for thing, name in ((one, "x"), (two, "y")):
+        thing.parts.pop(0)
+        thing.parts.append(registry.get("Part")(name=name))
+    kept = saved(one, kept, registry)
+    assert names_in(kept) == "bx"
+    with pytest.raises(Conflict, match=r"Thing.parts\[1\].name is 'x', not 'b' as the save expected"):
+        saved(two, kept, registry)
+    two = loaded(kept, registry)
+    two.parts.append(registry.get("Part")(name="y"))
+    assert [part["extra"] for part in saved(two, kept, registry)["parts"]] == ["of b", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("change", "left"),
+    [
+        (lambda parts, new: parts.append(new), "abx"),
+        (lambda parts, new: parts.__setitem__(0, new), "xb"),
+        (lambda parts, new: parts.reverse(), "ba"),
+        (lambda parts, new: parts.pop(0), "b"),
+        (lambda parts, new: (setattr(parts[0], "name", "c"), parts.insert(0, new)), "xcb"),
+    ],
+)
+@pytest.mark.parametrize("registry", [OLD, NEW])
+def test_a_list_that_is_saved_twice_is_as_after_once(change: Any, left: str, registry: Any) -> None:
+    """The first save ran, and nobody heard of it."""
+    kept = row(parts=named_parts("ab"))
+    thing = loaded(kept, registry)
+    change(thing.parts, registry.get("Part")(name="x"))
+    once = saved(thing, kept, registry)
+    assert names_in(once) == left
+    assert saved(thing, once, registry) == once
+
+
+def test_what_others_changed_in_an_object_that_stays_in_a_list_is_a_conflict() -> None:
+    """It may be another one: the list may have changed as well. What the sender has changed there itself is brought,
+    and what an older one was not told stays."""
+    kept = row(parts=named_parts("ab"))
+    for registry, meanwhile, refused in (
+        (NEW, {"name": "c"}, "name is 'c', not 'a'"), (NEW, {"extra": "!"}, "extra is '!', not 'of a'"),
+        (OLD, {"name": "c"}, "name is 'c', not 'a'"), (OLD, {"mode": "off"}, "mode is 'off', not 'on'"),
+        (OLD, {"extra": "!"}, ""),
+    ):  # fmt: skip
+        thing = loaded(kept, registry)
+        thing.parts.pop(1)
+        now = row(parts=[kept["parts"][0] | meanwhile, kept["parts"][1]])
+        if refused:
+            with pytest.raises(Conflict, match=rf"Thing.parts\[0\].{refused} as the save expected"):
+                saved(thing, now, registry)
+        else:
+            assert saved(thing, now, registry)["parts"] == now["parts"][:1]
+        for name in meanwhile.keys() - {"extra"}:
+            setattr(thing.parts[0], name, "d")
+            assert saved(thing, now, registry)["parts"] == [now["parts"][0] | {name: "d"}]
+
+
+def test_an_object_of_another_class_in_the_place_of_one_that_stays_is_a_conflict() -> None:
+    """Whatever it holds."""
+
+    class Animal(VersionedObject, version="1.0"):
+        name: str = ""
+
+    class Cat(Animal, version="1.0"):
+        pass
+
+    class Dog(Animal, version="1.0"):
+        pass
+
+    class House(VersionedObject, version="1.0"):
+        animals: list[Animal]
+
+    Registry([Animal, Cat, Dog, House])
+    house = wire.from_row(House, wire.to_row(House(animals=[Cat()])))
+    house.animals.append(Dog())
+    with pytest.raises(Conflict, match=r"House.animals\[0\] is of Dog, not of Cat as the save expected"):
+        wire.to_row(house, only_changes=True, onto=wire.to_row(House(animals=[Dog()])))
+
+
+def test_an_object_in_an_object_in_a_list_is_seen_in_the_version_of_who_saves() -> None:
+    """What its older form lacks makes no other object of it, also where a copy of it is saved."""
+
+    class Old:
+        class Flavor(VersionedObject, version="1.0"):
+            cpus: int
+
+        class Disk(VersionedObject, version="1.0"):
+            flavor: Any = None
+
+        class Machine(VersionedObject, version="1.0"):
+            disks: Any = field(default_factory=list)
+
+    class New:
+        class Flavor(VersionedObject, version="1.1"):
+            cpus: int
+            extra: str = field(default="", since="1.1")
+
+        class Disk(VersionedObject, version="1.0"):
+            flavor: Any = None
+
+        class Machine(VersionedObject, version="1.0"):
+            disks: Any = field(default_factory=list)
+
+    for release in (Old, New):
+        release.Disk.__annotations__["flavor"] = release.Flavor | None
+        release.Machine.__annotations__["disks"] = list[release.Disk]  # type: ignore[name-defined]  # made above
+    old, new = (Registry([release.Flavor, release.Disk, release.Machine]) for release in (Old, New))
+    kept = wire.to_row(New.Machine(disks=[New.Disk(flavor=New.Flavor(cpus=1, extra="x"))]))
+    reply = wire.encode(wire.from_row(New.Machine, kept), old.manifest, where=wire.REPLY)
+    machine = wire.decode(reply, old.kind(Old.Machine), sender=new.manifest)
+    machine.disks.append(Old.Disk())
+    there = wire.decode(wire.encode(machine), new.kind(New.Machine), sender=old.manifest)
+    for sent in (there, wire.clone(there)):
+        disks = wire.to_row(sent, only_changes=True, onto=kept)["disks"]
+        assert disks == [*kept["disks"], {"$": "Disk:1.0", "flavor": None}]
+
+
+def test_what_was_saved_since_an_object_was_read_from_an_older_row_stays() -> None:
+    """Where the database is, an object is saved more than once; its newer fields count as the row's."""
+    older = {key: value for key, value in PART.items() if key != "extra"} | {"$": "Part:1.0"}
+    kept = row(parts=[older])
+    thing = wire.from_row(NEW.get("Thing"), kept)
+    thing.parts[0].extra = "y"
+    kept |= wire.to_row(thing, only_changes=True, onto=kept)
+    thing.reset_changes()
+    thing.parts.append(NEW.get("Part")(name="new"))
+    kept |= wire.to_row(thing, only_changes=True, onto=kept)
+    assert [part["extra"] for part in kept["parts"]] == ["y", ""]
+
+
+EDITS = st.lists(st.tuples(st.sampled_from(["pop", "new", "swap", "mode", "assign", "send"]), st.integers(0, 2)))
+
+
+def edit(thing: Any, what: str, place: int, new: Any) -> None:
+    """One change of its parts, or of one of them; or its account travels."""
+    parts = thing.parts
+    if what == "pop":
+        del parts[place : place + 1]
+    elif what == "new":
+        parts.insert(place, new)
+    elif what == "swap":
+        parts[:2] = parts[1::-1]
+    elif what == "mode" and place < len(parts):
+        parts[place].mode = "off"
+    elif what == "assign":
+        thing.parts = parts[place:] + parts[:place]
+    elif what == "send":
+        wire.encode(thing)
+
+
+@given(writers=st.lists(st.tuples(st.sampled_from([OLD, NEW]), EDITS, st.booleans()), min_size=2, max_size=3))
+@settings(deadline=None)
+def test_writers_of_one_list_take_no_object_for_another(writers: list[Any]) -> None:
+    """Each has loaded the same, makes the list another one, and changes what is in it. Who is not refused finds its own
+    list in the row, where each object has the extra that it was made with; to save that again changes nothing."""
+    kept = row(parts=named_parts("abc"))
+    things = [loaded(kept, registry) for registry, _, _ in writers]
+    for number, (thing, (registry, edits, again)) in enumerate(zip(things, writers, strict=True)):
+        for count, (what, place) in enumerate([*edits, ("new", 2)]):
+            edit(thing, what, place, registry.get("Part")(name=f"{number}.{count}"))
+        wanted = [(part.name, part.mode.replace("paused", "on")) for part in thing.parts]
+        try:
+            now = saved(thing, kept, registry)
+        except Conflict:
+            continue
+        assert [(part["name"], part["mode"].replace("paused", "on")) for part in now["parts"]] == wanted
+        assert all(part["extra"] == (f"of {part['name']}" if part["name"] in "abc" else "") for part in now["parts"])
+        kept = saved(thing, now, registry) if again else now
+        assert kept == now
 
 
 @pytest.mark.parametrize(
@@ -235,6 +441,28 @@ def test_an_object_is_added_to_a_dict_of_them_in_which_another_one_changes() -> 
         assert saved(thing, row())["named"] == {"x": PART | {"name": "b"}, name: new}
 
 
+def test_an_object_that_changed_inside_is_moved_to_another_key() -> None:
+    """There it is with what has changed in it."""
+
+    class Disk(VersionedObject, version="1.0"):
+        size: int
+
+    class Machine(VersionedObject, version="1.0"):
+        disks: list[Disk]
+
+    class Rack(VersionedObject, version="1.0"):
+        machines: dict[str, Machine]
+
+    Registry([Disk, Machine, Rack])
+    kept = wire.to_row(Rack(machines={"x": Machine(disks=[Disk(size=1)])}))
+    rack = wire.from_row(Rack, kept)
+    moved = rack.machines.pop("x")
+    moved.disks.append(Disk(size=2))
+    rack.machines["y"] = moved
+    now = kept | wire.to_row(rack, only_changes=True, onto=kept)
+    assert wire.from_row(Rack, now) == Rack(machines={"y": Machine(disks=[Disk(size=1), Disk(size=2)])})
+
+
 def test_a_change_inside_one_object_does_not_mind_that_another_one_is_gone() -> None:
     """In a dict each has a name of its own."""
     thing = loaded(row(named={"x": PART, "y": PART}))
@@ -264,6 +492,42 @@ def test_a_change_inside_an_object_in_whose_place_another_one_is_by_now_is_a_con
         with pytest.raises(Conflict, match="Disk.serial is 2, not 1 as the save expected"):
             wire.to_row(machine, only_changes=True, onto=kept)
         assert wire.to_row(machine, only_changes=True, onto={"root": first, "disks": [first, second]})
+
+
+def test_what_is_in_an_object_or_compares_by_identity_tells_no_other_object() -> None:
+    """Where such a field is assigned once, and others change something in it, both changes are kept."""
+
+    class Flavor(VersionedObject, version="1.0"):
+        name: str = ""
+        extra: str = ""
+
+    class Vendor:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+    codec = Codec(lambda vendor: vendor if isinstance(vendor, Vendor) else Vendor(vendor), lambda v: v.name, Vendor)
+
+    class Disk(VersionedObject, version="1.0"):
+        flavor: Flavor = field(read_only=True)
+        vendor: Annotated[Vendor, codec] = field(read_only=True)
+        size: int = 1
+
+    class Machine(VersionedObject, version="1.0"):
+        root: Disk
+
+    Registry([Flavor, Disk, Machine])
+    kept = wire.to_row(Machine(root=Disk(flavor=Flavor(), vendor=Vendor("v"))))
+    one, two, three = (wire.from_row(Machine, kept) for _ in range(3))
+    one.root.flavor.extra = "x"
+    two.root.size = 2
+    for machine in (one, two):
+        kept |= wire.to_row(machine, only_changes=True, onto=kept)
+    root = wire.from_row(Machine, kept).root
+    assert (root.flavor.extra, root.size) == ("x", 2)
+    kept["root"]["vendor"] = "w"
+    three.root.size = 3
+    with pytest.raises(Conflict, match="Disk.vendor is"):
+        wire.to_row(three, only_changes=True, onto=kept)
 
 
 def test_a_change_inside_that_has_no_place_any_more_is_a_conflict() -> None:

@@ -96,8 +96,9 @@ def refuse_renamed(connection: Connection, project: Project) -> None:
     for migration in project.migrations.values() if moved else ():
         if migration.name not in written and migration.release in at and at[migration.release] <= floor:
             reason = (
-                f"is of {migration.release}, which is finalized, and there it had another name ({' or '.join(moved)}): "
-                "give that back to it, or rows that have moved are taken for old ones"
+                f"is of {migration.release}, which is finalized, and not among those that have moved rows "
+                f"({', '.join(moved)}): if it had that name, give it back, or rows that have moved are taken for old "
+                "ones; if it is a new one, name the release that brings it"
             )
             raise ProjectError(where=f"data migration {migration.name}", reason=reason)
 

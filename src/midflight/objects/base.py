@@ -213,6 +213,7 @@ if TYPE_CHECKING:  # a checker sees an ordinary class with the constructor that 
         _changed: set[str] | msgspec.UnsetType
         _riding: Riding | msgspec.UnsetType
         _context: ClassVar[Context | None]
+        _sent_as: ClassVar[Version | None]
         _snapshots: ClassVar[dict[str, Any] | None]
 
         def __init_subclass__(cls, *, version: str = ...) -> None: ...
@@ -226,6 +227,7 @@ else:
         _riding: RIDING_FORM | msgspec.UnsetType = msgspec.UNSET
         # Beside the fields, in the __dict__ that only those objects have that need one.
         _context = None
+        _sent_as = None  # the older version that it was read from
         _snapshots = None
 
 

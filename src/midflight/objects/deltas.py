@@ -16,6 +16,7 @@ from midflight.objects.fields import Field
 from midflight.objects.leaves import Kind
 from midflight.objects.marks import INSIDE, NEW, Path, Places, field_of, order_of, path_of
 from midflight.objects.rewrites import is_lossy
+from midflight.objects.seen import differing_fields, same
 from midflight.objects.wrappers import Constrained, Optional
 
 
@@ -35,15 +36,16 @@ def bring_onto(kept: Any, obj: Any) -> Any:
 
 
 def _refuse_another(kept: Any, obj: Any, changed: set[str]) -> None:
-    """Raises Conflict where something else stands in its place by now: what is assigned once, and always, tells. A
-    lossy backport may have rewritten that, too."""
+    """Raises Conflict where something else stands in its place by now: what is assigned once, and always, tells. An
+    object there is the same one with other content, and a lossy backport may have rewritten any."""
     shape = obj.__shape__
     if any(is_lossy(rewrite) for _, rewrite in shape.backports):
         return
     for name, field in shape.fields.items():
-        if field.read_only and not field.has_default and name not in changed and kept.is_set(name) and obj.is_set(name):
+        tells = field.read_only and not field.has_default and not field.kind.objects and name not in changed
+        if tells and kept.is_set(name) and obj.is_set(name):
             actual, expected = getattr(kept, name), getattr(obj, name)
-            _refuse(actual != expected, field.where, field.shown(actual), field.shown(expected))
+            _refuse(not same(actual, expected), field.where, field.shown(actual), field.shown(expected))
 
 
 def changed_part(field: Field, kept: Any, value: Any, marks: Iterable[str]) -> Any:
@@ -56,7 +58,7 @@ def changed_part(field: Field, kept: Any, value: Any, marks: Iterable[str]) -> A
     if field.name in mine:
         return value
     if order := next(filter(None, map(order_of, mine)), None):
-        return _in_order(field.kind, kept, value, order, field.where)
+        return _in_order(kept, value, order, field.where)
     inside = {mark for mark in mine if mark.endswith(INSIDE)}
     paths = {path_of(mark) for mark in mine - inside}
     for path in paths:
@@ -65,20 +67,44 @@ def changed_part(field: Field, kept: Any, value: Any, marks: Iterable[str]) -> A
     return _inside(field.kind, kept, value, field.where) if inside else kept
 
 
-def _in_order(kind: Kind, kept: Any, value: Any, order: tuple[int, Places], where: str) -> Any:
+def _in_order(kept: Any, value: Any, order: tuple[int, Places], where: str) -> Any:
     """The list in which the objects that were there stand in their new places, each with what has changed in it, beside
-    the new ones: an older peer's form of those that were there does not come home."""
+    the new ones: an older peer's form of those that were there does not come home.
+
+    A list that is made up like that already is left as it is: it may have been saved before, by who did not hear of it.
+    Raises Conflict where an object that is to stay is not the one that its sender had.
+    """
     length, places = order
     if not isinstance(value, list) or len(value) != len(places):
         return value
     there = kept if isinstance(kept, list) else []
+    if len(there) == len(value) and not any(map(_differs, there, value)):
+        return there
     _refuse(len(there) != length, where, f"{len(there)} elements", f"{length} elements")
-    return [obj if place is None else _kept_one(there[place], obj) for place, obj in zip(places, value, strict=True)]
+    for place, obj in zip(places, value, strict=True):
+        if place is not None:
+            _refuse_changed(there[place], obj, f"{where}[{place}]")
+    return [obj if place is None else bring_onto(there[place], obj) for place, obj in zip(places, value, strict=True)]
+
+
+def _differs(kept: Any, obj: Any) -> bool:
+    return not isinstance(kept, obj.__shape__.cls) or bool(differing_fields(kept, obj))
+
+
+def _refuse_changed(kept: Any, obj: Any, where: str) -> None:
+    """Raises Conflict unless all that the sender has left as it was is so here."""
+    shape = obj.__shape__
+    _refuse(not isinstance(kept, shape.cls), where, f"of {kept.__shape__.name}", f"of {shape.name}")
+    changed = set(map(field_of, tracking.marks(obj)))
+    for name in differing_fields(kept, obj):
+        shown = shape.fields[name].shown
+        _refuse(name not in changed, f"{where}.{name}", shown(getattr(kept, name)), shown(getattr(obj, name)))
 
 
 def _kept_one(kept: Any, obj: Any) -> Any:
-    """Who knows an object only as its base class has changed what is there of that."""
-    return bring_onto(kept, obj) if isinstance(kept, obj.__shape__.cls) else obj
+    """Who knows an object only as its base class has changed what is there of that. One that was put there just now has
+    its changes."""
+    return bring_onto(kept, obj) if kept is not obj and isinstance(kept, obj.__shape__.cls) else obj
 
 
 def _at_path(kept: Any, value: Any, path: Path) -> Any:

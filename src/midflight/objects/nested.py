@@ -16,6 +16,7 @@ from midflight.objects.piecewise import UNREADABLE, Bytes, tree
 from midflight.objects.rewrites import CHANGED, TAG, bring_forward
 from midflight.objects.riding import RIDING, packed, unpacked
 from midflight.objects.shape import Shape
+from midflight.objects.slots import assign
 from midflight.versions import Manifest, Version
 
 
@@ -83,7 +84,10 @@ class ObjectOf(Kind):
             changed = self._changed(content, path)
         values = self._values(content, version, path, sender)
         riding = self._boarded(content, changed, version, path, sender, values)
-        return restore(shape, values, of_fields(changed, values), riding)
+        obj = restore(shape, values, of_fields(changed, values), riding)
+        if version < shape.version:
+            assign(obj, "_sent_as", version)
+        return obj
 
     def read_large(self, data: Bytes, path: str, sender: Manifest | None) -> Any:
         """Field by field, where it is of our own version and nothing rides along."""

@@ -72,8 +72,15 @@ def note_list(obj: Any, name: str) -> None:
 def _add(changed: set[str], mark: str) -> None:
     """One more mark; of how a list is made up, the last one holds."""
     if mark not in changed and (order_of(mark) or mark.isidentifier()):
-        changed.difference_update([old for old in changed if field_of(old) == field_of(mark) and order_of(old)])
+        before = [old for old in changed if field_of(old) == field_of(mark)]
+        changed.difference_update([old for old in before if order_of(old) or old.endswith(INSIDE)])
     changed.add(mark)
+
+
+def _covers_inside(changed: Iterable[str], name: str) -> bool:
+    """Whether that an object in this field has changed is said already: the field was assigned, or is a list whose
+    objects are told by where they stood."""
+    return any(field_of(mark) == name and (mark == name or order_of(mark)) for mark in changed)
 
 
 def changed_names(obj: Any) -> set[str]:
@@ -89,7 +96,7 @@ def marks(obj: Any) -> set[str]:
         for mark in _changed_in_place(obj, found):
             _add(found, mark)
     for slot in obj.__shape__.holders:
-        if slot.name not in found and any(map(is_dirty, _within_reach(obj, slot, found))):
+        if not _covers_inside(found, slot.name) and any(map(is_dirty, _within_reach(obj, slot, found))):
             found.add(slot.name + INSIDE)
     return found
 
@@ -149,8 +156,8 @@ def _fold_containers(obj: Any) -> None:
 
 
 def _note_inside(obj: Any, name: str) -> None:
-    """An object in this field has changed; that is said already where the field was assigned."""
-    if name not in (obj._changed or ()):
+    """An object in this field has changed."""
+    if not _covers_inside(obj._changed or (), name):
         note(obj, name + INSIDE)
 
 
@@ -212,14 +219,18 @@ def copier(shape: Any) -> tuple[Callable[[Any], Any], Callable[[Iterable[Any]], 
         twin = _shallow(obj)
         for get, put, kind in deep:
             put(twin, kind.copied(get(twin)))
-        if obj._changed is UNSET and obj._riding is UNSET and obj._context is None:
+        if obj._changed is UNSET and obj._riding is UNSET and obj._context is None and obj._sent_as is None:
             return twin
         return _settled(twin, obj)
 
     def copied_each(objs: Iterable[Any]) -> list[Any]:  # without a call for each of them
         return [
             _shallow(obj)
-            if type(obj) is cls and obj._changed is UNSET and obj._riding is UNSET and obj._context is None
+            if type(obj) is cls
+            and obj._changed is UNSET
+            and obj._riding is UNSET
+            and obj._context is None
+            and obj._sent_as is None
             else copied(obj)
             for obj in objs
         ]
@@ -235,6 +246,8 @@ def _settled(twin: Any, obj: Any) -> Any:
         assign(twin, "_riding", dict(obj._riding))
     if obj._context is not None:
         assign(twin, "_context", obj._context)
+    if obj._sent_as is not None:
+        assign(twin, "_sent_as", obj._sent_as)
     return twin
 
 
