@@ -131,6 +131,20 @@ async def test_a_second_run_commits_nothing(processes: tuple[Process, Process], 
     assert await processes[1].count() == 1
 
 
+async def test_a_call_that_meets_its_own_note_is_told_so_at_once(processes: tuple[Process, Process]) -> None:
+    """A handler that writes again, where it could not know that its commit had gone through, is told Unknown, and so is
+    its caller: unlike for another process's note, there is nobody else who answers."""
+    one, two = processes
+    given, other = receipt("a", "call"), receipt("a", "call")
+    await one.effect(given)
+    given.kept = False  # as after CommitUnknown
+    for process, each, met in ((one, given, False), (two, other, True)):
+        with pytest.raises(Unknown, match="it has run before, and its answer is not kept"):
+            await process.effect(each)
+        assert each.met is met
+    assert await one.count() == 1
+
+
 async def test_another_request_under_a_used_id_commits_nothing(processes: tuple[Process, Process]) -> None:
     """It is refused, and not taken for a repeat."""
     await processes[0].effect(receipt("a"))

@@ -86,18 +86,22 @@ async def test_when_both_callees_vanish_it_is_unknown(fleet: Fleet) -> None:
 BUSY = Fault(family="midflight", kind="NotDelivered", facts={"what": "compute.echo", "reason": "busy"})
 
 
-def reply(status: str) -> bytes:
-    fault = BUSY if status == "refused" else None
+TWICE = Fault(family="midflight", kind="Unknown", facts={"what": "compute.echo", "reason": "it was sent twice"})
+
+
+def reply(status: str, fault: Fault | None = None) -> bytes:
+    fault = fault or (BUSY if status == "refused" else None)
     return encode(Reply(protocol=1, sender=Sender("compute", "h2", "juno"), status=status, fault=fault))
 
 
 class Tries:
-    """From now on, what becomes of each try of a caller: an error, an answer, or with None what really does, once the
-    others have become something."""
+    """From now on, what becomes of each try of a caller: an error, an answer, or with None, once the others have become
+    something, the answer ``late``, else what really does."""
 
     def __init__(self, api: Member, *outcomes: Exception | bytes | None) -> None:
         self._left, self._deliver = list(outcomes), api.transport.call
         self.over, self.go_on = asyncio.Event(), asyncio.Event()
+        self.late: bytes | None = None
         api.transport.call = self._call  # type: ignore[method-assign]  # members that are busy, drain or die
 
     async def _call(self, address: Address, body: bytes, timeout: float) -> bytes:
@@ -109,7 +113,7 @@ class Tries:
         if outcome is not None:
             raise outcome
         await self.go_on.wait()
-        return await self._deliver(address, body, timeout)
+        return self.late or await self._deliver(address, body, timeout)
 
 
 VANISHED, NOBODY = Vanished(address="compute", seconds=4.0), NobodyListens(address="compute")
@@ -131,7 +135,13 @@ async def test_a_refused_repeat_does_not_forestall_the_answer(fleet: Fleet, monk
 
 
 @pytest.mark.parametrize(
-    "outcomes", [(VANISHED, reply("refused")), (VANISHED, reply("need_manifest"), NOBODY)], ids=["refused", "left"]
+    "outcomes",
+    [
+        (VANISHED, reply("refused")),
+        (VANISHED, reply("need_manifest"), NOBODY),
+        (VANISHED, reply("need_manifest"), reply("refused")),
+    ],
+    ids=["refused", "left", "refused with our manifest"],
 )
 async def test_a_refused_repeat_does_not_say_that_nothing_ran(
     fleet: Fleet, monkeypatch: pytest.MonkeyPatch, outcomes: tuple[Exception | bytes, ...]
@@ -151,6 +161,36 @@ async def test_a_call_that_is_refused_twice_did_not_run(fleet: Fleet, monkeypatc
     Tries(api, reply("refused"), reply("refused"))
     with pytest.raises(NotDelivered, match="busy"):
         await COMPUTE.within(3600).call(juno.ComputeAPI.echo, api.context, "x")
+
+
+async def test_a_call_that_was_cancelled_where_it_ran_is_unknown(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where one try hears that of its member, the other one's refusal, which comes later, does not say that nothing
+    ran."""
+    monkeypatch.setattr(module, "AGAIN", 0)
+    api = await fleet.member(juno, "a1")
+    tries = Tries(api, None, reply("refused", TWICE))
+    tries.late = reply("refused")
+    call = asyncio.create_task(COMPUTE.within(3600).call(juno.ComputeAPI.echo, api.context, "x"))
+    await tries.over.wait()
+    await settled()
+    tries.go_on.set()
+    with pytest.raises(Unknown, match="its last try was refused, but an earlier one may have run"):
+        await call
+
+
+async def test_a_call_for_which_nobody_listens_twice_did_not_run(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the first try is still on its way when the second is sent, and neither is taken, NotDelivered is
+    certain."""
+    monkeypatch.setattr(module, "AGAIN", 0)
+    monkeypatch.setattr(module, "_SHORTEST_PAUSE", 3600)  # it is not tried again
+    api = await fleet.member(juno, "a1")
+    tries = Tries(api, None, NOBODY)
+    call = asyncio.create_task(COMPUTE.within(3600).call(juno.ComputeAPI.echo, api.context, "x"))
+    await tries.over.wait()
+    await settled()
+    tries.go_on.set()
+    with pytest.raises(NotDelivered, match="nobody listened at compute"):
+        await call
 
 
 async def test_the_handler_of_a_cancelled_call_is_cancelled(fleet: Fleet) -> None:

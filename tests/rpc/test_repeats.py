@@ -14,7 +14,7 @@ from midflight.rpc.faults import Faults
 from midflight.rpc.logbook import Logbook
 from midflight.rpc.messages import Request
 from midflight.rpc.noted import Kept, Noted
-from midflight.rpc.repeats import Note, Notes, Receipt, State
+from midflight.rpc.repeats import Note, Notes, Receipt, State, unkept
 from midflight.transports.base import Address, CastDelivery, Identity, Redeliver
 from tests.rpc import kilo
 from tests.rpc.world import FAILURES, Fleet, KiloCompute, Member, counted, settled
@@ -123,6 +123,39 @@ async def test_a_repeat_of_a_call_that_was_cancelled_is_unknown(asked: Asked) ->
     with pytest.raises(Unknown, match="it was sent twice, and cancelled where it ran"):
         await again
     assert asked.agent.done == ["long"]
+
+
+class InTransactions(Noted):
+    """Notes of a process that has a database."""
+
+    in_transactions = True
+
+
+class RanElsewhere(KiloCompute):
+    """As the database tells it: another process has run the call first. It is told when ``go_on`` is set."""
+
+    go_on: asyncio.Event
+
+    async def work(self, context: Any, what: str, seconds: float = 0) -> str:
+        self.done.append(what)
+        await self.go_on.wait()
+        receipt = unkept()
+        assert receipt is not None
+        receipt.met = True
+        raise Unknown(what=what, reason="it has run before")
+
+
+async def test_a_repeat_of_a_call_that_another_process_answers_is_not_answered_here(asked: Asked) -> None:
+    """Nor is the first one that came here, for which it waits: either would forestall the answer."""
+    agent = await asked.fleet.member(kilo, "h1", "compute", notes=InTransactions())
+    implementation = RanElsewhere(agent.done, agent.seen)
+    implementation.go_on = asyncio.Event()
+    agent.dispatcher.add(implementation)
+    body = messages.encode(asked.said("call", kilo.ComputeAPI.work, what="once"))
+    both = [asyncio.create_task(agent.dispatcher.on_call(body, SENDER)) for _ in range(2)]
+    await settled()
+    implementation.go_on.set()
+    assert (await asyncio.gather(*both), agent.done) == ([None, None], ["once"])
 
 
 async def test_answers_are_kept_within_bounds(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
-from sqlalchemy import Connection, delete, select, text, update
+from sqlalchemy import Connection, Row, delete, select, text, update
 
 from midflight import telemetry
 from midflight.conductor.interface import State as MemberState
@@ -58,19 +59,19 @@ class Inbox:
         added = {"digest": receipt.digest, "state": state.value, "member": self._member, "until": receipt.until(state)}
         if connection.execute(_ADD, {"id": receipt.message_id, **added}).rowcount:
             return
-        found = self._find(connection, receipt.message_id)
-        if found is not None and found.digest != receipt.digest:
+        row = _row(connection, receipt.message_id)
+        if row is not None and row.digest != receipt.digest:
             raise receipt.reused()
-        if found is None or found.state != State.PARKED or not receipt.by_word:
-            receipt.met = True
+        if row is None or row.state != State.PARKED or not receipt.by_word:
+            # The note of a call in this process is its own, of a commit that was not known to have gone through.
+            receipt.met = row is None or receipt.request.kind != "call" or row.member != self._member
             what = receipt.request.what
             telemetry.count("rpc.repeats_dropped", method=what)
             raise Unknown(what=what, reason="it was sent twice: it has run before, and its answer is not kept")
         self._change(connection, receipt, state)
 
     def _find(self, connection: Connection, message_id: str) -> Note | None:
-        wanted = select(inbox.c.digest, inbox.c.state, inbox.c.member).where(inbox.c.id == message_id)
-        row = connection.execute(wanted).one_or_none()
+        row = _row(connection, message_id)
         if row is None:
             return None
         if row.member == self._member:
@@ -90,6 +91,12 @@ class Inbox:
             except MidflightError as trouble:  # the next time, then
                 telemetry.log.warning("inbox.not_pruned", reason=str(trouble))
             await asyncio.sleep(PRUNE_SECONDS)
+
+
+def _row(connection: Connection, message_id: str) -> Row[Any, Any, Any] | None:
+    """The digest and the state of a message, and the member that noted it last."""
+    wanted = select(inbox.c.digest, inbox.c.state, inbox.c.member).where(inbox.c.id == message_id)
+    return connection.execute(wanted).one_or_none()
 
 
 def _lives(connection: Connection, member: str) -> bool:

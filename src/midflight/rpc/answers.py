@@ -25,13 +25,15 @@ LONGEST = 2**18
 class _Call:
     """One call, by its request; ``answer`` is None as long as there is none."""
 
-    __slots__ = ("answer", "ended", "request")
+    __slots__ = ("answer", "ended", "is_elsewhere", "request")
 
     def __init__(self, request: Request) -> None:
         self.request = request
         self.answer: bytes | None = None
         self.ended: asyncio.Future[None] | None = None
         """There once somebody waits for the end."""
+        self.is_elsewhere = False
+        """Whether it is for another process to answer it."""
 
     @property
     def size(self) -> int:
@@ -73,6 +75,7 @@ class Answers:
                 with Running(receipt):
                     answered = await answer(work)
                 if receipt.met:
+                    call.is_elsewhere = True
                     raise Elsewhere
                 call.answer = answered
             return call.answer
@@ -87,6 +90,8 @@ class Answers:
         if receipt.message_id in self._in_hand:
             call.ended = call.ended or asyncio.get_running_loop().create_future()
             await asyncio.shield(call.ended)
+        if call.is_elsewhere:
+            raise Elsewhere
         if call.answer is None:
             raise Unknown(what=what, reason="it was sent twice, and cancelled where it ran")
         return call.answer

@@ -36,10 +36,8 @@ class Call:
     idempotent: bool
     manifest_text: dict[str, list[str]]
     limits: TimeLimits
-    _sent: bool = False
-    """Whether it may have run."""
-    _repeated: bool = False
-    """Whether it was sent again although it may have run."""
+    _open: int = 0
+    """How many of its tries may have run: those that went out, and were not refused."""
     _turn: Address | None = None
     """The one member of the topic to send to next."""
 
@@ -62,7 +60,7 @@ class Call:
         return self.deadline - time.monotonic()
 
     def _late(self) -> NotDelivered | Unknown:
-        if self._sent:
+        if self._open:
             return Unknown(what=self.what, reason=f"no answer from {self.address} before its deadline")
         return NotDelivered(what=self.what, reason=f"nobody listened at {self.address} before its deadline")
 
@@ -71,14 +69,15 @@ class Call:
         return Unknown(what=self.what, reason=reason)
 
     async def _answered(self) -> Reply:
-        reply = messages.decode_reply(await self._delivered())
-        if reply.status != "need_manifest":
-            return reply
-        self._sent, self.request.manifest_text = self._repeated, self.manifest_text
-        self._turn = None if self.address.host else self._member(reply)
-        reply = messages.decode_reply(await self._delivered())
+        reply = await self._delivered()
+        if reply.status == "need_manifest":
+            self.request.manifest_text = self.manifest_text
+            self._turn = None if self.address.host else self._member(reply)
+            reply = await self._delivered()
         if reply.status == "need_manifest":
             raise MalformedMessage(sender=str(reply.sender), reason="it got our manifest, and asked for it again")
+        if self._open and _did_not_run(reply):
+            raise Unknown(what=self.what, reason="its last try was refused, but an earlier one may have run")
         return reply
 
     def _member(self, reply: Reply) -> Address | None:
@@ -88,7 +87,7 @@ class Call:
         except InvalidValue:  # its host has a name that is no address
             return None
 
-    async def _delivered(self) -> bytes:
+    async def _delivered(self) -> Reply:
         """Send until somebody listens."""
         pause = _SHORTEST_PAUSE
         while True:
@@ -111,17 +110,20 @@ class Call:
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 
-    async def _asked(self) -> bytes:
+    async def _asked(self) -> Reply:
         self.request.ttl = left = max(self._left(), 0.001)
         body = messages.encode(self.request)
         if len(body) > self.transport.max_body:
             body = self._large(body)
-        before, self._sent = self._sent, True
+        self._open += 1
         try:
-            return await self.transport.call(self._turn or self.address, body, left)
+            reply = messages.decode_reply(await self.transport.call(self._turn or self.address, body, left))
         except NobodyListens:
-            self._sent = before  # at once: this process may be held up until its deadline before anybody looks
+            self._open -= 1  # at once: this process may be held up until its deadline before anybody looks
             raise
+        if _did_not_run(reply):
+            self._open -= 1
+        return reply
 
     def _large(self, body: bytes) -> bytes:
         """It need not be sent again because its receiver does not know our manifest."""
@@ -131,7 +133,7 @@ class Call:
         check_request(self.what, body, self.transport, self.floors, self.address)
         return body
 
-    async def _asked_twice(self) -> bytes:
+    async def _asked_twice(self) -> Reply:
         """Ask again when half of the time has gone by, and take the first answer of one that has run it. Only for
         idempotent endpoints."""
         first = asyncio.ensure_future(self._asked())
@@ -140,7 +142,6 @@ class Call:
             await asyncio.wait(asked, timeout=self._left() * AGAIN)
             if first.done() and not isinstance(first.exception(), NoAnswer):
                 return first.result()
-            self._repeated = True
             asked.append(asyncio.ensure_future(self._asked()))
             return await self._first_of(asked)
         finally:
@@ -148,21 +149,26 @@ class Call:
                 task.cancel()
             await asyncio.gather(*asked, return_exceptions=True)
 
-    async def _first_of(self, asked: Iterable[asyncio.Future[bytes]]) -> bytes:
-        """A refusal is the outcome only where both have not run."""
-        refusal, missed = None, False
+    async def _first_of(self, asked: Iterable[asyncio.Future[Reply]]) -> Reply:
+        """The answer of one that has run it; else a refusal; without any, that one may have run it, or none has."""
+        refusal: Reply | None = None
         for answer in asyncio.as_completed(asked):
             try:
-                body = await answer
-            except NobodyListens:
+                reply = await answer
+            except (NobodyListens, NoAnswer):
                 continue  # the other one may still be answered
-            except NoAnswer:
-                missed = True
-                continue
-            if messages.decode_reply(body).status != "refused":
-                return body
-            refusal = body
-        if refusal is not None and not missed:
+            if reply.status != "refused":
+                return reply
+            refusal = reply
+        if refusal is not None:
             return refusal
-        self._sent = True  # the first may have run
-        raise NoAnswer(address=str(self.address), seconds=self._left())
+        if self._open:
+            raise NoAnswer(address=str(self.address), seconds=self._left())
+        raise NobodyListens(address=str(self.address))
+
+
+def _did_not_run(reply: Reply) -> bool:
+    """For certain. Who refuses a call as Unknown was sent it twice, and knows of a run without an answer."""
+    if reply.status == "refused":
+        return reply.fault is None or reply.fault.kind != Unknown.__name__
+    return reply.status == "need_manifest"

@@ -95,8 +95,8 @@ class Fault(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class Reply(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """``status`` is ``ok``, ``failed`` (it ran, and raised), ``refused`` (it did not run) or ``need_manifest`` (it did
-    not run: send it again with your manifest's text)."""
+    """``status`` is ``ok``, ``failed`` (it ran, and raised), ``refused`` (it did not run, unless its fault is Unknown)
+    or ``need_manifest`` (it did not run: send it again with your manifest's text)."""
 
     protocol: int
     sender: Sender

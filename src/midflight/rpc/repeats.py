@@ -68,7 +68,8 @@ class Receipt:
     kept: bool = False
     """Whether a transaction of its work was committed, and the note with it."""
     met: bool = False
-    """Whether it was found, at its first transaction, that another run of it has begun."""
+    """Whether it was found, at its first transaction, that another run of it has begun, which for a call is one of
+    another process: in one, rpc/answers.py lets each run once."""
     first: threading.Lock = field(default_factory=threading.Lock)
     """Held by whoever commits for the first time, since a handler may write from several tasks at once."""
 
