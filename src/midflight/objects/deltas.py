@@ -14,7 +14,7 @@ from midflight.objects import tracking
 from midflight.objects.containers import DictOf, ListOf, TupleOf
 from midflight.objects.fields import Field
 from midflight.objects.leaves import Kind
-from midflight.objects.marks import INSIDE, NEW, Path, Places, field_of, order_of, path_of
+from midflight.objects.marks import INSIDE, NEW, Path, Places, field_of, order_in, path_of
 from midflight.objects.rewrites import is_lossy
 from midflight.objects.seen import differing_fields, same
 from midflight.objects.wrappers import Constrained, Optional
@@ -55,10 +55,10 @@ def changed_part(field: Field, kept: Any, value: Any, marks: Iterable[str]) -> A
     were there.
     """
     mine = {mark for mark in marks if field_of(mark) == field.name}
+    if order := order_in(mine, field.name):
+        return _in_order(kept, value, order, field.where)
     if field.name in mine:
         return value
-    if order := next(filter(None, map(order_of, mine)), None):
-        return _in_order(kept, value, order, field.where)
     inside = {mark for mark in mine if mark.endswith(INSIDE)}
     paths = {path_of(mark) for mark in mine - inside}
     for path in paths:

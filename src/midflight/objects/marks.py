@@ -3,7 +3,8 @@
 ``host``                  it was assigned, or what it holds was changed in place: all of it is to be kept
 ``disks.*``               it was not assigned, but an object inside has changed; which has an account of its own
 ``metadata["tier"]``      of a dict with text for keys, only what lies at this path was set or removed
-``disks[2,[1,null]]``     of a list of 2 objects, there is the one at place 1, and a new one
+``disks[2,[1,null]]``     of a list of 2 objects, there is the one at place 1, and a new one; for older peers beside
+                          ``disks``
 ``*``                     the object is new: nothing is kept of it yet
 """
 
@@ -42,7 +43,7 @@ def path_of(mark: str) -> Path:
 def reordered(name: str, value: Any, before: Any, earlier: Iterable[str]) -> str:
     """The mark of a list of objects, of which those that are still there are told by where they stood; of the whole
     field, where none is. ``earlier`` are the marks by which ``before`` is told from what is kept."""
-    was = next((order for mark in earlier if field_of(mark) == name and (order := order_of(mark))), None)
+    was = order_in(earlier, name)
     if not isinstance(value, list) or not isinstance(before, list) or (was and len(was[1]) != len(before)):
         return name
     at = {id(obj): place for place, obj in enumerate(before)}
@@ -64,6 +65,11 @@ def order_of(mark: str) -> tuple[int, Places] | None:
         return None
     fits = all(place is None or (type(place) is int and 0 <= place < length) for place in places)
     return (length, places) if fits else None
+
+
+def order_in(marks: Iterable[str], name: str) -> tuple[int, Places] | None:
+    """The same of a list, where one of the marks says it; it says more than that the list was assigned."""
+    return next((order for mark in marks if field_of(mark) == name and (order := order_of(mark))), None)
 
 
 def of_fields(marks: Iterable[str], names: Container[str]) -> set[str]:

@@ -21,6 +21,7 @@ from midflight.objects.fields import Field
 from midflight.objects.kinds import made
 from midflight.objects.lists import ObjectList
 from midflight.objects.lowering import at_rest
+from midflight.objects.marks import order_in
 from midflight.objects.nested import kind_of_class, restore
 from midflight.objects.riding import packed
 from midflight.objects.shape import Shape
@@ -190,7 +191,8 @@ def to_row(
 def _brought_onto(obj: VersionedObject, values: dict[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:
     """The changed values; of those that changed in part, all that is kept, with that part."""
     brought, marks = dict(values), tracking.marks(obj)
-    for name in values.keys() & content.keys() - marks:
+    whole = {name for name in marks if not order_in(marks, name)}
+    for name in values.keys() & content.keys() - whole:
         field = obj.__shape__.fields[name]
         kept = field.build(content[name], field.where, None)
         brought[name] = changed_part(field, kept, values[name], marks)

@@ -6,7 +6,7 @@ reading has left; nested objects keep their own account. How changes are noted, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import msgspec
@@ -15,7 +15,7 @@ from msgspec import UNSET
 from midflight.context import Context
 from midflight.errors import PinnedOut, ReadOnlyField
 from midflight.objects.kinds import Kind
-from midflight.objects.marks import INSIDE, at, differing, field_of, order_of, reordered
+from midflight.objects.marks import INSIDE, at, differing, field_of, order_in, order_of, reordered
 from midflight.objects.rewrites import TAG
 from midflight.objects.riding import changed_unseen, forget_changes
 from midflight.objects.slots import Slot, assign
@@ -50,10 +50,9 @@ def _adopted(obj: Any, context: Context) -> None:
 
 def note(obj: Any, mark: str) -> None:
     """Remember a change."""
-    if obj._changed is UNSET:
-        assign(obj, "_changed", {mark})
-    else:
-        _add(obj._changed, mark)
+    changed: set[str] = set() if obj._changed is UNSET else obj._changed
+    _add(changed, mark)
+    assign(obj, "_changed", changed)
 
 
 def note_list(obj: Any, name: str) -> None:
@@ -61,7 +60,7 @@ def note_list(obj: Any, name: str) -> None:
     apart from new ones."""
     before = None if obj._snapshots is None else obj._snapshots.get(name)
     known = obj._changed or ()
-    if before is None or name in known:
+    if before is None or _is_whole(name, known):
         note(obj, name)
         return
     slot = obj.__shape__.slots[name]
@@ -71,16 +70,16 @@ def note_list(obj: Any, name: str) -> None:
 
 def _add(changed: set[str], mark: str) -> None:
     """One more mark; of how a list is made up, the last one holds."""
-    if mark not in changed and (order_of(mark) or mark.isidentifier()):
-        before = [old for old in changed if field_of(old) == field_of(mark)]
-        changed.difference_update([old for old in before if order_of(old) or old.endswith(INSIDE)])
+    name = field_of(mark)
+    if mark == name or order_of(mark):
+        changed.difference_update([old for old in changed if field_of(old) == name])
+        changed.add(name)
     changed.add(mark)
 
 
-def _covers_inside(changed: Iterable[str], name: str) -> bool:
-    """Whether that an object in this field has changed is said already: the field was assigned, or is a list whose
-    objects are told by where they stood."""
-    return any(field_of(mark) == name and (mark == name or order_of(mark)) for mark in changed)
+def _is_whole(name: str, known: Collection[str]) -> bool:
+    """Whether all of a field is to be kept, as it is."""
+    return name in known and not order_in(known, name)
 
 
 def changed_names(obj: Any) -> set[str]:
@@ -96,7 +95,7 @@ def marks(obj: Any) -> set[str]:
         for mark in _changed_in_place(obj, found):
             _add(found, mark)
     for slot in obj.__shape__.holders:
-        if not _covers_inside(found, slot.name) and any(map(is_dirty, _within_reach(obj, slot, found))):
+        if slot.name not in found and any(map(is_dirty, _within_reach(obj, slot, found))):
             found.add(slot.name + INSIDE)
     return found
 
@@ -156,8 +155,8 @@ def _fold_containers(obj: Any) -> None:
 
 
 def _note_inside(obj: Any, name: str) -> None:
-    """An object in this field has changed."""
-    if not _covers_inside(obj._changed or (), name):
+    """An object in this field has changed; that is said already where the field was assigned."""
+    if name not in (obj._changed or ()):
         note(obj, name + INSIDE)
 
 
@@ -259,7 +258,7 @@ def _partial_copy(obj: Any) -> Any:
     return _settled(msgspec.StructMeta.__call__(shape.partial, **values), obj)
 
 
-def _changed_in_place(obj: Any, known: Iterable[str]) -> list[str]:
+def _changed_in_place(obj: Any, known: Collection[str]) -> list[str]:
     """The marks of containers that differ from their snapshots, beside those that are known to have changed as a whole.
     Their content is checked, for nobody did when it was put there. Raises InvalidValue and ReadOnlyField."""
     found: list[str] = []
@@ -267,7 +266,7 @@ def _changed_in_place(obj: Any, known: Iterable[str]) -> list[str]:
         slot = obj.__shape__.slots[name]
         if slot.kind.differs(slot.get(obj), before):
             _check(obj, slot)
-            if name in known:
+            if _is_whole(name, known):
                 continue
             if slot.kind.is_list_of_objects:
                 found.append(reordered(name, slot.get(obj), before, known))
