@@ -19,7 +19,7 @@ from house.sound.gst_netclock.driver import PACKAGES, GstNetclock, check_told
 from house.sound.gst_netclock.lines import ENDS, PROGRAM, PYTHON, NetclockLines, clock_port, packet_port
 from house.sound.pulse import programs as module
 from house.sound.pulse.driver import PulseDriver
-from house.sound.pulse.modules import Found, Load, Loaded, Program, Running, Sink, Start, Stop, Unload, plan
+from house.sound.pulse.modules import Found, Load, Loaded, Need, Program, Running, Sink, Start, Stop, Unload, plan
 from house.sound.pulse.programs import Programs
 from house.sound.pulse_rtp.lines import RtpLines
 from house.sound.wanted import Feed, Room, Wanted
@@ -66,7 +66,7 @@ def test_a_device_is_played_into_a_sink() -> None:
     there = [Loaded(act.module.name, act.module.argument, n) for n, act in enumerate((sink, way))]
     found = replace(found, modules=there, programs=[Running(sender.program, 9)])
     assert plan(wanted, found, LINES).acts == ()
-    assert plan(Wanted("station"), replace(found, elsewhere=[tv]), RtpLines()).acts == ()
+    assert plan(Wanted("station"), replace(found, needs=[Need(LINES, tv)]), RtpLines()).acts == ()
     ended = Stop(Running(sender.program, 9)), Unload(there[1]), Unload(there[0])
     for nothing in (Wanted("station"), Wanted("station", (msgspec.structs.replace(tv, enabled=False),))):
         assert plan(nothing, found, LINES).acts == ended
