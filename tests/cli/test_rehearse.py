@@ -16,6 +16,7 @@ from midflight.errors import MissingProgram, UsageError
 from midflight.testing import real_fleet
 from midflight.testing.real_fleet import RealFleet
 from midflight.testing.rehearsal import Rehearsal
+from midflight.upgrade.plan import Step
 from tests.cli.street import Outcome, Street
 from tests.cli.test_journey import freeze_both
 
@@ -74,16 +75,40 @@ def plan(street: Street) -> list[str]:
     return [line.strip() for line in street.midflight("kilo", "upgrade", "plan", "kilo").out.splitlines()]
 
 
-def test_the_schema_is_expanded_with_as_many_rows_as_production_has(
-    shops: Street, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """On a database of its own, where they are known; the steps have nothing to do with them."""
-    taken: list[str] = []
-    monkeypatch.setattr(Rehearsal, "_take", lambda self, step, way: taken.append(step.name))
+MOVES = """
+@midflight.data_migration(release="juno", table="items", key="id", todo="parts IS NULL")
+def items_have_parts(row, db):
+    return {"parts": []}
+
+
+project = Project(
+"""
+
+
+def test_a_road_begins_where_production_stands(shops: Street, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The data migrations of the release before are finalized by then; and the schema was expanded with as many rows,
+    where they are known, on a database of its own: the steps have nothing to do with them."""
+    for release, migrations in (("juno", "items_have_parts"), ("kilo", "items_have_parts, prices_become_cents")):
+        shop = shops.folder / release / "shop.py"
+        text = shop.read_text().replace("    migrations=[prices_become_cents],\n", "")
+        text = text.replace("from midflight import", "import midflight\nfrom midflight import", 1)
+        text = text.replace("    tables=metadata,\n", f"    tables=metadata,\n    migrations=[{migrations}],\n")
+        shop.write_text(text.replace("\nproject = Project(\n", MOVES))
+    taken = list[str]()
+    earlier = list[tuple[str, str]]()
+
+    def take(self: Rehearsal, step: Step, way: object) -> None:
+        taken.append(step.name)
+        if step.name == "prepare":
+            because = self._asked(step).because
+            earlier.extend((fact.status.value, fact.words) for fact in because if "items_have_parts" in fact.words)
+
+    monkeypatch.setattr(Rehearsal, "_take", take)
     monkeypatch.setenv("MIDFLIGHT_DATABASE", "postgresql://nobody@nowhere/production")
     facts.write(shops.folder / "kilo" / "schema", {"items": TableFacts(2_345), "gone": TableFacts(7)})
     report = rehearse(shops, shops.folder / "juno", "--json").document
     assert (report["failed"], len(taken)) == ("", 9)
+    assert earlier == [("pass", "items_have_parts of juno is proven and finalized")]
     assert report["rows"] == {"items": 2_345}
     assert report["expand_seconds"] > 0
 
@@ -104,7 +129,9 @@ def test_a_road_that_fails_is_told_with_its_step(shops: Street, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("juno", "more", "told"),
     [
-        ("v9", [], "received 'v9' as a release, and the repository of"),
+        ("v9", [], "received 'v9' as a release, and "),
+        ("../jnuo", [], "and there is no such path. Did you mean"),
+        ("~/no/such/folder", [], "/no/such/folder as a release, expected a folder"),
         ("../juno", ["--data", "nowhere.db"], "--data nowhere.db cannot be read: No such file or directory"),
         ("../juno", ["--fleet", "shop:Shop"], "received --fleet shop:Shop, which is no MixedFleet"),
         ("../juno", ["--to", "juno"], "received juno as both ends of the road"),

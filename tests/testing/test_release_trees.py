@@ -64,9 +64,37 @@ def test_who_comes_second_takes_what_is_there(tmp_path: Path) -> None:
     assert [*tree.parent.iterdir()] == [tree]
 
 
-@pytest.mark.parametrize("where", ["no-such-tag", Path("nowhere"), Path("nowhere.whl")])
-def test_what_is_no_release_is_refused(where: Path | str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("where", "told"),
+    [
+        ("no-such-tag", "has no such commit: git fetch it, or give a folder or a .whl that is there"),
+        (Path("nowhere"), "expected a folder, a .whl, or a commit as a str, and there is no such path"),
+        (Path("nowhere.whl"), "expected a folder, a .whl, or a commit as a str, and there is no such path"),
+        (Path(__file__), "expected a folder, a .whl, or a commit as a str"),
+    ],
+)
+def test_what_is_no_release_is_refused(where: Path | str, told: str, tmp_path: Path) -> None:
     """With what was received and the way out."""
     git(tmp_path, "init", "-q")
-    with pytest.raises(UsageError, match=r"received .*no.* as a release, (expected a folder|and the repository of)"):
+    with pytest.raises(UsageError) as refused:
         tree_of(where, tmp_path, tmp_path / "cache")
+    assert str(where) in str(refused.value)
+    assert str(refused.value).endswith(f"{told}.")
+
+
+def test_a_path_with_a_slip_is_told_with_the_one_that_was_meant(tmp_path: Path) -> None:
+    """Of its neighbours that could be a release."""
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shpo.txt").touch()
+    with pytest.raises(UsageError, match=f'there is no such path. Did you mean "{tmp_path}/shop"?'):
+        tree_of(tmp_path / "shpo", tmp_path, tmp_path / "cache")
+
+
+def test_where_git_cannot_look_that_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In no repository a commit cannot be fetched either; and git itself may be missing."""
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    with pytest.raises(UsageError, match=f"git finds no commit in {tmp_path}: not a git repository"):
+        tree_of("v1", tmp_path, tmp_path / "cache")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UsageError, match="no git is installed that could find such a commit: give a folder"):
+        tree_of("v1", tmp_path, tmp_path / "cache")

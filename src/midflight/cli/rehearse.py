@@ -40,7 +40,7 @@ def rehearse(
         The release to upgrade to: the code here.
     data
         A copy of production's database to do it on: an SQLite file, or what pg_dump --no-owner --no-privileges wrote;
-        else it begins empty.
+        else it begins empty, with the release before finalized.
     fleet
         The project's own fleet, package.module:Class, which is a MixedFleet: its members, its hooks and its users; else
         two conductors, and one member of each service.
@@ -81,10 +81,13 @@ def rehearse(
 
 
 def _release(given: str) -> tuple[str, Path | str]:
-    """A name, and where its code is: what is no file here is a commit."""
+    """A name, and where its code is: a path where there is one or it looks like one, else a commit."""
     name, _, where = given.partition("=")
-    path = Path(where or name)
-    return name, path.absolute() if where and path.exists() else str(path)
+    path = Path(where)
+    if where.startswith("~/"):  # behind the = no shell has seen to it
+        path = path.expanduser()
+    is_path = path.exists() or path.is_absolute() or where.startswith(".") or path.suffix == ".whl"
+    return name, path.resolve() if where and is_path else where or name
 
 
 def _tell(out: Output, taken: StepTaken) -> None:

@@ -95,6 +95,8 @@ class Rehearsal(RealFleet):
     def _hop(self, old: str, new: str) -> None:
         self._old, self._new = old, new
         self._release(new)  # it loads meanwhile, and no step's time has that in it
+        if self.data is None:
+            self._finalize_old()
         self.report.lint = self._linted()
         if self.data is None and self.database == "postgresql":
             self._expand_as_large()
@@ -112,6 +114,12 @@ class Rehearsal(RealFleet):
         }
         for step in planning.STEPS:
             self._take(step, ways[step.name])
+
+    def _finalize_old(self) -> None:
+        """Production has finalized the release that it runs. A copy of it tells how far it has come."""
+        self._doing = f"{self._old}, until it is finalized as in production"
+        self._persist("data", "run", release=self._old, accept=(0,))
+        self._persist("upgrade", "finalize", "--yes", "--to", self._old, release=self._old, accept=(0, 1))
 
     def _take(self, step: Step, way: _Way) -> None:
         self._doing = f"step {step.number} {step.name}"
