@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -88,13 +89,45 @@ def test_whoever_has_forgotten_the_environment_is_told(place: Path) -> None:
     assert [*(place / "var").iterdir()] == []
 
 
+def stand_in(place: Path, script: str) -> dict[str, str]:
+    """What ``./fleet`` finds as midflight; the environment for that."""
+    (place / "midflight").write_text(f"#!/bin/sh\n{script}")
+    (place / "midflight").chmod(0o755)
+    return {**os.environ, "PATH": f"{place}{os.pathsep}{os.environ['PATH']}"}
+
+
+def test_a_service_that_does_not_start_leaves_nothing_that_looks_as_if_it_ran(place: Path) -> None:
+    """Like one that there is not; its log stays."""
+    environment = stand_in(place, "echo no service baker\nexit 64\n")
+    started = subprocess.run(
+        [place / "fleet", "start", "baker", "b1"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (started.returncode, started.stderr) == (1, "baker@b1 has ended: no service baker\n")
+    assert [path.name for path in (place / "var").iterdir()] == ["baker-b1.log"]
+
+
+def test_a_broker_of_another_fleet_is_not_shared_in_silence(place: Path, process: subprocess.Popen[bytes]) -> None:
+    """It is told until the broker is the fleet's own."""
+    environment = stand_in(place, "exit 1\n")  # more than the broker is not started
+    with socket.create_server(("127.0.0.1", 0)) as broker:
+        port = broker.getsockname()[1]
+        (place / "midflight.toml").write_text(f'broker = "nats://127.0.0.1:{port}"\n')
+
+        def up() -> str:
+            typed = [place / "fleet", "up"]
+            return subprocess.run(typed, env=environment, capture_output=True, text=True, check=False).stderr
+
+        assert up() == (
+            f"a broker that this fleet has not started answers at 127.0.0.1:{port}: it is shared, and ends when "
+            f"whoever started it ends it; for one of your own, write another port into {place}/midflight.toml\n"
+        )
+        (place / "var" / "broker.pid").write_text(f"{process.pid} {begun(process.pid)}\n")
+        assert up() == ""
+
+
 def test_a_service_that_is_started_takes_work(place: Path) -> None:
     """``./fleet start`` returns when its log says so, also the first time, when there is no log yet."""
-    (place / "midflight").write_text(
-        '#!/bin/sh\nsleep 0.5\ntouch said\necho \'{"event": "service.ready"}\'\nexec sleep 600\n'
-    )
-    (place / "midflight").chmod(0o755)
-    environment = {**os.environ, "PATH": f"{place}{os.pathsep}{os.environ['PATH']}"}
+    environment = stand_in(place, 'sleep 0.5\ntouch said\necho \'{"event": "service.ready"}\'\nexec sleep 600\n')
     for _ in range(2):
         subprocess.run([place / "fleet", "start", "worker", "w1"], env=environment, capture_output=True, check=True)
         said = (place / "said").exists()
