@@ -39,13 +39,13 @@ async def test_who_gave_no_sign_at_all_is_waited_for() -> None:
 
 
 class Told:
-    """Remembers what was cancelled, and where."""
+    """Remembers what was cancelled, and where: at an address, and at a place where one is known."""
 
     def __init__(self) -> None:
         self.cancelled: list[tuple[str, str]] = []
 
-    async def cancel(self, address: Address, name: str, deadline: float) -> None:
-        self.cancelled.append((str(address), name))
+    async def cancel(self, address: Address, place: str, name: str, deadline: float) -> None:
+        self.cancelled.append((f"{address} {place}".rstrip(), name))
 
 
 async def test_a_call_is_cancelled_when_it_is_known_where_it_runs() -> None:
@@ -63,6 +63,21 @@ async def test_a_call_is_cancelled_when_it_is_known_where_it_runs() -> None:
     await calls.stop()
     assert told.cancelled == [("compute@host1", "known"), ("compute@host2", "unknown")]
     assert len(calls) == 0
+
+
+async def test_a_call_is_cancelled_at_the_very_listener_where_that_is_known() -> None:
+    """It may not be alone on its host; and what is known last counts."""
+    told = Told()
+    calls = OwnCalls[bytes](told.cancel)
+    for name in ("one", "other"):
+        calls.begin(name, COMPUTE, NEVER)
+        calls.runs_at(name, "host1", "inbox")
+    calls.runs_at("other", "host2", "")
+    calls.sign("one", "host1", "2.0")
+    calls.give_up("one")
+    calls.give_up("other")
+    await calls.stop()
+    assert told.cancelled == [("compute@host1 inbox", "one"), ("compute@host2", "other")]
 
 
 @pytest.mark.parametrize("host", ["", "a..b", ">", "host 1", "…"])

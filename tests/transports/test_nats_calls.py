@@ -6,18 +6,29 @@ import asyncio
 import secrets
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from nats.aio.msg import Msg
 
 from midflight.transports import signs
-from midflight.transports.base import Address, Identity, NoAnswer, Vanished
+from midflight.transports.base import Address, Identity, NoAnswer, NobodyListens, Vanished
 from midflight.transports.embedded import EmbeddedBroker
-from midflight.transports.nats import NatsTransport
+from midflight.transports.nats import NatsListener, NatsTransport
 from midflight.transports.nats_connection import Connection
-from midflight.transports.nats_message import CANCEL, SIGN, sign_in, sign_of_life
-from midflight.transports.nats_subjects import Subjects
+from midflight.transports.nats_interest import Interest
+from midflight.transports.nats_message import (
+    CANCEL,
+    SIGN,
+    cancelled_by,
+    cancelling,
+    message_of,
+    sign_in,
+    sign_of_life,
+)
+from midflight.transports.nats_subjects import Subjects, last_word
+from tests.rpc.world import counted
 from tests.transports.conftest import Fleet, on_broker
 from tests.transports.ports import Port
 from tests.transports.recorder import MEMBER, Gated, Recorder, eventually
@@ -203,7 +214,8 @@ def _message(headers: dict[str, str] | None) -> Msg:
 RIGHTS = """
 authorization { users = [
   { user: api, password: x, permissions: {
-    publish: ["mf.test.call.compute.*.api.host9", "$JS.API.>"], subscribe: "_INBOX.test.api.host9.>" } },
+    publish: ["mf.test.call.compute.*.api.host9", "$JS.API.>"], subscribe: "_INBOX.test.api.host9.>",
+    allow_responses: { max: 100, expires: "10m" } } },
   { user: agent, password: x, permissions: {
     publish: ["$JS.API.>", "$JS.ACK.>"],
     subscribe: [
@@ -212,11 +224,11 @@ authorization { users = [
     allow_responses: { max: 100, expires: "10m" } } },
 ] }
 """
-"""A caller may send to a topic and its hosts; a callee may answer, and a bounded number of times."""
+"""A caller may send to a topic and its hosts; and each may answer, a bounded number of times."""
 
 
 async def test_signs_and_cancellations_need_no_further_rights(tmp_path: Path) -> None:
-    """Who may call may cancel, and who may answer may give signs of life: the broker refuses nothing of it."""
+    """Who may answer may give signs of life, and who has heard one may cancel: the broker refuses nothing of it."""
     server = await NatsServer(tmp_path / "server", RIGHTS).start()
     users = [server.url.replace("://", f"://{user}:x@") for user in ("agent", "api")]
     identities = zip(users, (MEMBER, Identity("api", "host9")), strict=True)
@@ -237,6 +249,113 @@ async def test_signs_and_cancellations_need_no_further_rights(tmp_path: Path) ->
     await member.close()
     server.close()
     assert "Violation" not in (tmp_path / "server" / "server.log").read_text()
+
+
+async def test_what_one_that_leaves_has_in_hand_is_cancelled_there(
+    broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while its successor listens on the same host, and while it drains, which ends when nobody waits any more."""
+    monkeypatch.setattr(signs, "SIGN_SECONDS", 60)  # nobody is taken for dead here
+    fleet, old, new = Fleet(on_broker(broker)), Gated("old"), Recorder("new")
+    caller = await fleet.join()
+    listener = await old.listen(await fleet.join(), "compute", "host1")
+    calls = [asyncio.create_task(caller.call(HOST1, b"long", timeout=60)) for _ in range(20)]
+    await eventually(lambda: hosts_of_calls(caller) == ["host1"] * 20)
+    await new.listen(await fleet.join(), "compute", "host1")
+    for call in calls[:10]:
+        call.cancel()
+    await eventually(lambda: old.cancelled == 10)
+    draining = asyncio.create_task(listener.drain(timeout=60))
+    for call in calls[10:]:
+        call.cancel()
+    await draining
+    assert (old.cancelled, old.running) == (20, 0)
+    await fleet.close()
+
+
+async def until_nobody_listens(caller: NatsTransport) -> None:
+    """Call until that is refused: what the broker has sent before it hears of a drain is in hand."""
+    while True:
+        with suppress(NoAnswer):
+            await caller.call(HOST1, b"between", timeout=0.1)
+
+
+async def test_who_leaves_takes_no_call_from_its_successor(
+    broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it finishes what it has in hand, all new calls to its host reach who listens there then."""
+    monkeypatch.setattr(signs, "SIGN_SECONDS", 60)  # nobody is taken for dead here
+    fleet, old, new = Fleet(on_broker(broker)), Gated("old"), Recorder("new")
+    caller = await fleet.join()
+    listener = await old.listen(await fleet.join(), "compute", "host1")
+    first = asyncio.create_task(caller.call(HOST1, b"first", timeout=60))
+    await eventually(lambda: old.running == 1)
+    draining = asyncio.create_task(listener.drain(timeout=60))
+    with pytest.raises(NobodyListens):
+        await until_nobody_listens(caller)
+    await new.listen(await fleet.join(), "compute", "host1")
+    answers = [await caller.call(HOST1, b"%d" % number, timeout=60) for number in range(20)]
+    assert answers == [b"new:%d" % number for number in range(20)]
+    assert not draining.done()
+    old.gate.set()
+    await draining
+    assert await first == b"old:first"
+    await fleet.close()
+
+
+async def test_an_older_caller_cancels_where_its_host_listens(broker: EmbeddedBroker) -> None:
+    """It knows no better place, and is heard there."""
+    fleet, agent = Fleet(on_broker(broker)), Gated()
+    member = await fleet.join()
+    await agent.listen(member, "compute", "host1")
+    connection, name = member._connection, signs.new_name(60)
+    subject, deadline = member._subjects.call(HOST1, MEMBER), asyncio.get_running_loop().time() + 60
+    await connection.publish(subject, b"long", deadline=deadline, reply=f"{connection.new_inbox()}.{name}")
+    await eventually(lambda: agent.running == 1)
+    await connection.publish(subject, b"", deadline=deadline, headers=cancelling(name))
+    await eventually(lambda: agent.cancelled == 1)
+    await fleet.close()
+
+
+@pytest.mark.parametrize("place", ["", "mf.shop.call.compute.host2.compute.host1"], ids=["none", "no inbox"])
+async def test_a_call_of_an_older_callee_is_cancelled_on_its_host(broker: EmbeddedBroker, place: str) -> None:
+    """Where a sign of life names no inbox, or something else instead, which nobody is made to speak to."""
+    fleet = Fleet(on_broker(broker))
+    caller = await fleet.join()
+    connection = Connection(broker.url, "old")
+    await connection.open()
+    old = OldCallee(connection)
+    await old.listen(caller._subjects.call(HOST1, None))
+    call = asyncio.create_task(caller.call(HOST1, b"long", timeout=60))
+    await eventually(lambda: len(old.heard) == 1)
+    reply, deadline = old.heard[0].reply, asyncio.get_running_loop().time() + 60
+    await connection.publish(reply, b"", deadline=deadline, reply=place, headers=sign_of_life("host1", 60.0))
+    await eventually(lambda: hosts_of_calls(caller) == ["host1"])
+    call.cancel()
+    await eventually(lambda: len(old.heard) == 2)
+    assert cancelled_by(old.heard[1]) == last_word(reply)
+    await connection.close()
+    await fleet.close()
+
+
+def test_no_sign_of_life_is_missed_in_a_move() -> None:
+    """Those of one listener's calls all name its inbox, and are no repeats of each other; a call is one."""
+    heard = list[Msg]()
+    interest = Interest("_INBOX.member", "", heard.append, seen=set())
+    for said in (b"NATS/1.0\r\nMidflight-Sign: 2.000 host1\r\n\r\n", b""):
+        for _ in range(2):
+            interest._take(message_of(b"_INBOX.member", b"_INBOX.listener", said, b""))
+    assert [message.headers is None for message in heard] == [False, False, True]
+
+
+async def test_a_caller_that_is_gone_is_no_bad_input(broker: EmbeddedBroker) -> None:
+    """The broker tells so, where a sign of life reaches nobody; a listener bears that."""
+    fleet, agent, before = Fleet(on_broker(broker)), Recorder(), counted("transport.refused", kind="part")
+    listener = await agent.listen(await fleet.join(), "compute", "host1")
+    assert isinstance(listener, NatsListener)
+    listener._hear(message_of(listener._inbox.encode(), b"", b"NATS/1.0 503\r\n\r\n", b""))
+    assert counted("transport.refused", kind="part") == before
+    await fleet.close()
 
 
 async def test_cancelling_what_is_not_in_hand_does_no_harm(broker: EmbeddedBroker) -> None:

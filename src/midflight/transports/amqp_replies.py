@@ -72,7 +72,7 @@ class Replies:
         milliseconds = str(max(1, int(timeout * 1000)))
         return spec.Basic.Properties(reply_to=self._queue.name, correlation_id=name, expiration=milliseconds)
 
-    async def _cancel(self, address: Address, name: str, deadline: float) -> None:
+    async def _cancel(self, address: Address, _: str, name: str, deadline: float) -> None:
         properties = spec.Basic.Properties(message_type=CANCEL, correlation_id=name)
         with suppress(*FAILURES):
             await self._outbox.send(self._queues.names.call(address), b"", properties, deadline)

@@ -31,7 +31,7 @@ class Awaited(Generic[T]):
     """The answer to one call, and what is heard of the call until then. ``could_hear`` says whether we would have heard
     all that was said to us since a time of the loop's clock."""
 
-    __slots__ = ("_could_hear", "_loop", "_pause", "_since", "_timer", "answer", "host", "is_given_up")
+    __slots__ = ("_could_hear", "_loop", "_pause", "_since", "_timer", "answer", "host", "is_given_up", "place")
 
     def __init__(self, could_hear: Callable[[float], bool] = lambda _: True) -> None:
         self._loop, self._could_hear = asyncio.get_running_loop(), could_hear
@@ -39,6 +39,8 @@ class Awaited(Generic[T]):
         """Ends with Silent when signs of life have begun, and do not go on."""
         self.host = ""
         """Where the call can be cancelled, as soon as that is known."""
+        self.place = ""
+        """Where on that host the very listener hears it that has the call, if the broker's adapter tells."""
         self.is_given_up = False
         """Whether nobody waits for it any more."""
         self._pause = self._since = 0.0
@@ -89,8 +91,9 @@ class Awaited(Generic[T]):
             self._timer.cancel()
 
 
-Cancel = Callable[[Address, str, float], Coroutine[Any, Any, None]]
-"""Sends to an address that the call of this name is cancelled, before a time of the loop's clock."""
+Cancel = Callable[[Address, str, str, float], Coroutine[Any, Any, None]]
+"""Sends to an address, and to a place there where one is known, that the call of this name is cancelled, before a time
+of the loop's clock."""
 
 
 class OwnCalls(Generic[T]):
@@ -127,10 +130,10 @@ class OwnCalls(Generic[T]):
         if awaited.is_given_up:
             self._cancel(name)
 
-    def runs_at(self, name: str, host: str) -> None:
+    def runs_at(self, name: str, host: str, place: str) -> None:
         """Where it can be cancelled is known, though nothing was said yet of when more will be heard."""
         if (call := self._calls.get(name)) is not None and are_names(host):
-            call[1].host = host
+            call[1].host, call[1].place = host, place
 
     def end(self, name: str) -> None:
         """Its answer was taken."""
@@ -174,4 +177,5 @@ class OwnCalls(Generic[T]):
         address, awaited = self._calls.pop(name)
         if awaited.host:
             deadline = asyncio.get_running_loop().time() + CANCEL_SECONDS
-            self._hands.take(self._send_cancel(Address(address.topic, awaited.host), name, deadline))
+            where = Address(address.topic, awaited.host)
+            self._hands.take(self._send_cancel(where, awaited.place, name, deadline))

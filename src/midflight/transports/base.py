@@ -185,7 +185,8 @@ class Transport(Protocol):
         longer. Where the broker is several servers, one may not have heard yet of a listener that another has: that is
         NobodyListens too, and to be tried again. Whoever has the call in hand gives signs of life; when two of them
         have stayed out after the last, that is Vanished, a NoAnswer too. A call that is given up, since its task is
-        cancelled or its time is over, is cancelled where it runs, best effort.
+        cancelled or its time is over, is cancelled where it runs, best effort: over RabbitMQ one that shares a host
+        with a successor, or that drains, may not hear it.
 
         Where a body goes in parts, all of them go to one listener, which has a host; one that is lost before the last
         has gone out is NobodyListens.

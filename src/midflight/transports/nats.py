@@ -40,9 +40,9 @@ from midflight.transports.nats_connection import HEADROOM, Connection, Denied, N
 from midflight.transports.nats_consumer import Consumer
 from midflight.transports.nats_interest import Interest
 from midflight.transports.nats_large import LargeCalls
-from midflight.transports.nats_message import MESSAGE_ID, NOBODY, cancelled_by, identity, sign_of_life
+from midflight.transports.nats_message import MESSAGE_ID, cancelled_by, identity, sign_of_life, status_of
 from midflight.transports.nats_parked import Parked
-from midflight.transports.nats_parts import Part, is_new_call
+from midflight.transports.nats_parts import Part
 from midflight.transports.nats_senders import caller_of, teller_of
 from midflight.transports.nats_store import Refused, Store
 from midflight.transports.nats_subjects import WORKERS, Subjects, last_word
@@ -65,11 +65,11 @@ class NatsListener:
         self._connection, self._subjects, self._handlers = connection, store.subjects, handlers
         self._hands, self._takes_casts = Hands(), limit > 0
         self._calls = CallsInHand(self._hands, handlers.address.topic)
-        self._large = LargeCalls(connection, handlers.address.host)
+        self._inbox = connection.new_inbox()
+        self._large = LargeCalls(connection, handlers.address.host, self._inbox)
         self._consumer = Consumer(connection, store, bodies, handlers.run, self._hands, limit=limit, ack_wait=ack_wait)
         self._interests: list[Interest] = []
         self._own: list[Interest] = []
-        self._is_leaving = False
         self._draining: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -79,11 +79,10 @@ class NatsListener:
         if self._takes_casts:
             await self._consumer.start([shared, *own])
         subscribe, subjects = self._connection.subscribe, self._subjects
-        self._own.append(await self._large.start())  # before the first call, which may be a large one
-        self._interests.append(await subscribe(subjects.call(shared, None), self._called, WORKERS))
-        self._own += [
-            await subscribe(subjects.call(address, None), self._called_here, WORKERS, is_hosts=True) for address in own
-        ]
+        self._own.append(await subscribe(self._inbox, self._hear))  # before the first call, of which more may be said
+        for each in (shared, *own):
+            calls, is_hosts = subjects.call(each, None), each.host is not None
+            self._interests.append(await subscribe(calls, self._called, WORKERS, is_hosts=is_hosts))
         self._interests.append(await subscribe(subjects.fanout(address.topic, None), self._told))
         if not await self._connection.flush():
             raise TimeoutError
@@ -95,8 +94,7 @@ class NatsListener:
         await asyncio.shield(self._draining)
 
     async def _drain(self, timeout: float) -> None:
-        # 1. The broker sends nothing more here but to our host, and what it had sent is in hand.
-        self._is_leaving = True
+        # 1. The broker sends no new work here, and what it had sent is in hand. Its callers speak to our own inbox.
         await asyncio.gather(self._connection.withdraw(*self._interests), self._consumer.stop())
         # 2. What is in hand is finished, and its answers are sent; the rest is cancelled and its casts go back.
         await self._hands.finish(timeout)
@@ -112,12 +110,12 @@ class NatsListener:
             await self._consumer.abandon()
             await self._hands.drop()
 
-    def _called_here(self, message: Msg) -> None:
-        """Who is leaving hears to the end what belongs to the calls in hand, and takes no new ones."""
-        if not (self._is_leaving and is_new_call(message)):
-            self._called(message)
-        elif self._caller_of(message) is not None:
-            self._hands.take(self._say(message.reply, NOBODY, REPLY_SECONDS))
+    def _hear(self, message: Msg) -> None:
+        """What belongs to the calls in hand, to the end. Only those know the inbox who have made one."""
+        if (name := cancelled_by(message)) is not None:
+            self._calls.cancel(name)
+        elif status_of(message) is None:  # else the broker says that a caller is gone
+            self._large.go_on(message)
 
     def _called(self, message: Msg) -> None:
         if (sender := self._caller_of(message)) is None:
@@ -167,13 +165,9 @@ class NatsListener:
         self._hands.take(self._send_sign(reply, pause))
 
     async def _send_sign(self, reply: str, pause: float) -> None:
-        await self._say(reply, sign_of_life(self._handlers.address.host, pause), pause)
-
-    async def _say(self, reply: str, headers: dict[str, str], seconds: float) -> None:
-        """Something beside the answer, best effort."""
-        with suppress(NotTaken, TimeoutError):
-            deadline = asyncio.get_running_loop().time() + seconds
-            await self._connection.publish(reply, b"", deadline=deadline, headers=headers)
+        deadline, headers = asyncio.get_running_loop().time() + pause, sign_of_life(self._handlers.address.host, pause)
+        with suppress(NotTaken, TimeoutError):  # the next one may arrive
+            await self._connection.publish(reply, b"", deadline=deadline, reply=self._inbox, headers=headers)
 
 
 class NatsTransport:

@@ -65,9 +65,10 @@ class Calls:
         async def say(part: bytes, place: Part, asked: Msg | None) -> None:
             nonlocal left
             host = ((asked and wanted_in(asked)) or place).host
-            self._calls.runs_at(name, host)
+            own = self._place_of(asked)
+            self._calls.runs_at(name, host, own)
             left -= len(part)
-            await self._publish(self._at(address, host, asked), part, place.headers, deadline, name)
+            await self._publish(own or self._at(address, host), part, place.headers, deadline, name)
 
         try:
             async with asyncio.timeout_at(deadline):
@@ -91,7 +92,8 @@ class Calls:
             return message.data
 
         async def ask(start: int) -> None:
-            await self._publish(self._at(address, part.host, message), b"", wanting(start), deadline, name)
+            place = self._place_of(message) or self._at(address, part.host)
+            await self._publish(place, b"", wanting(start), deadline, name)
 
         try:
             if part.size > max(MAX_WHOLE, self._connection.max_body):
@@ -105,11 +107,13 @@ class Calls:
         except NotTaken:
             raise TimeoutError from None
 
-    def _at(self, address: Address, host: str, said: Msg | None) -> str:
-        """The subject on which the very listener hears us that has said this of a call that it has in hand; of a peer
-        that names none, that of its host. Nobody can have us speak elsewhere than in an inbox."""
-        if said is not None and said.reply.startswith(f"{self._subjects.inboxes}."):
-            return said.reply
+    def _place_of(self, said: Msg | None) -> str:
+        """The subject on which the very listener hears us that has said this of a call that it has in hand; empty for a
+        peer that names none. Nobody can have us speak elsewhere than in an inbox."""
+        return said.reply if said is not None and said.reply.startswith(f"{self._subjects.inboxes}.") else ""
+
+    def _at(self, address: Address, host: str) -> str:
+        """The subject on which such a peer hears us, with whoever else listens on its host."""
         return self._subjects.call(Address(address.topic, host or address.host), self._identity)
 
     def _denied(self, subject: str) -> None:
@@ -122,7 +126,9 @@ class Calls:
         if not message.headers:
             self._calls.answered(name, message)
         elif (sign := sign_in(message)) is not None:
-            self._calls.sign(name, *sign)
+            host, pause = sign
+            self._calls.runs_at(name, host, self._place_of(message))  # first: the sign may be waited for, to cancel it
+            self._calls.sign(name, host, pause)
         elif (wanted := wanted_in(message)) is not None:
             self._transfers.take(name, wanted, message)
         elif (part := part_in(message)) is not None and part.start:
@@ -130,9 +136,9 @@ class Calls:
         else:
             self._calls.answered(name, message)
 
-    async def _cancel(self, address: Address, name: str, deadline: float) -> None:
+    async def _cancel(self, address: Address, place: str, name: str, deadline: float) -> None:
         with suppress(NotTaken, TimeoutError):
-            subject = self._subjects.call(address, self._identity)
+            subject = place or self._subjects.call(address, self._identity)
             await self._connection.publish(subject, b"", deadline=deadline, headers=cancelling(name))
 
     async def _publish(self, subject: str, body: bytes, headers: dict[str, str], deadline: float, name: str) -> None:

@@ -9,7 +9,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from midflight.transports.nats_client import BrokerClient, Callback
-from midflight.transports.nats_message import MORE, PART, message_id_of
+from midflight.transports.nats_message import MORE, PART, SIGN, message_id_of
 
 DRAIN_SECONDS = 2.0
 
@@ -48,8 +48,11 @@ class Interest:
 
 
 def _name_of(message: Msg) -> str:
-    """All parts of a body, and the words that they are wanted, go between the same two places."""
+    """All parts of a body, and the words that they are wanted, go between the same two places. Signs of life are many,
+    and may come twice."""
     headers = message.headers or {}
+    if SIGN in headers:
+        return ""
     part = headers.get(PART) or headers.get(MORE)
     return f"{message.subject} {message.reply} {part}" if part else message.reply or message_id_of(message)
 

@@ -8,7 +8,6 @@ from nats.aio.msg import Msg
 
 from midflight.transports.base import MAX_WHOLE
 from midflight.transports.nats_connection import Connection, NotTaken
-from midflight.transports.nats_interest import Interest
 from midflight.transports.nats_parts import (
     NO_ROOM,
     PART_SECONDS,
@@ -25,30 +24,27 @@ from midflight.transports.nats_parts import (
 
 
 class LargeCalls:
-    """Those of one listener. What belongs to a body on its way is sent to the listener itself, for on its host it may
-    not be alone; a peer that knows no better sends it to the ``host``. A listener without one takes no large calls."""
+    """Those of one listener. What belongs to a body on its way is sent to the listener's own ``inbox``, for on its host
+    it may not be alone; a peer that knows no better sends it to the ``host``. A listener without a host takes no large
+    calls."""
 
-    def __init__(self, connection: Connection, host: str | None) -> None:
-        self._connection, self._host = connection, host or ""
-        self._own = connection.new_inbox()
+    def __init__(self, connection: Connection, host: str | None, inbox: str) -> None:
+        self._connection, self._host, self._inbox = connection, host or "", inbox
         self._transfers, self._coming, self._going = Transfers(), Room(), Room()
-
-    async def start(self) -> Interest:
-        """Take what is sent to this listener itself."""
-        return await self._connection.subscribe(self._own, self._go_on)
 
     def begun_by(self, message: Msg) -> Part | None:
         """The part with which a new call begins; None where a message is something else, which is dealt with."""
         part = part_in(message)
         if part is None or part.start:
-            self._go_on(message)
+            self.go_on(message)
         elif message.reply in self._transfers:
             refuse(message.reply, "a first part that has come before")
         else:
             return part
         return None
 
-    def _go_on(self, message: Msg) -> None:
+    def go_on(self, message: Msg) -> None:
+        """Take what belongs to a body on its way."""
         self._transfers.take(message.reply, part_in(message) or wanted_in(message), message)
 
     async def received(self, message: Msg, part: Part) -> bytes | None:
@@ -92,4 +88,4 @@ class LargeCalls:
 
     async def _say(self, reply: str, body: bytes, headers: dict[str, str]) -> None:
         deadline = asyncio.get_running_loop().time() + PART_SECONDS
-        await self._connection.publish(reply, body, deadline=deadline, reply=self._own, headers=headers)
+        await self._connection.publish(reply, body, deadline=deadline, reply=self._inbox, headers=headers)

@@ -14,9 +14,6 @@ DESCRIPTION = "Description"
 
 NO_RESPONDERS = "503"
 
-NOBODY = {STATUS: NO_RESPONDERS}
-"""What the broker says where nobody listens, and who is leaving says for it."""
-
 _VERSION = "NATS/1.0"
 
 MESSAGE_ID = "Nats-Msg-Id"
@@ -37,7 +34,7 @@ SIGN = "Midflight-Sign"
 """On a reply that is no answer yet: after how many seconds the next one comes, and the host on which the call runs."""
 
 CANCEL = "Midflight-Cancel"
-"""On what is sent to where calls are taken: the name of a call that nobody waits for any more."""
+"""On what is sent to who has it in hand: the name of a call that nobody waits for any more."""
 
 PART = "Midflight-Part"
 """On a part of a body: where in it the part begins, how many bytes the body has, and the host that has the rest."""

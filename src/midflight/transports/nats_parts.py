@@ -54,12 +54,6 @@ def wanted_in(message: Msg) -> Part | None:
     return _read(f"{start} 0 {host}")
 
 
-def is_new_call(message: Msg) -> bool:
-    """Whether a call begins with it: it is no part of one that has begun, and is not about one."""
-    part = part_in(message)
-    return part.start == 0 if part is not None else not message.headers
-
-
 def wanting(start: int, host: str = "") -> dict[str, str]:
     """The headers of a message that asks for the part which begins there, to be sent to this host."""
     return {MORE: f"{start} {host}"}
