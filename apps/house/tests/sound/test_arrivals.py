@@ -180,11 +180,11 @@ async def test_a_group_to_which_two_send(sending: socket.socket, monkeypatch: py
     told = list[tuple[str, bytes]]()
     driver = PulseRtp(("true",))
     monkeypatch.setattr(driver._announcer, "_send", lambda address, packet: told.append((address, packet)))
+    monkeypatch.setattr(driver._announcer, "start", lambda: None)  # what it repeats by itself is told besides
     radio = Feed("radio", "sink", "", "station", GROUP, ears.PORT)
     news = Feed("news", "sink", "", "station", "239.255.12.201", ears.PORT)
     rooms = Room("kitchen", feed=radio), Room("office", feed=news)
     kitchen, office = sap.address("kitchen", radio), sap.address("office", news)
-    driver._ear.start()
     driver.heed(Wanted("hall", rooms=rooms))
     assert told == [(kitchen, sap.packet(radio)), (office, sap.packet(news))]
     numbers = count()
