@@ -163,6 +163,15 @@ async def test_a_call_that_is_refused_twice_did_not_run(fleet: Fleet, monkeypatc
         await COMPUTE.within(3600).call(juno.ComputeAPI.echo, api.context, "x")
 
 
+async def called_with_a_late_first_try(api: Member, tries: Tries) -> None:
+    """The first try goes on when the second one is over."""
+    call = asyncio.create_task(COMPUTE.within(3600).call(juno.ComputeAPI.echo, api.context, "x"))
+    await tries.over.wait()
+    await settled()
+    tries.go_on.set()
+    await call
+
+
 async def test_a_call_that_was_cancelled_where_it_ran_is_unknown(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where one try hears that of its member, the other one's refusal, which comes later, does not say that nothing
     ran."""
@@ -170,12 +179,8 @@ async def test_a_call_that_was_cancelled_where_it_ran_is_unknown(fleet: Fleet, m
     api = await fleet.member(juno, "a1")
     tries = Tries(api, None, reply("refused", TWICE))
     tries.late = reply("refused")
-    call = asyncio.create_task(COMPUTE.within(3600).call(juno.ComputeAPI.echo, api.context, "x"))
-    await tries.over.wait()
-    await settled()
-    tries.go_on.set()
     with pytest.raises(Unknown, match="its last try was refused, but an earlier one may have run"):
-        await call
+        await called_with_a_late_first_try(api, tries)
 
 
 async def test_a_call_for_which_nobody_listens_twice_did_not_run(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,12 +190,8 @@ async def test_a_call_for_which_nobody_listens_twice_did_not_run(fleet: Fleet, m
     monkeypatch.setattr(module, "_SHORTEST_PAUSE", 3600)  # it is not tried again
     api = await fleet.member(juno, "a1")
     tries = Tries(api, None, NOBODY)
-    call = asyncio.create_task(COMPUTE.within(3600).call(juno.ComputeAPI.echo, api.context, "x"))
-    await tries.over.wait()
-    await settled()
-    tries.go_on.set()
     with pytest.raises(NotDelivered, match="nobody listened at compute"):
-        await call
+        await called_with_a_late_first_try(api, tries)
 
 
 async def test_the_handler_of_a_cancelled_call_is_cancelled(fleet: Fleet) -> None:
